@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backoff.h"
+
+bool backoff_allows(const Backoff *b, usec_t now) {
+        return b->n < BACKOFF_BURST || now - b->recent[b->next] >= BACKOFF_WINDOW;
+}
+
+void backoff_note(Backoff *b, usec_t now) {
+        b->recent[b->next] = now;
+        b->next = (b->next + 1) % BACKOFF_BURST;
+        if (b->n < BACKOFF_BURST)
+                b->n++;
+}
+
+usec_t backoff_delay(Backoff *b, usec_t now) {
+        usec_t next = b->delay * 2 < BACKOFF_DELAY_MAX ? b->delay * 2 : BACKOFF_DELAY_MAX;
+
+        if (b->delay == 0 || now - b->delayed_at > b->delay + next)
+                next = BACKOFF_DELAY_FIRST;
+
+        b->delay = next;
+        b->delayed_at = now;
+        return next;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bindprobe.h"
+
+/* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name where it failed. */
+int main(int argc, char *argv[]) {
+        BindAnswer answer;
+        uint16_t port;
+        int error;
+
+        if (argc != 3 || (!streq(argv[1], "-4") && !streq(argv[1], "-6")) ||
+            parse_port(argv[2], &port) < 0) {
+                fprintf(stderr,
+                        "usage: wslportd-bindprobe -4|-6 PORT (a helper of wslportd; it takes the port "
+                        "from Windows for a minute)\n");
+                return 2;
+        }
+
+        answer = bindprobe_try(port, streq(argv[1], "-6"), &error);
+        if (error)
+                printf("%s %s\n", bind_answer_to_string(answer), strerrorname_np(error));
+        else
+                printf("%s\n", bind_answer_to_string(answer));
+        return fflush(stdout) == 0 ? 0 : 1;
+}

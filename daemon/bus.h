@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "util.h"
+
+/* Connections that are opened without waiting and without bind(). libsystemd (257 does, 252 does not yet)
+ * bind()s a client's socket to a name that describes it; under WSL each bind() waits for the port tracker
+ * and so for Windows. A socket that is handed over connected is left as it is. */
+
+/* PID 1's private socket: there before the system bus is, for root. No bus daemon: no names, no Hello. */
+int bus_open_private(sd_event *event, sd_bus **ret);
+
+/* The system bus. "Connected" of org.freedesktop.DBus.Local tells when the bus daemon has answered.
+ * -ENOENT or -ECONNREFUSED: not there yet. */
+int bus_open_system(sd_event *event, sd_bus **ret);
+
+/* Closes without waiting for what is still queued. */
+sd_bus *bus_close(sd_bus *bus);
+DEFINE_TRIVIAL_CLEANUP(sd_bus *, bus_close);

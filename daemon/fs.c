@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fs.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+static int open_folder(const char *path, bool make, const char **ret_name) {
+        const char *slash = strrchr(path, '/');
+        char folder[PATH_MAX];
+        int fd;
+
+        if (!slash || slash == path || slash[1] == '\0' || (size_t) (slash - path) >= sizeof(folder))
+                return -EINVAL;
+
+        memcpy(folder, path, (size_t) (slash - path));
+        folder[slash - path] = '\0';
+
+        if (make && mkdir(folder, 0755) < 0 && errno != EEXIST)
+                return -errno;
+
+        fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                return -errno;
+
+        *ret_name = slash + 1;
+        return fd;
+}
+
+static ssize_t read_whole(int folder_fd, const char *name, char *buffer, size_t size) {
+        _cleanup_close_ int fd = -1;
+        struct stat st;
+        size_t length = 0;
+
+        /* O_NONBLOCK so that a FIFO put in our way can't hold us up; it is refused right after. */
+        fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+
+        for (;;) {
+                ssize_t n = read(fd, buffer + length, size - length);
+                if (n < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+                if (n == 0)
+                        break;
+                length += (size_t) n;
+                if (length == size)
+                        return -E2BIG;
+        }
+
+        if (memchr(buffer, '\0', length))
+                return -EBADMSG;
+
+        buffer[length] = '\0';
+        return (ssize_t) length;
+}
+
+ssize_t fs_read(const char *path, char *buffer, size_t size) {
+        return read_whole(AT_FDCWD, path, buffer, size);
+}
+
+static int write_whole(int fd, const char *text) {
+        for (size_t left = strlen(text); left > 0;) {
+                ssize_t n = write(fd, text, left);
+                if (n < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+                text += n;
+                left -= (size_t) n;
+        }
+
+        return 0;
+}
+
+static bool holds(int folder_fd, const char *name, const char *text) {
+        size_t size = strlen(text) + 2;
+        _cleanup_free_ char *buffer = malloc(size);
+
+        return buffer && read_whole(folder_fd, name, buffer, size) >= 0 && streq(buffer, text);
+}
+
+int fs_write_if_changed(const char *path, const char *text) {
+        _cleanup_close_ int folder_fd = -1, fd = -1;
+        char temporary[NAME_MAX + 1];
+        const char *name;
+        int r;
+
+        folder_fd = open_folder(path, true, &name);
+        if (folder_fd < 0)
+                return folder_fd;
+
+        if (holds(folder_fd, name, text))
+                return 0;
+
+        /* One fixed name, dotted so that no glob of sshd's or systemd's takes it in: what a kill leaves
+         * behind is reused by the next write instead of piling up. */
+        if ((size_t) snprintf(temporary, sizeof(temporary), ".%s.new", name) >= sizeof(temporary))
+                return -ENAMETOOLONG;
+        if (unlinkat(folder_fd, temporary, 0) < 0 && errno != ENOENT)
+                return -errno;
+
+        fd = openat(folder_fd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0)
+                return -errno;
+
+        r = write_whole(fd, text);
+        if (r >= 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
+                r = -errno;
+        if (r >= 0 && renameat(folder_fd, temporary, folder_fd, name) < 0)
+                r = -errno;
+        if (r < 0) {
+                (void) unlinkat(folder_fd, temporary, 0);
+                return r;
+        }
+
+        return fsync(folder_fd) < 0 ? -errno : 1;
+}
+
+int fs_remove(const char *path) {
+        _cleanup_close_ int folder_fd = -1;
+        const char *name;
+
+        folder_fd = open_folder(path, false, &name);
+        if (folder_fd == -ENOENT)
+                return 0;
+        if (folder_fd < 0)
+                return folder_fd;
+
+        if (unlinkat(folder_fd, name, 0) < 0 &&
+            (errno != EISDIR || unlinkat(folder_fd, name, AT_REMOVEDIR) < 0))
+                return errno == ENOENT ? 0 : -errno;
+
+        return fsync(folder_fd) < 0 ? -errno : 1;
+}

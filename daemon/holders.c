@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "holders.h"
+
+#include "owner.h"
+
+/* A stranger counts before sshd: where both listen on a port, on different addresses, sshd doesn't have all
+ * of it. */
+static const unsigned precedence[_HOLDER_MAX] = {
+        [HOLDER_NONE] = 0,         [HOLDER_SSHD] = 1,  [HOLDER_UNKNOWN] = 2,
+        [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,
+};
+
+static Holder classify(const Owner *owner, const UnitState *service) {
+        switch (owner->result) {
+        case OWNER_ELSEWHERE:
+                return HOLDER_OTHER_DISTRO;
+        case OWNER_FOUND:
+                return service && streq(owner->unit, service->id) ? HOLDER_SSHD : HOLDER_LINUX;
+        case OWNER_UNKNOWN:
+        default:
+                return HOLDER_UNKNOWN;
+        }
+}
+
+static int look_at(const Listener *listener, const UnitState *service, PortView *view) {
+        StatusListener entry = { .port = listener->port };
+        Owner owner;
+        int r;
+
+        r = owner_find(listener->inode, listener->cgroup_id, &owner);
+        if (r < 0)
+                return r;
+
+        entry.holder = classify(&owner, service);
+        snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
+        listener_format_address(listener, entry.address);
+        if (view->n_listeners < PORT_VIEW_LISTENERS_MAX)
+                view->listeners[view->n_listeners++] = entry;
+
+        if (entry.holder == HOLDER_SSHD) {
+                view->ipv4 = view->ipv4 || listener->family == AF_INET || !listener->v6only;
+                view->ipv6 = view->ipv6 || listener->family == AF_INET6;
+        }
+
+        if (precedence[entry.holder] > precedence[view->holder]) {
+                view->holder = entry.holder;
+                view->detail[0] = '\0';
+                if (entry.holder == HOLDER_LINUX)
+                        snprintf(view->detail, sizeof(view->detail), "%s (pid %d)",
+                                 isempty(owner.comm) ? "a process" : owner.comm, owner.pid);
+        }
+        return 0;
+}
+
+int holders_look(Sockets *sockets, const UnitState *service, uint16_t port, PortView *ret) {
+        Listener listeners[PORT_VIEW_LISTENERS_MAX];
+        PortView view = { .holder = HOLDER_NONE };
+        int n, r;
+
+        n = sockets_list_listeners(sockets, port, listeners, ELEMENTSOF(listeners));
+        if (n < 0)
+                return n;
+
+        for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX; i++) {
+                r = look_at(&listeners[i], service, &view);
+                if (r < 0)
+                        return r;
+        }
+
+        *ret = view;
+        return 0;
+}

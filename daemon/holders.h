@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "policy.h"
+#include "report.h"
+#include "sockets.h"
+#include "units.h"
+
+/* Who listens on a port, here: the kernel's listeners, each with its owner, seen beside the managed unit. */
+
+#define PORT_VIEW_LISTENERS_MAX 16
+
+typedef struct PortView {
+        Holder holder;   /* HOLDER_NONE where nothing here listens; Windows isn't looked at */
+        char detail[80]; /* as PortFact's */
+        bool ipv4, ipv6; /* which families the managed unit listens on there */
+        StatusListener listeners[PORT_VIEW_LISTENERS_MAX];
+        size_t n_listeners;
+} PortView;
+
+/* @service may be NULL. @port 0 is every port. More listeners than fit are passed over. Does not wait, does
+ * not bind. Returns 0 or a negative errno. */
+int holders_look(Sockets *sockets, const UnitState *service, uint16_t port, PortView *ret);

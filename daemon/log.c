@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "log.h"
+
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+
+#include <systemd/sd-journal.h>
+
+static const char *const level_names[] = {
+        [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
+        [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+};
+
+int log_level_from_string(const char *s, int *ret_level) {
+        for (size_t i = 0; i < ELEMENTSOF(level_names); i++)
+                if (streq(s, level_names[i])) {
+                        *ret_level = (int) i;
+                        return 0;
+                }
+
+        return -EINVAL;
+}
+
+const char *log_level_to_string(int level) {
+        return level >= 0 && (size_t) level < ELEMENTSOF(level_names) ? level_names[level] : NULL;
+}
+
+/* JOURNAL_STREAM names the device and inode that stderr has where systemd connected it to the journal, see
+ * systemd.exec(5). A shell that inherited the variable has another stderr. */
+static bool stderr_is_journal(void) {
+        const char *stream = getenv("JOURNAL_STREAM");
+        unsigned long long device, inode;
+        struct stat st;
+
+        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+               fstat(STDERR_FILENO, &st) >= 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+Log log_open(int max_level) {
+        return (Log){ .max_level = max_level, .journal = stderr_is_journal() };
+}
+
+#define LINE_SIZE 2048
+
+static void log_line(const Log *log, int level, const char *message_id, const char *field, const char *value,
+                     const char *line) {
+        if (!log->journal) {
+                fprintf(stderr, "%s\n", line);
+                return;
+        }
+
+        char message[LINE_SIZE + 16], priority[16], id[64], extra[512];
+        struct iovec iov[4];
+        int n = 0;
+
+        iov[n++] = (struct iovec){ message,
+                                   (size_t) snprintf(message, sizeof(message), "MESSAGE=%s", line) };
+        iov[n++] = (struct iovec){ priority,
+                                   (size_t) snprintf(priority, sizeof(priority), "PRIORITY=%d", level) };
+        if (message_id)
+                iov[n++] = (struct iovec){ id, (size_t) snprintf(id, sizeof(id), "MESSAGE_ID=%.32s",
+                                                                 message_id) };
+        if (field) {
+                snprintf(extra, sizeof(extra), "%s=%s", field, value);
+                iov[n++] = (struct iovec){ extra, strlen(extra) };
+        }
+
+        (void) sd_journal_sendv(iov, n);
+}
+
+void log_message(const Log *log, int level, const char *format, ...) {
+        char line[LINE_SIZE];
+        va_list arguments;
+
+        if (level > log->max_level)
+                return;
+
+        va_start(arguments, format);
+        vsnprintf(line, sizeof(line), format, arguments);
+        va_end(arguments);
+        log_line(log, level, NULL, NULL, NULL, line);
+}
+
+int log_error_errno(const Log *log, int error, const char *format, ...) {
+        char line[LINE_SIZE];
+        va_list arguments;
+        int length;
+
+        error = abs(error);
+        if (LOG_ERR <= log->max_level) {
+                va_start(arguments, format);
+                length = vsnprintf(line, sizeof(line), format, arguments);
+                va_end(arguments);
+                if (length >= 0 && (size_t) length < sizeof(line))
+                        snprintf(line + length, sizeof(line) - (size_t) length, ": %s",
+                                 strerrordesc_np(error));
+                log_line(log, LOG_ERR, NULL, NULL, NULL, line);
+        }
+
+        return -error;
+}
+
+void log_event(const Log *log, int level, const char *message_id, const char *field, const char *value,
+               const char *format, ...) {
+        char line[LINE_SIZE];
+        va_list arguments;
+
+        if (level > log->max_level)
+                return;
+
+        va_start(arguments, format);
+        vsnprintf(line, sizeof(line), format, arguments);
+        va_end(arguments);
+        log_line(log, level, message_id, field, value, line);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <syslog.h>
+
+#include "util.h"
+
+/* Where messages go and which. Owned by the program; only programs and the manager log, so that an error is
+ * told once, by the one who knows what it means. */
+typedef struct Log {
+        int max_level; /* LOG_ERR … LOG_DEBUG: messages above it are dropped */
+        bool journal;  /* true: structured to the journal; false: plain lines to stderr */
+} Log;
+
+/* Writes to the journal where stderr is connected to it, else to stderr. */
+Log log_open(int max_level);
+
+/* A message. Returns nothing: what can't be logged is lost. */
+void log_message(const Log *log, int level, const char *format, ...) _printf_(3, 4);
+
+/* A message with an errno, whose text is appended as ": text". Returns -abs(@error), to be returned on. */
+int log_error_errno(const Log *log, int error, const char *format, ...) _printf_(3, 4);
+
+/* A message that machines look for: @message_id is 32 hexadecimal digits, @field and @value an additional
+ * journal field. @field may be NULL. */
+void log_event(const Log *log, int level, const char *message_id, const char *field, const char *value,
+               const char *format, ...) _printf_(6, 7);
+
+/* The LOG_… constant of "emerg" … "debug" in *@ret_level, or -EINVAL. */
+int log_level_from_string(const char *s, int *ret_level);
+
+/* The word of a LOG_… constant, or NULL. */
+const char *log_level_to_string(int level);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "log.h"
+#include "report.h"
+
+/* org.wslport1 on the system bus: shows the status, takes calls. Connects when asked to, and again whenever
+ * the bus daemon went away. */
+typedef struct ManagerBus ManagerBus;
+
+/* What it needs of the one who decides. */
+typedef struct ManagerBusHandlers {
+        /* The system bus is there, connected and answering; or it is gone (NULL). */
+        void (*on_bus)(sd_bus *bus, void *userdata);
+        /* Reload(). 0, or a negative errno and the first error in *@ret_error, to be freed. */
+        int (*reload)(char **ret_error, void *userdata);
+        /* Relocate() and Restore(). 0: @call was taken over (referenced), and is answered when it is done;
+         * or -EBUSY where another one is under way. */
+        int (*request)(Request request, uint16_t port, sd_bus_message *call, void *userdata);
+} ManagerBusHandlers;
+
+/* All that is pointed to outlives it; @status is shown as it is at each call. Returns 0 or -ENOMEM. */
+int manager_bus_new(sd_event *event, const Log *log, const Status *status,
+                    const ManagerBusHandlers *handlers, void *userdata, ManagerBus **ret);
+ManagerBus *manager_bus_free(ManagerBus *bus);
+DEFINE_TRIVIAL_CLEANUP(ManagerBus *, manager_bus_free);
+
+/* Begins to connect; errors are logged and tried again later. */
+void manager_bus_connect(ManagerBus *bus);
+
+/* Tells everyone that these properties (NULL-terminated, as report_changes() names them) have changed. */
+void manager_bus_changed(ManagerBus *bus, const char *const names[]);

@@ -1,0 +1,1158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "manager.h"
+
+#include <signal.h>
+#include <time.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "backoff.h"
+#include "bindprobe.h"
+#include "bus.h"
+#include "greeting.h"
+#include "holders.h"
+#include "kept.h"
+#include "manager-bus.h"
+#include "messages.h"
+#include "mode.h"
+#include "move.h"
+#include "ports.h"
+#include "report.h"
+#include "routes.h"
+#include "sockets.h"
+#include "sshd.h"
+#include "units.h"
+#include "watch.h"
+
+/* How long boot is held beside the wait for Windows that ProbeTimeoutSec= allows, and at the very most; what
+ * isn't known by then is found out beside it. */
+#define BOOT_HOLD_OWN (500 * USEC_PER_MSEC)
+#define BOOT_HOLD_MAX (1800 * USEC_PER_MSEC)
+
+/* The bind helper's deadline. Longer than boot is held: sshd's own bind() waits behind the same answer, and
+ * a question that is taken back would leave the port reserved for nobody. */
+#define PROBE_TIMEOUT (30 * USEC_PER_SEC)
+
+/* How often it is looked whether Windows has left the home port, where sshd is to go back by itself. */
+#define LOOK_HOME_INTERVAL (60 * USEC_PER_SEC)
+#define LOOK_HOME_SLACK (10 * USEC_PER_SEC)
+
+/* TIME_WAIT lasts 60 s (the kernel's TCP_TIMEWAIT_LEN), and its end is not told. */
+#define UNPIN_INTERVAL (61 * USEC_PER_SEC)
+
+/* How soon to look again at an sshd that runs and does not listen; it grows, for that may be its state. */
+#define SETTLE_DELAY_FIRST (20 * USEC_PER_MSEC)
+#define SETTLED_DELAY (1280 * USEC_PER_MSEC)
+#define SETTLE_DELAY_MAX (60 * USEC_PER_SEC)
+
+#define RECONNECT_DELAY (100 * USEC_PER_MSEC)
+
+struct Manager {
+        sd_event *event;
+        Log log;
+        Config config;
+
+        Routes *routes;
+        Mode *mode;
+        bool unconfirmed_told;
+        Sockets *sockets;
+        Watch *watch;
+        Units *units;
+        sd_bus *private_bus, *units_bus; /* units_bus: the one that systemd1 is asked over; no reference */
+        sd_bus_slot *private_disconnected_slot;
+        ManagerBus *bus;
+
+        sd_event_source *evaluate_source, *boot_source, *retry_source, *reconnect_source, *settle_source,
+                        *look_home_source, *unpin_source;
+        usec_t settle_delay; /* 0: nothing to settle */
+
+        /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
+        SshdQuery *query;
+        BindProbe *probe;
+        Move *move;
+        Greeting *greeting;
+        Action moving; /* what *move carries out */
+        uint16_t moving_to;
+
+        bool booting; /* READY=1 is still to be said */
+        bool query_stale;
+        bool rehearsed; /* with this configuration sshd has taken our file in */
+        SshdAnswer answer;
+        SshdHome home;
+        ServicePhase phase;
+        Ports ports;
+        bool looking;     /* *greeting is to see whether the home port is free again */
+        uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
+        uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
+        uint16_t displaced_to, last_port;
+        Backoff backoff;
+        char hold[REASON_SIZE / 2]; /* why no move may be made for now; "": none */
+        Request request;
+        uint16_t request_port;
+        bool stay;                    /* sshd was moved because somebody asked for it */
+        sd_bus_message *request_call; /* to be answered when the request is through */
+        Decision decision;
+        Status status;
+};
+
+static void manager_evaluate(Manager *m);
+
+static int manager_on_evaluate(sd_event_source *source, void *userdata) {
+        (void) source;
+        manager_evaluate(userdata);
+        return 0;
+}
+
+/* Any number of events, one evaluation, after all of them have been dispatched. */
+static void manager_schedule(Manager *m) {
+        int r = sd_event_source_set_enabled(m->evaluate_source, SD_EVENT_ONESHOT);
+
+        if (r < 0)
+                log_error_errno(&m->log, r, "The next evaluation could not be scheduled");
+}
+
+static int manager_on_settle(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        manager_schedule(userdata);
+        return 0;
+}
+
+/* What the kernel lists for @port now, over what was known of it. */
+static void manager_look(Manager *m, uint16_t port) {
+        int r;
+
+        r = ports_look(&m->ports, port, m->sockets, units_service(m->units), mode_get(m->mode));
+        if (r < 0)
+                log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
+}
+
+/* Whatever was answered may be different now; it is all asked anew where it matters. */
+static void manager_forget(Manager *m) {
+        ports_forget_all(&m->ports);
+        m->greeted = m->noted = 0;
+}
+
+/* ── status ── */
+
+static void manager_fill_listeners(Manager *m, Status *status) {
+        uint16_t ports[SSHD_PORTS_MAX + 1];
+        size_t n = 0;
+
+        if (m->displaced_to != 0)
+                ports[n++] = m->displaced_to;
+        for (size_t i = 0; i < m->home.n_ports; i++)
+                ports[n++] = m->home.ports[i];
+
+        /* Not even its own port is known; then at least what it does listen on. */
+        if (n == 0)
+                ports[n++] = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                PortView view;
+
+                if (holders_look(m->sockets, units_service(m->units), ports[i], &view) < 0)
+                        continue;
+                for (size_t k = 0; k < view.n_listeners && status->n_listeners < STATUS_LISTENERS_MAX; k++) {
+                        const StatusListener *listener = &view.listeners[k];
+
+                        if (ports[i] == 0 && listener->holder != HOLDER_SSHD)
+                                continue;
+                        if (listener->holder == HOLDER_SSHD && status->port == 0)
+                                status->port = listener->port;
+                        status->listeners[status->n_listeners++] = *listener;
+                }
+        }
+}
+
+static void manager_fill_reachable(Manager *m, Status *status) {
+        Address addresses[STATUS_REACHABLE_MAX];
+        int n = routes_list_addresses(m->routes, addresses, ELEMENTSOF(addresses));
+
+        for (int i = 0; i < n && i < STATUS_REACHABLE_MAX; i++) {
+                StatusAddress *to = &status->reachable[status->n_reachable++];
+
+                address_format(&addresses[i], to->address);
+                to->kind = address_kind_to_string(addresses[i].kind);
+        }
+}
+
+static void manager_tell_pinned(Manager *m, uint32_t before, uint32_t now, uint16_t port) {
+        if (before == 0 && now > 0)
+                log_event(&m->log, LOG_NOTICE, MESSAGE_PINNED, NULL, NULL,
+                          "%u session%s still hold%s port %u: Windows can't have it before they end", now,
+                          now == 1 ? "" : "s", now == 1 ? "s" : "", port);
+        else if (before > 0 && now == 0)
+                log_event(&m->log, LOG_NOTICE, MESSAGE_UNPINNED, NULL, NULL,
+                          "No session holds port %u any more: Windows can have it", port);
+}
+
+static void manager_publish(Manager *m) {
+        const UnitState *service = units_service(m->units);
+        const char *names[REPORT_CHANGES_MAX];
+        char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
+        _cleanup_free_ Status *status = calloc(1, sizeof(*status));
+        const PortFact *home;
+        int sessions;
+
+        if (!status) {
+                log_error_errno(&m->log, -ENOMEM, "The status could not be brought up to date");
+                return;
+        }
+
+        status->mode = mode_get(m->mode);
+        status->listener_watch = watch_kind(m->watch);
+        status->state = m->decision.state;
+        memcpy(status->reason, m->decision.reason, sizeof(status->reason));
+        status->last_change = m->status.last_change;
+        if (service && streq(service->load_state, "loaded"))
+                snprintf(status->unit, sizeof(status->unit), "%s", service->id);
+        if (m->home.n_ports > 0) {
+                status->home_port = m->home.ports[0];
+                home = ports_find(&m->ports, status->home_port);
+                if (home) {
+                        status->home_holder = home->holder;
+                        memcpy(status->home_detail, home->detail, sizeof(status->home_detail));
+                }
+                if (m->displaced_to != 0) {
+                        sessions = sockets_count_sessions(m->sockets, status->home_port);
+                        status->pinned_sessions = sessions > 0 ? (uint32_t) sessions : 0;
+                }
+        }
+        manager_fill_listeners(m, status);
+        manager_fill_reachable(m, status);
+
+        if (report_changes(&m->status, status, names) == 0)
+                return;
+
+        manager_tell_pinned(m, m->status.pinned_sessions, status->pinned_sessions, status->home_port);
+        report_status_line(&m->status, old_line);
+        report_status_line(status, line);
+        if (m->status.state != status->state || m->status.port != status->port) {
+                struct timespec now;
+
+                clock_gettime(CLOCK_REALTIME, &now);
+                status->last_change = (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+                (void) report_changes(&m->status, status, names);
+        }
+        m->status = *status;
+
+        if (!streq(line, old_line)) {
+                log_event(&m->log, status->state == STATE_BLOCKED ? LOG_WARNING : LOG_INFO,
+                          status->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, NULL, NULL, "%s", line);
+                (void) sd_notifyf(false, "STATUS=%s", line);
+        }
+        manager_bus_changed(m->bus, names);
+}
+
+/* ── boot ── */
+
+static void manager_say_ready(Manager *m) {
+        if (!m->booting)
+                return;
+
+        m->booting = false;
+        m->boot_source = sd_event_source_disable_unref(m->boot_source);
+        (void) sd_notify(false, "READY=1");
+
+        /* Not before: the bus daemon may be ordered after us, and would answer only then. */
+        manager_bus_connect(m->bus);
+}
+
+static int manager_on_boot_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        log_message(&m->log, LOG_WARNING, "Not all is known yet, boot goes on: %s",
+                    m->probe ? "Windows has not answered whether sshd can have its port"
+                             : "an answer is late");
+        manager_say_ready(m);
+        manager_publish(m);
+        return 0;
+}
+
+/* ── operations ── */
+
+static void manager_on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
+        Manager *m = userdata;
+        PortFact *fact = ports_get(&m->ports, port);
+        bool looking = m->looking;
+
+        m->greeting = greeting_free(m->greeting);
+        m->looking = false;
+        if (!fact)
+                return;
+
+        switch (result) {
+        case GREETING_SSH:
+                fact->holder = banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS;
+                snprintf(fact->detail, sizeof(fact->detail), "%s", banner->software);
+                break;
+        case GREETING_OTHER:
+                fact->holder = HOLDER_WINDOWS;
+                snprintf(fact->detail, sizeof(fact->detail), "a program that does not greet as SSH");
+                break;
+        case GREETING_REFUSED:
+        case GREETING_UNKNOWN:
+        default:
+                if (fact->bind == BIND_REFUSED_BY_WINDOWS && !looking) {
+                        if (result == GREETING_REFUSED)
+                                snprintf(fact->detail, sizeof(fact->detail),
+                                         "no listener: a reserved or excluded port");
+                } else
+                        /* One that nobody listens on can hang instead of refusing: that may be free, too. */
+                        *fact = (PortFact){ .port = port, .seen_free = true };
+        }
+        /* What the kernel lists stands over all that. */
+        manager_schedule(m);
+}
+
+static void manager_greet(Manager *m, uint16_t port) {
+        int r;
+
+        r = greeting_start(m->event, port, m->config.probe_timeout, manager_on_greeting, m, &m->greeting);
+        if (r < 0)
+                log_message(&m->log, LOG_DEBUG, "Port %u could not be asked for a greeting: %s", port,
+                            strerrordesc_np(-r));
+}
+
+/* Who has a home port on Windows? One connection for each time that it is newly refused, or that sshd is
+ * found moved away from it. */
+static void manager_name_holder(Manager *m) {
+        for (size_t i = 0; i < m->home.n_ports && !m->greeting; i++) {
+                const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
+
+                if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
+                        continue;
+                if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
+                    (fact->bind != BIND_NOT_ASKED || fact->holder != HOLDER_UNKNOWN || m->displaced_to == 0))
+                        continue;
+                m->greeted = fact->port;
+                manager_greet(m, fact->port);
+        }
+}
+
+static void manager_note_refusal(Manager *m, const PortFact *fact) {
+        char text[160], port[sizeof("65535")];
+
+        snprintf(port, sizeof(port), "%u", fact->port);
+        port_fact_describe(fact, text, sizeof(text));
+        log_event(&m->log, LOG_NOTICE, fact->bind == BIND_NO_ANSWER ? MESSAGE_NO_ANSWER : MESSAGE_CONFLICT,
+                  "PORT", port, "Port %u can't be had: %s", fact->port, text);
+}
+
+/* A holder that the kernel lists is told once for as long as it stands in the way. */
+static void manager_note_holder(Manager *m, const Decision *d) {
+        for (size_t i = 0; i < m->home.n_ports; i++) {
+                const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
+                bool listens = fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO);
+
+                if (listens && m->noted != fact->port && d->state == STATE_CONFLICT) {
+                        m->noted = fact->port;
+                        manager_note_refusal(m, fact);
+                } else if (!listens && m->noted == m->home.ports[i])
+                        m->noted = 0;
+        }
+}
+
+static void manager_note_answer(Manager *m, uint16_t port, BindAnswer answer, const char *detail) {
+        const PortFact *fact;
+        int r;
+
+        r = ports_answer(&m->ports, port, answer, detail);
+        if (r < 0) {
+                log_error_errno(&m->log, r, "The answer about port %u is lost", port);
+                return;
+        }
+
+        if (m->greeted == port)
+                m->greeted = 0;
+        manager_look(m, port);
+        fact = ports_find(&m->ports, port);
+        if (fact && answer != BIND_FREE)
+                manager_note_refusal(m, fact);
+}
+
+static void manager_on_probe(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
+        Manager *m = userdata;
+
+        m->probe = bindprobe_free(m->probe);
+        manager_note_answer(m, port, answer, detail);
+        manager_schedule(m);
+}
+
+/* A port that something here listens on needs no bind() to be known as taken. */
+static bool manager_is_taken_here(Manager *m, uint16_t port) {
+        const PortFact *fact;
+
+        manager_look(m, port);
+        fact = ports_find(&m->ports, port);
+        if (!fact || (fact->holder != HOLDER_LINUX && fact->holder != HOLDER_OTHER_DISTRO))
+                return false;
+
+        manager_note_refusal(m, fact);
+        return true;
+}
+
+static void manager_probe(Manager *m, uint16_t port) {
+        int r;
+
+        if (manager_is_taken_here(m, port)) {
+                manager_schedule(m);
+                return;
+        }
+
+        r = bindprobe_start(m->event, port, m->home.ipv6 && !m->home.ipv4, PROBE_TIMEOUT, manager_on_probe,
+                            m, &m->probe);
+        if (r < 0) {
+                manager_note_answer(m, port, BIND_FAILED, strerrordesc_np(-r));
+                manager_schedule(m);
+        }
+}
+
+static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        m->retry_source = sd_event_source_disable_unref(m->retry_source);
+        m->hold[0] = '\0';
+        manager_forget(m);
+        manager_schedule(m);
+        return 0;
+}
+
+/* No event will tell when it is different: everything is asked anew after a while, a longer one each time.
+ * Returns how long, 0 if that can't be. µs */
+static usec_t manager_ask_later(Manager *m) {
+        usec_t now, delay = 0;
+        int r;
+
+        r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        if (r >= 0) {
+                delay = backoff_delay(&m->backoff, now);
+                m->retry_source = sd_event_source_disable_unref(m->retry_source);
+                r = sd_event_add_time_relative(m->event, &m->retry_source, CLOCK_MONOTONIC, delay,
+                                               USEC_PER_SEC, manager_on_retry, m);
+        }
+        if (r < 0) {
+                log_error_errno(&m->log, r, "No further attempt could be scheduled");
+                return 0;
+        }
+
+        (void) sd_event_source_set_description(m->retry_source, "retry");
+        return delay;
+}
+
+/* What failed, or came too often, is left alone until then. */
+static void manager_retry_later(Manager *m, const char *why) {
+        usec_t delay = manager_ask_later(m);
+
+        snprintf(m->hold, sizeof(m->hold), "%s; tried again in %u s", why,
+                 (unsigned) (delay / USEC_PER_SEC));
+}
+
+static void manager_read_kept(Manager *m) {
+        int r;
+
+        m->displaced_to = m->last_port = 0;
+
+        r = kept_read_port(&m->displaced_to);
+        if (r < 0) {
+                /* sshd would read it too, and may refuse to start because of it. */
+                log_error_errno(&m->log, r, "%s is not what wslportd writes and is taken away",
+                                KEPT_PORT_FILE);
+                r = kept_write_port(0, 0);
+                if (r < 0)
+                        log_error_errno(&m->log, r, "%s can't be taken away", KEPT_PORT_FILE);
+        }
+
+        r = kept_read_last_port(&m->last_port);
+        if (r < 0)
+                log_message(&m->log, LOG_WARNING, "%s can't be used: %s", KEPT_LAST_PORT_FILE,
+                            strerrordesc_np(-r));
+}
+
+static void manager_keep_last_port(Manager *m) {
+        int r;
+
+        if (m->displaced_to == 0 || m->displaced_to == m->last_port)
+                return;
+
+        m->last_port = m->displaced_to;
+        r = kept_write_last_port(m->last_port);
+        if (r < 0)
+                log_error_errno(&m->log, r, "%s can't be written", KEPT_LAST_PORT_FILE);
+}
+
+static bool manager_listens(uint16_t port, void *userdata) {
+        Manager *m = userdata;
+        PortView view;
+
+        if (holders_look(m->sockets, units_service(m->units), port, &view) < 0)
+                return false;
+        return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
+}
+
+static void manager_close_private(Manager *m);
+
+static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
+        Manager *m = userdata;
+        char port[sizeof("65535")];
+        Action action = m->moving;
+        usec_t now;
+
+        m->moving = ACTION_NONE;
+        manager_read_kept(m);
+
+        if (answer != BIND_NOT_ASKED) {
+                m->rehearsed = true;
+                manager_note_answer(m, m->moving_to, answer, "");
+        }
+
+        if (result < 0 && result != -EADDRINUSE) {
+                log_message(&m->log, LOG_ERR, "sshd could not be moved to %u: %s", m->moving_to, text);
+                manager_retry_later(m, text);
+        } else if (result >= 0) {
+                if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
+                        backoff_note(&m->backoff, now);
+                manager_keep_last_port(m);
+                m->home.has_ours = m->displaced_to != 0; /* the move has seen sshd take it in */
+                snprintf(port, sizeof(port), "%u", m->moving_to);
+                if (action == ACTION_RELOCATE)
+                        log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
+                                  "sshd is moved to port %u: %s", m->moving_to, m->decision.reason);
+                else if (action == ACTION_RESTORE)
+                        log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
+                                  "sshd is back on its own configuration: %s", m->decision.reason);
+        }
+
+        m->move = move_free(m->move); /* and @text with it */
+        if (m->units_bus != m->private_bus)
+                manager_close_private(m);
+        /* A move changes the unit; its signals may still be on their way. */
+        (void) units_refresh(m->units);
+        manager_schedule(m);
+}
+
+static MoveApply manager_apply_kind(const Manager *m, const Decision *d) {
+        const PortFact *fact = ports_find(&m->ports, d->port);
+
+        switch (m->phase) {
+        case SERVICE_RUNNING:
+                /* Where it already listens, it needs no telling. */
+                return fact && fact->holder == HOLDER_SSHD ? MOVE_APPLY_NOTHING : MOVE_APPLY_RELOAD;
+        case SERVICE_FAILED_TO_BIND:
+                /* To be started where it can bind, and only there. */
+                return d->action == ACTION_RELOCATE || (fact && fact->bind == BIND_FREE)
+                                       ? MOVE_APPLY_START
+                                       : MOVE_APPLY_NOTHING;
+        case SERVICE_UNKNOWN:
+        case SERVICE_ABSENT:
+        case SERVICE_INACTIVE:
+        case SERVICE_QUEUED:
+        case SERVICE_STARTING:
+        case SERVICE_STOPPING:
+        case SERVICE_FAILED:
+        default:
+                return MOVE_APPLY_NOTHING;
+        }
+}
+
+/* Carries out a decision about where sshd is to be. */
+static void manager_move(Manager *m, const Decision *d) {
+        const UnitState *service = units_service(m->units);
+        const PortFact *fact = ports_find(&m->ports, d->port);
+        MoveRequest request = {
+                .from = m->displaced_to,
+                .file = d->action == ACTION_RELOCATE  ? d->port
+                        : d->action == ACTION_RESTORE ? 0
+                                                      : m->displaced_to,
+                .home = m->home.n_ports > 0 ? m->home.ports[0] : 0,
+                .probe = d->action == ACTION_RELOCATE &&
+                         !(fact && (fact->bind == BIND_FREE || fact->holder == HOLDER_SSHD)),
+                .ipv6 = m->home.ipv6 && !m->home.ipv4,
+                .rehearsed = m->rehearsed,
+                .probe_timeout = PROBE_TIMEOUT,
+                .apply = manager_apply_kind(m, d),
+                .unit = service ? service->id : "",
+        };
+        usec_t now;
+        int r;
+
+        if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
+                manager_schedule(m);
+                return;
+        }
+
+        if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0 && !backoff_allows(&m->backoff, now)) {
+                manager_retry_later(m, "sshd was moved or started three times within a minute");
+                manager_schedule(m);
+                return;
+        }
+
+        if (request.apply != MOVE_APPLY_NOTHING) {
+                request.to = d->port;
+                /* The unit is ordered after ours: its job would wait for our READY=1, and we for the job. */
+                manager_say_ready(m);
+        }
+
+        m->moving = d->action;
+        m->moving_to = d->port;
+        r = move_start(m->event, m->units_bus, &request, manager_listens, manager_on_moved, m, &m->move);
+        if (r < 0) {
+                char text[160];
+
+                m->moving = ACTION_NONE;
+                snprintf(text, sizeof(text), "%s can't be written: %s", KEPT_PORT_FILE, strerrordesc_np(-r));
+                log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
+                manager_retry_later(m, text);
+                manager_schedule(m);
+        }
+}
+
+static void manager_on_query(const SshdAnswer *answer, void *userdata) {
+        Manager *m = userdata;
+
+        m->rehearsed = false;
+        m->answer = *answer;
+        m->query = sshd_query_free(m->query);
+        answer = &m->answer; /* the other went with the query */
+
+        /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it.
+         */
+        if (answer->has_dump)
+                sshd_dump_home(&answer->dump, m->displaced_to, &m->home);
+        if (answer->verdict != SSHD_VERDICT_VALID)
+                log_message(&m->log, LOG_WARNING, "sshd does not accept its configuration: %s",
+                            answer->detail);
+        manager_schedule(m);
+}
+
+/* True if an answer is to come. */
+static bool manager_ask_sshd(Manager *m) {
+        int r;
+
+        m->query_stale = false;
+        r = sshd_query(m->event, true, manager_on_query, m, &m->query);
+        if (r >= 0)
+                return true;
+
+        m->answer = (SshdAnswer){ 0 };
+        m->home = (SshdHome){ 0 };
+        snprintf(m->answer.detail, sizeof(m->answer.detail), "%s",
+                 r == -ENOENT ? "no sshd is installed" : strerrordesc_np(-r));
+        return false;
+}
+
+/* ── deciding ── */
+
+static void manager_update_phase(Manager *m) {
+        const UnitState *service = units_service(m->units);
+        ServicePhase phase = unit_state_to_phase(service);
+
+        if (phase != m->phase) {
+                log_message(&m->log, LOG_DEBUG, "%s: %s, was %s", service ? service->id : "ssh",
+                            service_phase_to_string(phase), service_phase_to_string(m->phase));
+                if (phase == SERVICE_FAILED_TO_BIND) {
+                        ports_forget_grants(&m->ports);
+                        m->query_stale = true;
+                } else if (phase == SERVICE_RUNNING && m->phase != SERVICE_UNKNOWN &&
+                           m->phase != SERVICE_STARTING)
+                        m->query_stale = true;
+                m->phase = phase;
+        }
+}
+
+static void manager_on_watch(void *userdata) {
+        Manager *m = userdata;
+
+        /* A session that ends may leave a TIME_WAIT: its minute begins now. */
+        m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
+        manager_schedule(m);
+}
+
+/* What is worth being woken for: the listeners of sshd's ports; and, while Windows or sshd waits for one of
+ * them, its sessions. */
+static void manager_watch(Manager *m, const Decision *d) {
+        uint16_t ports[SSHD_PORTS_MAX + 1];
+        const char *before = watch_kind(m->watch);
+        bool closes = m->status.pinned_sessions > 0 || d->state == STATE_BLOCKED;
+        size_t n = 0;
+        int r;
+
+        for (size_t i = 0; i < m->home.n_ports; i++) {
+                const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
+
+                closes = closes ||
+                         (fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO));
+                ports[n++] = m->home.ports[i];
+        }
+        if (m->displaced_to != 0)
+                ports[n++] = m->displaced_to;
+
+        r = watch_set(m->watch, ports, n, closes);
+        if (r < 0)
+                log_error_errno(&m->log, r, "The listeners can't be watched");
+        else if (!streq(before, watch_kind(m->watch))) {
+                log_message(&m->log, LOG_INFO, "Listeners are watched by: %s%s%s", watch_kind(m->watch),
+                            watch_fallback_reason(m->watch) < 0 ? ", as the tracepoint can't be had: " : "",
+                            watch_fallback_reason(m->watch) < 0
+                                            ? strerrordesc_np(-watch_fallback_reason(m->watch))
+                                            : "");
+                manager_publish(m);
+        }
+}
+
+/* A one-shot timer that lasts while @wanted; one that runs is left alone. */
+static void manager_arm(Manager *m, sd_event_source **source, bool wanted, usec_t delay, usec_t slack,
+                        sd_event_time_handler_t handler, const char *name) {
+        int r;
+
+        if (!wanted) {
+                *source = sd_event_source_disable_unref(*source);
+                return;
+        }
+        if (*source)
+                return;
+
+        r = sd_event_add_time_relative(m->event, source, CLOCK_MONOTONIC, delay, slack, handler, m);
+        if (r < 0)
+                log_error_errno(&m->log, r, "The timer %s could not be set", name);
+        else
+                (void) sd_event_source_set_description(*source, name);
+}
+
+static int manager_on_unpin(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
+        manager_schedule(m);
+        return 0;
+}
+
+static int manager_on_look_home(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        m->look_home_source = sd_event_source_disable_unref(m->look_home_source);
+        if (!m->greeting && m->home.n_ports > 0) {
+                m->looking = true;
+                manager_greet(m, m->home.ports[0]);
+        }
+        manager_schedule(m);
+        return 0;
+}
+
+/* Nothing tells that Windows has left a port, or that the last TIME_WAIT of ours has ended. */
+static void manager_arm_timers(Manager *m, const Decision *d) {
+        bool returns = m->config.restore == RESTORE_AUTO && m->config.relocate == RELOCATE_CONFLICT &&
+                       !m->stay && m->phase == SERVICE_RUNNING && m->displaced_to != 0 &&
+                       d->state == STATE_RELOCATED && mode_shares_ports(mode_get(m->mode));
+
+        manager_arm(m, &m->look_home_source, returns, LOOK_HOME_INTERVAL, LOOK_HOME_SLACK,
+                    manager_on_look_home, "look-home");
+        manager_arm(m, &m->unpin_source, m->status.pinned_sessions > 0, UNPIN_INTERVAL, USEC_PER_SEC,
+                    manager_on_unpin, "unpin");
+}
+
+/* sshd closes its listeners and binds anew on SIGHUP, and no message tells of either. */
+static void manager_settle(Manager *m, const Decision *d) {
+        int r;
+
+        if (m->phase != SERVICE_RUNNING || d->state == STATE_CLEAR || d->state == STATE_RELOCATED) {
+                m->settle_delay = 0;
+                m->settle_source = sd_event_source_disable_unref(m->settle_source);
+                return;
+        }
+        if (d->state != STATE_UNKNOWN)
+                return;
+
+        m->settle_delay = m->settle_delay == 0                     ? SETTLE_DELAY_FIRST
+                          : m->settle_delay * 2 < SETTLE_DELAY_MAX ? m->settle_delay * 2
+                                                                   : SETTLE_DELAY_MAX;
+        m->settle_source = sd_event_source_disable_unref(m->settle_source);
+        r = sd_event_add_time_relative(m->event, &m->settle_source, CLOCK_MONOTONIC, m->settle_delay, 0,
+                                       manager_on_settle, m);
+        if (r < 0)
+                log_error_errno(&m->log, r, "No further look at the listeners could be scheduled");
+}
+
+static int manager_request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
+        Manager *m = userdata;
+
+        if (m->request != REQUEST_NONE)
+                return -EBUSY;
+
+        m->request = request;
+        m->request_port = port;
+        m->request_call = sd_bus_message_ref(call);
+        /* Limits are for what happens by itself. */
+        m->backoff = (Backoff){ 0 };
+        m->hold[0] = '\0';
+        manager_forget(m);
+        manager_schedule(m);
+        return 0;
+}
+
+/* Nothing more is to be done for now, so that the request has come as far as it will. */
+static void manager_finish_request(Manager *m, const Decision *d) {
+        bool done = m->request == REQUEST_RESTORE
+                                    ? m->displaced_to == 0
+                                    : m->displaced_to != 0 && (m->request_port == 0 ||
+                                                               m->displaced_to == m->request_port);
+
+        /* A refusal is told with the name of who is there, which is being asked for. */
+        if (m->request == REQUEST_NONE || (!done && m->greeting))
+                return;
+
+        if (done) {
+                m->stay = m->request == REQUEST_RELOCATE;
+                (void) sd_bus_reply_method_return(m->request_call, NULL);
+        } else
+                (void) sd_bus_reply_method_errorf(m->request_call, "org.wslport1.Error.NotPossible", "%s",
+                                                  d->reason);
+        m->request = REQUEST_NONE;
+        m->request_call = sd_bus_message_unref(m->request_call);
+}
+
+static void manager_carry_out(Manager *m, const Decision *d) {
+        switch (d->action) {
+        case ACTION_PROBE:
+                manager_probe(m, d->port);
+                return;
+        case ACTION_RELOCATE:
+        case ACTION_RESTORE:
+        case ACTION_START:
+                /* What failed or came too often waits, whatever is decided meanwhile. */
+                if (m->hold[0] != '\0')
+                        break;
+                manager_move(m, d);
+                return;
+        case ACTION_NONE:
+        default:
+                break;
+        }
+
+        manager_settle(m, d);
+        manager_watch(m, d);
+        manager_arm_timers(m, d);
+        manager_name_holder(m);
+        manager_finish_request(m, d);
+        manager_say_ready(m);
+
+        /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one. */
+        if (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
+            mode_get(m->mode) == MODE_UNKNOWN) {
+                if (m->hold[0] == '\0')
+                        m->retry_source = sd_event_source_disable_unref(m->retry_source);
+        } else if (!m->retry_source)
+                (void) manager_ask_later(m);
+}
+
+static void manager_evaluate(Manager *m) {
+        Snapshot snapshot;
+        Decision decision;
+
+        if (m->move || m->probe || m->query || mode_is_pending(m->mode))
+                return;
+
+        manager_update_phase(m);
+        if (m->phase == SERVICE_UNKNOWN)
+                return;
+        if (m->query_stale && m->phase != SERVICE_ABSENT && manager_ask_sshd(m))
+                return;
+
+        for (size_t i = 0; i < m->home.n_ports; i++)
+                manager_look(m, m->home.ports[i]);
+        if (m->displaced_to != 0)
+                manager_look(m, m->displaced_to);
+        else if (m->last_port != 0)
+                manager_look(m, m->last_port);
+
+        snapshot = (Snapshot){
+                .mode = mode_get(m->mode),
+                .service = m->phase,
+                .by_socket = units_socket(m->units) && m->phase != SERVICE_RUNNING,
+                .booting = m->booting,
+                .settled = m->settle_delay >= SETTLED_DELAY,
+                .stay = m->stay,
+                .request = m->request,
+                .request_port = m->request_port,
+                .verdict = m->answer.verdict,
+                .verdict_detail = m->answer.detail[0] ? m->answer.detail : NULL,
+                .home = m->home,
+                .displaced_to = m->displaced_to,
+                .last_port = m->last_port,
+                .facts = m->ports.facts,
+                .n_facts = m->ports.n,
+                .hold = m->hold[0] ? m->hold : NULL,
+        };
+        policy_decide(&m->config, &snapshot, &decision);
+        m->decision = decision;
+        log_message(&m->log, LOG_DEBUG, "mode %s, ssh %s: %s, %s %u: %s",
+                    networking_mode_to_string(snapshot.mode), service_phase_to_string(snapshot.service),
+                    state_to_string(decision.state), action_to_string(decision.action), decision.port,
+                    decision.reason);
+
+        manager_note_holder(m, &decision);
+        manager_publish(m);
+        manager_carry_out(m, &decision);
+}
+
+/* ── sources of events ── */
+
+static void manager_on_units(void *userdata) {
+        manager_schedule(userdata);
+}
+
+static void manager_on_mode(void *userdata) {
+        Manager *m = userdata;
+
+        if (mode_is_unconfirmed(m->mode) && !m->unconfirmed_told) {
+                m->unconfirmed_told = true;
+                log_message(&m->log, LOG_WARNING,
+                            "wslinfo did not tell the networking mode; the kernel's routes say: %s",
+                            networking_mode_to_string(mode_get(m->mode)));
+        }
+        manager_schedule(m);
+}
+
+static void manager_attach_units(Manager *m, sd_bus *bus) {
+        int r;
+
+        m->units_bus = bus;
+        r = units_attach(m->units, bus);
+        if (r < 0) {
+                log_error_errno(&m->log, r, "systemd could not be asked about the ssh service");
+                m->units_bus = NULL;
+        }
+}
+
+static void manager_open_private(Manager *m);
+
+static int manager_on_private_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        Manager *m = userdata;
+
+        (void) message, (void) error;
+        /* systemd has re-executed itself. */
+        manager_attach_units(m, NULL);
+        manager_open_private(m);
+        return 0;
+}
+
+static void manager_close_private(Manager *m) {
+        m->private_disconnected_slot = sd_bus_slot_unref(m->private_disconnected_slot);
+        m->private_bus = bus_close(m->private_bus);
+}
+
+static int manager_on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        m->reconnect_source = sd_event_source_disable_unref(m->reconnect_source);
+        if (!m->units_bus)
+                manager_open_private(m);
+        return 0;
+}
+
+static void manager_open_private(Manager *m) {
+        int r;
+
+        manager_close_private(m);
+        r = bus_open_private(m->event, &m->private_bus);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(m->private_bus, &m->private_disconnected_slot,
+                                              "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
+                                              "org.freedesktop.DBus.Local", "Disconnected",
+                                              manager_on_private_disconnected, NULL, m);
+        if (r >= 0) {
+                manager_attach_units(m, m->private_bus);
+                return;
+        }
+
+        log_message(&m->log, LOG_DEBUG, "systemd's private socket is not to be had: %s",
+                    strerrordesc_np(-r));
+        m->reconnect_source = sd_event_source_disable_unref(m->reconnect_source);
+        r = sd_event_add_time_relative(m->event, &m->reconnect_source, CLOCK_MONOTONIC, RECONNECT_DELAY, 0,
+                                       manager_on_reconnect, m);
+        if (r < 0)
+                log_error_errno(&m->log, r, "No further attempt to reach systemd is possible");
+}
+
+static void manager_on_system_bus(sd_bus *bus, void *userdata) {
+        Manager *m = userdata;
+
+        if (bus) {
+                manager_attach_units(m, bus);
+                /* A move that began over it still waits there for the end of its job. */
+                if (!m->move)
+                        manager_close_private(m);
+        } else if (!m->private_bus) {
+                manager_attach_units(m, NULL);
+                manager_open_private(m);
+        }
+}
+
+/* ── configuration ── */
+
+void manager_log_config_error(const char *path, unsigned line, const char *message, void *userdata) {
+        const Log *log = userdata;
+
+        if (line > 0)
+                log_message(log, LOG_ERR, "%s:%u: %s", path, line, message);
+        else
+                log_message(log, LOG_ERR, "%s: %s", path, message);
+}
+
+typedef struct ReloadErrors {
+        Manager *manager;
+        char *first;
+} ReloadErrors;
+
+static void manager_on_config_error(const char *path, unsigned line, const char *message, void *userdata) {
+        ReloadErrors *errors = userdata;
+
+        manager_log_config_error(path, line, message, &errors->manager->log);
+        if (!errors->first && asprintf(&errors->first, "%s:%u: %s", path, line, message) < 0)
+                errors->first = NULL;
+}
+
+static int manager_reload(char **ret_error, void *userdata) {
+        Manager *m = userdata;
+        ReloadErrors errors = { .manager = m };
+        char line[STATUS_LINE_SIZE];
+        struct timespec now;
+        Config config;
+        int r;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
+                          (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000);
+
+        r = config_load(CONFIG_FILE, manager_on_config_error, &errors, &config);
+        if (r >= 0) {
+                if (!streq(config.unit, m->config.unit))
+                        log_message(&m->log, LOG_WARNING, "Unit= takes effect when wslportd is restarted");
+                m->config = config;
+                m->log.max_level = config.log_level;
+                log_message(&m->log, LOG_INFO, "%s is in force",
+                            r > 0 ? CONFIG_FILE : "The default configuration");
+                m->hold[0] = '\0';
+                m->retry_source = sd_event_source_disable_unref(m->retry_source);
+                m->query_stale = true;
+                manager_forget(m);
+                manager_schedule(m);
+        } else
+                log_message(&m->log, LOG_ERR, "%s is not taken; the configuration in force stays",
+                            CONFIG_FILE);
+
+        report_status_line(&m->status, line);
+        (void) sd_notifyf(false, "READY=1\nSTATUS=%s", line);
+
+        if (ret_error)
+                *ret_error = TAKE_PTR(errors.first);
+        free(errors.first);
+        return r < 0 ? r : 0;
+}
+
+static int manager_on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        (void) source, (void) info;
+        (void) manager_reload(NULL, userdata);
+        return 0;
+}
+
+/* ── life ── */
+
+Manager *manager_free(Manager *m) {
+        if (!m)
+                return NULL;
+
+        sshd_query_free(m->query);
+        bindprobe_free(m->probe);
+        greeting_free(m->greeting);
+        move_free(m->move);
+        sd_bus_message_unref(m->request_call);
+        m->bus = manager_bus_free(m->bus);
+        units_free(m->units);
+        manager_close_private(m);
+        mode_free(m->mode);
+        routes_free(m->routes);
+        watch_free(m->watch);
+        sockets_free(m->sockets);
+        sd_event_source_disable_unref(m->evaluate_source);
+        sd_event_source_disable_unref(m->boot_source);
+        sd_event_source_disable_unref(m->retry_source);
+        sd_event_source_disable_unref(m->reconnect_source);
+        sd_event_source_disable_unref(m->settle_source);
+        sd_event_source_disable_unref(m->look_home_source);
+        sd_event_source_disable_unref(m->unpin_source);
+        ports_done(&m->ports);
+        free(m);
+        return NULL;
+}
+
+static const ManagerBusHandlers bus_handlers = {
+        .on_bus = manager_on_system_bus,
+        .reload = manager_reload,
+        .request = manager_request,
+};
+
+static int manager_set_up(Manager *m) {
+        usec_t hold = m->config.probe_timeout + BOOT_HOLD_OWN;
+        int r;
+
+        if (hold > BOOT_HOLD_MAX)
+                hold = BOOT_HOLD_MAX;
+
+        r = sd_event_add_defer(m->event, &m->evaluate_source, manager_on_evaluate, m);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(m->evaluate_source, SD_EVENT_OFF);
+        if (r >= 0)
+                r = sd_event_source_set_priority(m->evaluate_source, SD_EVENT_PRIORITY_IDLE);
+        if (r >= 0)
+                r = sd_event_source_set_exit_on_failure(m->evaluate_source, true);
+        if (r >= 0)
+                r = sd_event_source_set_description(m->evaluate_source, "evaluate");
+        if (r >= 0)
+                r = sd_event_add_time_relative(m->event, &m->boot_source, CLOCK_MONOTONIC, hold, 1,
+                                               manager_on_boot_deadline, m);
+        if (r >= 0)
+                r = sd_event_source_set_description(m->boot_source, "boot-deadline");
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGHUP, manager_on_hangup, m);
+        if (r >= 0)
+                r = sockets_new(&m->sockets);
+        if (r >= 0)
+                r = watch_new(m->event, m->sockets, manager_on_watch, m, &m->watch);
+        if (r >= 0)
+                r = routes_new(&m->routes);
+        if (r >= 0)
+                r = mode_new(m->event, m->routes, manager_on_mode, m, &m->mode);
+        if (r >= 0)
+                r = units_new(m->config.unit, manager_on_units, m, &m->units);
+        if (r >= 0)
+                r = manager_bus_new(m->event, &m->log, &m->status, &bus_handlers, m, &m->bus);
+        return r;
+}
+
+int manager_new(sd_event *event, const Log *log, const Config *config, Manager **ret) {
+        _cleanup_(manager_freep) Manager *m = NULL;
+        int r;
+
+        m = malloc(sizeof(*m));
+        if (!m)
+                return log_error_errno(log, -ENOMEM, "The daemon could not be set up");
+        *m = (Manager){
+                .event = event, .log = *log, .config = *config, .booting = true, .query_stale = true
+        };
+
+        r = manager_set_up(m);
+        if (r < 0)
+                return log_error_errno(log, r, "The daemon could not be set up");
+
+        manager_read_kept(m);
+        manager_open_private(m);
+
+        *ret = TAKE_PTR(m);
+        return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mode.h"
+
+#include "wsl.h"
+#include "wslinfo.h"
+
+/* Boot waits for it. */
+#define WSLINFO_TIMEOUT (800 * USEC_PER_MSEC)
+
+struct Mode {
+        sd_event *event;
+        Routes *routes;
+        WslInfo *wslinfo;
+        NetworkingMode seen; /* by rtnetlink, or by the kernel's name */
+        NetworkingMode told; /* by wslinfo */
+        bool unconfirmed;
+        ModeHandler handler;
+        void *userdata;
+};
+
+Mode *mode_free(Mode *mode) {
+        if (!mode)
+                return NULL;
+
+        wslinfo_free(mode->wslinfo);
+        sd_event_unref(mode->event);
+        free(mode);
+        return NULL;
+}
+
+static void mode_on_wslinfo(NetworkingMode told, void *userdata) {
+        Mode *mode = userdata;
+
+        mode->wslinfo = wslinfo_free(mode->wslinfo);
+        mode->told = told;
+        mode->unconfirmed = told == MODE_UNKNOWN;
+        mode->handler(mode->userdata);
+}
+
+static void mode_ask(Mode *mode) {
+        RouteFacts facts;
+
+        /* Neither changes before the VM does. */
+        if (mode->seen == MODE_NOT_WSL || mode->seen == MODE_WSL1 || mode->told != MODE_UNKNOWN)
+                return;
+
+        if (routes_read(mode->routes, &facts) >= 0)
+                mode->seen = route_facts_to_mode(&facts);
+
+        if (!mode->wslinfo &&
+            wslinfo_start(mode->event, WSLINFO_TIMEOUT, mode_on_wslinfo, mode, &mode->wslinfo) < 0)
+                mode->wslinfo = NULL;
+}
+
+static void mode_on_routes(void *userdata) {
+        Mode *mode = userdata;
+
+        mode_ask(mode);
+        mode->handler(mode->userdata);
+}
+
+int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdata, Mode **ret) {
+        _cleanup_(mode_freep) Mode *mode = NULL;
+        int r;
+
+        mode = malloc(sizeof(*mode));
+        if (!mode)
+                return -ENOMEM;
+        *mode = (Mode){
+                .event = sd_event_ref(event),
+                .routes = routes,
+                .handler = handler,
+                .userdata = userdata,
+        };
+
+        r = wsl_detect("/proc/sys/kernel/osrelease", &mode->seen);
+        if (r < 0)
+                return r;
+        r = routes_watch(routes, event, mode_on_routes, mode);
+        if (r < 0)
+                return r;
+        mode_ask(mode);
+
+        *ret = TAKE_PTR(mode);
+        return 0;
+}
+
+NetworkingMode mode_get(const Mode *mode) {
+        return mode->told != MODE_UNKNOWN ? mode->told : mode->seen;
+}
+
+bool mode_is_pending(const Mode *mode) {
+        return mode->wslinfo;
+}
+
+bool mode_is_unconfirmed(const Mode *mode) {
+        return mode->unconfirmed;
+}

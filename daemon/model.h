@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util.h"
+
+/* The words of this program. What could not be found out is a value of its own, and the first, so that a
+ * zeroed structure claims nothing. The strings are those of D-Bus; *_to_string() never returns NULL. */
+
+/* As `wslinfo --networking-mode` prints them, and two for what it can't say. */
+typedef enum NetworkingMode {
+        MODE_UNKNOWN,
+        MODE_MIRRORED,
+        MODE_NAT,
+        MODE_CONSOMME,
+        MODE_VIRTIOPROXY,
+        MODE_BRIDGED,
+        MODE_NONE,
+        MODE_WSL1,
+        MODE_NOT_WSL,
+        _MODE_MAX,
+} NetworkingMode;
+
+/* Who has a TCP port. */
+typedef enum Holder {
+        HOLDER_UNKNOWN,
+        HOLDER_NONE,
+        HOLDER_SSHD,         /* the managed unit */
+        HOLDER_LINUX,        /* another process of this distro */
+        HOLDER_OTHER_DISTRO, /* a process of another WSL distro: same network namespace, other processes */
+        HOLDER_WINDOWS_OPENSSH, /* Windows, and its greeting says OpenSSH_for_Windows */
+        HOLDER_WINDOWS,         /* Windows: a program without that greeting, or a reserved range */
+        _HOLDER_MAX,
+} Holder;
+
+typedef enum State {
+        STATE_UNKNOWN,
+        STATE_CLEAR,
+        STATE_CONFLICT,
+        STATE_RELOCATED,
+        STATE_BLOCKED,
+        STATE_UNMANAGED,
+        _STATE_MAX,
+} State;
+
+/* What bind() said of a port. */
+typedef enum BindAnswer {
+        BIND_NOT_ASKED,
+        BIND_FREE,
+        BIND_REFUSED_BY_WINDOWS, /* refused twice, while an address that Windows isn't asked about was free
+                                  */
+        BIND_REFUSED_BY_LINUX,   /* refused there too: a socket here has it, listening or not */
+        BIND_TRACKER_DEAD, /* ENOSYS: WSL's port tracker is gone, nothing can bind until the VM restarts */
+        BIND_NO_ANSWER,    /* Windows did not answer within the deadline */
+        BIND_FAILED,       /* anything else: says nothing about the port */
+        _BIND_MAX,
+} BindAnswer;
+
+/* The managed ssh service, as far as it matters for what may be done. */
+typedef enum ServicePhase {
+        SERVICE_UNKNOWN,
+        SERVICE_ABSENT,   /* no such unit */
+        SERVICE_INACTIVE, /* disabled, masked or stopped by its owner: stays as it is */
+        SERVICE_QUEUED,   /* its start is waiting for us: it is about to bind */
+        SERVICE_STARTING,
+        SERVICE_RUNNING,
+        SERVICE_STOPPING,
+        SERVICE_FAILED_TO_BIND, /* it ended as sshd does when it can't bind (exit status 255) */
+        SERVICE_FAILED,         /* for another reason: not ours to mend */
+        _SERVICE_MAX,
+} ServicePhase;
+
+typedef enum RelocatePolicy {
+        RELOCATE_CONFLICT,
+        RELOCATE_MIRRORED,
+        RELOCATE_NEVER,
+        _RELOCATE_MAX,
+} RelocatePolicy;
+
+typedef enum RestorePolicy {
+        RESTORE_MANUAL,
+        RESTORE_BOOT,
+        RESTORE_AUTO,
+        _RESTORE_MAX,
+} RestorePolicy;
+
+typedef enum SocketActivation {
+        SOCKET_ACTIVATION_KEEP,
+        SOCKET_ACTIVATION_DISABLE,
+        _SOCKET_ACTIVATION_MAX,
+} SocketActivation;
+
+const char *networking_mode_to_string(NetworkingMode mode);
+const char *holder_to_string(Holder holder);
+const char *state_to_string(State state);
+const char *bind_answer_to_string(BindAnswer answer);
+const char *service_phase_to_string(ServicePhase phase);
+const char *relocate_policy_to_string(RelocatePolicy policy);
+const char *restore_policy_to_string(RestorePolicy policy);
+const char *socket_activation_to_string(SocketActivation activation);
+
+/* 0 and the value, or -EINVAL and *@ret untouched. */
+int networking_mode_from_string(const char *s, NetworkingMode *ret);
+int bind_answer_from_string(const char *s, BindAnswer *ret);
+int relocate_policy_from_string(const char *s, RelocatePolicy *ret);
+int restore_policy_from_string(const char *s, RestorePolicy *ret);
+int socket_activation_from_string(const char *s, SocketActivation *ret);
+
+/* Whether Windows is asked about each bind() and can refuse it: mirrored and consomme. In virtioproxy the
+ * hook is there, but a bind always succeeds. (microsoft/WSL, GnsPortTracker.cpp) */
+static inline bool mode_shares_ports(NetworkingMode mode) {
+        return mode == MODE_MIRRORED || mode == MODE_CONSOMME;
+}
+
+/* A decimal port, 1 to 65535, digits only; -EINVAL for another form, -ERANGE for another number. */
+int parse_port(const char *s, uint16_t *ret);

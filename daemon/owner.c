@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "owner.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+/* Each process has its share, so that one with very many files can't hide what another has. */
+#define FILES_MAX 32768U
+#define FILES_PER_PROCESS_MAX 4096U
+#define PROCESSES_MAX 1024U
+#define FILEID_KERNFS 0xfe /* include/linux/exportfs.h */
+
+/* One search. */
+typedef struct Search {
+        int proc_fd;
+        uint32_t inode;
+        unsigned files_left;
+        bool incomplete; /* not every file could be looked at, so that "nowhere" proves nothing */
+        Owner owner;
+} Search;
+
+static inline void closedirp(DIR **directory) {
+        if (*directory)
+                closedir(*directory);
+}
+
+#define _cleanup_closedir_ _cleanup_(closedirp)
+
+static DIR *open_directory(int at_fd, const char *path) {
+        DIR *directory;
+        int fd;
+
+        fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+                return NULL;
+
+        directory = fdopendir(fd);
+        if (!directory)
+                close(fd);
+        return directory;
+}
+
+/* A short file of /proc, NUL-terminated and without the last newline. */
+static int read_text(int at_fd, const char *path, char *buffer, size_t size) {
+        _cleanup_close_ int fd = -1;
+        ssize_t n;
+
+        fd = openat(at_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        n = read(fd, buffer, size - 1);
+        if (n < 0)
+                return -errno;
+
+        if (n > 0 && buffer[n - 1] == '\n')
+                n--;
+        buffer[n] = '\0';
+        return 0;
+}
+
+static bool is_unit(const char *name, size_t length) {
+        static const char *const suffixes[] = { ".service", ".socket", ".scope" };
+
+        for (size_t i = 0; i < length; i++)
+                if (!isascii(name[i]) || (!isalnum(name[i]) && !strchr(":-_.\\@", name[i])))
+                        return false;
+
+        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
+                size_t suffix = strlen(suffixes[i]);
+
+                if (length > suffix && memcmp(name + length - suffix, suffixes[i], suffix) == 0)
+                        return true;
+        }
+        return false;
+}
+
+int owner_unit_from_path(const char *path, char ret[static 256]) {
+        static const char slice[] = ".slice";
+
+        for (;;) {
+                size_t length;
+
+                path += strspn(path, "/");
+                length = strcspn(path, "/");
+                if (length > strlen(slice) &&
+                    memcmp(path + length - strlen(slice), slice, strlen(slice)) == 0) {
+                        path += length;
+                        continue;
+                }
+
+                if (*path == '_') /* systemd's mark for names that could be taken for the kernel's files */
+                        path++, length--;
+                if (length >= 256 || !is_unit(path, length))
+                        return -ENXIO;
+
+                memcpy(ret, path, length);
+                ret[length] = '\0';
+                return 0;
+        }
+}
+
+/* Hybrid hosts have cgroup2 in a folder of its own. */
+static int open_cgroup_root(void) {
+        static const char *const paths[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                _cleanup_close_ int fd = -1;
+                struct statfs fs;
+
+                fd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+                        return TAKE_FD(fd);
+        }
+        return -ENOENT;
+}
+
+static int open_cgroup(int root_fd, uint64_t cgroup_id) {
+        union {
+                struct file_handle handle;
+                uint8_t bytes[sizeof(struct file_handle) + sizeof(cgroup_id)];
+        } file = { .handle = { .handle_bytes = sizeof(cgroup_id), .handle_type = FILEID_KERNFS } };
+        int fd;
+
+        memcpy(file.bytes + offsetof(struct file_handle, f_handle), &cgroup_id, sizeof(cgroup_id));
+        fd = open_by_handle_at(root_fd, &file.handle, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+static int read_path(int proc_fd, int fd, char buffer[static PATH_MAX]) {
+        char link[32];
+        ssize_t n;
+
+        snprintf(link, sizeof(link), "self/fd/%d", fd);
+        n = readlinkat(proc_fd, link, buffer, PATH_MAX - 1);
+        if (n < 0)
+                return -errno;
+
+        buffer[n] = '\0';
+        return 0;
+}
+
+static int read_cgroup_unit(int proc_fd, int root_fd, int cgroup_fd, char ret[static 256]) {
+        char root[PATH_MAX], path[PATH_MAX];
+        const char *inner;
+        int r;
+
+        r = read_path(proc_fd, root_fd, root);
+        if (r < 0)
+                return r;
+        r = read_path(proc_fd, cgroup_fd, path);
+        if (r < 0)
+                return r;
+
+        /* Outside of it is what the mount doesn't show: of others. */
+        inner = startswith(path, root);
+        if (!inner || *inner != '/')
+                return -ENXIO;
+
+        return owner_unit_from_path(inner, ret);
+}
+
+/* From "0::/system.slice/ssh.service", or on hybrid hosts "1:name=systemd:/…". */
+static int read_process_unit(int process_fd, char ret[static 256]) {
+        char buffer[8192], *rest = buffer, *line;
+        int r;
+
+        r = read_text(process_fd, "cgroup", buffer, sizeof(buffer));
+        if (r < 0)
+                return r;
+
+        while ((line = strsep(&rest, "\n"))) {
+                const char *path = strstr(line, ":name=systemd:");
+
+                path = path ? path + strlen(":name=systemd:") : startswith(line, "0::");
+                if (path && owner_unit_from_path(path, ret) == 0)
+                        return 0;
+        }
+        return -ENXIO;
+}
+
+/* Its files are looked up beneath the process' own folder, held open: should the process end, they are gone,
+ * and never those of another with the same number. True once the socket is found. */
+static bool search_process(Search *search, const char *pid) {
+        _cleanup_closedir_ DIR *files = NULL;
+        _cleanup_close_ int process_fd = -1;
+        char wanted[32], comm[sizeof(search->owner.comm)];
+        unsigned files_here = 0;
+        const struct dirent *file;
+        ssize_t n;
+
+        process_fd = openat(search->proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (process_fd < 0)
+                return false;
+
+        files = open_directory(process_fd, "fd");
+        if (!files) {
+                if (errno != ENOENT && errno != ESRCH)
+                        search->incomplete = true;
+                return false;
+        }
+
+        snprintf(wanted, sizeof(wanted), "socket:[%u]", search->inode);
+        while ((file = readdir(files))) {
+                char target[64];
+
+                if (!isdigit(file->d_name[0]))
+                        continue;
+                if (search->files_left == 0 || files_here == FILES_PER_PROCESS_MAX) {
+                        search->incomplete = true;
+                        return false;
+                }
+                search->files_left--;
+                files_here++;
+
+                n = readlinkat(dirfd(files), file->d_name, target, sizeof(target) - 1);
+                if (n < 0) {
+                        if (errno != ENOENT && errno != ESRCH)
+                                search->incomplete = true;
+                        continue;
+                }
+                target[n] = '\0';
+                if (!streq(target, wanted))
+                        continue;
+
+                /* It can still end before it is asked its name; then it has the socket no more. */
+                if (read_text(process_fd, "comm", comm, sizeof(comm)) < 0)
+                        return false;
+                for (char *c = comm; *c; c++)
+                        if (*c < ' ' || *c > '~')
+                                *c = '?';
+
+                search->owner.result = OWNER_FOUND;
+                search->owner.pid = (pid_t) strtol(pid, NULL, 10);
+                memcpy(search->owner.comm, comm, sizeof(comm));
+                if (isempty(search->owner.unit))
+                        (void) read_process_unit(process_fd, search->owner.unit);
+                return true;
+        }
+
+        return false;
+}
+
+/* Sets *@ret_ours if a process of this PID namespace lives in the cgroup; the others' read as 0. */
+static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
+        _cleanup_fclose_ FILE *processes = NULL;
+        bool ours = false, found = false;
+        char pid[16];
+        int fd, value;
+
+        fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return false;
+        processes = fdopen(fd, "re");
+        if (!processes) {
+                close(fd);
+                return false;
+        }
+
+        for (unsigned i = 0; i < PROCESSES_MAX && !found && fscanf(processes, "%d", &value) == 1; i++) {
+                if (value <= 0)
+                        continue;
+
+                ours = true;
+                snprintf(pid, sizeof(pid), "%d", value);
+                found = search_process(search, pid);
+        }
+
+        *ret_ours = ours;
+        return found;
+}
+
+static bool search_all(Search *search) {
+        _cleanup_closedir_ DIR *processes = NULL;
+        const struct dirent *process;
+        bool seen_init = false;
+
+        processes = open_directory(search->proc_fd, ".");
+        while (processes && (process = readdir(processes))) {
+                if (!isdigit(process->d_name[0]))
+                        continue;
+                if (search_process(search, process->d_name))
+                        return true;
+                seen_init |= streq(process->d_name, "1");
+        }
+
+        /* hidepid= and ProtectProc= leave out what may not be looked into. */
+        if (!seen_init)
+                search->incomplete = true;
+        return false;
+}
+
+int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
+        _cleanup_close_ int proc_fd = -1, root_fd = -1, cgroup_fd = -1;
+        Search search = { .inode = inode, .files_left = FILES_MAX };
+        bool found = false, ours = false;
+
+        proc_fd = search.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (proc_fd < 0)
+                return -errno;
+
+        if (inode == 0) { /* no process can have it */
+                *ret = search.owner;
+                return 0;
+        }
+
+        root_fd = open_cgroup_root();
+        if (root_fd >= 0 && cgroup_id > 1)
+                cgroup_fd = open_cgroup(root_fd, cgroup_id);
+        if (cgroup_fd >= 0) {
+                (void) read_cgroup_unit(proc_fd, root_fd, cgroup_fd, search.owner.unit);
+                found = search_cgroup(&search, cgroup_fd, &ours);
+        }
+
+        /* Twice before it is called nowhere: a process that forks and ends as it is looked for can be
+         * missed. */
+        for (unsigned pass = 0; pass < 2 && !found && (pass == 0 || !search.incomplete); pass++) {
+                search.files_left = FILES_MAX;
+                found = search_all(&search);
+        }
+
+        if (!found && !search.incomplete)
+                search.owner.result = OWNER_ELSEWHERE;
+
+        /* Other distros have their own ssh.service, perhaps in a cgroup of the same name: without the
+         * process, a name counts only where processes of ours live there. */
+        if (search.owner.result == OWNER_ELSEWHERE || (!found && !ours))
+                search.owner.unit[0] = '\0';
+
+        *ret = search.owner;
+        return 0;
+}

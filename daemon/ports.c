@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ports.h"
+
+void ports_done(Ports *ports) {
+        free(ports->facts);
+        *ports = (Ports){ 0 };
+}
+
+const PortFact *ports_find(const Ports *ports, uint16_t port) {
+        for (size_t i = 0; i < ports->n; i++)
+                if (ports->facts[i].port == port)
+                        return &ports->facts[i];
+
+        return NULL;
+}
+
+PortFact *ports_get(Ports *ports, uint16_t port) {
+        PortFact *facts = (PortFact *) ports_find(ports, port);
+
+        if (facts)
+                return facts;
+
+        facts = reallocarray(ports->facts, ports->n + 1, sizeof(*facts));
+        if (!facts)
+                return NULL;
+        ports->facts = facts;
+        facts[ports->n] = (PortFact){ .port = port };
+        return &facts[ports->n++];
+}
+
+/* Nothing here listens: then it is as bind() said. */
+static void nobody_listens(PortFact *fact, NetworkingMode mode) {
+        switch (fact->bind) {
+        case BIND_REFUSED_BY_WINDOWS:
+                if (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH)
+                        return;
+                fact->holder = HOLDER_WINDOWS;
+                break;
+        case BIND_REFUSED_BY_LINUX:
+                fact->holder = HOLDER_LINUX;
+                snprintf(fact->detail, sizeof(fact->detail), "a socket here that does not listen");
+                return;
+        case BIND_FREE:
+                fact->holder = HOLDER_NONE;
+                break;
+        case BIND_FAILED:
+                return;
+        case BIND_NOT_ASKED:
+                if (mode_shares_ports(mode) &&
+                    (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH))
+                        return; /* by its greeting */
+                fact->holder = mode != MODE_UNKNOWN && !mode_shares_ports(mode) ? HOLDER_NONE
+                                                                                : HOLDER_UNKNOWN;
+                break;
+        case BIND_TRACKER_DEAD:
+        case BIND_NO_ANSWER:
+        default:
+                fact->holder = mode != MODE_UNKNOWN && !mode_shares_ports(mode) ? HOLDER_NONE
+                                                                                : HOLDER_UNKNOWN;
+        }
+        fact->detail[0] = '\0';
+}
+
+int ports_look(Ports *ports, uint16_t port, Sockets *sockets, const UnitState *service,
+               NetworkingMode mode) {
+        PortFact *fact = ports_get(ports, port);
+        PortView view;
+        int r;
+
+        if (!fact)
+                return -ENOMEM;
+
+        r = holders_look(sockets, service, port, &view);
+        if (r < 0)
+                return r;
+
+        if (view.holder != HOLDER_NONE) {
+                fact->seen_free = false;
+                if (fact->bind == BIND_FREE) /* it was, until then */
+                        fact->bind = BIND_NOT_ASKED;
+                fact->holder = view.holder;
+                memcpy(fact->detail, view.detail, sizeof(fact->detail));
+                return 0;
+        }
+
+        if (fact->bind == BIND_NOT_ASKED &&
+            (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO))
+                fact->seen_free = true;
+        nobody_listens(fact, mode);
+        return 0;
+}
+
+int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *detail) {
+        PortFact *fact = ports_get(ports, port);
+
+        if (!fact)
+                return -ENOMEM;
+
+        *fact = (PortFact){ .port = port, .bind = answer };
+        snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
+        return 0;
+}
+
+void ports_forget_all(Ports *ports) {
+        ports->n = 0;
+}
+
+void ports_forget_grants(Ports *ports) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ports->n; i++)
+                if (ports->facts[i].bind == BIND_REFUSED_BY_WINDOWS ||
+                    ports->facts[i].bind == BIND_REFUSED_BY_LINUX)
+                        ports->facts[n++] = ports->facts[i];
+        ports->n = n;
+}

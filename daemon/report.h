@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "model.h"
+#include "policy.h"
+
+/* What is said to the outside, all in one place: D-Bus shows it member by member, systemd gets a line of it.
+ */
+
+#define STATUS_LISTENERS_MAX 16
+#define STATUS_REACHABLE_MAX 32
+
+typedef struct StatusListener {
+        char address[INET6_ADDRSTRLEN];
+        uint16_t port;
+        Holder holder;
+        char unit[256]; /* "" where it isn't known */
+} StatusListener;
+
+typedef struct StatusAddress {
+        char address[INET6_ADDRSTRLEN];
+        const char *kind;
+} StatusAddress;
+
+/* To be zeroed before it is filled, so that two of them compare byte by byte. */
+typedef struct Status {
+        NetworkingMode mode;
+        State state;
+        char reason[REASON_SIZE];
+        uint16_t home_port; /* 0: not known */
+        Holder home_holder;
+        char home_detail[80];
+        uint16_t port; /* where sshd listens, by the kernel; 0: nowhere */
+        char unit[256];
+        StatusListener listeners[STATUS_LISTENERS_MAX];
+        size_t n_listeners;
+        uint32_t pinned_sessions;
+        StatusAddress reachable[STATUS_REACHABLE_MAX];
+        size_t n_reachable;
+        const char *listener_watch; /* watch_kind()'s words; NULL before the first look */
+        uint64_t last_change;       /* CLOCK_REALTIME, µs; 0: none yet */
+} Status;
+
+#define STATUS_LINE_SIZE 700
+
+/* One line for `systemctl status`: "ssh on 2222; Windows (OpenSSH_for_Windows_9.5) holds 22". */
+void report_status_line(const Status *status, char ret[static STATUS_LINE_SIZE]);
+
+#define REPORT_CHANGES_MAX 16
+
+/* The D-Bus names of what differs, NULL-terminated. Returns how many. */
+size_t report_changes(const Status *old, const Status *new, const char *ret[static REPORT_CHANGES_MAX]);

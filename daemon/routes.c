@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "routes.h"
+
+#include <arpa/inet.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#define LOOPBACK_NAME "loopback0"
+#define LOOPBACK_TABLE 127U
+#define ADDRESSES_MAX 256U
+
+#define QUIET_USEC (200 * USEC_PER_MSEC)
+#define LATEST_USEC USEC_PER_SEC
+#define ACCURACY_USEC (10 * USEC_PER_MSEC)
+
+struct Routes {
+        Netlink *requests;
+
+        Netlink *events;
+        sd_event_source *source;
+        sd_event_source *timer; /* enabled only while a change waits to be told */
+        usec_t first_change;
+        bool pending;
+        RoutesCallback callback;
+        void *userdata;
+};
+
+int routes_new(Routes **ret) {
+        _cleanup_(routes_freep) Routes *routes = NULL;
+        int r;
+
+        routes = calloc(1, sizeof(*routes));
+        if (!routes)
+                return -ENOMEM;
+
+        r = netlink_new(&routes->requests, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(routes);
+        return 0;
+}
+
+Routes *routes_free(Routes *routes) {
+        if (!routes)
+                return NULL;
+
+        sd_event_source_disable_unref(routes->timer);
+        sd_event_source_disable_unref(routes->source);
+        netlink_free(routes->events);
+        netlink_free(routes->requests);
+        free(routes);
+        return NULL;
+}
+
+static LinkBus bus_from_string(const char *s) {
+        if (streq(s, "vmbus"))
+                return LINK_BUS_VMBUS;
+        if (streq(s, "virtio"))
+                return LINK_BUS_VIRTIO;
+        return LINK_BUS_UNKNOWN;
+}
+
+int routes_parse_link(const struct nlmsghdr *message, Link *ret) {
+        const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+        const struct nlattr *attribute;
+        Link link = {};
+
+        if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*info))
+                return -EBADMSG;
+
+        link.index = (unsigned) info->ifi_index;
+        link.flags = info->ifi_flags;
+
+        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*info)) {
+                const char *text = mnl_attr_get_payload(attribute);
+
+                switch (mnl_attr_get_type(attribute)) {
+                case IFLA_IFNAME:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0 ||
+                            strlen(text) >= sizeof(link.name))
+                                return -EBADMSG;
+                        strcpy(link.name, text);
+                        break;
+
+                case IFLA_PARENT_DEV_BUS_NAME:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
+                                return -EBADMSG;
+                        link.bus = bus_from_string(text);
+                        break;
+                }
+        }
+
+        *ret = link;
+        return 0;
+}
+
+int routes_parse_route(const struct nlmsghdr *message, Route *ret) {
+        const struct rtmsg *header = mnl_nlmsg_get_payload(message);
+        const struct nlattr *attribute;
+        Route route = {};
+
+        if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return -EBADMSG;
+
+        route.table = header->rtm_table;
+
+        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
+                switch (mnl_attr_get_type(attribute)) {
+                case RTA_OIF:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
+                                return -EBADMSG;
+                        route.interface = mnl_attr_get_u32(attribute);
+                        break;
+
+                case RTA_TABLE:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
+                                return -EBADMSG;
+                        route.table = mnl_attr_get_u32(attribute);
+                        break;
+                }
+        }
+
+        *ret = route;
+        return 0;
+}
+
+int routes_parse_address(const struct nlmsghdr *message, Address *ret, unsigned *ret_interface) {
+        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+        const struct nlattr *attribute, *own = NULL;
+        Address address = {};
+        uint32_t flags;
+        size_t size;
+
+        if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return -EBADMSG;
+
+        address.family = header->ifa_family;
+        flags = header->ifa_flags;
+        if (address.family == AF_INET)
+                size = sizeof(address.address.in);
+        else if (address.family == AF_INET6)
+                size = sizeof(address.address.in6);
+        else
+                return 0;
+
+        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
+                switch (mnl_attr_get_type(attribute)) {
+                case IFA_ADDRESS: /* on a point-to-point link the other end, if there is an IFA_LOCAL */
+                        own = own ?: attribute;
+                        break;
+
+                case IFA_LOCAL:
+                        own = attribute;
+                        break;
+
+                case IFA_FLAGS:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
+                                return -EBADMSG;
+                        flags = mnl_attr_get_u32(attribute);
+                        break;
+                }
+        }
+
+        if (!own || mnl_attr_get_payload_len(own) != size)
+                return -EBADMSG;
+        if (header->ifa_scope != RT_SCOPE_UNIVERSE || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
+                return 0;
+
+        memcpy(&address.address, mnl_attr_get_payload(own), size);
+        address.kind = address_to_kind(address.family, &address.address);
+
+        *ret = address;
+        *ret_interface = header->ifa_index;
+        return 1;
+}
+
+static int take_link(const struct nlmsghdr *message, void *userdata) {
+        return message ? routes_parse_link(message, userdata) : 0;
+}
+
+static int take_route(const struct nlmsghdr *message, void *userdata) {
+        return message ? routes_parse_route(message, userdata) : 0;
+}
+
+/* By @name, or by @index where that is NULL. -ENODEV: there is none. */
+static int read_link(Routes *routes, const char *name, unsigned index, Link *ret) {
+        uint8_t buffer[128] __attribute__((aligned(8)));
+        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+        struct ifinfomsg *info;
+        Link link = {};
+        int r;
+
+        request->nlmsg_type = RTM_GETLINK;
+        info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
+        info->ifi_family = AF_UNSPEC;
+        info->ifi_index = (int) index;
+        if (name)
+                mnl_attr_put_strz(request, IFLA_IFNAME, name);
+
+        r = netlink_ask(routes->requests, request, take_link, &link);
+        if (r < 0)
+                return r;
+
+        *ret = link;
+        return 0;
+}
+
+/* The route of a TCP connection to 127.0.0.1; WSL's rules tell TCP and UDP from the rest. */
+static int read_loopback_route(Routes *routes, Route *ret) {
+        uint8_t buffer[128] __attribute__((aligned(8)));
+        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+        struct rtmsg *header;
+        Route route = {};
+        int r;
+
+        request->nlmsg_type = RTM_GETROUTE;
+        header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+        header->rtm_family = AF_INET;
+        header->rtm_dst_len = 32;
+        header->rtm_flags = RTM_F_LOOKUP_TABLE; /* else each answer says table 254 */
+        mnl_attr_put_u32(request, RTA_DST, htonl(INADDR_LOOPBACK));
+        mnl_attr_put_u8(request, RTA_IP_PROTO, IPPROTO_TCP);
+
+        r = netlink_ask(routes->requests, request, take_route, &route);
+        if (r < 0)
+                return r;
+
+        *ret = route;
+        return 0;
+}
+
+int routes_read(Routes *routes, RouteFacts *ret) {
+        RouteFacts facts = {};
+        Link link;
+        Route route;
+        int r;
+
+        r = read_link(routes, LOOPBACK_NAME, 0, &link);
+        if (r == -ENODEV) {
+                *ret = facts;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+
+        facts.has_loopback0 = true;
+        facts.bus = link.bus;
+
+        r = read_loopback_route(routes, &route);
+        switch (r) {
+        case 0:
+                facts.loopback_routed = route.interface == link.index && route.table == LOOPBACK_TABLE;
+                break;
+
+        /* There is no route, or one that refuses. */
+        case -ENETUNREACH:
+        case -EHOSTUNREACH:
+        case -EACCES:
+        case -EINVAL:
+                break;
+
+        default:
+                return r;
+        }
+
+        *ret = facts;
+        return 0;
+}
+
+NetworkingMode route_facts_to_mode(const RouteFacts *facts) {
+        if (!facts->has_loopback0 || !facts->loopback_routed)
+                return MODE_UNKNOWN;
+
+        return facts->bus == LINK_BUS_VIRTIO ? MODE_CONSOMME : MODE_MIRRORED;
+}
+
+typedef struct Found {
+        Address addresses[ADDRESSES_MAX];
+        unsigned interfaces[ADDRESSES_MAX];
+        size_t count;
+} Found;
+
+static int add_address(const struct nlmsghdr *message, void *userdata) {
+        Found *found = userdata;
+        int r;
+
+        if (!message) {
+                found->count = 0;
+                return 0;
+        }
+        if (found->count == ADDRESSES_MAX)
+                return 0;
+
+        r = routes_parse_address(message, &found->addresses[found->count], &found->interfaces[found->count]);
+        if (r < 0)
+                return r;
+
+        found->count += (size_t) r;
+        return 0;
+}
+
+int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
+        uint8_t buffer[64] __attribute__((aligned(8)));
+        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+        _cleanup_free_ Found *found = NULL;
+        size_t count = 0;
+        int r;
+
+        found = calloc(1, sizeof(*found));
+        if (!found)
+                return -ENOMEM;
+
+        request->nlmsg_type = RTM_GETADDR;
+        request->nlmsg_flags = NLM_F_DUMP;
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg)); /* AF_UNSPEC: both families */
+
+        r = netlink_ask(routes->requests, request, add_address, found);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < found->count; i++) {
+                Address address = found->addresses[i];
+                Link link;
+
+                r = read_link(routes, NULL, found->interfaces[i], &link);
+                if (r == -ENODEV)
+                        continue;
+                if (r < 0)
+                        return r;
+                if ((link.flags & IFF_LOOPBACK) || !(link.flags & IFF_RUNNING))
+                        continue;
+
+                memcpy(address.interface, link.name, sizeof(address.interface));
+                found->addresses[count++] = address;
+        }
+
+        if (count > 0 && size > 0)
+                memcpy(ret, found->addresses, (count < size ? count : size) * sizeof(*ret));
+        return (int) count;
+}
+
+AddressKind address_to_kind(int family, const void *address) {
+        static const uint8_t tailscale6[] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
+        struct in6_addr in6;
+        struct in_addr in;
+
+        if (family == AF_INET6) {
+                memcpy(&in6, address, sizeof(in6));
+                if (IN6_IS_ADDR_LOOPBACK(&in6))
+                        return ADDRESS_LOOPBACK;
+                if (IN6_IS_ADDR_LINKLOCAL(&in6))
+                        return ADDRESS_LINK_LOCAL;
+                if (memcmp(&in6, tailscale6, sizeof(tailscale6)) == 0)
+                        return ADDRESS_TAILSCALE;
+                return ADDRESS_LAN;
+        }
+
+        memcpy(&in, address, sizeof(in));
+        if ((ntohl(in.s_addr) & 0xff000000) == 0x7f000000)
+                return ADDRESS_LOOPBACK;
+        if ((ntohl(in.s_addr) & 0xffff0000) == 0xa9fe0000)
+                return ADDRESS_LINK_LOCAL;
+        if ((ntohl(in.s_addr) & 0xffc00000) == 0x64400000)
+                return ADDRESS_TAILSCALE;
+        return ADDRESS_LAN;
+}
+
+const char *address_kind_to_string(AddressKind kind) {
+        static const char *const names[_ADDRESS_KIND_MAX] = {
+                [ADDRESS_LAN] = "lan",
+                [ADDRESS_TAILSCALE] = "tailscale",
+                [ADDRESS_LOOPBACK] = "loopback",
+                [ADDRESS_LINK_LOCAL] = "link-local",
+        };
+
+        return (size_t) kind < ELEMENTSOF(names) ? names[kind] : "lan";
+}
+
+const char *address_format(const Address *address, char buffer[static INET6_ADDRSTRLEN]) {
+        if (!inet_ntop(address->family, &address->address, buffer, INET6_ADDRSTRLEN))
+                buffer[0] = '\0';
+        return buffer;
+}
+
+static int on_settled(sd_event_source *source, usec_t usec, void *userdata) {
+        Routes *routes = userdata;
+
+        (void) source, (void) usec;
+
+        routes->pending = false;
+        routes->callback(routes->userdata);
+        return 0;
+}
+
+static int note_change(const struct nlmsghdr *message, void *userdata) {
+        (void) message;
+
+        *(bool *) userdata = true;
+        return 0;
+}
+
+static int on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Routes *routes = userdata;
+        bool changed = false;
+        usec_t now, due;
+        int r;
+
+        (void) fd, (void) revents;
+
+        /* Which change it was doesn't matter, so one that was lost is as good. */
+        if (netlink_receive(routes->events, note_change, &changed) < 0)
+                changed = true;
+        if (!changed)
+                return 0;
+
+        r = sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
+
+        if (!routes->pending)
+                routes->first_change = now;
+        routes->pending = true;
+
+        due = now + QUIET_USEC;
+        if (due > routes->first_change + LATEST_USEC)
+                due = routes->first_change + LATEST_USEC;
+
+        r = sd_event_source_set_time(routes->timer, due);
+        if (r < 0)
+                return r;
+        return sd_event_source_set_enabled(routes->timer, SD_EVENT_ONESHOT);
+}
+
+int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void *userdata) {
+        static const unsigned groups[] = {
+                RTNLGRP_LINK,        RTNLGRP_IPV4_RULE,   RTNLGRP_IPV4_ROUTE,
+                RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+        };
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL, *timer = NULL;
+        _cleanup_(netlink_freep) Netlink *events = NULL;
+        int r;
+
+        if (routes->events)
+                return -EALREADY;
+
+        r = netlink_new(&events, NETLINK_ROUTE);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < ELEMENTSOF(groups); i++) {
+                r = netlink_join(events, groups[i]);
+                if (r < 0)
+                        return r;
+        }
+
+        r = sd_event_add_time(event, &timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_settled, routes);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(timer, "routes-settled");
+        r = sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+        if (r < 0)
+                return r;
+
+        r = sd_event_add_io(event, &source, netlink_get_fd(events), EPOLLIN, on_change, routes);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(source, "routes-changed");
+
+        routes->events = TAKE_PTR(events);
+        routes->timer = TAKE_PTR(timer);
+        routes->source = TAKE_PTR(source);
+        routes->callback = callback;
+        routes->userdata = userdata;
+        return 0;
+}

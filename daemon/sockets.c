@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <linux/filter.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#define STATES_LISTEN (1U << TCP_LISTEN)
+/* 12 is TCP_NEW_SYN_RECV, a half-open connection; it has no name for user space. */
+#define STATES_SESSION (((1U << 13) - 1) & ~(1U | 1U << TCP_LISTEN | 1U << TCP_CLOSE))
+
+struct Sockets {
+        Netlink *requests;
+
+        Netlink *events; /* opened at the first watch, and kept */
+        sd_event_source *source;
+        uint16_t ports[SOCKETS_WATCH_MAX];
+        size_t n_ports; /* 0: nothing is watched */
+        SocketsCallback callback;
+        void *userdata;
+};
+
+int sockets_new(Sockets **ret) {
+        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+        int r;
+
+        sockets = calloc(1, sizeof(*sockets));
+        if (!sockets)
+                return -ENOMEM;
+
+        r = netlink_new(&sockets->requests, NETLINK_SOCK_DIAG);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(sockets);
+        return 0;
+}
+
+Sockets *sockets_free(Sockets *sockets) {
+        if (!sockets)
+                return NULL;
+
+        sd_event_source_disable_unref(sockets->source);
+        netlink_free(sockets->events);
+        netlink_free(sockets->requests);
+        free(sockets);
+        return NULL;
+}
+
+/* The payload, checked to be there and of a family that we know. */
+static const struct inet_diag_msg *get_diag(const struct nlmsghdr *message) {
+        const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
+
+        if (message->nlmsg_type != SOCK_DIAG_BY_FAMILY || mnl_nlmsg_get_payload_len(message) < sizeof(*diag))
+                return NULL;
+        if (diag->idiag_family != AF_INET && diag->idiag_family != AF_INET6)
+                return NULL;
+
+        return diag;
+}
+
+int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret) {
+        const struct inet_diag_msg *diag = get_diag(message);
+        const struct nlattr *attribute;
+        Listener listener = {};
+
+        if (!diag || diag->idiag_state != TCP_LISTEN)
+                return -EBADMSG;
+
+        listener.family = diag->idiag_family;
+        memcpy(&listener.address, diag->id.idiag_src,
+               listener.family == AF_INET ? sizeof(listener.address.in) : sizeof(listener.address.in6));
+        listener.port = ntohs(diag->id.idiag_sport);
+        listener.interface = diag->id.idiag_if;
+        listener.inode = diag->idiag_inode;
+        listener.uid = diag->idiag_uid;
+
+        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*diag)) {
+                switch (mnl_attr_get_type(attribute)) {
+                case INET_DIAG_SKV6ONLY:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_U8) < 0)
+                                return -EBADMSG;
+                        listener.v6only = mnl_attr_get_u8(attribute);
+                        break;
+
+                case INET_DIAG_CGROUP_ID:
+                        if (mnl_attr_validate(attribute, MNL_TYPE_U64) < 0)
+                                return -EBADMSG;
+                        listener.cgroup_id = mnl_attr_get_u64(attribute);
+                        break;
+                }
+        }
+
+        *ret = listener;
+        return 0;
+}
+
+int sockets_parse_event(const struct nlmsghdr *message, SocketEvent *ret_event, uint16_t *ret_port) {
+        const struct inet_diag_msg *diag = get_diag(message);
+
+        if (!diag || diag->id.idiag_sport == 0)
+                return -EBADMSG;
+
+        *ret_event = diag->id.idiag_dport == 0 ? SOCKET_LISTENER_CLOSED : SOCKET_SESSION_ENDED;
+        *ret_port = ntohs(diag->id.idiag_sport);
+        return 0;
+}
+
+/* AF_UNSPEC finds nothing: each family is asked for itself. */
+static int ask(Sockets *sockets, int family, uint32_t states, uint16_t port, NetlinkVisit visit,
+               void *userdata) {
+        uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8)));
+        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+        struct inet_diag_req_v2 *diag;
+
+        request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+        request->nlmsg_flags = NLM_F_DUMP;
+
+        diag = mnl_nlmsg_put_extra_header(request, sizeof(*diag));
+        diag->sdiag_family = (uint8_t) family;
+        diag->sdiag_protocol = IPPROTO_TCP;
+        diag->idiag_states = states;
+        diag->id.idiag_sport = htons(port);
+
+        return netlink_ask(sockets->requests, request, visit, userdata);
+}
+
+typedef struct Found {
+        Listener *listeners;
+        size_t size;
+        int count;
+        int count_before; /* of the families asked before */
+} Found;
+
+static int add_listener(const struct nlmsghdr *message, void *userdata) {
+        Found *found = userdata;
+        Listener listener;
+        int r;
+
+        if (!message) {
+                found->count = found->count_before;
+                return 0;
+        }
+
+        r = sockets_parse_listener(message, &listener);
+        if (r < 0)
+                return r;
+
+        if ((size_t) found->count < found->size)
+                found->listeners[found->count] = listener;
+        found->count++;
+        return 0;
+}
+
+static int count_socket(const struct nlmsghdr *message, void *userdata) {
+        Found *found = userdata;
+
+        if (!message)
+                found->count = found->count_before;
+        else
+                found->count++;
+        return 0;
+}
+
+static int ask_both(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVisit visit, Found *found) {
+        int r;
+
+        r = ask(sockets, AF_INET, states, port, visit, found);
+        if (r < 0)
+                return r;
+
+        found->count_before = found->count;
+        r = ask(sockets, AF_INET6, states, port, visit, found);
+        if (r < 0)
+                return r;
+
+        return found->count;
+}
+
+int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size) {
+        _cleanup_free_ Listener *listeners = NULL;
+        Found found = { .size = size };
+        int r;
+
+        found.listeners = listeners = calloc(size > 0 ? size : 1, sizeof(*listeners));
+        if (!listeners)
+                return -ENOMEM;
+
+        r = ask_both(sockets, STATES_LISTEN, port, add_listener, &found);
+        if (r < 0)
+                return r;
+
+        if (r > 0 && size > 0)
+                memcpy(ret, listeners, ((size_t) r < size ? (size_t) r : size) * sizeof(*listeners));
+        return r;
+}
+
+int sockets_count_sessions(Sockets *sockets, uint16_t port) {
+        Found found = {};
+
+        if (port == 0)
+                return -EINVAL;
+
+        return ask_both(sockets, STATES_SESSION, port, count_socket, &found);
+}
+
+const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]) {
+        if (!inet_ntop(listener->family, &listener->address, buffer, INET6_ADDRSTRLEN))
+                buffer[0] = '\0';
+        return buffer;
+}
+
+static int report_event(const struct nlmsghdr *message, void *userdata) {
+        Sockets *sockets = userdata;
+        SocketEvent event;
+        uint16_t port;
+
+        if (sockets_parse_event(message, &event, &port) < 0)
+                return 0;
+
+        /* The kernel has filtered, but perhaps before the ports were changed. */
+        for (size_t i = 0; i < sockets->n_ports; i++)
+                if (sockets->ports[i] == port) {
+                        sockets->callback(event, port, sockets->userdata);
+                        break;
+                }
+
+        return 0;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        Sockets *sockets = userdata;
+
+        (void) source, (void) fd, (void) revents;
+
+        if (netlink_receive(sockets->events, report_event, sockets) < 0 && sockets->n_ports > 0)
+                sockets->callback(SOCKET_EVENTS_LOST, 0, sockets->userdata);
+
+        return 0;
+}
+
+/* Takes the place of the filter before it in one step. A message is one datagram; the filter sees it from
+ * its header on, and loads in network order, as the port is kept. */
+static int attach_filter(Netlink *netlink, const uint16_t *ports, size_t n_ports) {
+        const uint32_t offset = MNL_NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_sport);
+        struct sock_filter code[SOCKETS_WATCH_MAX + 3];
+        struct sock_fprog program = { .filter = code };
+
+        code[program.len++] = (struct sock_filter) BPF_STMT(BPF_LD | BPF_H | BPF_ABS, offset);
+        for (size_t i = 0; i < n_ports; i++)
+                code[program.len++] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ports[i],
+                                                                    (uint8_t) (n_ports - i), 0);
+        code[program.len++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, 0);
+        code[program.len++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+
+        if (setsockopt(netlink_get_fd(netlink), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+                return -errno;
+        return 0;
+}
+
+static int start_watch(Sockets *sockets, sd_event *event) {
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
+        int r;
+
+        r = sd_event_add_io(event, &source, netlink_get_fd(sockets->events), EPOLLIN, on_readable, sockets);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(source, "sockets-destroyed");
+
+        /* A dual-stack listener is told in the group of IPv6 only. */
+        r = netlink_join(sockets->events, SKNLGRP_INET_TCP_DESTROY);
+        if (r < 0)
+                return r;
+        r = netlink_join(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
+        if (r < 0) {
+                (void) netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
+                return r;
+        }
+
+        sockets->source = TAKE_PTR(source);
+        return 0;
+}
+
+int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size_t n_ports,
+                  SocketsCallback callback, void *userdata) {
+        int r;
+
+        if (n_ports == 0 || n_ports > SOCKETS_WATCH_MAX)
+                return -EINVAL;
+
+        if (!sockets->events) {
+                r = netlink_new(&sockets->events, NETLINK_SOCK_DIAG);
+                if (r < 0)
+                        return r;
+        }
+
+        /* Before joining, so that not one message of another port is ever queued. */
+        r = attach_filter(sockets->events, ports, n_ports);
+        if (r < 0)
+                return r;
+
+        if (!sockets->source) {
+                r = start_watch(sockets, event);
+                if (r < 0)
+                        return r;
+        }
+
+        memcpy(sockets->ports, ports, n_ports * sizeof(*ports));
+        sockets->n_ports = n_ports;
+        sockets->callback = callback;
+        sockets->userdata = userdata;
+        return 0;
+}
+
+void sockets_unwatch(Sockets *sockets) {
+        if (!sockets->source)
+                return;
+
+        /* What is still queued is read at the next watch, and told only where it is of a watched port. */
+        sockets->source = sd_event_source_disable_unref(sockets->source);
+        sockets->n_ports = 0;
+        (void) netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
+        (void) netlink_leave(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sshd-dump.h"
+
+#define SSHD_DEFAULT_PORT 22
+
+/* `listenaddress 0.0.0.0:22`, `listenaddress [::]:22`, `listenaddress [fe80::1%eth0]:22`; "rdomain …" may
+ * follow. */
+static int parse_endpoint(const char *s, SshdEndpoint *ret) {
+        SshdEndpoint endpoint = { .ipv6 = s[0] == '[' };
+        const char *address = endpoint.ipv6 ? s + 1 : s;
+        size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":");
+        const char *rest = address + address_length;
+        char port[sizeof("65535")];
+        size_t port_length;
+
+        if (endpoint.ipv6) {
+                if (*rest != ']')
+                        return -EBADMSG;
+                rest++;
+        }
+        if (*rest != ':' || address_length == 0 || address_length >= sizeof(endpoint.address))
+                return -EBADMSG;
+        rest++;
+
+        port_length = strcspn(rest, " ");
+        if (port_length >= sizeof(port))
+                return -EBADMSG;
+        memcpy(port, rest, port_length);
+        port[port_length] = '\0';
+        if (parse_port(port, &endpoint.port) < 0)
+                return -EBADMSG;
+
+        memcpy(endpoint.address, address, address_length);
+        *ret = endpoint;
+        return 0;
+}
+
+static int parse_line(const char *line, SshdDump *dump) {
+        const char *value;
+
+        if ((value = startswith(line, "port "))) {
+                if (dump->n_ports == ELEMENTSOF(dump->ports))
+                        return -E2BIG;
+                return parse_port(value, &dump->ports[dump->n_ports++]) < 0 ? -EBADMSG : 0;
+        }
+
+        if ((value = startswith(line, "listenaddress "))) {
+                if (dump->n_endpoints == ELEMENTSOF(dump->endpoints))
+                        return -E2BIG;
+                return parse_endpoint(value, &dump->endpoints[dump->n_endpoints++]);
+        }
+
+        return 0;
+}
+
+int sshd_dump_parse(const char *text, SshdDump *ret) {
+        SshdDump dump = { 0 };
+        char line[256];
+        int r;
+
+        while (*text) {
+                size_t length = strcspn(text, "\n");
+
+                /* Longer lines (lists of algorithms) are none of ours. */
+                if (length < sizeof(line)) {
+                        memcpy(line, text, length);
+                        line[length] = '\0';
+                        r = parse_line(line, &dump);
+                        if (r < 0)
+                                return r;
+                }
+                text += length;
+                if (*text)
+                        text++;
+        }
+
+        if (dump.n_ports == 0 || dump.n_endpoints == 0)
+                return -EBADMSG;
+
+        *ret = dump;
+        return 0;
+}
+
+static bool add_port(uint16_t *ports, size_t *n, uint16_t port) {
+        for (size_t i = 0; i < *n; i++)
+                if (ports[i] == port)
+                        return false;
+        ports[(*n)++] = port;
+        return true;
+}
+
+void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) {
+        SshdHome home = { 0 };
+        bool sentinel_taken = false, ours_taken = displaced_to == 0, port_matters = false;
+
+        /* Once each: what is there a second time was put there by the user. */
+        for (size_t i = 0; i < dump->n_ports; i++) {
+                if (dump->ports[i] == SSHD_SENTINEL_PORT && !sentinel_taken)
+                        sentinel_taken = true;
+                else if (dump->ports[i] == displaced_to && !ours_taken)
+                        ours_taken = true;
+                else
+                        add_port(home.ports, &home.n_ports, dump->ports[i]);
+        }
+        home.follows_port = home.n_ports == 0;
+        home.has_ours = displaced_to != 0 && ours_taken;
+
+        /* Addresses without a port have been multiplied with all of `Port`, the sentinel among them. */
+        for (size_t i = 0; i < dump->n_endpoints; i++) {
+                const SshdEndpoint *endpoint = &dump->endpoints[i];
+
+                home.ipv6 = home.ipv6 || endpoint->ipv6;
+                home.ipv4 = home.ipv4 || !endpoint->ipv6;
+                port_matters = port_matters || endpoint->port == SSHD_SENTINEL_PORT;
+        }
+        if (!port_matters)
+                home.n_ports = 0;
+        for (size_t i = 0; i < dump->n_endpoints; i++) {
+                uint16_t port = dump->endpoints[i].port;
+                bool is_port = port == SSHD_SENTINEL_PORT;
+
+                for (size_t k = 0; k < dump->n_ports; k++)
+                        is_port = is_port || (port_matters && port == dump->ports[k]);
+                if (is_port)
+                        continue;
+                home.follows_port = false;
+                if (home.n_ports < SSHD_PORTS_MAX)
+                        add_port(home.ports, &home.n_ports, port);
+        }
+
+        if (home.n_ports == 0)
+                home.ports[home.n_ports++] = SSHD_DEFAULT_PORT;
+
+        *ret = home;
+}
+
+bool sshd_dump_is_only(const SshdDump *dump, uint16_t port) {
+        for (size_t i = 0; i < dump->n_endpoints; i++)
+                if (dump->endpoints[i].port != port)
+                        return false;
+
+        return true;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "model.h"
+
+/* What `sshd -T` or `sshd -G` prints, read for the ports only. */
+
+#define SSHD_PORTS_MAX 16
+#define SSHD_ENDPOINTS_MAX 32
+
+typedef struct SshdEndpoint {
+        bool ipv6;
+        char address[64]; /* numeric, a scope may follow behind % */
+        uint16_t port;
+} SshdEndpoint;
+
+typedef struct SshdDump {
+        uint16_t ports[SSHD_PORTS_MAX]; /* in order, doubles kept: `Port` accumulates */
+        size_t n_ports;
+        SshdEndpoint endpoints[SSHD_ENDPOINTS_MAX];
+        size_t n_endpoints;
+} SshdDump;
+
+/* Returns 0, -EBADMSG if it isn't such an output (no port, no address or an unreadable one), or -E2BIG where
+ * sshd has more of them than fit. */
+int sshd_dump_parse(const char *text, SshdDump *ret);
+
+/* Where sshd would be without our file, and whether our file can move it. */
+typedef struct SshdHome {
+        uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */
+        size_t n_ports;
+        bool follows_port; /* a `Port` in our drop-in is the only one: neither `Port` nor an address names
+                              one */
+        bool has_ours;     /* the port of our file is among them: sshd does take it in */
+        bool ipv4, ipv6;   /* which families sshd listens on */
+} SshdHome;
+
+/* The port that is put in with `-o Port=` to see what stands beside it. */
+#define SSHD_SENTINEL_PORT 1
+
+/* Reads the home out of a dump taken with `-o Port=SSHD_SENTINEL_PORT`, with our file moving sshd to
+ * @displaced_to (0: no such file). `Port` accumulates, and an explicit one or a `ListenAddress` with a port
+ * stay beside it; what is left when the sentinel and ours are taken out was named by the user. Where nothing
+ * is left, it is sshd's own default, 22. (OpenSSH servconf.c) */
+void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret);
+
+/* Whether sshd would listen on @port and on nothing else. */
+bool sshd_dump_is_only(const SshdDump *dump, uint16_t port);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sshd.h"
+
+#include "child.h"
+
+/* It takes 5 to 12 ms; a configuration with host names in it may wait for DNS. */
+#define SSHD_TIMEOUT (5 * USEC_PER_SEC)
+
+struct SshdQuery {
+        sd_event *event;
+        Child *child;
+        const char *program;
+        bool with_sentinel;
+        SshdAnswer answer;
+        SshdHandler handler;
+        void *userdata;
+};
+
+SshdQuery *sshd_query_free(SshdQuery *q) {
+        if (!q)
+                return NULL;
+
+        child_free(q->child);
+        sd_event_unref(q->event);
+        free(q);
+        return NULL;
+}
+
+static const char *find_sshd(void) {
+        static const char *const programs[] = { "/usr/sbin/sshd", "/usr/bin/sshd" };
+
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i], X_OK) >= 0)
+                        return programs[i];
+
+        return NULL;
+}
+
+/* The first line that isn't a mere remark, without what a terminal would obey. */
+static void copy_error(const char *errors, char *ret, size_t size) {
+        static const char *const remarks[] = { "Deprecated option", "debug", "Unsupported option" };
+        const char *line = errors, *chosen = errors;
+
+        for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                bool remark = *line == '\n';
+
+                for (size_t i = 0; i < ELEMENTSOF(remarks); i++)
+                        remark = remark || strncmp(line, remarks[i], strlen(remarks[i])) == 0;
+                if (!remark) {
+                        chosen = line;
+                        break;
+                }
+        }
+
+        size_t n = 0;
+        for (; *chosen && *chosen != '\n' && n < size - 1; chosen++)
+                if (*chosen >= ' ' && *chosen < 0x7f)
+                        ret[n++] = *chosen;
+        ret[n] = '\0';
+}
+
+static int sshd_query_run(SshdQuery *q, const char *mode, void (*on_child)(const ChildResult *, void *)) {
+        _Static_assert(SSHD_SENTINEL_PORT == 1, "the option below names it");
+        const char *const argv[] = { q->program, mode, q->with_sentinel ? "-o" : NULL, "Port=1", NULL };
+
+        q->child = child_free(q->child);
+        return child_spawn(q->event, argv, true, SSHD_TIMEOUT, on_child, q, &q->child);
+}
+
+static void sshd_query_finish(SshdQuery *q) {
+        q->handler(&q->answer, q->userdata);
+}
+
+/* `sshd -G` after a failed -T: only for the ports, the verdict stands. */
+static void sshd_query_on_ports(const ChildResult *result, void *userdata) {
+        SshdQuery *q = userdata;
+
+        q->answer.has_dump = result->exit_status == 0 &&
+                             sshd_dump_parse(result->output, &q->answer.dump) >= 0;
+        sshd_query_finish(q);
+}
+
+static void sshd_query_on_test(const ChildResult *result, void *userdata) {
+        SshdQuery *q = userdata;
+        int r;
+
+        if (result->timed_out || result->exit_status < 0 || result->exit_status == 127) {
+                snprintf(q->answer.detail, sizeof(q->answer.detail), "%s %s", q->program,
+                         result->timed_out            ? "did not end in time"
+                         : result->exit_status == 127 ? "could not be run"
+                                                      : "was killed");
+                sshd_query_finish(q);
+                return;
+        }
+
+        if (result->exit_status == 0) {
+                r = sshd_dump_parse(result->output, &q->answer.dump);
+                q->answer.has_dump = r >= 0;
+                if (r >= 0)
+                        q->answer.verdict = SSHD_VERDICT_VALID;
+                else
+                        snprintf(q->answer.detail, sizeof(q->answer.detail), "%s -T: %s", q->program,
+                                 r == -E2BIG ? "more ports or addresses than can be kept track of"
+                                             : "its output is not understood");
+                sshd_query_finish(q);
+                return;
+        }
+
+        q->answer.verdict = strstr(result->errors, STATEDIR "/sshd.d/") ? SSHD_VERDICT_REFUSED_FOR_OURS
+                                                                        : SSHD_VERDICT_REFUSED;
+        copy_error(result->errors, q->answer.detail, sizeof(q->answer.detail));
+        r = sshd_query_run(q, "-G", sshd_query_on_ports);
+        if (r < 0)
+                sshd_query_finish(q);
+}
+
+int sshd_query(sd_event *event, bool with_sentinel, SshdHandler handler, void *userdata, SshdQuery **ret) {
+        _cleanup_(sshd_query_freep) SshdQuery *q = NULL;
+        const char *program = find_sshd();
+        int r;
+
+        if (!program)
+                return -ENOENT;
+
+        q = malloc(sizeof(*q));
+        if (!q)
+                return -ENOMEM;
+        *q = (SshdQuery){
+                .event = sd_event_ref(event),
+                .program = program,
+                .with_sentinel = with_sentinel,
+                .handler = handler,
+                .userdata = userdata,
+        };
+
+        r = sshd_query_run(q, "-T", sshd_query_on_test);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(q);
+        return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "policy.h"
+#include "sshd-dump.h"
+
+/* What the installed sshd says of its own configuration.
+ *
+ * `sshd -T` makes all the checks of `sshd -t` and then prints the result, so that one run serves as both.
+ * Run as nobody with the right to read every file, it reads the host keys and doesn't ask for its run-time
+ * directory (sshd.c: only where the uid is 0), which at boot isn't there before the unit starts. Where it
+ * fails for want of host keys, `sshd -G` (OpenSSH 9.3) still tells the ports. */
+
+typedef struct SshdQuery SshdQuery;
+
+typedef struct SshdAnswer {
+        SshdVerdict verdict;
+        char detail[256]; /* sshd's own error in one line, printable; "" where there is none */
+        bool has_dump;
+        SshdDump dump;
+} SshdAnswer;
+
+/* Called once, unless freed before; may free the query, and *@answer with it. */
+typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
+
+/* @with_sentinel: with SSHD_SENTINEL_PORT put in beside the configured ports, for sshd_dump_home().
+ * Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
+int sshd_query(sd_event *event, bool with_sentinel, SshdHandler handler, void *userdata, SshdQuery **ret);
+
+SshdQuery *sshd_query_free(SshdQuery *query);
+DEFINE_TRIVIAL_CLEANUP(SshdQuery *, sshd_query_free);

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "units.h"
+
+#include <sys/wait.h>
+
+#define UNITS_MAX 4
+
+typedef enum PropertyType {
+        PROPERTY_STRING,
+        PROPERTY_INT32,
+        PROPERTY_UINT32,
+        PROPERTY_JOB, /* (uo): the number, 0 for none */
+} PropertyType;
+
+typedef struct Property {
+        const char *interface;
+        const char *name;
+        PropertyType type;
+        size_t offset, size;
+} Property;
+
+#define FIELD(field) offsetof(UnitState, field), sizeof(((UnitState *) NULL)->field)
+
+static const Property unit_properties[] = {
+        { SYSTEMD1 ".Unit", "Id", PROPERTY_STRING, FIELD(id) },
+        { SYSTEMD1 ".Unit", "LoadState", PROPERTY_STRING, FIELD(load_state) },
+        { SYSTEMD1 ".Unit", "ActiveState", PROPERTY_STRING, FIELD(active_state) },
+        { SYSTEMD1 ".Unit", "SubState", PROPERTY_STRING, FIELD(sub_state) },
+        { SYSTEMD1 ".Unit", "UnitFileState", PROPERTY_STRING, FIELD(unit_file_state) },
+        { SYSTEMD1 ".Unit", "Job", PROPERTY_JOB, FIELD(job) },
+};
+
+static const Property service_properties[] = {
+        { SYSTEMD1 ".Service", "Result", PROPERTY_STRING, FIELD(result) },
+        { SYSTEMD1 ".Service", "MainPID", PROPERTY_UINT32, FIELD(main_pid) },
+        { SYSTEMD1 ".Service", "ExecMainCode", PROPERTY_INT32, FIELD(main_code) },
+        { SYSTEMD1 ".Service", "ExecMainStatus", PROPERTY_INT32, FIELD(main_status) },
+        { SYSTEMD1 ".Service", "ControlGroup", PROPERTY_STRING, FIELD(control_group) },
+};
+
+#define PROPERTIES_MAX (ELEMENTSOF(unit_properties) + ELEMENTSOF(service_properties))
+
+typedef struct Unit Unit;
+
+typedef struct Question {
+        Unit *unit;
+        const Property *property;
+        sd_bus_slot *slot;
+} Question;
+
+struct Unit {
+        Units *units;
+        char name[256];
+        char *path;
+        bool is_socket;
+        UnitState state, incoming;
+        sd_bus_slot *match_slot;
+        Question questions[PROPERTIES_MAX];
+};
+
+struct Units {
+        sd_bus *bus;
+        Unit all[UNITS_MAX];
+        size_t n_all;
+        unsigned n_open; /* questions without an answer */
+        bool known;      /* all of .state is one complete reading */
+        bool again;      /* a signal came in the middle of a reading */
+        bool reading_failed;
+        sd_bus_slot *reloading_slot;
+        UnitsHandler handler;
+        void *userdata;
+};
+
+static int units_add(Units *units, const char *name, bool is_socket) {
+        Unit *unit = &units->all[units->n_all];
+
+        *unit = (Unit){ .units = units, .is_socket = is_socket };
+        if ((size_t) snprintf(unit->name, sizeof(unit->name), "%s", name) >= sizeof(unit->name))
+                return -ENAMETOOLONG;
+        units->n_all++;
+
+        return sd_bus_path_encode(SYSTEMD1_PATH "/unit", name, &unit->path);
+}
+
+int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
+        _cleanup_(units_freep) Units *units = NULL;
+        int r;
+
+        units = malloc(sizeof(*units));
+        if (!units)
+                return -ENOMEM;
+        *units = (Units){ .handler = handler, .userdata = userdata };
+
+        if (streq(unit, "auto")) {
+                r = units_add(units, "ssh.service", false);
+                if (r >= 0)
+                        r = units_add(units, "sshd.service", false);
+        } else
+                r = units_add(units, unit, false);
+        if (r >= 0)
+                r = units_add(units, "ssh.socket", true);
+        if (r >= 0)
+                r = units_add(units, "sshd.socket", true);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(units);
+        return 0;
+}
+
+static void units_forget_questions(Units *units) {
+        for (size_t i = 0; i < units->n_all; i++)
+                for (size_t k = 0; k < PROPERTIES_MAX; k++)
+                        units->all[i].questions[k].slot = sd_bus_slot_unref(units->all[i].questions[k].slot);
+        units->n_open = 0;
+}
+
+static void units_detach(Units *units) {
+        units_forget_questions(units);
+        for (size_t i = 0; i < units->n_all; i++)
+                units->all[i].match_slot = sd_bus_slot_unref(units->all[i].match_slot);
+        units->reloading_slot = sd_bus_slot_unref(units->reloading_slot);
+        units->bus = sd_bus_unref(units->bus);
+        units->known = false;
+}
+
+Units *units_free(Units *units) {
+        if (!units)
+                return NULL;
+
+        units_detach(units);
+        for (size_t i = 0; i < units->n_all; i++)
+                free(units->all[i].path);
+        free(units);
+        return NULL;
+}
+
+static int read_property(sd_bus_message *m, const Property *property, UnitState *state) {
+        char *field = (char *) state + property->offset;
+        const char *text;
+        int r;
+
+        switch (property->type) {
+        case PROPERTY_STRING:
+                r = sd_bus_message_read(m, "v", "s", &text);
+                if (r < 0)
+                        return r;
+                return (size_t) snprintf(field, property->size, "%s", text) < property->size ? 0 : -E2BIG;
+        case PROPERTY_INT32:
+                return sd_bus_message_read(m, "v", "i", (int32_t *) field);
+        case PROPERTY_UINT32:
+                return sd_bus_message_read(m, "v", "u", (uint32_t *) field);
+        case PROPERTY_JOB:
+                return sd_bus_message_read(m, "v", "(uo)", (uint32_t *) field, NULL);
+        default:
+                return -EINVAL;
+        }
+}
+
+static void units_finish(Units *units) {
+        bool changed = !units->known;
+
+        if (units->again) {
+                (void) units_refresh(units);
+                return;
+        }
+        if (units->reading_failed) {
+                units->known = false;
+                units->handler(units->userdata);
+                return;
+        }
+
+        for (size_t i = 0; i < units->n_all; i++) {
+                Unit *unit = &units->all[i];
+
+                changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
+                unit->state = unit->incoming;
+        }
+        units->known = true;
+        if (changed)
+                units->handler(units->userdata);
+}
+
+static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Question *question = userdata;
+        Units *units = question->unit->units;
+
+        (void) error;
+        question->slot = sd_bus_slot_unref(question->slot);
+        if (sd_bus_message_is_method_error(m, NULL) ||
+            read_property(m, question->property, &question->unit->incoming) < 0)
+                units->reading_failed = true;
+
+        if (--units->n_open == 0)
+                units_finish(units);
+        return 0;
+}
+
+static int unit_ask(Unit *unit, Question *question, const Property *property) {
+        int r;
+
+        question->unit = unit;
+        question->property = property;
+        r = sd_bus_call_method_async(unit->units->bus, &question->slot, SYSTEMD1, unit->path,
+                                     "org.freedesktop.DBus.Properties", "Get", units_on_answer, question,
+                                     "ss", property->interface, property->name);
+        if (r < 0)
+                return r;
+
+        unit->units->n_open++;
+        return 0;
+}
+
+int units_refresh(Units *units) {
+        int r = 0;
+
+        if (!units->bus)
+                return -ENOTCONN;
+
+        /* One reading at a time: what changes in its middle is read by the next. */
+        if (units->n_open > 0) {
+                units->again = true;
+                return 0;
+        }
+        units->again = units->reading_failed = false;
+
+        for (size_t i = 0; i < units->n_all && r >= 0; i++) {
+                Unit *unit = &units->all[i];
+                Question *question = unit->questions;
+
+                unit->incoming = (UnitState){ 0 };
+                for (size_t k = 0; k < ELEMENTSOF(unit_properties) && r >= 0; k++)
+                        r = unit_ask(unit, question++, &unit_properties[k]);
+                for (size_t k = 0; k < ELEMENTSOF(service_properties) && r >= 0 && !unit->is_socket; k++)
+                        r = unit_ask(unit, question++, &service_properties[k]);
+        }
+        if (r < 0)
+                units_forget_questions(units);
+
+        return r;
+}
+
+static int units_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        (void) m, (void) error;
+        (void) units_refresh(userdata);
+        return 0;
+}
+
+int units_attach(Units *units, sd_bus *bus) {
+        int r = 0;
+
+        units_detach(units);
+        if (!bus)
+                return 0;
+
+        units->bus = sd_bus_ref(bus);
+
+        for (size_t i = 0; i < units->n_all && r >= 0; i++)
+                r = sd_bus_match_signal_async(bus, &units->all[i].match_slot, SYSTEMD1, units->all[i].path,
+                                              "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                                              units_on_signal, NULL, units);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(bus, &units->reloading_slot, SYSTEMD1, SYSTEMD1_PATH,
+                                              SYSTEMD1_MANAGER, "Reloading", units_on_signal, NULL, units);
+        if (r >= 0)
+                r = sd_bus_call_method_async(bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                             "Subscribe", NULL, NULL, NULL);
+        if (r >= 0)
+                r = units_refresh(units);
+        if (r < 0)
+                units_detach(units);
+
+        return r;
+}
+
+const UnitState *units_service(const Units *units) {
+        const UnitState *found = NULL;
+
+        if (!units->known)
+                return NULL;
+
+        for (size_t i = 0; i < units->n_all; i++) {
+                const UnitState *state = &units->all[i].state;
+
+                if (units->all[i].is_socket)
+                        continue;
+                if (streq(state->load_state, "loaded"))
+                        return state;
+                if (!found)
+                        found = state;
+        }
+
+        return found;
+}
+
+const UnitState *units_socket(const Units *units) {
+        if (!units->known)
+                return NULL;
+
+        for (size_t i = 0; i < units->n_all; i++) {
+                const UnitState *state = &units->all[i].state;
+
+                if (units->all[i].is_socket && (streq(state->active_state, "active") || state->job != 0))
+                        return state;
+        }
+
+        return NULL;
+}
+
+/* sshd ends with this where it can't bind any address (OpenSSH log.c, fatal() → cleanup_exit(255)). */
+#define SSHD_FATAL_STATUS 255
+
+/* A bind() that Windows never answers ends with systemd's patience; sshd waits for nothing else when it
+ * starts. */
+static bool failed_to_bind(const UnitState *s) {
+        return (s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS) ||
+               streq(s->result, "timeout");
+}
+
+ServicePhase unit_state_to_phase(const UnitState *s) {
+        if (!s)
+                return SERVICE_UNKNOWN;
+        if (streq(s->load_state, "not-found"))
+                return SERVICE_ABSENT;
+        if (streq(s->load_state, "masked"))
+                return SERVICE_INACTIVE;
+        if (!streq(s->load_state, "loaded"))
+                return SERVICE_FAILED;
+
+        if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))
+                return SERVICE_RUNNING;
+        if (streq(s->active_state, "activating"))
+                /* Between two tries, as units with Restart= do it. */
+                return startswith(s->sub_state, "auto-restart") && failed_to_bind(s) ? SERVICE_FAILED_TO_BIND
+                                                                                     : SERVICE_STARTING;
+        if (streq(s->active_state, "deactivating"))
+                return SERVICE_STOPPING;
+        if (s->job != 0)
+                return SERVICE_QUEUED;
+        if (streq(s->active_state, "inactive"))
+                return SERVICE_INACTIVE;
+        if (streq(s->active_state, "failed"))
+                return failed_to_bind(s) ? SERVICE_FAILED_TO_BIND : SERVICE_FAILED;
+
+        return SERVICE_UNKNOWN;
+}

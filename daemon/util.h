@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Every time in this program is in microseconds of CLOCK_MONOTONIC unless its name says otherwise. */
+typedef uint64_t usec_t;
+
+#define USEC_PER_MSEC ((usec_t) 1000)
+#define USEC_PER_SEC ((usec_t) 1000000)
+#define USEC_INFINITY UINT64_MAX
+
+#define _cleanup_(function) __attribute__((cleanup(function)))
+#define _printf_(string, first) __attribute__((format(printf, string, first)))
+
+/* Defines function##p, for use with _cleanup_(), out of a function that takes a pointer or NULL. */
+#define DEFINE_TRIVIAL_CLEANUP(type, function)          \
+        static inline void function##p(type *pointer) { \
+                if (*pointer)                           \
+                        function(*pointer);             \
+        }                                               \
+        struct swallow_the_semicolon
+
+#define TAKE_PTR(pointer)                                      \
+        ({                                                     \
+                __typeof__(pointer) taken_pointer = (pointer); \
+                (pointer) = NULL;                              \
+                taken_pointer;                                 \
+        })
+
+#define TAKE_FD(fd)                  \
+        ({                           \
+                int taken_fd = (fd); \
+                (fd) = -1;           \
+                taken_fd;            \
+        })
+
+#define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))
+
+static inline void freep(void *pointer) {
+        free(*(void **) pointer);
+}
+
+static inline void closep(int *fd) {
+        if (*fd >= 0)
+                close(*fd);
+}
+
+static inline void fclosep(FILE **file) {
+        if (*file)
+                fclose(*file);
+}
+
+#define _cleanup_free_ _cleanup_(freep)
+#define _cleanup_close_ _cleanup_(closep)
+#define _cleanup_fclose_ _cleanup_(fclosep)
+
+static inline bool streq(const char *a, const char *b) {
+        return strcmp(a, b) == 0;
+}
+
+static inline bool isempty(const char *s) {
+        return !s || s[0] == '\0';
+}
+
+static inline const char *strempty(const char *s) {
+        return s ? s : "";
+}
+
+/* The rest of @s behind @prefix, or NULL where @s doesn't begin with it. */
+static inline const char *startswith(const char *s, const char *prefix) {
+        size_t length = strlen(prefix);
+
+        return strncmp(s, prefix, length) == 0 ? s + length : NULL;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "watch.h"
+
+#include "listenwatch.h"
+
+/* Without the tracepoint. The slack lets the kernel wake us together with others. */
+#define TIMER_INTERVAL (60 * USEC_PER_SEC)
+#define TIMER_SLACK (15 * USEC_PER_SEC)
+
+struct Watch {
+        sd_event *event;
+        Sockets *sockets;
+        ListenWatch *listeners;
+        sd_event_source *timer_source;
+        uint16_t ports[LISTENWATCH_PORTS_MAX];
+        size_t n_ports;
+        bool closes;
+        int fallback_reason;
+        WatchHandler handler;
+        void *userdata;
+};
+
+Watch *watch_free(Watch *w) {
+        if (!w)
+                return NULL;
+
+        listenwatch_free(w->listeners);
+        if (w->closes)
+                sockets_unwatch(w->sockets);
+        sd_event_source_disable_unref(w->timer_source);
+        sd_event_unref(w->event);
+        free(w);
+        return NULL;
+}
+
+int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret) {
+        Watch *w = malloc(sizeof(*w));
+
+        if (!w)
+                return -ENOMEM;
+
+        *w = (Watch){
+                .event = sd_event_ref(event),
+                .sockets = sockets,
+                .handler = handler,
+                .userdata = userdata,
+        };
+        *ret = w;
+        return 0;
+}
+
+static void watch_on_listener(void *userdata) {
+        Watch *w = userdata;
+
+        w->handler(w->userdata);
+}
+
+static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
+        (void) event, (void) port;
+        watch_on_listener(userdata);
+}
+
+static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        int r;
+
+        (void) usec;
+        watch_on_listener(userdata);
+        r = sd_event_source_set_time_relative(source, TIMER_INTERVAL);
+        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+static int watch_set_timer(Watch *w) {
+        int r;
+
+        if (w->timer_source)
+                return 0;
+
+        r = sd_event_add_time_relative(w->event, &w->timer_source, CLOCK_MONOTONIC, TIMER_INTERVAL,
+                                       TIMER_SLACK, watch_on_timer, w);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(w->timer_source, "watch-timer");
+        return 0;
+}
+
+static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) {
+        ListenWatch *old = w->listeners;
+        int r = 0;
+
+        w->listeners = NULL;
+        if (n_ports > 0)
+                r = listenwatch_new(&w->listeners, w->event, ports, n_ports, watch_on_listener, w);
+        listenwatch_free(old);
+        w->fallback_reason = r;
+
+        if (r < 0)
+                return watch_set_timer(w);
+        w->timer_source = sd_event_source_disable_unref(w->timer_source);
+        return 0;
+}
+
+int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
+        bool same;
+        int r;
+
+        if (n_ports > ELEMENTSOF(w->ports))
+                n_ports = ELEMENTSOF(w->ports);
+        same = n_ports == w->n_ports &&
+               (n_ports == 0 || memcmp(ports, w->ports, n_ports * sizeof(*ports)) == 0);
+
+        if (!same) {
+                r = watch_set_listeners(w, ports, n_ports);
+                if (r < 0)
+                        return r;
+                if (n_ports > 0)
+                        memcpy(w->ports, ports, n_ports * sizeof(*ports));
+                w->n_ports = n_ports;
+        }
+
+        if (closes && n_ports > 0 && (!w->closes || !same)) {
+                r = sockets_watch(w->sockets, w->event, ports, n_ports, watch_on_socket, w);
+                if (r < 0)
+                        return r;
+                w->closes = true;
+        } else if (w->closes && (!closes || n_ports == 0)) {
+                sockets_unwatch(w->sockets);
+                w->closes = false;
+        }
+
+        return 0;
+}
+
+const char *watch_kind(const Watch *w) {
+        return w->listeners ? "tracepoint" : w->timer_source ? "timer" : "none";
+}
+
+int watch_fallback_reason(const Watch *w) {
+        return w->fallback_reason;
+}
