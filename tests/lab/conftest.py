@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Fixtures of the tests that run in a machine (see machine.py).
+
+WSLPORTD_BUILD     meson's build directory, to take lab-guest and lab-tracker from; else they are built here
+WSLPORTD_DESTDIR   the daemon as installed (DESTDIR=... meson install): `machine` lays it over the root
+WSLPORTD_LAB_CACHE where roots are kept, /var/cache/wslportd-lab
+CI                 if set, a lab that can't run is an error, not a reason to skip
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import machine as lab
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+
+
+def obstacle() -> str | None:
+    """Why no machine can be had here, if so."""
+    if os.geteuid() != 0:
+        return "the lab needs root"
+    if missing := lab.missing_tools():
+        return f"the lab needs {', '.join(missing)}"
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if ctypes.CDLL(None).unshare(CLONE_NEWNS | CLONE_NEWNET) == 0 else 1)
+    if os.waitpid(pid, 0)[1] != 0:
+        return "no namespaces can be made here"
+    return None
+
+
+@pytest.fixture(scope="session")
+def _lab() -> None:
+    if reason := obstacle():
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A test that fails shows what went on in its machines."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    if report.when == "call" and report.failed:
+        for number, made in enumerate(getattr(item, "machines", [])):
+            for name, text in made.account().items():
+                report.sections.append((f"machine {number}: {name}", text))
+
+
+@pytest.fixture
+def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[Callable[..., lab.Machine]]:
+    """machine(...) makes a Machine, not booted yet, with the daemon in it if WSLPORTD_DESTDIR tells where it is."""
+    request.node.machines = []
+    with contextlib.ExitStack() as stack:
+        def factory(**options: Any) -> lab.Machine:
+            if destdir := os.environ.get("WSLPORTD_DESTDIR"):
+                options.setdefault("overlay", [Path(destdir)])
+            made = stack.enter_context(lab.Machine(**options))
+            request.node.machines.append(made)
+            return made
+
+        yield factory
+
+
+@pytest.fixture
+def booted(machine: Callable[..., lab.Machine]) -> Callable[..., lab.Machine]:
+    """booted(...) is a machine that is up."""
+    def factory(**options: Any) -> lab.Machine:
+        made = machine(**options)
+        made.boot()
+        made.wait_running()
+        return made
+
+    return factory

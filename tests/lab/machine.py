@@ -1,0 +1,814 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A WSL machine to test in: real systemd, dbus and OpenSSH beneath an emulation of WSL's port tracker.
+
+    with Machine(windows={22: Greeting()}) as m:
+        m.write("/etc/wslportd.conf", "...")
+        m.boot()
+        m.wait_running()
+        assert m.banner(22).startswith(b"SSH-2.0-OpenSSH_for_Windows")
+
+Everything of a machine is in anonymous namespaces of its own processes (guest.c, tracker.c), which end
+when this process does, however it ends. Any number of machines may run side by side.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import network
+import roots
+
+HERE = Path(__file__).parent
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wmissing-prototypes", "-Wstrict-prototypes"]
+WSL_MODES = ("mirrored", "nat", "bridged", "none", "consomme", "virtioproxy")
+OWN_TOOLS = ("nsenter", "setpriv", "ip", "nft", "ssh", "ssh-keygen", "mmdebstrap")
+_counter = itertools.count()
+
+
+@dataclass(frozen=True)
+class Greeting:
+    """What a Windows program that has a port says first. Silent: it listens, and says nothing."""
+
+    text: bytes = b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n"
+
+    def encode(self) -> str:
+        return self.text.hex() or "-"
+
+
+SILENT = Greeting(b"")
+
+
+class NotListening(Greeting):
+    """The port is reserved on Windows, and nothing listens there."""
+
+    def encode(self) -> str:
+        return "none"
+
+
+NOT_LISTENING = NotListening(b"")
+
+
+def missing_tools() -> list[str]:
+    return [tool for tool in OWN_TOOLS if not shutil.which(tool)]
+
+
+@functools.cache
+def programs() -> Path:
+    """The directory of lab-guest and lab-tracker: meson's, or built here and kept beside the roots."""
+    if built := os.environ.get("WSLPORTD_BUILD"):
+        for directory in (Path(built) / "tests/lab", Path(built)):
+            if (directory / "lab-guest").exists():
+                return directory
+    sources = [HERE / "guest.c", HERE / "tracker.c", HERE / "lab.h"]
+    version = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    path = roots.cache_directory() / f"programs-{version}"
+    with roots.locked():
+        if not path.exists():
+            unfinished = path.with_suffix(".new")
+            unfinished.mkdir(exist_ok=True)
+            for name in ("guest", "tracker"):
+                subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, "-o", unfinished / f"lab-{name}",
+                                HERE / f"{name}.c"], check=True)
+            unfinished.rename(path)
+    return path
+
+
+def _until(what: str, timeout: float, condition: Any, pause: float = 0.03) -> Any:
+    """Waits for a true value of `condition()` and returns it."""
+    deadline = time.monotonic() + timeout
+    while True:
+        if value := condition():
+            return value
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {timeout} s")
+        time.sleep(pause)
+
+
+class Process:
+    """A command under way, in the machine or on a side of its network."""
+
+    def __init__(self, argv: Sequence[str], stdin: bytes | None) -> None:
+        self.argv = list(argv)
+        self.pid = 0  # as the host counts
+        self._output = os.memfd_create("stdout", os.MFD_CLOEXEC)
+        self._errors = os.memfd_create("stderr", os.MFD_CLOEXEC)
+        self._input = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        if stdin is not None:
+            memory = os.memfd_create("stdin", os.MFD_CLOEXEC)
+            os.write(memory, stdin)
+            os.lseek(memory, 0, os.SEEK_SET)
+            os.dup2(memory, self._input, inheritable=False)
+            os.close(memory)
+
+    def __del__(self) -> None:
+        for fd in (self._output, self._errors, self._input):
+            with contextlib.suppress(OSError):
+                os.close(fd)
+
+    @staticmethod
+    def _contents(fd: int) -> bytes:
+        return os.pread(fd, os.fstat(fd).st_size, 0)
+
+    @property
+    def stdout(self) -> str:
+        return self._contents(self._output).decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        return self._contents(self._errors).decode(errors="replace")
+
+    @property
+    def stdout_bytes(self) -> bytes:
+        return self._contents(self._output)
+
+    def poll(self) -> int | None:
+        """The exit status, negative for a signal, or None while it runs."""
+        raise NotImplementedError
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        raise NotImplementedError
+
+    def wait(self, timeout: float = 30) -> int:
+        _until(" ".join(self.argv), timeout, lambda: self.poll() is not None, 0.005)
+        return self.poll() or 0
+
+    def finish(self, check: bool, timeout: float) -> subprocess.CompletedProcess[str]:
+        try:
+            status = self.wait(timeout)
+        except TimeoutError as error:
+            self.kill()
+            error.add_note(f"stdout: {self.stdout}\nstderr: {self.stderr}")
+            raise
+        if check and status != 0:
+            failure = subprocess.CalledProcessError(status, self.argv, self.stdout, self.stderr)
+            failure.add_note(f"stdout: {self.stdout}\nstderr: {self.stderr}")
+            raise failure
+        return subprocess.CompletedProcess(self.argv, status, self.stdout, self.stderr)
+
+
+class GuestProcess(Process):
+    """Started by the agent, and so beneath the filter."""
+
+    def __init__(self, agent: socket.socket, argv: Sequence[str], stdin: bytes | None,
+                 env: Mapping[str, str], directory: str, where: str) -> None:
+        super().__init__(argv, stdin)
+        self._status: int | None = None
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        strings = ["run", where, directory, str(len(argv)), *argv, *(f"{k}={v}" for k, v in env.items())]
+        socket.send_fds(agent, ["\0".join(strings).encode()],
+                        [self._input, self._output, self._errors, theirs.fileno()])
+        theirs.close()
+        self._socket.settimeout(10)
+        self._read()
+        self._socket.setblocking(False)
+
+    def _read(self) -> None:
+        try:
+            word, _, number = self._socket.recv(64).decode().partition(" ")
+        except BlockingIOError:
+            return
+        except OSError:
+            word, number = "", ""
+        if word == "pid":
+            self.pid = int(number)
+        elif word == "exit":
+            self._status = int(number)
+        else:  # a signal, or the machine has gone
+            self._status = -int(number or signal.SIGKILL)
+
+    def poll(self) -> int | None:
+        if self._status is None:
+            self._read()
+        return self._status
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.send(str(int(number)).encode())
+
+
+class SideProcess(Process):
+    """One of the host's own programs in a network namespace, not filtered. Dies with this process."""
+
+    def __init__(self, namespace: str, argv: Sequence[str], stdin: bytes | None) -> None:
+        super().__init__(argv, stdin)
+        self._popen = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net={namespace}", *argv],
+            stdin=self._input, stdout=self._output, stderr=self._errors, start_new_session=True)
+        self.pid = self._popen.pid
+
+    def poll(self) -> int | None:
+        return self._popen.poll()
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        self._popen.send_signal(number)
+
+
+class Session:
+    """An ssh session that prints a line every tenth of a second for as long as it lives."""
+
+    SCRIPT = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+
+    def ticks(self) -> int:
+        return self.process.stdout.count("\n")
+
+    def alive(self, within: float = 5) -> bool:
+        """Whether it goes on ticking."""
+        before = self.ticks()
+        try:
+            _until("a tick", within, lambda: self.process.poll() is not None or self.ticks() > before)
+        except TimeoutError:
+            return False
+        return self.process.poll() is None
+
+    def close(self) -> None:
+        """As a user does who closes the terminal: the client ends the connection."""
+        self.process.kill(signal.SIGTERM)
+        with contextlib.suppress(TimeoutError):
+            self.process.wait(5)
+
+
+class Windows:
+    """The other side: its programs, its book of ports, and its moods."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+
+    def ask(self, request: str, fds: Iterable[int] = ()) -> str:
+        socket.send_fds(self._control, [request.encode()], list(fds))
+        self._control.settimeout(10)
+        answer = self._control.recv(65536).decode()
+        if not answer or answer.startswith("error"):
+            raise RuntimeError(f"lab-tracker: {request!r}: {answer or 'has gone'}")
+        return answer
+
+    def claim(self, port: int, greeting: Greeting = Greeting(), when: str = "now") -> bool:
+        """A program of Windows' takes the port. False: it can't, the guest has it."""
+        return self.ask(f"claim {port} {when} {greeting.encode()}") == "ok"
+
+    def claim_when_free(self, port: int, greeting: Greeting = Greeting()) -> bool:
+        """Like a service that tries again: takes the port at once, or as soon as the guest gives it back."""
+        return self.claim(port, greeting, "free")
+
+    def claim_after(self, seconds: float, port: int, greeting: Greeting = Greeting()) -> None:
+        """As claim_when_free(), in some seconds."""
+        self.claim(port, greeting, f"{seconds:.3f}")
+
+    def release(self, port: int) -> None:
+        self.ask(f"release {port}")
+
+    def exclude(self, ports: str) -> None:
+        """Adds an excluded port range ("22022" or "2200-2299"): refused, and nothing listens there."""
+        self.ask(f"exclude {ports}")
+
+    def include(self, ports: str) -> None:
+        self.ask(f"include {ports}")
+
+    def ignore(self, ports: str) -> None:
+        """[experimental] ignoredPorts= of .wslconfig."""
+        self.ask(f"set ignore {ports}")
+
+    def set(self, name: str, value: int | bool | str) -> None:
+        self.ask(f"set {name} {int(value) if isinstance(value, bool) else value}")
+
+    def delay(self, milliseconds: int) -> None:
+        """The time the host takes to answer a bind() of an IP socket; all others wait meanwhile."""
+        self.set("delay", milliseconds)
+
+    def silent(self, on: bool = True) -> None:
+        """The host doesn't answer any more, until this is off again."""
+        self.set("silent", on)
+
+    def late(self, on: bool = True) -> None:
+        """Each bind() gets the verdict of the one before it (2.6.3, 2.7.0 to 2.8.4)."""
+        self.set("late", on)
+
+    def broken(self, on: bool = True) -> None:
+        """The host's service itself fails: ENOBUFS."""
+        self.set("broken", on)
+
+    def dead(self) -> None:
+        """The tracker dies: each bind() gives ENOSYS, until the next boot."""
+        self.set("dead", True)
+
+    def consomme(self, on: bool = True) -> None:
+        """A refused bind() returns a positive number, and the socket isn't bound."""
+        self.set("consomme", on)
+
+    def release_by_address(self, on: bool = True) -> None:
+        """The rule before 2.8.5: a session doesn't keep the port of its closed listener."""
+        self.set("by-address", on)
+
+    def deny_dynamic(self, on: bool = True, ports: str = "49152-65535") -> None:
+        """No bind() in Windows' dynamic port range (2.8.7 to 2.9.4)."""
+        self.set("dynamic-range", ports)
+        self.set("deny-dynamic", on)
+
+    def reservations(self) -> set[str]:
+        """What Windows keeps for the guest: {"tcp/22", ...}."""
+        return set(self.ask("reservations").split()[1:])
+
+
+class Machine:
+    """One machine, over any number of boots. See the module's text, and the parameters below."""
+
+    def __init__(
+            self,
+            mode: str = "mirrored",
+            suite: str = "bookworm",
+            overlay: Sequence[Path] = (),
+            windows: Mapping[int, Greeting] | None = None,
+            excluded: Sequence[str] = (),
+            kernel: str | None = None,
+            wslinfo: str | None = "",
+            ssh: str = "service",
+            tailscale: bool = False,
+            relay: bool = False,
+            trap_listen: bool = False,
+            scan_ms: int = 500,
+            keep_ms: int = 60_000) -> None:
+        """
+        mode: what wslinfo says, and how the network and the filter are; or "not-wsl".
+        overlay: directories laid over the root, the first on top.
+        windows: ports that Windows programs have before the first boot.
+        excluded: Windows' excluded port ranges.
+        kernel: shown as osrelease ("6.6" is enough); before 6.8 the tracker can't see bound, idle sockets.
+        wslinfo: "" it tells the mode, "hang" it never ends, None it isn't there, else that's what it prints.
+        ssh: "service" as Debian has it, "socket" activation, or "off".
+        tailscale: a second mirrored interface, eth1, with an address of 100.64.0.0/10.
+        relay: with consomme, a loopback0 and its rules as in mirrored mode.
+        trap_listen: listen() asks Windows as well, as after 2.9.4.
+        scan_ms, keep_ms: the tracker's rhythm; real values unless a test can't wait for them.
+        """
+        if mode not in (*WSL_MODES, "not-wsl"):
+            raise ValueError(f"unknown mode {mode}")
+        self.mode = mode
+        self.kernel = kernel or "6.18"
+        if "microsoft" not in self.kernel:
+            self.kernel += ".20.1-microsoft-standard-WSL2"
+        self.interfaces = [network.ETH0, *([network.TAILSCALE] if tailscale else [])]
+        self.boot_seconds = 0.0  # from boot() to wait_running()'s end
+        self._booted_at = 0.0
+        self.boot_ids: list[uuid.UUID] = []
+        self._suite, self._overlay, self._trap_listen, self._relay = suite, list(overlay), trap_listen, relay
+        self._windows, self._excluded = dict(windows or {}), list(excluded)
+        self._wslinfo, self._ssh = wslinfo, ssh
+        self._settings = {"scan": scan_ms, "keep": keep_ms, "consomme": mode == "consomme",
+                          "guest-range": "{}-{}".format(*network.EPHEMERAL)}
+        version = re.match(r"(\d+)\.(\d+)", self.kernel)
+        if version and (int(version[1]), int(version[2])) < (6, 8):
+            self._settings["hide-idle"] = True
+        self._agent: socket.socket | None = None
+        self._init_pid = 0
+        self._messages: list[str] = []
+        self._children: list[Process] = []
+
+    # ---- life ----
+
+    def __enter__(self) -> Machine:
+        self._exit = contextlib.ExitStack()
+        try:
+            self._start_windows()
+            self._start_holder()
+            self._furnish()
+        except BaseException:
+            self._exit.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._children:
+            if process.poll() is None:
+                process.kill()
+        self._children.clear()
+        if self._agent is not None:
+            self._agent.close()
+        self._exit.close()
+        _remove_cgroup(self._cgroup)  # the holder has done so, unless it was killed
+
+    def _start(self, name: str, *arguments: str,
+               pass_fds: Sequence[int] = ()) -> tuple[subprocess.Popen[bytes], socket.socket, str]:
+        """Starts one of the lab's programs, which ends when its socket does. With what its "ready" says."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        process = subprocess.Popen([programs() / name, *arguments], stdin=theirs, stdout=subprocess.DEVNULL,
+                                   pass_fds=pass_fds, start_new_session=True)
+        theirs.close()
+
+        def end() -> None:
+            ours.close()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+        self._exit.callback(end)
+        ours.settimeout(20)
+        word, _, rest = ours.recv(256).decode().partition(" ")
+        if word != "ready":
+            raise RuntimeError(f"{name} didn't start")
+        return process, ours, rest
+
+    def _start_windows(self) -> None:
+        self._log = os.memfd_create("log", os.MFD_CLOEXEC)
+        self._exit.callback(os.close, self._log)
+        self._tracker, control, lan = self._start("lab-tracker", str(self._log), pass_fds=[self._log])
+        self.windows = Windows(control)
+        self.namespaces = {"windows": f"/proc/{self._tracker.pid}/ns/net",
+                           "lan": f"/proc/{self._tracker.pid}/fd/{lan}"}
+        for name, value in self._settings.items():
+            self.windows.set(name, value)
+        for ports in self._excluded:
+            self.windows.exclude(ports)
+        for port, greeting in self._windows.items():
+            self.windows.claim(port, greeting)
+        self._shell("windows", network.windows_script(self.interfaces, self.namespaces["lan"]))
+        self._shell("lan", network.lan_script(self.interfaces))
+
+    def _start_holder(self) -> None:
+        mountpoint = roots.mountpoint()
+        hierarchy = _cgroup2()
+        _sweep(hierarchy)
+        cgroup = hierarchy / f"wslportd-lab.{os.getpid()}.{next(_counter)}"
+        layers = ":".join(str(path) for path in [*self._overlay, roots.root(self._suite)])
+        self._holder, self._control, _ = self._start("lab-guest", str(mountpoint), str(cgroup), layers)
+        self._disk = Path(f"/proc/{self._holder.pid}/root{mountpoint}/root")
+        self._cgroup = cgroup
+
+    def _furnish(self) -> None:
+        if self.mode != "not-wsl" and self._wslinfo is not None:
+            answer = f"echo {self._wslinfo or self.mode}"
+            if self._wslinfo == "hang":
+                answer = "exec sleep infinity"
+            script = f'#!/bin/sh\n[ "$1" = --networking-mode ] || exit 1\n{answer}\n'
+            self.write("/usr/bin/wslinfo", script, 0o755)
+        if self._ssh != "service":
+            self.disable("ssh.service")
+        if self._ssh == "socket":
+            self.enable("ssh.socket")
+
+    @property
+    def running(self) -> bool:
+        self._hear()
+        return self._agent is not None
+
+    def boot(self, plugged: bool = True) -> None:
+        """
+        Turns the machine on: a cold boot of the same disk, with a fresh /run and a network of its own.
+
+        plugged=False: without network but lo, until plug(), as when WSL's set-up comes late.
+        """
+        if self.running:
+            raise RuntimeError("the machine is running")
+        self._booted_at = time.monotonic()
+        self.boot_ids.append(uuid.uuid4())  # the kernel's own would be the host's, the same at each boot
+        options = ["hostname=lab", f"boot-id={self.boot_ids[-1]}\n"]
+        if self.mode != "not-wsl":
+            options += ["container=wsl", f"osrelease={self.kernel}\n",
+                        f"version=Linux version {self.kernel} (root@lab) #1 SMP PREEMPT_DYNAMIC\n"]
+        if self._trap_listen:
+            options.append("trap-listen")
+
+        with contextlib.ExitStack() as stack:
+            ours, agents = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            stack.callback(agents.close)
+            fds = [agents.fileno()]
+            if self.mode in ("mirrored", "consomme", "virtioproxy"):
+                tracker_end, agent_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                stack.callback(tracker_end.close)
+                stack.callback(agent_end.close)
+                self.windows.ask("guest", [tracker_end.fileno()])
+                fds.append(agent_end.fileno())
+            socket.send_fds(self._control, ["\0".join(["boot", *options]).encode()], fds)
+        self._agent_pid = int(self._expect("booted"))
+
+        ours.settimeout(20)
+        if ours.recv(64) != b"network":
+            raise RuntimeError("lab-guest: no network namespace")
+        self.namespaces["guest"] = f"/proc/{self._agent_pid}/ns/net"
+        if len(self.boot_ids) > 1:
+            self._shell("windows", network.unplug_script(self.interfaces), quiet=True)
+        if plugged:
+            self.plug()
+        ours.send(b"start")
+        started = ours.recv(64).decode()
+        if not started.startswith("started "):
+            raise RuntimeError("lab-guest: no PID 1")
+        self._init_pid = int(started.split()[1])
+        self._agent = ours
+
+    def plug(self) -> None:
+        """Connects the network."""
+        windows = self.namespaces["windows"]
+        self._shell("guest", network.guest_script(self.mode, self._relay, self.interfaces, windows))
+        self._shell("windows", network.plug_script(self.mode, self._relay, self.interfaces))
+
+    def wait_running(self, timeout: float = 30) -> str:
+        """Waits until systemd is done with the boot: "running", or "degraded" when a unit has failed."""
+        def state() -> str | None:
+            answer = self.run(["systemctl", "is-system-running"], timeout=timeout).stdout.strip()
+            return answer if answer in ("running", "degraded", "maintenance") else None
+
+        answer: str = _until("the boot", timeout, state)
+        self.boot_seconds = time.monotonic() - self._booted_at
+        return answer
+
+    def poweroff(self, timeout: float = 30) -> None:
+        """A clean shutdown."""
+        self.run(["systemctl", "poweroff"], timeout=timeout)
+        self.wait_down(timeout)
+
+    def kill(self, timeout: float = 30) -> None:
+        """As `wsl --shutdown` can be: everything is dead at once."""
+        if self._agent is not None:
+            self._agent.close()
+            self.wait_down(timeout)
+
+    def wait_down(self, timeout: float = 30) -> None:
+        _until("the machine's end", timeout, lambda: not self.running)
+
+    def _hear(self, timeout: float = 0) -> None:
+        """Takes in what the holder tells."""
+        self._control.settimeout(timeout)
+        try:
+            message = self._control.recv(256).decode()
+        except (BlockingIOError, TimeoutError):
+            return
+        finally:
+            self._control.settimeout(None)
+        if not message:
+            raise RuntimeError("lab-guest has gone")
+        if message.startswith("down"):
+            if self._agent is not None:
+                self._agent.close()
+            self._agent = None
+        else:
+            self._messages.append(message)
+
+    def _expect(self, word: str, timeout: float = 20) -> str:
+        def found() -> str | None:
+            self._hear(0.01)
+            for message in self._messages:
+                if message.startswith(word + " "):
+                    self._messages.remove(message)
+                    return message.partition(" ")[2]
+            return None
+
+        answer: str = _until(f"lab-guest's {word}", timeout, found, 0)
+        return answer
+
+    # ---- commands ----
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a shell that WSL starts has."""
+        env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
+               "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh", "TERM": "dumb", "LANG": "C.UTF-8"}
+        if self.mode != "not-wsl":
+            env |= {"WSL_DISTRO_NAME": "lab", "WSL_INTEROP": "/run/WSL/1_interop"}
+        return env
+
+    def spawn(self, argv: Sequence[str], stdin: bytes | None = None, env: Mapping[str, str] | None = None,
+              directory: str = "/", where: str = "here") -> Process:
+        """Starts a command in the machine, as from a shell of WSL's."""
+        if self._agent is None:
+            raise RuntimeError("the machine isn't running")
+        env = {**self.environment, **(env or {})}
+        process = GuestProcess(self._agent, argv, stdin, env, directory, where)
+        self._children.append(process)
+        return process
+
+    def run(self, argv: Sequence[str], check: bool = False, timeout: float = 30, stdin: bytes | None = None,
+            env: Mapping[str, str] | None = None, directory: str = "/") -> subprocess.CompletedProcess[str]:
+        """Runs a command in the machine to its end."""
+        return self._finish(self.spawn(argv, stdin, env, directory), check, timeout)
+
+    def _finish(self, process: Process, check: bool, timeout: float) -> subprocess.CompletedProcess[str]:
+        try:
+            return process.finish(check, timeout)
+        finally:
+            self._children.remove(process)  # each holds descriptors of ours, and tests run thousands
+
+    def other_distro(self, argv: Sequence[str], stdin: bytes | None = None) -> Process:
+        """Starts a command as in another WSL distro: same network and filter, no sight of our processes."""
+        return self.spawn(argv, stdin, where="other")
+
+    def beside(self, origin: str, argv: Sequence[str], stdin: bytes | None = None) -> Process:
+        """Starts a program of the host's in the network of "windows", "lan" or "guest", not filtered."""
+        process = SideProcess(self.namespaces[origin], argv, stdin)
+        self._children.append(process)
+        return process
+
+    def _shell(self, origin: str, script: str, quiet: bool = False) -> None:
+        result = SideProcess(self.namespaces[origin], ["sh", "-s"], script.encode()).finish(False, 20)
+        if not quiet and (result.returncode != 0 or result.stderr):
+            raise RuntimeError(f"network of {origin}: {result.stderr}\n{script}")
+
+    def hang(self, on: bool = True) -> None:
+        """A port without a listener doesn't refuse any more, it doesn't answer."""
+        self._shell("windows", network.HANG_ON if on else network.HANG_OFF)
+
+    def offline(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
+        """Runs a command on the machine's disk while it is off, as in a chroot."""
+        namespace = f"--mount=/proc/{self._holder.pid}/ns/mnt"
+        return subprocess.run(["nsenter", namespace, "chroot", f"{roots.mountpoint()}/root", *argv],
+                              check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              env={**self.environment, "SYSTEMD_OFFLINE": "1"})
+
+    # ---- files and units ----
+
+    def path(self, path: str | Path) -> Path:
+        """Where a file of the machine's can be had from here; links are followed as the machine would."""
+        top = Path(f"/proc/{self._agent_pid}/root") if self.running else self._disk
+        resolved, rest = Path("/"), list(Path(path).parts[1:])
+        for _ in range(1000):
+            if not rest:
+                break
+            part = rest.pop(0)
+            if part == "..":
+                resolved = resolved.parent
+            elif (link := top / str(resolved / part)[1:]).is_symlink():
+                target = Path(os.readlink(link))
+                rest = list(target.parts[1:] if target.is_absolute() else target.parts) + rest
+                resolved = Path("/") if target.is_absolute() else resolved
+            else:
+                resolved /= part
+        return top / str(resolved)[1:]
+
+    def write(self, path: str | Path, text: str | bytes, mode: int = 0o644) -> None:
+        target = self.path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode() if isinstance(text, str) else text)
+        target.chmod(mode)
+
+    def read(self, path: str | Path) -> str:
+        return self.path(path).read_text()
+
+    def exists(self, path: str | Path) -> bool:
+        return self.path(path).exists()
+
+    def enable(self, *units: str) -> None:
+        self._systemctl("enable", *units)
+
+    def disable(self, *units: str) -> None:
+        self._systemctl("disable", *units)
+
+    def mask(self, *units: str) -> None:
+        self._systemctl("mask", *units)
+
+    def _systemctl(self, *arguments: str) -> None:
+        if self.running:
+            self.run(["systemctl", *arguments], check=True)
+        else:
+            self.offline(["systemctl", "--root=/", *arguments])
+
+    def journal(self, boot: int = 0, **fields: str) -> list[dict[str, Any]]:
+        """The journal of a boot (-1: the last but one); all, or what has such fields (_COMM="sshd")."""
+        boot_id = self.boot_ids[boot - 1].hex
+        argv = ["journalctl", "--output=json", "--all", "--no-pager", f"_BOOT_ID={boot_id}"]
+        argv += [f"{name}={value}" for name, value in fields.items()]
+        result = self.run(argv) if self.running else self.offline(argv)
+        return [json.loads(line) for line in result.stdout.splitlines()]
+
+    def messages(self, **fields: str) -> list[str]:
+        """Only the journal's texts."""
+        return [str(entry.get("MESSAGE", "")) for entry in self.journal(**fields)]
+
+    # ---- the network as it is ----
+
+    def listeners(self) -> dict[int, list[str]]:
+        """Listening TCP ports with their addresses, from the kernel, without a bind()."""
+        found: dict[int, list[str]] = {}
+        for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+            for line in Path(f"/proc/{self._agent_pid}/net/{name}").read_text().splitlines()[1:]:
+                local, state = line.split()[1], line.split()[3]
+                if state == "0A":
+                    digits, port = local.split(":")
+                    words = [bytes.fromhex(digits[i:i + 8])[::-1] for i in range(0, len(digits), 8)]
+                    found.setdefault(int(port, 16), []).append(socket.inet_ntop(family, b"".join(words)))
+        return found
+
+    def wait_listening(self, port: int, timeout: float = 10) -> None:
+        _until(f"a listener on {port}", timeout, lambda: port in self.listeners(), 0.02)
+
+    def _address(self, origin: str) -> str:
+        if self.mode == "mirrored":
+            return network.ETH0.address if origin == "lan" else "127.0.0.1"
+        return "127.0.0.1" if origin == "guest" else network.NAT_GUEST
+
+    def banner(self, port: int, origin: str = "guest", address: str | None = None,
+               timeout: float = 3) -> bytes:
+        """What is said first at that port, b"" if nothing is; or ConnectionRefusedError, TimeoutError."""
+        script = ("import socket, sys\n"
+                  "s = socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3]))\n"
+                  "try: sys.stdout.buffer.write(s.recv(4096))\n"
+                  "except TimeoutError: pass\n")
+        process = self.beside(origin, ["/usr/bin/python3", "-SEc", script, address or self._address(origin),
+                                       str(port), str(timeout)])
+        result = self._finish(process, False, 2 * timeout + 5)
+        if result.returncode != 0:
+            if "ConnectionRefusedError" in result.stderr:
+                raise ConnectionRefusedError(f"{origin} → {port}")
+            if "TimeoutError" in result.stderr:
+                raise TimeoutError(f"{origin} → {port}")
+            raise OSError(result.stderr)
+        return process.stdout_bytes
+
+    def _ssh_argv(self, port: int, origin: str, address: str | None, command: str) -> list[str]:
+        key = "/root/.ssh/id_ed25519" if origin == "guest" else str(roots.private_key())
+        options = {"UserKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "no", "LogLevel": "ERROR",
+                   "IdentitiesOnly": "yes", "BatchMode": "yes", "ConnectTimeout": "10"}
+        return ["ssh", "-F", "none", "-i", key, *(f"-o{k}={v}" for k, v in options.items()), "-p", str(port),
+                f"root@{address or self._address(origin)}", command]
+
+    def _ssh_process(self, port: int, command: str, origin: str, address: str | None) -> Process:
+        argv = self._ssh_argv(port, origin, address, command)
+        return self.spawn(argv) if origin == "guest" else self.beside(origin, argv)
+
+    def ssh(self, port: int, command: str = "true", origin: str = "guest", address: str | None = None,
+            check: bool = True, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+        """A command by real ssh, from the guest itself, from Windows or from a neighbour on the LAN."""
+        return self._finish(self._ssh_process(port, command, origin, address), check, timeout)
+
+    def ssh_session(self, port: int, origin: str = "windows", address: str | None = None) -> Session:
+        """A session that stays; returns when it ticks."""
+        session = Session(self._ssh_process(port, Session.SCRIPT, origin, address))
+        _until("the session", 15, lambda: session.ticks() > 0 or session.process.poll() is not None)
+        if session.process.poll() is not None:
+            raise RuntimeError(f"ssh: {session.process.stderr}")
+        return session
+
+    # ---- what the tracker saw ----
+
+    def log(self, event: str | None = None, **members: Any) -> list[dict[str, Any]]:
+        """The tracker's events of all boots, or those of one kind with such members. See tracker.c."""
+        lines = os.pread(self._log, os.fstat(self._log).st_size, 0).decode().splitlines()
+        prefix = f"/{self._cgroup.name}/guest"
+        found = []
+        for entry in map(json.loads, lines):
+            entry["cgroup"] = entry.get("cgroup", "").removeprefix(prefix)
+            if event in (None, entry["event"]) and all(entry.get(k) == v for k, v in members.items()):
+                found.append(entry)
+        return found
+
+    def stray_reservations(self) -> list[int]:
+        """TCP ports reserved on Windows on which afterwards neither sshd nor systemd was seen to listen."""
+        strays = set()
+        for entry in self.log():
+            if entry["event"] == "reserved" and entry["protocol"] == "tcp":
+                strays.add(entry["port"])
+            elif entry["event"] == "listening" and entry["command"] in ("sshd", "systemd", "(sd-listen)"):
+                strays.discard(entry["port"])
+        return sorted(strays)
+
+
+    def account(self) -> dict[str, str]:
+        """What went on, for a person who reads of a failed test."""
+        found = {}
+        with contextlib.suppress(Exception):
+            found["tracker"] = "\n".join(map(str, self.log()))
+        with contextlib.suppress(Exception):
+            found["journal"] = "\n".join(f"{entry.get('SYSLOG_IDENTIFIER', '')}: {entry.get('MESSAGE', '')}"
+                                         for entry in self.journal()[-100:])
+        with contextlib.suppress(Exception):
+            found["listeners"] = str(self.listeners())
+        return found
+
+
+def _cgroup2() -> Path:
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, right = line.split(" - ")
+        if right.split()[0] == "cgroup2":
+            return Path(left.split()[4])
+    raise RuntimeError("no cgroup2 hierarchy is mounted")
+
+
+def _remove_cgroup(path: Path) -> None:
+    for directory, _, _ in os.walk(path, topdown=False):
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+
+
+def _sweep(hierarchy: Path) -> None:
+    """Removes the cgroups of tests whose holder was killed with them."""
+    for path in hierarchy.glob("wslportd-lab.*.*"):
+        if not Path(f"/proc/{path.name.split('.')[1]}").exists():
+            _remove_cgroup(path)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The network around a machine, as shell scripts to be run in each of the three network namespaces.
+
+    guest  ══ loopback0 ══  Windows  ══ l-e0 ══  the LAN's neighbour
+           ══ eth0 (eth1) ══         (══ l-e1 ══)
+
+In mirrored mode the guest and Windows have the same addresses and one space of ports. The guest sends what
+goes to 127.0.0.1 or to one of its own addresses to Windows (by the rules that WSL installs, see
+guest_script()), and Windows decides packet by packet: if one of its own sockets wants it, that takes it,
+else it goes (back) to the guest, as then do all that follow on that connection, even if Windows listens
+there later. So a refusal is the guest's own RST, and there is neither NAT nor a relay. Windows' own packets
+to these addresses take a detour over the pair w0/w1, since only a packet that comes in can be decided
+about. IPv6 stays in the guest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+TCP, UDP = 6, 17  # as numbers: a bare machine has no /etc/protocols
+GATEWAY = "169.254.73.249"  # WSL's for loopback traffic; .152 up to 2.8
+GATEWAY_MAC = "00:11:22:33:44:55"
+EPHEMERAL = (40000, 44095)  # the guest's own block of ports
+
+
+@dataclass(frozen=True)
+class Interface:
+    """One of Windows' network cards: its name in the guest, the mirrored address, and a neighbour's."""
+
+    name: str
+    address: str
+    neighbour: str
+    prefix: int
+    mark: int
+
+    @property
+    def guest_mac(self) -> str:
+        return f"02:00:00:00:00:0{self.mark}"
+
+
+LOOPBACK = Interface("loopback0", "127.0.0.1", "", 8, 1)
+ETH0 = Interface("eth0", "192.168.50.10", "192.168.50.20", 24, 2)
+TAILSCALE = Interface("eth1", "100.64.0.10", "100.64.0.20", 10, 3)
+NAT_GUEST, NAT_WINDOWS = "172.29.0.2", "172.29.0.1"
+
+_OPEN = """
+set -e
+for scope in all default; do
+    echo 0 > /proc/sys/net/ipv4/conf/$scope/rp_filter
+    echo 0 > /proc/sys/net/ipv4/conf/$scope/send_redirects
+    echo 0 > /proc/sys/net/ipv6/conf/$scope/accept_dad
+done
+"""
+
+
+def _ip(commands: list[str], *options: str) -> str:
+    return f"ip {' '.join(options)} -batch - <<'END'\n" + "\n".join(commands) + "\nEND\n"
+
+
+def windows_script(interfaces: list[Interface], lan: str) -> str:
+    """Furnishes the Windows namespace, once; `lan` is a path to the neighbour's."""
+    commands = [
+        "link set lo up",
+        "link add w0 address 02:00:00:00:00:99 type veth peer name w1 address 02:00:00:00:00:99",
+        "link set w0 arp off up",
+        "link set w1 arp off up",
+        f"rule add pref 30 iif lo ipproto {TCP} lookup 127",
+        f"rule add pref 30 iif lo ipproto {UDP} lookup 127",
+        "rule add pref 40 lookup local",
+        "rule del pref 0 lookup local",
+        "route add 127.0.0.1 dev w0 src 127.0.0.1 table 127",
+    ]
+    for i in [LOOPBACK, *interfaces]:
+        commands.append(f"rule add pref 10 fwmark {i.mark} lookup {200 + i.mark}")
+    for i in interfaces:
+        commands += [
+            f"link add l-{i.name} type veth peer name {i.name} netns {lan}",
+            f"address add {i.address}/{i.prefix} dev l-{i.name}",
+            f"link set l-{i.name} up",
+            f"route add {i.address} dev w0 src {i.address} table 127",
+        ]
+    marks = ", ".join(f"{i.address} : {i.mark}" for i in [LOOPBACK, *interfaces])
+    return _OPEN + """
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
+echo 1 > /proc/sys/net/ipv4/conf/all/accept_local
+echo 50000 60999 > /proc/sys/net/ipv4/ip_local_port_range
+""" + _ip(commands) + f"""
+nft -f - <<'END'
+table ip windows {{
+    map mirrored {{ type ipv4_addr : mark; elements = {{ {marks} }} }}
+    chain decide {{
+        type filter hook prerouting priority mangle;
+        meta mark set 0
+        ct direction original ct mark != 0 meta mark set ct mark accept
+        socket transparent 0 accept
+        meta l4proto {{ tcp, udp }} meta mark set ip daddr map @mirrored
+        ct direction original ct mark set meta mark
+    }}
+}}
+END
+"""
+
+
+def lan_script(interfaces: list[Interface]) -> str:
+    commands = ["link set lo up"]
+    for i in interfaces:
+        commands += [f"address add {i.neighbour}/{i.prefix} dev {i.name}", f"link set {i.name} up"]
+    return _OPEN + _ip(commands)
+
+
+def unplug_script(interfaces: list[Interface]) -> str:
+    """Takes the last boot's cables away; the kernel does so by itself, but in its own time."""
+    return _ip([f"link del g-{i.name}" for i in [LOOPBACK, *interfaces]], "-force") + "true\n"
+
+
+def _cable(i: Interface, windows: str) -> list[str]:
+    return [
+        f"link add {i.name} address {i.guest_mac} type veth"
+        f" peer name g-{i.name} address {GATEWAY_MAC} netns {windows}",
+        f"link set {i.name} up",
+    ]
+
+
+def _to_windows_first(cables: list[Interface]) -> tuple[list[str], list[str]]:
+    """Settings and ip commands by which WSL sends what is for the guest's own addresses to Windows."""
+    settings = [f"echo 1 > /proc/sys/net/ipv4/conf/{i.name}/{setting}"
+                for i in cables for setting in ("accept_local", "route_localnet")]
+    commands = ["rule add pref 2 lookup local", "rule del pref 0 lookup local"]
+    for i in cables:
+        commands += [f"rule add pref 0 iif {i.name} ipproto {protocol} lookup local"
+                     for protocol in (TCP, UDP)]
+        commands.append(f"neighbour add {GATEWAY} lladdr {GATEWAY_MAC} dev {i.name} nud permanent")
+    commands += [f"rule add pref 1 ipproto {protocol} lookup {table}"
+                 for table in (127, 128) for protocol in (TCP, UDP)]
+    for i in reversed(cables):  # as in the real set-up, the route of table 127 comes last
+        table = 127 if i is LOOPBACK else 128
+        commands.append(f"route add {i.address} via {GATEWAY} dev {i.name} onlink"
+                        f" src {i.address} table {table}")
+    return settings, commands
+
+
+def guest_script(mode: str, relay: bool, interfaces: list[Interface], windows: str) -> str:
+    """Furnishes the guest's namespace at each boot; `windows` is a path to Windows'."""
+    if mode == "none":
+        return "true\n"
+
+    mirrored = [LOOPBACK, *interfaces] if mode == "mirrored" else [LOOPBACK] if relay else []
+    cables = mirrored if mode == "mirrored" else [*mirrored, ETH0]
+    commands = [command for i in cables for command in _cable(i, windows)]
+    if mode == "mirrored":
+        for i in interfaces:
+            commands += [f"address add {i.address}/{i.prefix} dev {i.name}",
+                         f"neighbour add {i.neighbour} lladdr {GATEWAY_MAC} dev {i.name} nud permanent"]
+    else:
+        commands += [f"address add {NAT_GUEST}/20 dev eth0", f"route add default via {NAT_WINDOWS}"]
+    block = f"echo {EPHEMERAL[0]} {EPHEMERAL[1]} > /proc/sys/net/ipv4/ip_local_port_range\n"
+    script = _OPEN + block + _ip(commands)
+    if mirrored:
+        settings, to_windows_first = _to_windows_first(mirrored)
+        script += "\n".join(settings) + "\n" + _ip(to_windows_first)
+    return script
+
+
+def plug_script(mode: str, relay: bool, interfaces: list[Interface]) -> str:
+    """Windows' end of the cables that guest_script() has laid."""
+    if mode == "none":
+        return "true\n"
+    commands = []
+    if mode != "mirrored":
+        commands = [f"address add {NAT_WINDOWS}/20 dev g-eth0", "link set g-eth0 up"]
+    for i in [LOOPBACK, *interfaces] if mode == "mirrored" else [LOOPBACK] if relay else []:
+        commands += [
+            f"link set g-{i.name} up",
+            f"neighbour add {GATEWAY} lladdr {i.guest_mac} dev g-{i.name} nud permanent",
+            f"route add default via {GATEWAY} dev g-{i.name} onlink table {200 + i.mark}",
+        ]
+    return _ip(commands)
+
+
+HANG_ON = """nft -f - <<'END'
+table ip hang {
+    chain refusals {
+        type filter hook prerouting priority raw;
+        tcp sequence 0 tcp flags & (rst | ack) == rst | ack drop
+    }
+}
+END
+"""
+HANG_OFF = "nft delete table ip hang\n"

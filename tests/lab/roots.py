@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Debian roots for the lab's machines, built once and kept in a cache.
+
+A root is a plain directory, used read-only as the lowest layer of the machines' overlays. Roots come from the
+mirror that the host itself is configured for ($WSLPORTD_LAB_MIRROR overrides it), and are rebuilt when the
+recipe below changes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PACKAGES = [
+    "systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-systemd", "openssh-server",
+    "openssh-client", "iproute2", "procps", "strace", "libinih1", "libmnl0", "libsystemd0", "python3-minimal",
+    "systemd-timesyncd",
+]
+
+# What a boot doesn't need here, and what would reach for the host's devices.
+MASKED = [
+    "getty.target", "console-getty.service", "systemd-udevd.service", "systemd-udev-trigger.service",
+    "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-hwdb-update.service",
+    "apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer",
+    "e2scrub_reap.service", "fstrim.timer", "systemd-tmpfiles-clean.timer", "systemd-resolved.service",
+    "systemd-timesyncd.service",
+    "systemd-networkd.service", "systemd-firstboot.service", "systemd-pcrphase.service",
+    "dev-hugepages.mount", "systemd-modules-load.service", "modprobe@.service",
+    "sys-fs-fuse-connections.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount",
+]
+
+MACHINE_ID = "1ab00000000000000000000000000001"
+RECIPE = "1"  # to be raised when what _furnish() does changes
+
+
+def cache_directory() -> Path:
+    path = Path(os.environ.get("WSLPORTD_LAB_CACHE") or "/var/cache/wslportd-lab")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def mountpoint() -> Path:
+    """The directory of each machine's private mounts, one for all: nothing is seen there from outside."""
+    path = cache_directory() / "mnt"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def private_key() -> Path:
+    """The key that every root lets in as root."""
+    path = cache_directory() / "id_ed25519"
+    with locked():
+        if not path.exists():
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", path],
+                           check=True)
+    return path
+
+
+def root(suite: str = "bookworm") -> Path:
+    """The root of that suite; built if need be (half a minute), once for all processes that wait for it."""
+    public_key = private_key().with_suffix(".pub").read_text()
+    recipe = "\n".join([RECIPE, suite, *PACKAGES, *MASKED, MACHINE_ID, public_key])
+    path = cache_directory() / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
+    with locked():
+        if not path.exists():
+            unfinished = path.with_suffix(".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _bootstrap(suite, unfinished)
+            _furnish(unfinished, public_key)
+            unfinished.rename(path)
+    return path
+
+
+@contextmanager
+def locked() -> Iterator[None]:
+    """One process at a time adds to the cache."""
+    with open(cache_directory() / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _mirror() -> str:
+    """The host's own Debian mirror."""
+    if configured := os.environ.get("WSLPORTD_LAB_MIRROR"):
+        return configured
+    targets = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"],
+        check=True, capture_output=True, text=True).stdout.split()
+    for uri in targets:
+        if uri.rstrip("/").endswith("/debian"):
+            return uri
+    raise RuntimeError("apt has no Debian mirror configured; name one in WSLPORTD_LAB_MIRROR")
+
+
+def _bootstrap(suite: str, path: Path) -> None:
+    result = subprocess.run(
+        ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--format=directory",
+         f"--include={','.join(PACKAGES)}",
+         # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
+         '--aptopt=Acquire::Check-Valid-Until "false"',
+         *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n")),
+         suite, path, f"deb {_mirror()} {suite} main"],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    if result.returncode != 0:
+        shutil.rmtree(path, ignore_errors=True)
+        raise RuntimeError(f"mmdebstrap {suite}: {result.stderr}")
+
+
+def _furnish(path: Path, public_key: str) -> None:
+    (path / "etc/machine-id").write_text(MACHINE_ID + "\n")
+    (path / "etc/hostname").write_text("lab\n")
+    (path / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost\n")
+    (path / "etc/resolv.conf").unlink(missing_ok=True)
+    (path / "etc/resolv.conf").write_text("")
+    (path / "etc/fstab").write_text("")
+    for unit in MASKED:
+        link = path / "etc/systemd/system" / unit
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+
+    ssh = path / "root/.ssh"
+    ssh.mkdir(mode=0o700, exist_ok=True)
+    (ssh / "authorized_keys").write_text(public_key)
+    shutil.copy(cache_directory() / "id_ed25519", ssh)  # so that it can log in to itself
+
+    # A journal that outlives the boot, and says everything.
+    journal = path / "etc/systemd/journald.conf.d"
+    journal.mkdir(parents=True)
+    (journal / "lab.conf").write_text(
+        "[Journal]\nStorage=persistent\nRateLimitIntervalSec=0\nForwardToSyslog=no\n")
+    (path / "var/log/journal").mkdir(exist_ok=True)

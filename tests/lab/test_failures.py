@@ -1,0 +1,547 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What goes wrong around the daemon, and to it: sshd is never worse off than without it, and is told about.
+
+Every test also checks promise 2 at its end, by the fixture `make`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import wslport as w  # noqa: E402
+from machine import Machine  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+WINDOWS = pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
+
+
+def settles(m: Machine, windows: dict, timeout: float = 60) -> None:
+    """The end of the story: sshd is where it has to be, nobody has failed, and the report is right."""
+    port = 2222 if windows else 22
+    w.wait_sshd(m, port, timeout)
+    m.wait_running()
+    assert w.failed_units(m) == []
+    assert w.logs_in(m, port)
+    w.check_report(m, "relocated" if windows else "clear", port)
+
+
+def ready_in_time(m: Machine) -> None:
+    w.eventually(lambda: w.active_state(m, w.UNIT) == "active", "READY")
+    assert w.ready_seconds(m) < 2
+
+
+# ---- Windows answers late, or not at all ----
+
+@WINDOWS
+@pytest.mark.parametrize("trouble", ["slow", "silent"])
+def test_windows_takes_its_time(make, windows, trouble):
+    m = make(windows=windows)
+    m.windows.delay(5000) if trouble == "slow" else m.windows.silent()
+    m.boot()
+    ready_in_time(m)
+    p = w.wait_properties(m, NetworkingMode="mirrored")
+    if trouble == "silent":
+        assert p["State"] == "unknown" and p["Port"] == 0
+        w.hold(lambda: w.properties(m) is not None, 1, "it answers on D-Bus")
+        m.windows.silent(False)
+    settles(m, windows)
+
+
+@WINDOWS
+def test_windows_falls_silent_while_sshd_runs(make, windows):
+    m = w.boot(make(windows=windows))
+    settles(m, windows)
+    pid = w.main_pid(m)
+    m.windows.silent()
+    assert m.run(["systemctl", "reload", w.UNIT]).returncode == 0
+    assert w.wait_properties(m, NetworkingMode="mirrored")["Port"] == (2222 if windows else 22)
+    restarted = m.spawn(["systemctl", "restart", w.UNIT])
+    assert restarted.wait(10) == 0
+    ready_in_time(m)
+    m.windows.silent(False)
+    settles(m, windows)
+    assert w.main_pid(m) == pid
+
+
+# ---- one EADDRINUSE is no proof, and ENOSYS says nothing ----
+
+REFUSED_FIRST = "python3 -S -c 'import socket; socket.socket().bind((\"\", 4444))' 2> /dev/null || :"
+
+
+@WINDOWS
+def test_verdicts_come_one_call_late(make, windows):
+    m = make(windows={**windows, 4444: w.WINDOWS})
+    # The bind before the daemon's is refused, and that is what the daemon's first then gets.
+    w.wrap_helper(m, REFUSED_FIRST)
+    m.windows.late()
+    m.boot()
+    w.wait_systemd(m)
+    port = 2222 if windows else 22
+    w.wait_sshd(m, port, 60)
+    assert m.wait_running() == "running" and w.failed_units(m) == []
+    assert w.logs_in(m, port)
+    first = w.binds(m, command="wslportd-bindpr")[0]
+    assert (first["port"], first["given"]) == (22, "EADDRINUSE")
+    w.wait_properties(m, Port=port, State="relocated" if windows else "clear")
+
+
+@WINDOWS
+def test_allowed_one_call_late(make, windows):
+    """The other way round: what the daemon's first bind gets is the consent to another one."""
+    m = make(windows=windows)
+    m.windows.late()
+    m.boot()
+    w.wait_systemd(m)
+    w.wait_sshd(m, 2222 if windows else 22)
+    m.wait_running()
+    assert w.logs_in(m, 2222 if windows else 22)
+
+
+@WINDOWS
+def test_the_tracker_dies_during_boot(make, windows):
+    m = make(windows=windows)
+    w.barrier(m)
+    m.boot()
+    w.wait_at_barrier(m)
+    m.windows.dead()
+    w.open_barrier(m)
+    m.wait_running()
+    # sshd can't bind anywhere: as without us. It isn't moved or started over and over, and the reason is told.
+    p = w.wait_properties(m, State="blocked", Port=0)
+    assert "wsl --shutdown" in p["Reason"] and "wsl --shutdown" in w.status_text(m)
+    assert w.said(m, "wsl --shutdown")
+    assert w.own_files(m) == {}
+    assert len([line for line in m.messages() if "Starting ssh.service" in line]) == 1
+    m.kill()
+    m.disable("barrier.service")
+    w.boot(m)
+    settles(m, windows)
+
+
+@WINDOWS
+def test_the_tracker_dies_while_sshd_runs(make, windows):
+    m = w.boot(make(windows=windows))
+    settles(m, windows)
+    pid, files = w.main_pid(m), w.own_files(m)
+    m.windows.dead()
+    for verb in ("reload", "restart"):
+        m.run(["systemctl", verb, w.UNIT])
+        w.eventually(lambda: w.active_state(m, w.UNIT) == "active")
+        w.check_report(m, "relocated" if windows else "clear", 2222 if windows else 22, can_bind=False)
+        assert w.main_pid(m) == pid and w.own_files(m) == files
+
+
+def test_the_tracker_is_dead_and_sshd_has_failed(make):
+    m = w.boot(make(enabled=False, windows=w.WINDOWS_HOLDS_22))
+    m.windows.dead()
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    p = w.wait_properties(m, State="blocked", Port=0)
+    assert "wsl --shutdown" in p["Reason"] and w.said(m, "wsl --shutdown")
+    assert w.own_files(m) == {} and w.active_state(m, "ssh.service") == "failed"
+
+
+# ---- what users do to sshd's configuration ----
+
+MAIN = "/etc/ssh/sshd_config"
+
+
+def prepend(text: str) -> Callable[[Machine], None]:
+    return lambda m: m.write(MAIN, text + m.read(MAIN))
+
+
+def no_host_keys(m: Machine) -> None:
+    for name in list(w.contents(m, "/etc/ssh")):
+        if "/ssh_host_" in name:
+            m.path(name).unlink()
+
+
+def no_include(m: Machine) -> None:
+    m.path(w.STATIC_FILE).unlink()
+
+
+def match_first(m: Machine) -> None:
+    """Valid as it is, but whatever is included stands within the block."""
+    m.write(MAIN, "UsePAM yes\nMatch User nobody\n    X11Forwarding no\nInclude /etc/ssh/sshd_config.d/*.conf\n")
+
+
+NAMES_ITS_PORT = "take `Port` and the port behind `ListenAddress` out of /etc/ssh/sshd_config"
+
+# What is done, and the words with which it is told where 22 is held.
+ODDITIES: dict[str, tuple[Callable[[Machine], None], str]] = {
+    "broken": (prepend("NoSuchOption yes\n"), "Bad configuration option: NoSuchOption"),
+    "no-host-keys": (no_host_keys, "no hostkeys available"),
+    "no-include": (no_include, "10-wslportd.conf"),
+    "match-first": (match_first, "Directive 'Port' is not allowed within a Match block"),
+    "port-22": (prepend("Port 22\n"), NAMES_ITS_PORT),
+    "listen-address": (prepend("ListenAddress 0.0.0.0:22\n"), NAMES_ITS_PORT),
+}
+ODD = pytest.mark.parametrize("oddity", ODDITIES)
+
+
+def told(m: Machine, words: str) -> None:
+    """In the reason on D-Bus, and in the journal."""
+    w.eventually(lambda: words in (w.properties(m) or {"Reason": ""})["Reason"], f"Reason: {words}")
+    assert w.said(m, words), w.daemon_messages(m)
+
+
+@ODD
+def test_odd_configuration_at_boot(make, oddity):
+    apply, words = ODDITIES[oddity]
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    apply(m)
+    before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
+    w.boot(m)
+    told(m, words)
+    # As without us: sshd can't come up. (systemd tries five times where it is sshd -t that fails.)
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "failed", "sshd's unit gives up")
+    assert not m.exists(w.PORT_FILE) and w.own_files(m) == {}
+    assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
+    assert w.ready_seconds(m) < 2
+
+
+@ODD
+def test_odd_configuration_where_sshd_failed_before_us(make, oddity):
+    apply, words = ODDITIES[oddity]
+    m = w.boot(make(enabled=False, windows=w.WINDOWS_HOLDS_22))
+    apply(m)
+    before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    told(m, words)
+    assert w.active_state(m, "ssh.service") == "failed"
+    assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
+    assert w.ready_seconds(m) < 2
+
+
+def odd_while_running(m: Machine, oddity: str, port: int) -> None:
+    """sshd runs, and then the configuration is changed beneath it: nothing is to happen to it."""
+    pid = w.main_pid(m)
+    ODDITIES[oddity][0](m)
+    before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
+    for verb in ("reload", "restart"):
+        m.run(["systemctl", verb, w.UNIT], check=True)
+        w.wait_properties(m, Port=port)
+        assert w.main_pid(m) == pid and w.sshd_ports(m) == {port}
+        assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
+    if oddity != "no-host-keys":  # sshd reads them anew for each connection
+        assert w.logs_in(m, port)
+
+
+@ODD
+def test_odd_configuration_beneath_a_running_sshd(make, oddity):
+    m = w.boot(make())
+    odd_while_running(m, oddity, 22)
+
+
+@ODD
+def test_odd_configuration_beneath_an_sshd_that_was_moved(make, oddity):
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.wait_properties(m, State="relocated")
+    odd_while_running(m, oddity, 2222)
+
+
+@pytest.mark.parametrize("oddity", ["broken", "match-first"])
+def test_a_decision_was_kept_and_then_the_configuration_changed(make, oddity):
+    apply, words = ODDITIES[oddity]
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.wait_properties(m, State="relocated")
+    main = m.read(MAIN)
+    m.poweroff()
+    apply(m)
+    m.windows.release(22)
+    w.boot(m)
+    if oddity == "match-first":  # only our file stands in its way, so that has to go
+        w.wait_sshd(m, 22)
+        assert w.logs_in(m, 22) and not m.exists(w.PORT_FILE)
+        assert w.failed_units(m) == []
+        return
+    told(m, words)
+    m.poweroff()
+    m.write(MAIN, main)
+    w.boot(m)
+    w.wait_sshd(m, 2222)
+    assert w.logs_in(m, 2222) and w.failed_units(m) == []
+    w.wait_properties(m, State="relocated", Port=2222)
+
+
+def test_without_run_sshd(make):
+    m = w.boot(make())
+    pid = w.main_pid(m)
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    m.run(["rm", "-rf", "/run/sshd"], check=True)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    # Each connection needs the directory; that isn't ours to mend.
+    w.wait_properties(m, State="clear", Port=22)
+    assert w.main_pid(m) == pid and w.sshd_ports(m) == {22} and not m.exists("/run/sshd")
+
+
+def test_without_run_sshd_where_sshd_has_failed(make):
+    m = w.boot(make(enabled=False, windows=w.WINDOWS_HOLDS_22))
+    m.run(["rm", "-rf", "/run/sshd"], check=True)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.wait_sshd(m, 2222)
+    assert w.logs_in(m, 2222)
+
+
+def read_only(folder: str) -> str:
+    return f"mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
+
+
+def test_a_read_only_etc(make):
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    w.barrier(m, script=read_only("/etc"))
+    w.boot(m)
+    w.check_relocated_boot(m)
+    w.check_report(m, "relocated", 2222)
+    assert m.run(["touch", "/etc/x"]).returncode != 0
+
+
+@WINDOWS
+def test_a_read_only_state_directory(make, windows):
+    m = make(windows=windows)
+    w.barrier(m, script=read_only(w.STATE_DIRECTORY))
+    w.boot(m)
+    if not windows:
+        w.check_report(m, "clear", 22)
+        return
+    assert w.failed_units(m) == ["ssh.service"]  # as without us
+    told(m, "Read-only file system")
+    before = len(w.binds(m))
+    assert w.own_files(m) == {}
+    w.hold(lambda: len(w.binds(m)) == before, 2, "no loop")
+
+
+# ---- our configuration ----
+
+BAD_CONFIG = "[Policy]\nRelocate=conflict\nCandidatePorts=22x\n"
+
+
+def test_reload_with_good_and_bad_configuration(make):
+    m = w.boot(make())
+    pid = w.main_pid(m, w.UNIT)
+
+    m.write(w.CONFIG, "[Policy]\nRelocate=never\n[Daemon]\nLogLevel=debug\n")
+    m.run(["systemctl", "reload", w.UNIT], check=True)
+    w.wait_properties(m, State="unmanaged", Reason="Relocate=never")
+    assert w.active_state(m, w.UNIT) == "active"
+
+    m.write(w.CONFIG, BAD_CONFIG)
+    m.run(["systemctl", "reload", w.UNIT], check=True)
+    w.eventually(lambda: w.said(m, f"{w.CONFIG}:3:", "22x"), "file and line")
+    assert w.said(m, "the configuration in force stays")
+    assert w.active_state(m, w.UNIT) == "active" and w.show(m, w.UNIT, "SubState")["SubState"] == "running"
+    w.wait_properties(m, State="unmanaged", Reason="Relocate=never")
+
+    m.path(w.CONFIG).unlink()
+    m.run(["kill", "-HUP", str(pid)], check=True)
+    w.wait_properties(m, State="clear")
+    assert w.main_pid(m, w.UNIT) == pid
+
+
+def test_reload_on_d_bus_is_for_root(make):
+    m = w.boot(make())
+    w.wait_properties(m, State="clear")
+    m.write(w.CONFIG, "[Policy]\nRelocate=never\n")
+    status, error = w.call(m, "Reload", uid=65534)
+    assert status != 0 and "denied" in error.lower()
+    assert w.properties(m)["State"] == "clear"
+    assert w.call(m, "Reload") == (0, "")
+    w.wait_properties(m, State="unmanaged")
+
+    m.write(w.CONFIG, BAD_CONFIG)
+    status, error = w.call(m, "Reload")
+    assert status != 0 and f"{w.CONFIG}:3:" in error
+    assert w.properties(m)["State"] == "unmanaged"
+    # Reading is for everyone.
+    reader = m.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "busctl", "get-property", *w.BUS,
+                    w.INTERFACE, "State"], check=True)
+    assert reader.stdout == 's "unmanaged"\n'
+
+
+def test_a_bad_configuration_at_start_means_the_defaults(make):
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write(w.CONFIG, "[Policy]\nRelocate=never\nCandidatePorts=22x\n")
+    w.boot(m)
+    w.check_relocated_boot(m)
+    assert w.said(m, f"{w.CONFIG}:3:") and w.said(m, "the defaults are in force")
+
+
+def test_check_config_and_print_config(make):
+    m = w.boot(make())
+    good = m.run(["wslportd", "--check-config"])
+    assert good.returncode == 0 and "no errors" in good.stdout
+    printed = m.run(["wslportd", "--print-config"])
+    assert printed.returncode == 0 and "CandidatePorts=2222 22022 2200-2299" in printed.stdout
+    m.write("/root/again.conf", printed.stdout)
+    assert m.run(["wslportd", "--check-config", "/root/again.conf"]).returncode == 0
+    assert m.run(["wslportd", "--check-config", "/root/nothing-there.conf"]).returncode == 0
+    m.write(w.CONFIG, BAD_CONFIG)
+    for argument in ("--check-config", "--print-config"):
+        bad = m.run(["wslportd", argument])
+        assert bad.returncode == 1 and bad.stderr.startswith(f"{w.CONFIG}:3: "), argument
+    assert m.run(["wslportd", "--no-such-option"]).returncode == 1
+
+
+# ---- the daemon's own end ----
+
+def relocated(make) -> tuple[Machine, int]:
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.check_report(m, "relocated", 2222)
+    return m, w.main_pid(m)
+
+
+def test_killed_while_relocated(make):
+    m, sshd = relocated(make)
+    files, session = w.own_files(m), m.ssh_session(2222)
+    first = w.main_pid(m, w.UNIT)
+    m.run(["kill", "-KILL", str(first)], check=True)
+    w.eventually(lambda: w.main_pid(m, w.UNIT) not in (0, first) and w.active_state(m, w.UNIT) == "active", "started again")
+    assert w.show(m, w.UNIT, "NRestarts")["NRestarts"] == "1"
+    w.check_report(m, "relocated", 2222)
+    assert w.main_pid(m) == sshd and w.own_files(m) == files
+    assert session.alive()
+    session.close()
+
+
+def test_killed_on_the_way_back(make):
+    # After the file was taken away, and before sshd was told: it still listens where it was.
+    m, sshd = relocated(make)
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    files = w.own_files(m)
+    m.run(["rm", w.PORT_FILE], check=True)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.check_report(m, "relocated", 2222)
+    assert w.own_files(m) == files and w.main_pid(m) == sshd
+
+
+def test_killed_before_sshd_was_told_to_move(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    sshd = w.main_pid(m)
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    m.write(w.PORT_FILE, "Port 2222\n")
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.check_report(m, "clear", 22)
+    assert w.own_files(m) == {} and w.main_pid(m) == sshd
+
+
+def test_stopped_while_relocated(make):
+    m, sshd = relocated(make)
+    files, session = w.own_files(m), m.ssh_session(2222)
+    m.run(["systemctl", "log-level", "debug"], check=True)
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    m.run(["systemctl", "log-level", "info"], check=True)
+    assert w.show(m, w.UNIT, "Result", "ExecMainStatus", "ActiveState") == {
+        "Result": "success", "ExecMainStatus": "0", "ActiveState": "inactive"}
+    assert not [e["MESSAGE"] for e in m.journal(SYSLOG_IDENTIFIER="wslportd") if int(e["PRIORITY"]) <= 3]
+    w.eventually(lambda: any("Got notification message" in line and "STOPPING=1" in line for line in m.messages()), "STOPPING=1")
+    assert w.main_pid(m) == sshd and w.sshd_ports(m) == {2222} and w.own_files(m) == files
+    assert session.alive() and w.logs_in(m, 2222)
+    session.close()
+    m.run(["systemctl", "restart", "ssh.service"], check=True)  # nor does it need us to start again
+    w.wait_sshd(m, 2222)
+
+
+def write_garbage(m: Machine) -> None:
+    m.write(w.PORT_FILE, b"Pord 2222\n\x00\xff")
+
+
+def write_nothing(m: Machine) -> None:
+    m.write(w.PORT_FILE, "")
+
+
+def write_other_options(m: Machine) -> None:
+    m.write(w.PORT_FILE, "Port 2222\nPermitRootLogin no\n")
+
+
+def make_symlink(m: Machine) -> None:
+    m.path(w.PORT_FILE).parent.mkdir(parents=True, exist_ok=True)
+    (m.path(w.PORT_FILE).parent / "port.conf").symlink_to("/nowhere")
+
+
+def make_directory(m: Machine) -> None:
+    m.path(w.PORT_FILE).mkdir(parents=True)
+
+
+def write_home_port(m: Machine) -> None:
+    m.write(w.PORT_FILE, "# Written by wslportd\nPort 22\n")
+
+
+CORRUPTIONS = {"garbage": write_garbage, "empty": write_nothing, "more": write_other_options, "symlink": make_symlink,
+               "directory": make_directory, "home-port": write_home_port}
+
+
+@WINDOWS
+@pytest.mark.parametrize("corruption", CORRUPTIONS)
+def test_a_corrupted_port_file_at_boot(make, corruption, windows):
+    m = make(windows=windows)
+    CORRUPTIONS[corruption](m)
+    w.boot(m)
+    port = 2222 if windows else 22
+    w.wait_sshd(m, port)
+    assert w.failed_units(m) == [] and w.logs_in(m, port)
+    p = w.wait_properties(m, State="relocated" if windows else "clear", Port=port)
+    assert p["HomePortHolder"] == ("windows-openssh" if windows else "sshd")
+    assert (m.read(w.PORT_FILE).splitlines()[-1] == "Port 2222") if windows else not w.own_files(m)
+
+
+@pytest.mark.parametrize("last_port", ["", "garbage\n", "70000\n", "22\n", "9\n"])
+def test_a_corrupted_last_port(make, last_port):
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write(w.LAST_PORT_FILE, last_port)
+    w.boot(m)
+    w.check_relocated_boot(m)
+    w.check_report(m, "relocated", 2222)
+
+
+# ---- others restart ----
+
+@pytest.mark.parametrize("argv", ["restart ssh.service", "reload ssh.service", "daemon-reexec", "daemon-reload",
+                                  "restart dbus.service"])
+def test_others_are_restarted_while_relocated(make, argv):
+    m, sshd = relocated(make)
+    m.run(["systemctl", *argv.split()])  # its own connection may be cut
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "active" and w.properties(m), "all is back")
+    w.wait_sshd(m, 2222)
+    assert w.logs_in(m, 2222)
+    w.check_report(m, "relocated", 2222)
+    assert (w.main_pid(m) == sshd) == (argv != "restart ssh.service")
+    assert w.failed_units(m) == []
+
+    # It hears of the unit's changes as before.
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    m.run(["systemctl", "start", "ssh.service"], check=True)
+    w.check_report(m, "relocated", 2222)
+    assert {entry["port"] for entry in w.binds(m, command="sshd")} == {2222}
+
+
+def test_sshd_is_stopped_and_started_where_22_is_free(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    m.run(["systemctl", "start", "ssh.service"], check=True)
+    w.check_report(m, "clear", 22)
+
+
+def test_windows_takes_22_while_sshd_is_stopped(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.eventually(lambda: m.windows.claim(22), "Windows gets 22", 80)
+    m.run(["systemctl", "start", "ssh.service"])
+    w.wait_sshd(m, 2222)
+    w.check_report(m, "relocated", 2222)
+    assert w.logs_in(m, 2222) and w.failed_units(m) == []
+
+
+def test_sshd_dies_while_relocated(make):
+    m, sshd = relocated(make)
+    m.run(["kill", "-KILL", str(sshd)], check=True)
+    w.eventually(lambda: w.main_pid(m) not in (0, sshd), "systemd starts it again (Restart=on-failure)")
+    w.check_report(m, "relocated", 2222)
+    assert w.logs_in(m, 2222)

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A day of a machine's, at random: everybody comes and goes, and after each event sshd is reachable and the report true.
+
+WSLPORTD_SOAK_EVENTS    how many events (150)
+WSLPORTD_SOAK_SEED      replays a day; the seed is printed, and told where it fails
+WSLPORTD_SOAK_MACHINES  how many machines share the events (1)
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import wslport as w  # noqa: E402
+from machine import Machine, Process, Session  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+HASTE = {"scan_ms": 30, "keep_ms": 1500}
+PORTS = (22, 2222, 22022, 2200, 2201)
+POLICIES: tuple[dict[str, str], ...] = (
+    {}, {}, {}, {"Restore": "auto"}, {"Restore": "boot"}, {"Relocate": "mirrored"}, {"Relocate": "never"},
+    {"CandidatePorts": "2200-2299 2222"})
+NEVER_AGAIN = "three times within a minute"
+
+
+class Day:
+    def __init__(self, m: Machine, seed: int) -> None:
+        self.m, self.seed, self.chance = m, seed, random.Random(seed)
+        self.meant = True  # sshd is to run
+        self.policy: dict[str, str] = {}
+        self.windows: set[int] = set()
+        self.strangers: dict[int, Process] = {}
+        self.sessions: list[Session] = []
+        self.history: list[str] = []
+        self.counts: Counter[str] = Counter()
+        self.problem = ""
+        self.expected_port = 0  # where a request that went well has put it
+
+    # ---- what the kernel says ----
+
+    def has_socket(self, port: int) -> bool:
+        """Listening, a session, or TIME_WAIT."""
+        return any(line.split()[1].endswith(f":{port:04X}") for name in ("tcp", "tcp6")
+                   for line in Path(f"/proc/{self.m._agent_pid}/net/{name}").read_text().splitlines()[1:])
+
+    def daemon(self) -> dict[str, Any]:
+        pid = int((self.m._cgroup / f"guest/system.slice/{w.UNIT}/cgroup.procs").read_text().split()[0])
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        names = (os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir())
+        return {"pid": pid, "fds": Counter(name.partition(":[")[0] for name in names),
+                "dirty": int(re.search(r"Private_Dirty:\s+(\d+)", rollup)[1])}
+
+    # ---- events ----
+
+    def windows_claims(self) -> str:
+        port = self.chance.choice((22, 22, 22, *PORTS))
+        if port in self.windows:
+            self.windows.discard(port)
+            self.m.windows.release(port)
+            return f"Windows leaves {port}"
+        if self.m.windows.claim(port):
+            self.windows.add(port)
+            return f"Windows takes {port}"
+        if not self.has_socket(port):  # it was closed a moment ago, and the tracker is yet to see it
+            self.counts["Windows had to wait"] += 1
+            w.eventually(lambda: self.has_socket(port) or self.m.windows.claim(port), f"Windows gets {port}, which nobody has", 10)
+            if not self.has_socket(port):
+                self.windows.add(port)
+                return f"Windows waits for {port} and takes it"
+        self.counts["Windows was refused what the guest has"] += 1
+        return f"Windows can't have {port}"
+
+    def stranger(self) -> str:
+        port = self.chance.choice((22, 2222, 22022))
+        if port in self.strangers:
+            self.strangers.pop(port).kill()
+            w.eventually(lambda: self.m.listeners().get(port) != ["127.0.0.1"], "gone")
+            return f"a stranger leaves {port}"
+        if port in self.m.listeners():
+            return f"nobody can have {port}"
+        address = self.chance.choice(("0.0.0.0", "0.0.0.0", "192.168.50.10"))
+        argv = ["/usr/bin/python3", "-SEc", w.LISTEN, address, str(port), "listen"]
+        other = self.chance.random() < 0.4
+        process = self.m.other_distro(argv) if other else self.m.spawn(argv)
+        w.eventually(lambda: process.poll() is not None or port in self.m.listeners(), "a stranger")
+        if process.poll() is not None:
+            return f"a stranger can't have {port}"
+        self.strangers[port] = process
+        return f"{'another distro' if other else 'a stranger'} takes {address}:{port}"
+
+    def ssh(self) -> str:
+        verb = self.chance.choice(("restart", "restart", "stop", "start", "kill", "reload"))
+        if verb == "kill":
+            pid = w.main_pid(self.m)
+            if not pid or not self.meant:
+                return "no sshd to kill"
+            self.m.run(["kill", "-KILL", str(pid)])
+            w.eventually(lambda: w.main_pid(self.m) != pid, "dead")
+        elif verb == "reload":
+            self.m.run(["systemctl", "reload", "ssh.service"])
+        else:
+            self.meant = verb != "stop"
+            self.m.run(["systemctl", verb, "ssh.service"])
+            if verb == "stop":  # which leaves a failed unit failed, as if it were still wanted
+                self.m.run(["systemctl", "reset-failed", "ssh.service"])
+        return f"sshd: {verb}"
+
+    def daemon_ends(self) -> str:
+        verb = self.chance.choice(("restart", "kill"))
+        if verb == "restart":
+            self.m.run(["systemctl", "restart", w.UNIT], check=True)
+        else:
+            pid = w.main_pid(self.m, w.UNIT)
+            self.m.run(["kill", "-KILL", str(pid)], check=True)
+            w.eventually(lambda: w.main_pid(self.m, w.UNIT) not in (0, pid) and
+                         w.active_state(self.m, w.UNIT) == "active", "started again")
+        return f"wslportd: {verb}"
+
+    def systemd(self) -> str:
+        argv = self.chance.choice(("daemon-reload", "daemon-reload", "daemon-reexec", "restart dbus.service"))
+        self.m.run(["systemctl", *argv.split()])
+        w.eventually(lambda: w.active_state(self.m, "dbus.service") == "active", "back")
+        return argv
+
+    def session(self) -> str:
+        if self.sessions and self.chance.random() < 0.5:
+            self.sessions.pop(self.chance.randrange(len(self.sessions))).close()
+            return "a session ends"
+        ports = [port for port in w.sshd_ports(self.m) if port not in self.windows]
+        if not ports or len(self.sessions) >= 4:
+            return "no session"
+        origin = self.chance.choice(("guest", "lan", "windows"))
+        if any(port in self.strangers for port in ports):
+            return "no session: a stranger may answer"
+        self.sessions.append(self.m.ssh_session(ports[0], origin))
+        return f"a session on {ports[0]} from {origin}"
+
+    def configure(self) -> str:
+        self.policy = self.chance.choice(POLICIES)
+        self.m.write(w.CONFIG, w.configuration(**({"Policy": self.policy} if self.policy else {})))
+        self.m.run(["systemctl", "reload", w.UNIT], check=True)
+        return f"policy {self.policy}"
+
+    def request(self) -> str:
+        if self.chance.random() < 0.5:
+            status, error = w.call(self.m, "Restore")
+            if status == 0:
+                self.expected_port = 22 if w.main_pid(self.m) else 0
+            return f"Restore(): {error.strip() or 'done'}"
+        port = self.chance.choice((0, 2222, 22022, 2205, 80))
+        status, error = w.call(self.m, "Relocate", "q", str(port))
+        if status == 0:
+            self.expected_port = port if w.main_pid(self.m) else 0
+            assert port != 80
+        return f"Relocate({port}): {error.strip() or 'done'}"
+
+    def routes(self) -> str:
+        for _ in range(self.chance.randint(1, 20)):
+            self.m.run(["sh", "-c", "ip address add 192.168.50.77/24 dev eth0; ip address del 192.168.50.77/24 dev eth0"])
+        return "addresses come and go"
+
+    def host(self) -> str:
+        if self.chance.random() < 0.5:
+            self.m.windows.delay(self.chance.choice((50, 300)))
+            self.ssh()
+            self.m.windows.delay(0)
+            return "Windows is slow while: " + f"sshd is {'' if self.meant else 'not '}to run"
+        self.m.windows.silent()
+        time.sleep(0.3)  # what it is about
+        self.m.windows.silent(False)
+        return "Windows is silent for a moment"
+
+    EVENTS = {windows_claims: 30, stranger: 12, ssh: 22, daemon_ends: 3, systemd: 6, session: 14, configure: 8, request: 10,
+              routes: 4, host: 4}
+
+    # ---- what holds after each ----
+
+    def can_be_down(self, p: dict[str, Any]) -> bool:
+        """Where sshd may have no port although it is to run."""
+        return self.policy.get("Relocate") == "never" and (22 in self.windows or 22 in self.strangers)
+
+    def disagreement(self) -> str:
+        """What doesn't fit together yet; "" where all does."""
+        p = w.properties(self.m)
+        if not p:
+            return "wslportd is not on the bus"
+        ports = w.sshd_ports(self.m)
+        if NEVER_AGAIN in p["Reason"] or "tried again in" in p["Reason"]:
+            self.problem = "hold"
+            return p["Reason"]
+        self.problem = ""
+        if not self.meant:
+            return "" if not ports and p["Port"] == 0 else f"sshd is to be down, and listens on {ports}; Port={p['Port']}"
+        if not ports:
+            return "" if self.can_be_down(p) and p["Port"] == 0 else f"sshd is down: {p['State']}, {p['Reason']}"
+        if len(ports) != 1 or p["Port"] not in ports:
+            return f"sshd listens on {ports}, Port is {p['Port']}"
+        [port] = ports
+        told = sorted((address, number) for address, number, _, _ in p["Listeners"])
+        real = sorted((address, number) for number, addresses in self.m.listeners().items() for address in addresses
+                      if number in {22, port})
+        if told != real:
+            return f"Listeners are {told}, the kernel has {real}"
+        never = self.policy.get("Relocate") == "never"
+        if p["State"] not in (("unmanaged",) if never else ("clear", "relocated")):
+            return f"sshd is on {port}, and State is {p['State']}: {p['Reason']}"
+        if not never and (p["State"] == "clear") != (port == 22):
+            return f"sshd is on {port}, and State is {p['State']}"
+        if self.m.exists(w.PORT_FILE) != (port != 22) or (port != 22 and
+                                                          self.m.read(w.PORT_FILE).splitlines()[-1] != f"Port {port}"):
+            return f"sshd is on {port}, and port.conf says otherwise"
+        if port in self.windows or (port in self.strangers and not never):
+            return f"sshd is on {port}, which another has"
+        if self.policy.get("Relocate") == "mirrored" and port == 22:
+            return "Relocate=mirrored, and sshd is on 22"
+        if port != 22 and port not in (2222, 22022, *range(2200, 2300)):
+            return f"{port} is not in the policy"
+        if self.expected_port and port != self.expected_port:
+            return f"it was asked for {self.expected_port}, done, and is on {port}"
+        return ""
+
+    def settle(self) -> None:
+        deadline = time.monotonic() + 30
+        while said := self.disagreement():
+            if self.problem == "hold":
+                self.patience()
+            assert time.monotonic() < deadline, said
+            time.sleep(0.02)
+        self.expected_port = 0
+        self.m._children[:] = [child for child in self.m._children if child.poll() is None]  # each keeps files open
+        for port in w.sshd_ports(self.m) - self.strangers.keys():
+            assert w.logs_in(self.m, port), port
+        files = os.listdir(self.m.path(f"{w.STATE_DIRECTORY}/sshd.d"))
+        assert set(files) <= {"port.conf"}
+        for session in self.sessions:
+            assert session.process.poll() is None, (session.process.argv, session.process.stderr)
+
+    def patience(self) -> None:
+        """It has moved three times within a minute, and waits. Nobody waits here: a new daemon has no past."""
+        moves = [entry for entry in self.m.journal() if entry.get("SYSLOG_IDENTIFIER") == "wslportd"
+                 and re.match("sshd is (moved|back)|.*start", str(entry["MESSAGE"]))]
+        assert len(moves) >= 3
+        self.counts["patience"] += 1
+        self.m.run(["systemctl", "restart", w.UNIT], check=True)
+
+    def event(self) -> None:
+        kinds = list(self.EVENTS)
+        kind = self.chance.choices(kinds, [self.EVENTS[kind] for kind in kinds])[0]
+        self.history.append(kind.__name__)
+        self.history[-1] = kind(self)
+        self.counts[kind.__name__] += 1
+        self.settle()
+
+    def calm(self) -> None:
+        """As at the beginning: nobody else has anything, and sshd is at home."""
+        for session in self.sessions:
+            session.close()
+        for process in self.strangers.values():
+            process.kill()
+        for port in self.windows:
+            self.m.windows.release(port)
+        self.sessions, self.strangers, self.windows, self.policy, self.meant = [], {}, set(), {}, True
+        self.m.write(w.CONFIG, w.configuration())
+        self.m.run(["systemctl", "reload", w.UNIT], check=True)
+        self.m.run(["systemctl", "start", "ssh.service"], check=True)
+        self.settle()
+        if w.sshd_ports(self.m) != {22}:
+            w.eventually(lambda: w.call(self.m, "Restore") == (0, ""), "home")
+        w.wait_properties(self.m, State="clear", Port=22, PinnedSessions=0)
+        self.exercise()
+
+    def exercise(self) -> None:
+        """What opens a socket at its first use, which then stays: the daemon has done it once before its files are counted."""
+        session = self.m.ssh_session(22, "lan")
+        w.eventually(lambda: w.call(self.m, "Relocate", "q", "0") == (0, ""), "moved")
+        w.wait_properties(self.m, State="relocated", PinnedSessions=1)
+        session.close()
+        w.wait_properties(self.m, PinnedSessions=0)
+        w.eventually(lambda: w.call(self.m, "Restore") == (0, ""), "home again")
+        w.wait_properties(self.m, State="clear", Port=22)
+
+    def live(self, events: int) -> str:
+        w.boot(self.m)
+        self.calm()
+        first = self.daemon()
+        try:
+            for _ in range(events):
+                self.event()
+            self.calm()
+        except BaseException as error:
+            error.add_note(f"WSLPORTD_SOAK_SEED={self.seed}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
+            raise
+        w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"seed {self.seed}: fds {first}, {self.daemon()}", 5)
+        last = self.daemon()
+        assert last["dirty"] <= first["dirty"] + 100, (first, last)
+        assert stray(self.m) == []
+        return (f"seed {self.seed}, {events} events: fds {first['fds'].total()} → {last['fds'].total()}, Private_Dirty {first['dirty']} → "
+                f"{last['dirty']} KiB; {dict(self.counts)}")
+
+
+def stray(m: Machine) -> list[int]:
+    """Ports that the daemon has had reserved, and that sshd never came to listen on."""
+    strays = set()
+    for entry in m.log():
+        if entry["event"] == "reserved" and entry["protocol"] == "tcp" and entry["command"].startswith("wslport"):
+            strays.add(entry["port"])
+        elif entry["event"] == "listening" and entry["command"] == "sshd":
+            strays.discard(entry["port"])
+    return sorted(strays)
+
+
+def test_a_day_at_random(make, capsys):
+    events = int(os.environ.get("WSLPORTD_SOAK_EVENTS", "150"))
+    seed = int(os.environ.get("WSLPORTD_SOAK_SEED") or time.time_ns() % 1_000_000)
+    count = int(os.environ.get("WSLPORTD_SOAK_MACHINES", "1"))
+    days = []
+    for number in range(count):
+        m = make(foreign=PORTS, **HASTE)
+        for unit in ("ssh.service", "dbus.service", w.UNIT):
+            m.write(f"/etc/systemd/system/{unit}.d/limit.conf", "[Unit]\nStartLimitIntervalSec=0\n")
+        days.append(Day(m, seed + number))
+    with capsys.disabled():
+        print(f"\nWSLPORTD_SOAK_SEED={seed}", flush=True)
+        with ThreadPoolExecutor(count) as pool:
+            for line in pool.map(lambda day: day.live(-(-events // count)), days):
+                print("MEASURED", line, flush=True)

@@ -1,0 +1,415 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What tests of the daemon itself share: reading its state in a Machine, and the same from independent sources.
+
+Nothing here sleeps to be in step with a machine: eventually() waits for a condition, and hold() is for what must
+*not* happen.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from machine import Greeting, Machine, WSL_MODES
+
+UNIT = "wslportd.service"
+CGROUP = "/system.slice/wslportd.service"
+CONFIG = "/etc/wslportd.conf"
+STATIC_FILE = "/etc/ssh/sshd_config.d/10-wslportd.conf"
+STATE_DIRECTORY = "/var/lib/wslportd"
+PORT_FILE = f"{STATE_DIRECTORY}/sshd.d/port.conf"
+LAST_PORT_FILE = f"{STATE_DIRECTORY}/last-port"
+BUS = ("org.wslport1", "/org/wslport1")
+INTERFACE = "org.wslport1.Manager"
+
+UNTRACED = f"/etc/systemd/system/{UNIT}.d/untraced.conf"
+
+WINDOWS = Greeting()
+WINDOWS_SOFTWARE = "OpenSSH_for_Windows_9.5"
+WINDOWS_HOLDS_22 = {22: WINDOWS}
+STATUS_RELOCATED = f"ssh on 2222; Windows ({WINDOWS_SOFTWARE}) holds 22"
+
+# What sshd, or the daemon on its behalf, says when it was too late.
+BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already in use")
+
+READY_BOUND_USEC = 2_000_000
+
+
+# ---- waiting ----
+
+def eventually(condition: Callable[[], Any], what: str = "", timeout: float = 15) -> Any:
+    """Waits for a true value of `condition()` and returns it."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, f"it never came true: {what}"
+        time.sleep(0.02)
+    return value
+
+
+def hold(condition: Callable[[], Any], seconds: float, what: str = "") -> None:
+    """Checks that `condition()` stays true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert condition(), f"it stopped being true: {what}"
+        time.sleep(0.05)
+
+
+# ---- machines ----
+
+Make = Callable[..., Machine]
+
+
+def configuration(**sections: dict[str, str]) -> str:
+    return "".join(f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
+                   for name, keys in {"Daemon": {"LogLevel": "debug"}, **sections}.items())
+
+
+@pytest.fixture
+def make(machine: Make) -> Iterator[Make]:
+    """make(...) is a machine, off, with the daemon enabled; at the end promise 2 is checked for each of them.
+
+    enabled: whether the daemon is. foreign: ports that the test's own programs bind. stray: ports that may stay reserved for
+    nobody; every test that has some says why.
+    """
+    if "WSLPORTD_DESTDIR" not in os.environ:
+        pytest.skip("WSLPORTD_DESTDIR doesn't tell where the daemon is installed")
+    made: list[tuple[Machine, set[int]]] = []
+
+    def factory(*, enabled: bool = True, foreign: tuple[int, ...] = (), stray: tuple[int, ...] = (),
+                policy: dict[str, str] | None = None, **options: Any) -> Machine:
+        m = machine(**options)
+        m.write(CONFIG, configuration(**({"Policy": policy} if policy else {})))
+        if enabled:
+            m.enable(UNIT)
+        made.append((m, {*foreign, *stray}))
+        return m
+
+    yield factory
+
+    for m, allowed in made:
+        eventually(lambda: set(m.stray_reservations()) <= allowed,  # noqa: B023
+                   f"promise 2: Windows lost {m.stray_reservations()} to nobody")
+
+
+def boot(m: Machine) -> Machine:
+    m.boot()
+    m.wait_running()
+    return m
+
+
+def hide_tracepoint(m: Machine) -> Machine:
+    """The tracepoint tells of all network namespaces, other tests' machines among them: where what wakes the daemon is
+    counted, it does without."""
+    m.write(UNTRACED,
+            "[Service]\nInaccessiblePaths=-/sys/kernel/tracing -/sys/kernel/debug\n")
+    return m
+
+
+def set_mode(m: Machine, mode: str) -> None:
+    """The next boot's networking mode."""
+    assert not m.running and mode in (*WSL_MODES, "not-wsl")
+    m.mode = mode
+    m.windows.consomme(mode == "consomme")
+    if mode == "not-wsl":
+        m.path("/usr/bin/wslinfo").unlink()
+    else:
+        m._furnish()
+
+
+def barrier(m: Machine, name: str = "barrier", before: str = f"{UNIT} ssh.service", script: str = "") -> None:
+    """Holds the boot just before the daemon, until open_barrier(). With a script, that is run there instead."""
+    script = script or f"until [ -e /run/{name} ]; do sleep 0.01; done"
+    m.write(f"/root/{name}.sh", script)
+    m.write(f"/etc/systemd/system/{name}.service",
+            "[Unit]\nDefaultDependencies=no\nAfter=sysinit.target dbus.socket\n"
+            f"Before={before} shutdown.target\nConflicts=shutdown.target\n"
+            f"[Service]\nType=oneshot\nExecStart=/bin/sh /root/{name}.sh\nRemainAfterExit=yes\n"
+            "[Install]\nWantedBy=multi-user.target\n")
+    m.enable(f"{name}.service")
+
+
+def wait_at_barrier(m: Machine, name: str = "barrier") -> None:
+    eventually(lambda: active_state(m, f"{name}.service") == "activating", name)
+
+
+def open_barrier(m: Machine, name: str = "barrier") -> None:
+    m.write(f"/run/{name}", "")
+
+
+LISTEN = """
+import os, socket, sys
+address, port, words = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
+s = socket.socket()
+s.bind((address, port))
+if "listen" in words:
+    s.listen()
+if "fork" in words and os.fork():
+    os._exit(0)
+import time
+time.sleep(100000)
+"""
+
+
+def wrap_helper(m: Machine, line: str) -> None:
+    """Has the bind helper's every run begin with a line of shell."""
+    helper = "/usr/libexec/wslportd-bindprobe"
+    m.write(f"{helper}.real", m.path(helper).read_bytes(), 0o755)
+    m.write(helper, f'#!/bin/sh\n{line}\nexec {helper}.real "$@"\n', 0o755)
+
+
+def linux_holder(m: Machine, port: int, listen: bool = True) -> None:
+    """A Linux program that has a port before the daemon starts."""
+    m.write("/root/listen.py", LISTEN)
+    m.write(f"/etc/systemd/system/holder-{port}.service",
+            "[Unit]\nDefaultDependencies=no\nAfter=sysinit.target\n"
+            f"Before={UNIT} ssh.service shutdown.target\nConflicts=shutdown.target\n"
+            f"[Service]\nType=forking\nExecStart=/usr/bin/python3 -S /root/listen.py 0.0.0.0 {port} "
+            f"{'listen fork' if listen else 'fork'}\n"
+            "[Install]\nWantedBy=multi-user.target\n")
+    m.enable(f"holder-{port}.service")
+
+
+# ---- what systemd, the bus and the journal say ----
+
+def show(m: Machine, unit: str, *names: str) -> dict[str, str]:
+    lines = m.run(["systemctl", "show", unit, *(f"--property={name}" for name in names)], check=True).stdout.splitlines()
+    return dict(line.partition("=")[::2] for line in lines)
+
+
+def wait_systemd(m: Machine) -> None:
+    """Waits until PID 1 can be asked, early in a boot."""
+    eventually(lambda: active_state(m, "init.scope"), "systemd answers")
+
+
+def active_state(m: Machine, unit: str) -> str:
+    """"" while there is no systemd yet."""
+    return m.run(["systemctl", "show", unit, "--property=ActiveState", "--value"]).stdout.strip()
+
+
+def status_text(m: Machine) -> str:
+    return show(m, UNIT, "StatusText")["StatusText"]
+
+
+def failed_units(m: Machine) -> list[str]:
+    lines = m.run(["systemctl", "list-units", "--failed", "--plain", "--no-legend"], check=True).stdout.splitlines()
+    return [line.split()[0] for line in lines]
+
+
+def seconds_between(m: Machine, unit_a: str, name_a: str, unit_b: str, name_b: str) -> float:
+    """By systemd's own monotonic timestamps."""
+    a = int(show(m, unit_a, name_a)[name_a])
+    b = int(show(m, unit_b, name_b)[name_b])
+    assert a and b, (unit_a, name_a, a, unit_b, name_b, b)
+    return (b - a) / 1e6
+
+
+def ready_seconds(m: Machine, unit: str = UNIT) -> float:
+    """From exec() to READY=1."""
+    return seconds_between(m, unit, "ExecMainStartTimestampMonotonic", unit, "ActiveEnterTimestampMonotonic")
+
+
+def properties(m: Machine) -> dict[str, Any] | None:
+    """All of the daemon's D-Bus properties; None where it isn't on the bus."""
+    result = m.run(["busctl", "--json=short", "call", *BUS, "org.freedesktop.DBus.Properties", "GetAll", "s", INTERFACE])
+    if result.returncode != 0:
+        return None
+    return {name: value["data"] for name, value in json.loads(result.stdout)["data"][0].items()}
+
+
+def wait_properties(m: Machine, timeout: float = 15, **expected: Any) -> dict[str, Any]:
+    """Waits until the properties are as expected, and returns them all."""
+    seen: dict[str, Any] | None = None
+
+    def matches() -> dict[str, Any] | None:
+        nonlocal seen
+        seen = properties(m)
+        return seen if seen and all(seen[name] == value for name, value in expected.items()) else None
+
+    try:
+        return eventually(matches, timeout=timeout)
+    except AssertionError:
+        raise AssertionError(f"expected {expected}, the properties are {seen}") from None
+
+
+def call(m: Machine, method: str, *arguments: str, uid: int = 0) -> tuple[int, str]:
+    """The exit status and the error of a method call."""
+    argv = ["busctl", "call", *BUS, INTERFACE, method, *arguments]
+    if uid:
+        argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
+    result = m.run(argv)
+    return result.returncode, result.stderr
+
+
+def daemon_messages(m: Machine, boot: int = 0) -> list[str]:
+    """What the daemon said, and systemd about its unit."""
+    return [str(entry.get("MESSAGE", "")) for entry in m.journal(boot)
+            if entry.get("SYSLOG_IDENTIFIER") == "wslportd" or entry.get("UNIT") == UNIT]
+
+
+def said(m: Machine, *texts: str) -> bool:
+    """Whether one line of the daemon has all of the texts."""
+    return any(all(text in line for text in texts) for line in daemon_messages(m))
+
+
+def main_pid(m: Machine, unit: str = "ssh.service") -> int:
+    return int(show(m, unit, "MainPID")["MainPID"])
+
+
+def evaluations(m: Machine) -> int:
+    """How often the daemon has thought it over (it says so at LogLevel=debug)."""
+    return sum(line.startswith("mode ") for line in daemon_messages(m))
+
+
+def wait_settled(m: Machine, seconds: float = 2) -> None:
+    """Waits until it has not thought anything over for a while: the last events are in, such as the end of IPv6's
+    duplicate address detection."""
+    def unchanged() -> bool:
+        before = evaluations(m)
+        time.sleep(seconds)
+        return evaluations(m) == before
+    eventually(unchanged, "the daemon settles")
+
+
+def context_switches(m: Machine) -> int:
+    text = m.read(f"/proc/{main_pid(m, UNIT)}/status")
+    return sum(int(n) for n in re.findall(r"ctxt_switches:\s+(\d+)", text))
+
+
+# ---- what the kernel and the tracker say ----
+
+def _sockets(m: Machine, pid: int) -> set[str]:
+    links = (os.readlink(fd) for fd in m.path(f"/proc/{pid}/fd").iterdir())
+    return {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
+
+
+def sshd_ports(m: Machine) -> set[int]:
+    """Where ssh.service's main process itself listens, by its file descriptors."""
+    pid = main_pid(m)
+    try:
+        return _listening(m, pid) if pid else set()
+    except OSError:  # it has just ended
+        return set()
+
+
+def _listening(m: Machine, pid: int) -> set[int]:
+    ports = set()
+    inodes = _sockets(m, pid)
+    for name in ("tcp", "tcp6"):
+        for line in m.read(f"/proc/{pid}/net/{name}").splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and fields[9] in inodes:
+                ports.add(int(fields[1].rpartition(":")[2], 16))
+    return ports
+
+
+def wait_sshd(m: Machine, port: int, timeout: float = 30) -> None:
+    eventually(lambda: sshd_ports(m) == {port} and active_state(m, "ssh.service") == "active",
+               f"sshd on {port}", timeout)
+
+
+def binds(m: Machine, command: str | None = None, cgroup: str | None = None, boot: int = 0) -> list[dict[str, Any]]:
+    """TCP binds in the tracker's log since the last boot."""
+    log = m.log()
+    starts = [i for i, entry in enumerate(log) if entry["event"] == "guest"]
+    return [entry for entry in log[starts[boot - 1] if starts else 0:]
+            if entry["event"] == "bind" and entry["protocol"] == "tcp" and
+            (command is None or entry["command"] == command) and (cgroup is None or entry["cgroup"] == cgroup)]
+
+
+def logs_in(m: Machine, port: int, origin: str = "guest") -> bool:
+    return m.ssh(port, "echo $((6 * 7))", origin).stdout == "42\n"
+
+
+def contents(m: Machine, *folders: str) -> dict[str, bytes | str]:
+    """Every file below these folders: its bytes, or where it links to."""
+    found: dict[str, bytes | str] = {}
+    for folder in folders:
+        top = m.path(folder)
+        for path in sorted(top.rglob("*")):
+            name = f"{folder}/{path.relative_to(top)}"
+            if path.is_symlink():
+                found[name] = os.readlink(path)
+            elif path.is_file():
+                found[name] = path.read_bytes()
+    return found
+
+
+def own_files(m: Machine) -> dict[str, bytes | str]:
+    """What the daemon may have left anywhere, but for what is installed."""
+    found = contents(m, "/etc/ssh", "/etc/systemd", "/run/systemd/system", "/run/systemd/transient", STATE_DIRECTORY)
+    not_its = (STATIC_FILE, f".wants/{UNIT}", ".wants/wslportd-reset.service", UNTRACED)
+    return {name: data for name, data in found.items() if "wslport" in name and not name.endswith(not_its)}
+
+
+# ---- the whole, from two sides ----
+
+def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> dict[str, Any]:
+    """Promise 5: STATUS, every D-Bus property, the files, systemd and the kernel say the same.
+
+    can_bind: whether programs like ip can be run.
+    """
+    p = wait_properties(m, State=state, Port=port)
+    pid = main_pid(m)
+    assert sshd_ports(m) == ({port} if port else set())
+
+    assert p["Version"] == m.run(["wslportd", "--version"], check=True).stdout.split()[1]
+    assert p["NetworkingMode"] == m.run(["wslinfo", "--networking-mode"], check=True).stdout.strip() == m.mode
+    assert p["HomePort"] == 22
+    assert p["Unit"] == show(m, "ssh.service", "Id")["Id"] == "ssh.service"
+    assert p["ConfigurationFile"] == CONFIG and m.exists(p["ConfigurationFile"])
+
+    def told(p: dict[str, Any]) -> set[tuple[str, int]]:
+        return {(address, number) for address, number, _, _ in p["Listeners"]}
+
+    def listeners() -> set[tuple[str, int]]:
+        return {(address, number) for number, addresses in m.listeners().items() if number in (port, 22) for address in addresses}
+
+    # An sshd that has just been started comes to its second address a moment after the first.
+    p = eventually(lambda: (p := properties(m)) and told(p) == listeners() and p, "the listeners are told")
+    assert all((holder, unit) == ("sshd", "ssh.service") for _, _, holder, unit in p["Listeners"])
+
+    established = [line for name in ("tcp", "tcp6") for line in m.read(f"/proc/{pid}/net/{name}").splitlines()[1:]
+                   if line.split()[3] == "01" and line.split()[1].endswith(":0016")]
+    assert p["PinnedSessions"] == (len(established) if state == "relocated" else 0)
+
+    if can_bind:
+        links = json.loads(m.run(["ip", "-json", "address"], check=True).stdout)
+        kinds = {"eth0": "lan", "eth1": "tailscale"}
+        assert dict(p["Reachable"]) == {entry["local"]: kinds[link["ifname"]] for link in links if link["ifname"] in kinds
+                                        for entry in link["addr_info"] if entry["scope"] == "global"}
+
+    assert abs(p["LastChangeUSec"] / 1e6 - time.time()) < 600
+
+    if state == "relocated":
+        greeting = m.banner(22).decode().strip()
+        assert greeting.startswith("SSH-2.0-OpenSSH_for_Windows")
+        software = greeting.removeprefix("SSH-2.0-")
+        p = wait_properties(m, HomePortHolder="windows-openssh", HomePortHolderDetail=software)
+        assert status_text(m) == f"ssh on {port}; Windows ({software}) holds 22"
+        assert m.read(PORT_FILE).splitlines()[-1] == f"Port {port}"
+        assert m.read(LAST_PORT_FILE) == f"{port}\n"
+        assert str(port) in p["Reason"]
+    elif state == "clear":
+        assert (p["HomePortHolder"], p["HomePortHolderDetail"]) == ("sshd", "")
+        assert own_files(m) == {}
+        assert status_text(m) == f"ssh on {port}; nothing in its way"
+    assert b"OpenSSH_9" in m.banner(port)
+    return p
+
+
+def check_relocated_boot(m: Machine, port: int = 2222) -> None:
+    """Promise 3: the first bind was right already, and nobody has failed."""
+    assert failed_units(m) == []
+    of_sshd = binds(m, command="sshd")
+    assert of_sshd and {(entry["port"], entry["verdict"]) for entry in of_sshd} == {(port, "allow")}
+    assert not [line for line in m.messages() if BIND_ERRORS.search(line)]
+    assert sshd_ports(m) == {port}
+    assert logs_in(m, port) and logs_in(m, port, "windows") and logs_in(m, port, "lan")
+    assert m.banner(22) == WINDOWS.text
+

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "backoff.h"
+#include "test.h"
+
+static void test_three_in_a_minute(void) {
+        Backoff b = { 0 };
+        usec_t now = 1000 * USEC_PER_SEC;
+
+        for (unsigned i = 0; i < 3; i++) {
+                test_assert(backoff_allows(&b, now + i * 10 * USEC_PER_SEC));
+                backoff_note(&b, now + i * 10 * USEC_PER_SEC);
+        }
+        test_assert(!backoff_allows(&b, now + 30 * USEC_PER_SEC));
+        test_assert(!backoff_allows(&b, now + 59 * USEC_PER_SEC));
+        /* The first one is a minute old: it makes room for one more, not for three. */
+        test_assert(backoff_allows(&b, now + 60 * USEC_PER_SEC));
+        backoff_note(&b, now + 60 * USEC_PER_SEC);
+        test_assert(!backoff_allows(&b, now + 61 * USEC_PER_SEC));
+}
+
+static void test_delay_grows_and_forgets(void) {
+        Backoff b = { 0 };
+        usec_t now = 5 * USEC_PER_SEC;
+
+        test_equal_int(backoff_delay(&b, now), 60 * USEC_PER_SEC);
+        now += 60 * USEC_PER_SEC;
+        test_equal_int(backoff_delay(&b, now), 120 * USEC_PER_SEC);
+        for (unsigned i = 0; i < 10; i++) {
+                now += b.delay;
+                test_assert(backoff_delay(&b, now) <= BACKOFF_DELAY_MAX);
+        }
+        test_equal_int(b.delay, BACKOFF_DELAY_MAX);
+        now += 3 * BACKOFF_DELAY_MAX;
+        test_equal_int(backoff_delay(&b, now), BACKOFF_DELAY_FIRST);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST(test_three_in_a_minute),
+                TEST(test_delay_grows_and_forgets),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

@@ -1,0 +1,755 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <syslog.h>
+
+#include "test.h"
+
+/* argv[1] is tests/hostile. */
+
+#define TEXT_MAX ((size_t) 128 * 1024)
+
+/* What config_parse() told. */
+typedef struct Told {
+        unsigned n;
+        struct {
+                unsigned line;
+                char message[1024];
+        } errors[32];
+} Told;
+
+/* Whatever is in the file, what is shown of it on a terminal is harmless. */
+static void tell(const char *path, unsigned line, const char *message, void *userdata) {
+        Told *told = userdata;
+
+        test_equal_string(path, "/the/path");
+        test_assert(message[0] != '\0');
+        for (const char *c = message; *c; c++)
+                test_assert((*c >= ' ' && *c <= '~') || *c == '\t');
+
+        test_assert(told->n < ELEMENTSOF(told->errors));
+        told->errors[told->n].line = line;
+        test_assert(strlen(message) < sizeof(told->errors[0].message));
+        strcpy(told->errors[told->n].message, message);
+        told->n++;
+}
+
+/* Parses a copy that ends where the text ends, so that the sanitizer sees each byte read beyond it, and
+ * proves that the output is untouched on failure. */
+static int parse(const char *text, size_t size, Told *ret_told, Config *ret) {
+        _cleanup_free_ char *copy = malloc(size);
+        Config before;
+        int r;
+
+        test_assert(copy || size == 0);
+        if (size > 0)
+                memcpy(copy, text, size);
+
+        memset(ret, 0xa5, sizeof(*ret));
+        memcpy(&before, ret, sizeof(before));
+        *ret_told = (Told){};
+
+        r = config_parse("/the/path", copy, size, tell, ret_told, ret);
+        if (r == 1)
+                test_equal_int(ret_told->n, 0);
+        else {
+                test_equal_int(r, -EINVAL);
+                test_assert(ret_told->n > 0);
+                test_assert(memcmp(ret, &before, sizeof(before)) == 0);
+        }
+        return r;
+}
+
+static char *print(const Config *config) {
+        char *text = NULL;
+        size_t size;
+        FILE *out;
+
+        out = open_memstream(&text, &size);
+        test_assert(out);
+        config_print(config, out);
+        test_assert(fclose(out) == 0);
+        return text;
+}
+
+/* The lines of config_print() that differ from the defaults', which have the same lines otherwise. */
+static char *print_changes(const Config *config) {
+        _cleanup_free_ char *text = print(config), *defaults = NULL;
+        char *changes = calloc(1, strlen(text) + 1), *a = text, *b;
+        Config default_config = config_default();
+
+        test_assert(changes);
+        b = defaults = print(&default_config);
+        for (const char *x, *y; (x = strsep(&a, "\n")) && (y = strsep(&b, "\n"));)
+                if (!streq(x, y))
+                        strcat(strcat(changes, x), "\n");
+        test_assert(!a && !b);
+        return changes;
+}
+
+/* The file is taken: then @takes says what changes by it. Or it is refused: then the first error is on @line
+ * and has @says in it, and there are @n_errors, 0 for one. */
+typedef struct Outcome {
+        const char *takes;
+        unsigned line;
+        const char *says;
+        unsigned n_errors;
+} Outcome;
+
+#define TAKES(changes) \
+        { .takes = changes }
+#define REFUSED(at_line, message) \
+        { .line = at_line, .says = message }
+#define REFUSED_MANY(at_line, message, n) \
+        { .line = at_line, .says = message, .n_errors = n }
+
+static void check(const char *text, size_t size, const Outcome *outcome) {
+        _cleanup_free_ char *changes = NULL, *printed = NULL, *printed_again = NULL;
+        Config config, again;
+        Told told;
+        int r;
+
+        r = parse(text, size, &told, &config);
+        for (unsigned i = 0; i < told.n; i++)
+                printf("# line %u: %s\n", told.errors[i].line, told.errors[i].message);
+
+        if (!outcome->takes) {
+                test_equal_int(r, -EINVAL);
+                test_equal_int(told.errors[0].line, outcome->line);
+                test_contains(told.errors[0].message, outcome->says);
+                test_equal_int(told.n, outcome->n_errors > 0 ? outcome->n_errors : 1);
+                return;
+        }
+
+        test_equal_int(r, 1);
+        changes = print_changes(&config);
+        test_equal_string(changes, outcome->takes);
+
+        /* What is printed is a file that means the same. */
+        printed = print(&config);
+        test_equal_int(parse(printed, strlen(printed), &told, &again), 1);
+        printed_again = print(&again);
+        test_equal_string(printed_again, printed);
+}
+
+/* Every key: `name` is the line, the only one of its section. */
+typedef struct ValueRow {
+        const char *name;
+        const char *section;
+        Outcome outcome;
+} ValueRow;
+
+static const ValueRow value_rows[] = {
+        { "Relocate=conflict", "Policy", TAKES("") },
+        { "Relocate=mirrored", "Policy", TAKES("Relocate=mirrored\n") },
+        { "Relocate=never", "Policy", TAKES("Relocate=never\n") },
+        { "Relocate=Never", "Policy",
+          REFUSED(2, "[Policy] Relocate=Never: write conflict, mirrored or never") },
+        { "Relocate=never never", "Policy", REFUSED(2, "write conflict, mirrored or never") },
+
+        { "CandidatePorts=2222 22022 2200-2299", "Policy", TAKES("") },
+        { "CandidatePorts=1", "Policy", TAKES("CandidatePorts=1\n") },
+        { "CandidatePorts=65535", "Policy", TAKES("CandidatePorts=65535\n") },
+        { "CandidatePorts=1-65535", "Policy", TAKES("CandidatePorts=1-65535\n") },
+        { "CandidatePorts=2222-2222", "Policy", TAKES("CandidatePorts=2222\n") },
+        { "CandidatePorts=02222", "Policy", TAKES("CandidatePorts=2222\n") },
+        { "CandidatePorts=9,8, 7 ,6\t5", "Policy", TAKES("CandidatePorts=9 8 7 6 5\n") },
+        { "CandidatePorts=7 7-9 8-9", "Policy", TAKES("CandidatePorts=7 7-9 8-9\n") },
+        { "CandidatePorts=2222 2200-2299 2250-2350", "Policy",
+          TAKES("CandidatePorts=2222 2200-2299 2250-2350\n") },
+        { "CandidatePorts=0", "Policy", REFUSED(2, "[Policy] CandidatePorts: 0: ports go from 1 to 65535") },
+        { "CandidatePorts=00", "Policy", REFUSED(2, "00: ports go from 1 to 65535") },
+        { "CandidatePorts=65536", "Policy", REFUSED(2, "65536: ports go from 1 to 65535") },
+        { "CandidatePorts=0-10", "Policy", REFUSED(2, "0-10: ports go from 1 to 65535") },
+        { "CandidatePorts=65535-65536", "Policy", REFUSED(2, "65535-65536: ports go from 1 to 65535") },
+        { "CandidatePorts=2222 2-", "Policy",
+          REFUSED(2, "2- is neither a port nor a range like 2200-2299") },
+        { "CandidatePorts=-", "Policy", REFUSED(2, "- is neither a port") },
+        { "CandidatePorts=2-3-4", "Policy", REFUSED(2, "2-3-4 is neither a port") },
+        { "CandidatePorts=2..4", "Policy", REFUSED(2, "2..4 is neither a port") },
+        { "CandidatePorts=2:4", "Policy", REFUSED(2, "2:4 is neither a port") },
+        { "CandidatePorts=+22", "Policy", REFUSED(2, "+22 is neither a port") },
+        { "CandidatePorts=0x22", "Policy", REFUSED(2, "0x22 is neither a port") },
+        { "CandidatePorts=ssh", "Policy", REFUSED(2, "ssh is neither a port") },
+        { "CandidatePorts=00000002222", "Policy", TAKES("CandidatePorts=2222\n") },
+        { "CandidatePorts=000000002222", "Policy", REFUSED(2, "000000002222 is neither a port") },
+        { "CandidatePorts=10-9", "Policy", REFUSED(2, "10-9 is upside down, write 9-10") },
+        { "CandidatePorts=7 8 7", "Policy", REFUSED(2, "7 is there twice, write it once") },
+        { "CandidatePorts=7 7-7", "Policy", REFUSED(2, "7-7 is there twice") },
+        { "CandidatePorts=", "Policy",
+          REFUSED(2, "[Policy] CandidatePorts=: write ports and ranges like 2222 2200-2299") },
+
+        { "Restore=manual", "Policy", TAKES("") },
+        { "Restore=boot", "Policy", TAKES("Restore=boot\n") },
+        { "Restore=auto", "Policy", TAKES("Restore=auto\n") },
+        { "Restore=yes", "Policy", REFUSED(2, "[Policy] Restore=yes: write manual, boot or auto") },
+
+        { "Unit=auto", "SSH", TAKES("") },
+        { "Unit=ssh.service", "SSH", TAKES("Unit=ssh.service\n") },
+        { "Unit=my-sshd_2@a.b:c\\x2d.service", "SSH", TAKES("Unit=my-sshd_2@a.b:c\\x2d.service\n") },
+        { "Unit=ssh", "SSH",
+          REFUSED(2, "[SSH] Unit=ssh: write auto or the whole name of a service like ssh.service") },
+        { "Unit=Auto", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=ssh.socket", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=.service", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=sshd@.service", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=@a.service", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=a b.service", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=../../etc/a.service", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=a*.service", "SSH", REFUSED(2, "write auto or") },
+        { "Unit=", "SSH", REFUSED(2, "write auto or") },
+
+        { "SocketActivation=keep", "SSH", TAKES("") },
+        { "SocketActivation=disable", "SSH", TAKES("SocketActivation=disable\n") },
+        { "SocketActivation=no", "SSH", REFUSED(2, "[SSH] SocketActivation=no: write keep or disable") },
+
+        { "ProbeTimeoutSec=1", "Windows", TAKES("") },
+        { "ProbeTimeoutSec=1s", "Windows", TAKES("") },
+        { "ProbeTimeoutSec=1.000", "Windows", TAKES("") },
+        { "ProbeTimeoutSec=1.", "Windows", TAKES("") },
+        { "ProbeTimeoutSec=1000ms", "Windows", TAKES("") },
+        { "ProbeTimeoutSec=2", "Windows", TAKES("ProbeTimeoutSec=2\n") },
+        { "ProbeTimeoutSec=0.5", "Windows", TAKES("ProbeTimeoutSec=0.5\n") },
+        { "ProbeTimeoutSec=.5", "Windows", TAKES("ProbeTimeoutSec=0.5\n") },
+        { "ProbeTimeoutSec=0.5s", "Windows", TAKES("ProbeTimeoutSec=0.5\n") },
+        { "ProbeTimeoutSec=500ms", "Windows", TAKES("ProbeTimeoutSec=0.5\n") },
+        { "ProbeTimeoutSec=50ms", "Windows", TAKES("ProbeTimeoutSec=0.05\n") },
+        { "ProbeTimeoutSec=50.001ms", "Windows", TAKES("ProbeTimeoutSec=0.050001\n") },
+        { "ProbeTimeoutSec=1.999999", "Windows", TAKES("ProbeTimeoutSec=1.999999\n") },
+        { "ProbeTimeoutSec=1.000001", "Windows", TAKES("ProbeTimeoutSec=1.000001\n") },
+        { "ProbeTimeoutSec=0", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=0.049999", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=2.000001", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=1.0000001", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=0.0000000000000000000000000001", "Windows", REFUSED(2, "0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=18446744073709551617", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=-1", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=1.0.0", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=.", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=s", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=0,5", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=1 s", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=1min", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=1e0", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=nan", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=infinity", "Windows", REFUSED(2, "write 0.05 to 2 seconds") },
+        { "ProbeTimeoutSec=", "Windows",
+          REFUSED(2, "[Windows] ProbeTimeoutSec=: write 0.05 to 2 seconds, like 1 or 0.5 or 500ms") },
+
+        { "Interop=yes", "Windows", TAKES("Interop=yes\n") },
+        { "Interop=True", "Windows", TAKES("Interop=yes\n") },
+        { "Interop=ON", "Windows", TAKES("Interop=yes\n") },
+        { "Interop=y", "Windows", TAKES("Interop=yes\n") },
+        { "Interop=t", "Windows", TAKES("Interop=yes\n") },
+        { "Interop=1", "Windows", TAKES("Interop=yes\n") },
+        { "Interop=no", "Windows", TAKES("") },
+        { "Interop=false", "Windows", TAKES("") },
+        { "Interop=off", "Windows", TAKES("") },
+        { "Interop=n", "Windows", TAKES("") },
+        { "Interop=f", "Windows", TAKES("") },
+        { "Interop=0", "Windows", TAKES("") },
+        { "Interop=2", "Windows", REFUSED(2, "[Windows] Interop=2: write yes or no") },
+        { "Interop=", "Windows", REFUSED(2, "[Windows] Interop=: write yes or no") },
+
+        { "LogLevel=emerg", "Daemon", TAKES("LogLevel=emerg\n") },
+        { "LogLevel=alert", "Daemon", TAKES("LogLevel=alert\n") },
+        { "LogLevel=crit", "Daemon", TAKES("LogLevel=crit\n") },
+        { "LogLevel=err", "Daemon", TAKES("LogLevel=err\n") },
+        { "LogLevel=warning", "Daemon", TAKES("LogLevel=warning\n") },
+        { "LogLevel=notice", "Daemon", TAKES("LogLevel=notice\n") },
+        { "LogLevel=info", "Daemon", TAKES("") },
+        { "LogLevel=debug", "Daemon", TAKES("LogLevel=debug\n") },
+        { "LogLevel=7", "Daemon",
+          REFUSED(2, "[Daemon] LogLevel=7: write emerg, alert, crit, err, warning") },
+        { "LogLevel=verbose", "Daemon", REFUSED(2, "notice, info or debug") },
+};
+
+static void test_value(const void *data) {
+        const ValueRow *row = data;
+        char text[512];
+
+        /* With a line end of either kind, and without. */
+        for (size_t i = 0; i < 3; i++) {
+                snprintf(text, sizeof(text), "[%s]%s%s%s", row->section, i == 1 ? "\r\n" : "\n", row->name,
+                         i == 0   ? "\n"
+                         : i == 1 ? "\r\n"
+                                  : "");
+                check(text, strlen(text), &row->outcome);
+        }
+}
+
+/* The files of tests/hostile: `name` is a file's, without .conf. */
+typedef struct FileRow {
+        const char *name;
+        Outcome outcome;
+} FileRow;
+
+static const FileRow file_rows[] = {
+        /* Unusual, but clear. */
+        { "empty", TAKES("") },
+        { "only-blanks", TAKES("") },
+        { "no-newline-at-end", TAKES("Relocate=never\n") },
+        { "bom", TAKES("Relocate=never\n") },
+        { "bom-comment", TAKES("Relocate=never\n") },
+        { "crlf", TAKES("Relocate=never\nCandidatePorts=2222\n") },
+        { "crlf-no-newline-at-end", TAKES("Relocate=never\n") },
+        { "long-comment", TAKES("Restore=boot\n") },
+        { "long-inline-comment", TAKES("Restore=boot\n") },
+        { "long-blanks", TAKES("Restore=boot\n") },
+        { "inline-comments", TAKES("Relocate=never\nCandidatePorts=2222\nRestore=boot\n") },
+        { "indented-comment", TAKES("Restore=boot\n") },
+        { "comment-with-bytes", TAKES("Restore=boot\n") },
+        { "section-twice", TAKES("Relocate=never\nRestore=boot\nUnit=ssh.service\n") },
+        { "blanks-around", TAKES("Relocate=never\nCandidatePorts=22022 2222\n") },
+        { "longest-line", TAKES("CandidatePorts=1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 "
+                                "24 25 26 27 28 29 "
+                                "30 31 32 33 34 35 36 37 38 39 40 41 42 43 44 45 46 47 48 49 50 51 52 53 54 "
+                                "55 56 57 58 59 60 "
+                                "61 62 63 100\n") },
+        { "sample-of-design", TAKES("") },
+
+        /* Bytes that a text doesn't have. */
+        { "nul-in-value", REFUSED(2, "NUL") },
+        { "nul-in-key", REFUSED(2, "NUL") },
+        { "nul-in-comment", REFUSED(1, "NUL") },
+        { "nul-only", REFUSED(1, "NUL") },
+        { "nul-after-newline", REFUSED(3, "NUL") },
+        { "latin1-value", REFUSED(2, "byte 0xfc in column 7") },
+        { "utf8-value", REFUSED(2, "byte 0xc3 in column 7") },
+        { "no-break-space", REFUSED(2, "byte 0xc2 in column 20") },
+        { "en-dash", REFUSED(2, "byte 0xe2 in column 20") },
+        { "typographic-quotes", REFUSED(2, "byte 0xe2 in column 10") },
+        { "overlong-utf8", REFUSED(2, "byte 0xc0 in column 10") },
+        { "escape-in-value", REFUSED(2, "byte 0x1b in column 6") },
+        { "escape-in-key", REFUSED(2, "byte 0x1b in column 1") },
+        { "escape-in-section", REFUSED(1, "byte 0x1b in column 2") },
+        { "c1-escape", REFUSED(2, "byte 0xc2 in column 6") },
+        { "right-to-left", REFUSED(2, "byte 0xe2 in column 10") },
+        { "delete-character", REFUSED(2, "byte 0x7f in column 15") },
+        { "ctrl-z", REFUSED(3, "byte 0x1a in column 1") },
+        { "form-feed", REFUSED(2, "byte 0x0c in column 1") },
+        { "bom-twice", REFUSED_MANY(1, "byte 0xef in column 1", 2) },
+        { "bom-inside", REFUSED(2, "byte 0xef in column 1") },
+        { "cr-only", REFUSED(1, "carriage return") },
+        { "cr-only-comment", REFUSED(1, "carriage return") },
+        { "cr-cr-lf", REFUSED_MANY(1, "carriage return", 2) },
+        { "utf16-le", REFUSED(0, "save the file as UTF-8") },
+        { "utf16-be", REFUSED(0, "save the file as UTF-8") },
+        { "utf16-no-bom", REFUSED_MANY(1, "NUL", 3) },
+        { "elf", REFUSED(1, "NUL") },
+
+        /* Lines of which libinih makes something else. */
+        { "overlong-value", REFUSED(3, "a line of 514 characters, 198 at most; a range like 2200-2299") },
+        { "overlong-with-key-in-tail", REFUSED(2, "a line of 213 characters, 198 at most") },
+        { "overlong-by-one", REFUSED(2, "a line of 199 characters, 198 at most") },
+        { "overlong-no-newline-at-end", REFUSED(2, "a line of 5008 characters, 198 at most") },
+        { "overlong-key", REFUSED(2, "a line of 302 characters, 198 at most") },
+        { "overlong-section", REFUSED(1, "a line of 302 characters, 198 at most") },
+        { "indented-continuation", REFUSED(3, "an indented line") },
+        { "indented-key", REFUSED(3, "an indented line") },
+        { "indented-section", REFUSED(3, "an indented line") },
+        { "backslash-continuation", REFUSED_MANY(2, "\\ is neither a port nor a range", 2) },
+        { "colon", REFUSED(2, "Relocate: never: neither [Section] nor Key=value") },
+        { "colon-before-equals", REFUSED(2, "neither [Section] nor Key=value") },
+        { "no-equals", REFUSED(2, "Relocate never: neither [Section] nor Key=value") },
+        { "json", REFUSED_MANY(1, "{: neither [Section] nor Key=value", 3) },
+        { "merge-conflict", REFUSED_MANY(2, "<<<<<<< HEAD: neither [Section] nor Key=value", 4) },
+        { "word", REFUSED(1, "hello: neither [Section] nor Key=value") },
+
+        /* Sections. What stands beneath a refused one is not told again. */
+        { "unclosed-section", REFUSED(3, "[SSH: a section is written [Name], alone on its line") },
+        { "unclosed-section-at-end", REFUSED(1, "[: a section is written [Name], alone on its line") },
+        { "section-closed-in-comment", REFUSED(1, "[Policy: a section is written [Name]") },
+        { "empty-section", REFUSED(1, "unknown section []") },
+        { "section-with-blanks", REFUSED(1, "unknown section [ Policy ]") },
+        { "key-behind-section", REFUSED(1, "[Policy] Relocate=never: a section is written [Name]") },
+        { "two-brackets", REFUSED(1, "[Policy]]: a section is written [Name]") },
+        { "unknown-section",
+          REFUSED(1, "unknown section [Polcy], there are [Policy], [SSH], [Windows], [Daemon]") },
+        { "unknown-section-without-keys", REFUSED(3, "unknown section [Extra]") },
+        { "question-mark-section", REFUSED(1, "unknown section [?]") },
+        { "section-in-lower-case", REFUSED(1, "unknown section [policy], there are [Policy]") },
+        { "long-section-prefix", REFUSED(1, "unknown section [Policyxxx") },
+
+        /* Keys. */
+        { "key-before-section", REFUSED(1, "unknown key Relocate here, write Relocate, beneath [Policy]") },
+        { "unknown-key-before-section",
+          REFUSED(1, "unknown key 'Foo' before any section, there are [Policy]") },
+        { "unknown-key",
+          REFUSED(2, "unknown key 'Relocat', [Policy] has Relocate, CandidatePorts, Restore") },
+        { "key-in-lower-case", REFUSED(2, "unknown key relocate here, write Relocate, beneath [Policy]") },
+        { "key-in-other-section",
+          REFUSED(2, "unknown key Relocate here, write Relocate, beneath [Policy]") },
+        { "empty-key", REFUSED(2, "unknown key '', [Policy] has") },
+        { "format-in-key", REFUSED(2, "unknown key '%s%n%n'") },
+        { "format-in-value", REFUSED(2, "[Policy] Relocate=%s%n%n: write") },
+        { "duplicate", REFUSED(4, "[Policy] Relocate: given twice (first on line 2), remove one") },
+        { "duplicate-in-repeated-section", REFUSED(6, "given twice (first on line 2)") },
+        { "triplicate", REFUSED_MANY(3, "given twice (first on line 2)", 2) },
+        { "duplicate-of-wrong", REFUSED_MANY(2, "Relocate=wrong", 2) },
+
+        /* Values. */
+        { "empty-value", REFUSED(2, "[Policy] Relocate=: write conflict, mirrored or never") },
+        { "comment-for-value", REFUSED(2, "[Policy] Relocate=: write conflict, mirrored or never") },
+        { "double-quotes", REFUSED(2, "[SSH] Unit=\"ssh.service\": write it without quotes") },
+        { "single-quotes", REFUSED(2, "[Policy] CandidatePorts='2222': write it without quotes") },
+        { "semicolon-in-quotes", REFUSED(2, "write it without quotes") },
+        { "semicolon-list", REFUSED(2, "2222; is neither a port nor a range") },
+        { "no-candidates", REFUSED(2, "where sshd must not be moved, set Relocate=never") },
+        { "only-commas", REFUSED(2, "where sshd must not be moved, set Relocate=never") },
+        { "port-0", REFUSED(2, "0: ports go from 1 to 65535") },
+        { "port-65536", REFUSED(2, "65536: ports go from 1 to 65535") },
+        { "port-minus-1", REFUSED(2, "-1 is neither a port nor a range") },
+        { "port-22x", REFUSED(2, "22x is neither a port nor a range") },
+        { "port-overflow", REFUSED(2, "18446744073709551638 is neither a port") },
+        { "range-upside-down", REFUSED(2, "2299-2200 is upside down, write 2200-2299") },
+        { "range-with-blanks", REFUSED(2, "- is neither a port nor a range like 2200-2299") },
+        { "port-twice", REFUSED(2, "2222 is there twice, write it once") },
+        { "range-twice", REFUSED(2, "2200-2299 is there twice, write it once") },
+
+        /* Many. */
+        { "many-errors", REFUSED_MANY(2, "unknown key 'Key0'", 21) },
+        { "an-error-in-each-section", REFUSED_MANY(2, "Relocate=x", 8) },
+};
+
+static size_t read_text(const char *path, char buffer[static TEXT_MAX]) {
+        _cleanup_fclose_ FILE *file = fopen(path, "re");
+        size_t size;
+
+        if (!file)
+                test_fail("%s: %s", path, strerror(errno));
+        size = fread(buffer, 1, TEXT_MAX, file);
+        test_assert(!ferror(file) && size < TEXT_MAX);
+        return size;
+}
+
+static void test_file(const void *data) {
+        _cleanup_free_ char *text = malloc(TEXT_MAX), *path = NULL;
+        const FileRow *row = data;
+
+        test_assert(asprintf(&path, "%s/%s.conf", test_argument(1), row->name) > 0);
+        check(text, read_text(path, text), &row->outcome);
+}
+
+static int is_conf(const struct dirent *entry) {
+        size_t length = strlen(entry->d_name);
+
+        return length > 5 && streq(entry->d_name + length - 5, ".conf");
+}
+
+static void test_each_file_has_a_row(void) {
+        struct dirent **entries;
+        int n;
+
+        n = scandir(test_argument(1), &entries, is_conf, alphasort);
+        test_equal_int(n, ELEMENTSOF(file_rows));
+        for (int i = 0; i < n; i++) {
+                bool found = false;
+
+                for (size_t j = 0; j < ELEMENTSOF(file_rows); j++) {
+                        const char *rest = startswith(entries[i]->d_name, file_rows[j].name);
+
+                        found |= rest && streq(rest, ".conf");
+                }
+                if (!found)
+                        test_fail("%s has no row", entries[i]->d_name);
+                free(entries[i]);
+        }
+        free(entries);
+}
+
+static void test_10000_candidates(void) {
+        static const Outcome outcome = REFUSED(2, "a range like 2200-2299 is shorter");
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        FILE *out;
+
+        out = open_memstream(&text, &size);
+        test_assert(out);
+        fputs("[Policy]\nCandidatePorts=", out);
+        for (unsigned port = 10000; port < 20000; port++)
+                fprintf(out, "%u ", port);
+        fputc('\n', out);
+        test_assert(fclose(out) == 0);
+
+        check(text, size, &outcome);
+}
+
+/* Every error is told with its own line, also the ones behind others, up to a bound. */
+static void test_all_errors_are_told(void) {
+        static const char text[] = "Unit=auto\n"
+                                   "[Policy]\n"
+                                   "Relocate=x\n"
+                                   "\n"
+                                   "# comment\n"
+                                   "Restore: auto\n"
+                                   "Restore=auto\n"
+                                   "[Nonsense]\n"
+                                   "Restore=auto\n"
+                                   "[Windows]\n"
+                                   "Interop=maybe";
+        static const unsigned lines[] = { 1, 3, 6, 8, 11 };
+        Config config;
+        Told told;
+
+        test_equal_int(parse(text, strlen(text), &told, &config), -EINVAL);
+        test_equal_int(told.n, ELEMENTSOF(lines));
+        for (size_t i = 0; i < ELEMENTSOF(lines); i++)
+                test_equal_int(told.errors[i].line, lines[i]);
+}
+
+static void test_errors_are_bounded(void) {
+        Config config;
+        Told told;
+
+        for (unsigned n = 19; n <= 23; n++) {
+                char text[256] = "";
+
+                for (unsigned i = 0; i < n; i++)
+                        strcat(text, "x\n");
+
+                test_equal_int(parse(text, strlen(text), &told, &config), -EINVAL);
+                test_equal_int(told.n, n <= 20 ? n : 21);
+                test_equal_int(told.errors[told.n - 1].line, n <= 20 ? n : 0);
+                if (n == 23)
+                        test_equal_string(told.errors[20].message, "and 3 more errors");
+        }
+}
+
+/* Each beginning of a good file, down to none of it: no crash, and untouched output where it is refused. */
+static void test_each_beginning(void) {
+        _cleanup_free_ char *text = NULL;
+        Config config = config_default();
+
+        text = print(&config);
+        for (size_t size = 0; size <= strlen(text); size++) {
+                Told told;
+
+                (void) parse(text, size, &told, &config);
+        }
+}
+
+static void test_default(void) {
+        Config config = config_default();
+
+        test_equal_int(config.relocate, RELOCATE_CONFLICT);
+        test_equal_int(config.n_candidates, 3);
+        test_equal_int(config.candidates[0].first, 2222);
+        test_equal_int(config.candidates[0].last, 2222);
+        test_equal_int(config.candidates[1].first, 22022);
+        test_equal_int(config.candidates[1].last, 22022);
+        test_equal_int(config.candidates[2].first, 2200);
+        test_equal_int(config.candidates[2].last, 2299);
+        test_equal_int(config.restore, RESTORE_MANUAL);
+        test_equal_string(config.unit, "auto");
+        test_equal_int(config.socket_activation, SOCKET_ACTIVATION_KEEP);
+        test_equal_int(config.probe_timeout, USEC_PER_SEC);
+        test_assert(!config.interop);
+        test_equal_int(config.log_level, LOG_INFO);
+}
+
+/* The tables above see a configuration by what config_print() prints; this sees it by its fields. */
+static void test_print(void) {
+        static const char expected[] = "[Policy]\n"
+                                       "Relocate=mirrored\n"
+                                       "CandidatePorts=1 2-65535\n"
+                                       "Restore=auto\n"
+                                       "\n"
+                                       "[SSH]\n"
+                                       "Unit=sshd.service\n"
+                                       "SocketActivation=disable\n"
+                                       "\n"
+                                       "[Windows]\n"
+                                       "ProbeTimeoutSec=0.25\n"
+                                       "Interop=yes\n"
+                                       "\n"
+                                       "[Daemon]\n"
+                                       "LogLevel=debug\n";
+        static const Config config = {
+                .relocate = RELOCATE_MIRRORED,
+                .candidates = { { 1, 1 }, { 2, 65535 } },
+                .n_candidates = 2,
+                .restore = RESTORE_AUTO,
+                .unit = "sshd.service",
+                .socket_activation = SOCKET_ACTIVATION_DISABLE,
+                .probe_timeout = 250 * USEC_PER_MSEC,
+                .interop = true,
+                .log_level = LOG_DEBUG,
+        };
+        _cleanup_free_ char *text = print(&config);
+        Config again;
+        Told told;
+
+        test_equal_string(text, expected);
+        test_equal_int(parse(text, strlen(text), &told, &again), 1);
+        test_equal_int(again.relocate, config.relocate);
+        test_equal_int(again.n_candidates, config.n_candidates);
+        test_assert(memcmp(again.candidates, config.candidates, sizeof(config.candidates)) == 0);
+        test_equal_int(again.restore, config.restore);
+        test_equal_string(again.unit, config.unit);
+        test_equal_int(again.socket_activation, config.socket_activation);
+        test_equal_int(again.probe_timeout, config.probe_timeout);
+        test_equal_int(again.interop, config.interop);
+        test_equal_int(again.log_level, config.log_level);
+}
+
+/* The shipped file says nothing, and what it says in its comments is the defaults, each key once. */
+static void test_shipped_file(void) {
+        static const Outcome nothing_changed = TAKES("");
+        _cleanup_free_ char *text = calloc(1, TEXT_MAX + 1), *uncommented = calloc(1, TEXT_MAX + 1),
+                            *defaults = NULL, *path = NULL;
+        Config config = config_default();
+        size_t n_keys = 0;
+        char *rest;
+
+        test_assert(asprintf(&path, "%s/../../conf/wslportd.conf", test_argument(1)) > 0);
+        check(text, read_text(path, text), &nothing_changed);
+
+        /* Prose has a blank behind its '#', a key at its default has none. */
+        for (const char *c = text; *c; c++)
+                if (*c != '#' || (c > text && c[-1] != '\n') || c[1] < 'A' || c[1] > 'Z')
+                        uncommented[strlen(uncommented)] = *c;
+                else
+                        n_keys++;
+        check(uncommented, strlen(uncommented), &nothing_changed);
+        test_equal_int(n_keys, 8);
+
+        rest = defaults = print(&config);
+        for (const char *line; (line = strsep(&rest, "\n"));)
+                if (strchr(line, '='))
+                        test_contains(text, line);
+}
+
+/* config_load(): a folder of our own. */
+static void make_folder(char path[static 64]) {
+        strcpy(path, "/tmp/test-config-XXXXXX");
+        test_assert(mkdtemp(path));
+        test_assert(chmod(path, 0755) == 0);
+        test_assert(chdir(path) == 0);
+}
+
+static void write_file(const char *name, const char *text, size_t size) {
+        _cleanup_fclose_ FILE *file = fopen(name, "we");
+
+        test_assert(file);
+        test_equal_int(fwrite(text, 1, size, file), size);
+}
+
+static void tell_load(const char *path, unsigned line, const char *message, void *userdata) {
+        char *text = userdata;
+
+        snprintf(text, 512, "%s:%u: %s", path, line, message);
+}
+
+/* What is behind @name is refused with @result and @message, or taken with 1 or 0 and none. */
+static void check_load(const char *name, int result, const char *message) {
+        char text[512] = "";
+        Config config = { .n_candidates = 42 };
+
+        test_equal_int(config_load(name, tell_load, text, &config), result);
+        test_equal_string(text, message);
+        test_equal_int(config.n_candidates, result < 0 ? 42 : 3);
+        if (result == 1)
+                test_equal_int(config.restore, RESTORE_BOOT);
+}
+
+static void test_load(void) {
+        char folder[64];
+
+        make_folder(folder);
+
+        check_load("missing", 0, "");
+
+        write_file("good", "[Policy]\nRestore=boot\n", 22);
+        check_load("good", 1, "");
+
+        test_assert(symlink("good", "link") == 0);
+        check_load("link", 1, "");
+
+        write_file("bad", "[Policy]\nRestore=\n", 18);
+        check_load("bad", -EINVAL, "bad:2: [Policy] Restore=: write manual, boot or auto");
+
+        write_file("nul", "[Policy]\n\0\n", 11);
+        check_load("nul", -EINVAL, "nul:2: a NUL byte, this isn't a text file");
+
+        test_assert(symlink("missing", "dangling") == 0);
+        check_load("dangling", -ENOLINK, "dangling:0: a symbolic link to a file that isn't there");
+
+        test_assert(symlink("loop", "loop") == 0);
+        check_load("loop", -ELOOP, "loop:0: Too many levels of symbolic links");
+
+        check_load("good/file", -ENOTDIR, "good/file:0: Not a directory");
+        check_load(".", -EISDIR, ".:0: not a regular file");
+        check_load("/dev/null", -EINVAL, "/dev/null:0: not a regular file");
+
+        test_assert(mkfifo("fifo", 0600) == 0);
+        check_load("fifo", -EINVAL, "fifo:0: not a regular file");
+
+        /* A file that claims to be empty. */
+        check_load("/proc/sys/kernel/ostype", -EINVAL,
+                   "/proc/sys/kernel/ostype:1: Linux: neither [Section] nor Key=value");
+
+        for (const char *const *name = (const char *const[]){ "good", "link", "bad", "nul", "dangling",
+                                                              "loop", "fifo", NULL };
+             *name; name++)
+                test_assert(unlink(*name) == 0);
+        test_assert(rmdir(folder) == 0);
+}
+
+static void test_load_size(void) {
+        static const char start[] = "[Policy]\nRestore=boot\n#";
+        _cleanup_free_ char *text = malloc(64 * 1024 + 1);
+        char folder[64];
+
+        make_folder(folder);
+        memset(text, 'x', 64 * 1024 + 1);
+        memcpy(text, start, strlen(start));
+
+        write_file("conf", text, 64 * 1024);
+        check_load("conf", 1, "");
+        write_file("conf", text, 64 * 1024 + 1);
+        check_load("conf", -E2BIG, "conf:0: larger than 64 KiB");
+
+        test_assert(unlink("conf") == 0);
+        test_assert(rmdir(folder) == 0);
+}
+
+static void test_load_unreadable(void) {
+        char folder[64];
+
+        make_folder(folder);
+        write_file("conf", "", 0);
+        test_assert(chmod("conf", 0) == 0);
+
+        if (geteuid() == 0)
+                test_assert(seteuid(65534) == 0);
+        check_load("conf", -EACCES, "conf:0: Permission denied");
+        if (getuid() == 0)
+                test_assert(seteuid(0) == 0);
+
+        test_assert(unlink("conf") == 0);
+        test_assert(rmdir(folder) == 0);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST(test_default),
+                TEST(test_print),
+                TEST_TABLE(test_value, value_rows),
+                TEST_TABLE(test_file, file_rows),
+                TEST(test_each_file_has_a_row),
+                TEST(test_10000_candidates),
+                TEST(test_all_errors_are_told),
+                TEST(test_errors_are_bounded),
+                TEST(test_each_beginning),
+                TEST(test_shipped_file),
+                TEST(test_load),
+                TEST(test_load_size),
+                TEST(test_load_unreadable),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "listenwatch.h"
+#include "netns.h"
+#include "test.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+/* The tracepoint tells of every network namespace, others' tests included: each case has 32 ports of its own. */
+static uint16_t own_port(unsigned i) {
+        return (uint16_t) (3000 + (unsigned) getpid() % 1900 * 32 + i % 32);
+}
+
+static void count(void *userdata) {
+        ++*(unsigned *) userdata;
+}
+
+/* Turns the loop until nothing happens for 100 ms; returns how often it woke up. */
+static unsigned settle(sd_event *event) {
+        unsigned turns = 0;
+        int r;
+
+        while ((r = sd_event_run(event, 100 * USEC_PER_MSEC)) > 0)
+                turns++;
+        test_equal_int(r, 0);
+        return turns;
+}
+
+/* A tracefs in a mount namespace of our own; what the daemon itself never does. */
+static void enter(void) {
+        netns_enter();
+        netns_private_mounts();
+        if (access("/sys/kernel/tracing/events", F_OK) < 0 &&
+            mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0)
+                test_skip("tracefs: %s", strerror(errno));
+}
+
+static ListenWatch *watch(sd_event *event, const uint16_t *ports, size_t n_ports, unsigned *told) {
+        ListenWatch *watch = NULL;
+        int r;
+
+        r = listenwatch_new(&watch, event, ports, n_ports, count, told);
+        if (r == -EPERM || r == -EACCES)
+                test_skip("perf_event_open: %s", strerror(-r));
+        test_equal_int(r, 0);
+        return watch;
+}
+
+static void test_tells(void) {
+        const uint16_t ports[] = { own_port(0), own_port(1) };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
+        unsigned told = 0, before;
+        int fd;
+
+        enter();
+        test_equal_int(sd_event_new(&event), 0);
+        listenwatch = watch(event, ports, ELEMENTSOF(ports), &told);
+        test_equal_int(settle(event), 0);
+
+        for (size_t i = 0; i < ELEMENTSOF(ports); i++) {
+                before = told;
+                fd = netns_bind(i == 0 ? "0.0.0.0" : "::", ports[i], false, IPPROTO_TCP);
+                test_equal_int(settle(event), 0);
+                test_assert(listen(fd, 1) == 0);
+                settle(event);
+                test_equal_int(told, before + 1);
+                close(fd);
+                settle(event);
+                test_equal_int(told, before + 2);
+                test_equal_int(settle(event), 0); /* what was told isn't told again */
+        }
+}
+
+/* A ring holds some 500 events; nobody reads them, and they are told for ever. */
+static void test_never_fills(void) {
+        const uint16_t ports[] = { own_port(0) };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
+        unsigned told = 0;
+
+        enter();
+        test_equal_int(sd_event_new(&event), 0);
+        listenwatch = watch(event, ports, 1, &told);
+
+        for (unsigned i = 0; i < 5000; i++)
+                close(netns_listen("0.0.0.0", ports[0]));
+        settle(event);
+        printf("# 10000 changes at once: told %u times\n", told);
+        test_assert(told >= 1 && told <= (unsigned) sysconf(_SC_NPROCESSORS_CONF));
+
+        for (unsigned i = 0; i < 5; i++) {
+                told = 0;
+                close(netns_listen("0.0.0.0", ports[0]));
+                settle(event);
+                test_assert(told >= 1);
+        }
+}
+
+static void test_quiet_for_others(void) {
+        const uint16_t ports[] = { own_port(0) };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
+        unsigned told = 0;
+        int listener, fd;
+
+        enter();
+        test_equal_int(sd_event_new(&event), 0);
+        listener = netns_listen("127.0.0.1", ports[0]);
+        listenwatch = watch(event, ports, 1, &told);
+
+        for (unsigned i = 0; i < 1000; i++)
+                close(netns_listen("0.0.0.0", own_port(1 + i % 31)));
+        test_equal_int(settle(event), 0);
+
+        /* Sessions of the watched port change their states, too. */
+        for (unsigned i = 0; i < 50; i++) {
+                int client = netns_connect("127.0.0.1", ports[0]), server = netns_accept(listener);
+
+                close(client);
+                close(server);
+        }
+        test_equal_int(settle(event), 0);
+        test_equal_int(told, 0);
+
+        fd = netns_bind("127.0.0.2", ports[0], false, IPPROTO_MPTCP);
+        test_assert(listen(fd, 1) == 0);
+        settle(event);
+        test_equal_int(told, 1); /* by its TCP subflow */
+}
+
+static void test_sixteen_ports(void) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
+        uint16_t ports[LISTENWATCH_PORTS_MAX + 1];
+        unsigned told = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(ports); i++)
+                ports[i] = own_port((unsigned) i);
+
+        enter();
+        test_equal_int(sd_event_new(&event), 0);
+        test_equal_int(listenwatch_new(&listenwatch, event, ports, 0, count, &told), -EINVAL);
+        test_equal_int(listenwatch_new(&listenwatch, event, ports, ELEMENTSOF(ports), count, &told),
+                       -EINVAL);
+        listenwatch = watch(event, ports, LISTENWATCH_PORTS_MAX, &told);
+
+        for (size_t i = 0; i < LISTENWATCH_PORTS_MAX; i++) {
+                told = 0;
+                close(netns_listen("0.0.0.0", ports[i]));
+                settle(event);
+                test_assert(told >= 1);
+        }
+        told = 0;
+        close(netns_listen("0.0.0.0", ports[LISTENWATCH_PORTS_MAX]));
+        test_equal_int(settle(event), 0);
+}
+
+static void test_without_tracefs(void) {
+        static const uint16_t ports[] = { 22 };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
+
+        netns_private_mounts();
+        test_assert(mount("none", "/sys/kernel", "tmpfs", 0, NULL) == 0);
+        test_equal_int(sd_event_new(&event), 0);
+        test_equal_int(listenwatch_new(&listenwatch, event, ports, 1, count, NULL), -ENOENT);
+        test_assert(!listenwatch);
+}
+
+static void test_no_privilege(void) {
+        static const uint16_t ports[] = { 22 };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
+        int r;
+
+        enter();
+        test_equal_int(sd_event_new(&event), 0);
+        test_assert(setuid(65534) == 0);
+        r = listenwatch_new(&listenwatch, event, ports, 1, count, NULL);
+        test_assert(r == -EACCES || r == -EPERM);
+        test_assert(!listenwatch);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST(test_tells),
+                TEST(test_never_fills),
+                TEST(test_quiet_for_others),
+                TEST(test_sixteen_ports),
+                TEST(test_without_tracefs),
+                TEST(test_no_privilege),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "policy.h"
+#include "test.h"
+
+#define HOME 22
+
+static Config test_config(RelocatePolicy relocate, RestorePolicy restore) {
+        return (Config){
+                .relocate = relocate,
+                .restore = restore,
+                .candidates = { { 2222, 2222 }, { 22022, 22022 }, { 2200, 2203 } },
+                .n_candidates = 3,
+        };
+}
+
+static Snapshot test_snapshot(void) {
+        return (Snapshot){
+                .mode = MODE_MIRRORED,
+                .service = SERVICE_QUEUED,
+                .booting = true,
+                .verdict = SSHD_VERDICT_VALID,
+                .home = { .ports = { HOME }, .n_ports = 1, .follows_port = true, .has_ours = true, .ipv4 = true, .ipv6 = true },
+        };
+}
+
+#define WINDOWS(p) { .port = p, .holder = HOLDER_WINDOWS, .bind = BIND_REFUSED_BY_WINDOWS }
+#define FREE(p) { .port = p, .holder = HOLDER_NONE, .bind = BIND_FREE }
+#define LINUX(p) { .port = p, .holder = HOLDER_LINUX, .detail = "nginx (pid 7)" }
+#define SSHD(p) { .port = p, .holder = HOLDER_SSHD }
+#define ANSWER(p, b) { .port = p, .bind = b }
+
+/* One rule a row: what is known, and what is to be done about it. */
+typedef struct Rule {
+        const char *name;
+        RelocatePolicy relocate;
+        RestorePolicy restore;
+        NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
+        ServicePhase service; /* SERVICE_UNKNOWN: queued */
+        bool not_booting, settled, stay;
+        Request request;
+        uint16_t request_port;
+        uint16_t displaced_to, last_port;
+        PortFact facts[8];
+        Action action;
+        uint16_t port;
+        State state;
+} Rule;
+
+static const Rule rules[] = {
+        { .name = "nothing known: the home port is asked about",
+          .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+        { .name = "home is free: nothing to do", .facts = { FREE(HOME) },
+          .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "Windows has home: to the first candidate", .facts = { WINDOWS(HOME) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "the first candidate is free: there", .facts = { WINDOWS(HOME), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "the last good port comes first", .last_port = 2201, .facts = { WINDOWS(HOME) },
+          .action = ACTION_RELOCATE, .port = 2201, .state = STATE_CONFLICT },
+        { .name = "a last good port outside the policy does not count", .last_port = 4000,
+          .facts = { WINDOWS(HOME) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "taken candidates are passed over",
+          .facts = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022), WINDOWS(2200) },
+          .action = ACTION_RELOCATE, .port = 2201, .state = STATE_CONFLICT },
+        { .name = "a candidate that could not be tried is passed over",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_FAILED) },
+          .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "every candidate taken: blocked",
+          .facts = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022), WINDOWS(2200), WINDOWS(2201), WINDOWS(2202),
+                     WINDOWS(2203) },
+          .action = ACTION_NONE, .state = STATE_BLOCKED },
+        { .name = "a Linux process has home: the same", .facts = { LINUX(HOME), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "another distro has home: the same",
+          .facts = { { .port = HOME, .holder = HOLDER_OTHER_DISTRO }, FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "Windows does not answer: nothing", .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "Windows does not answer about a candidate: nothing",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_NO_ANSWER), FREE(22022) },
+          .action = ACTION_NONE, .state = STATE_CONFLICT },
+        { .name = "the tracker is dead: blocked", .facts = { ANSWER(HOME, BIND_TRACKER_DEAD) },
+          .action = ACTION_NONE, .state = STATE_BLOCKED },
+        { .name = "the tracker dies between: blocked",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_TRACKER_DEAD), FREE(22022) },
+          .action = ACTION_NONE, .state = STATE_BLOCKED },
+        { .name = "consomme shares ports too", .mode = MODE_CONSOMME, .facts = { WINDOWS(HOME), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+
+        { .name = "mirrored: home is not even asked about", .relocate = RELOCATE_MIRRORED,
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "mirrored: a running sshd leaves home", .relocate = RELOCATE_MIRRORED,
+          .service = SERVICE_RUNNING, .facts = { SSHD(HOME), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "mirrored, but in nat: nothing", .relocate = RELOCATE_MIRRORED, .mode = MODE_NAT,
+          .service = SERVICE_RUNNING, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
+        { .name = "never: nothing", .relocate = RELOCATE_NEVER, .facts = { WINDOWS(HOME), FREE(2222) },
+          .action = ACTION_NONE, .state = STATE_UNMANAGED },
+        { .name = "never: a kept decision is undone", .relocate = RELOCATE_NEVER, .displaced_to = 2222,
+          .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "never: not under a running sshd", .relocate = RELOCATE_NEVER, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_UNMANAGED },
+
+        { .name = "kept, manual: only the kept port is asked about", .displaced_to = 2222,
+          .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, manual: it is free", .displaced_to = 2222, .facts = { FREE(2222) },
+          .action = ACTION_NONE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, and taken meanwhile: the next", .displaced_to = 2222, .facts = { WINDOWS(2222) },
+          .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "kept, boot: home is asked about first", .restore = RESTORE_BOOT, .displaced_to = 2222,
+          .action = ACTION_PROBE, .port = HOME, .state = STATE_RELOCATED },
+        { .name = "kept, boot: home is free again", .restore = RESTORE_BOOT, .displaced_to = 2222,
+          .facts = { FREE(HOME) }, .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "kept, auto: the same", .restore = RESTORE_AUTO, .displaced_to = 2222,
+          .facts = { FREE(HOME) }, .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "kept, boot: home is still taken", .restore = RESTORE_BOOT, .displaced_to = 2222,
+          .facts = { WINDOWS(HOME) }, .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, boot: no answer about home keeps everything", .restore = RESTORE_BOOT,
+          .displaced_to = 2222, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "kept, boot: a later start is no boot", .restore = RESTORE_BOOT, .displaced_to = 2222,
+          .not_booting = true, .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, boot, but never home in mirrored", .relocate = RELOCATE_MIRRORED,
+          .restore = RESTORE_BOOT, .displaced_to = 2222,
+          .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, but the policy has another list now", .displaced_to = 4000, .facts = { FREE(4000) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "kept, and running there", .displaced_to = 2222, .service = SERVICE_RUNNING,
+          .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "kept, and not WSL any more: undone", .mode = MODE_NOT_WSL, .displaced_to = 2222,
+          .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "kept, and nat: undone", .mode = MODE_NAT, .displaced_to = 2222,
+          .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "kept, nat, and running: not before the next boot", .mode = MODE_NAT, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
+
+        { .name = "failed to bind: asked as at boot", .service = SERVICE_FAILED_TO_BIND,
+          .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+        { .name = "failed to bind, home free now: started", .service = SERVICE_FAILED_TO_BIND,
+          .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
+        { .name = "failed to bind, kept port free: started", .service = SERVICE_FAILED_TO_BIND,
+          .displaced_to = 2222, .facts = { FREE(2222) },
+          .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "failed to bind, conflict: moved", .service = SERVICE_FAILED_TO_BIND,
+          .facts = { WINDOWS(HOME), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "failed for another reason: left alone", .service = SERVICE_FAILED,
+          .facts = { WINDOWS(HOME) }, .action = ACTION_NONE, .state = STATE_CONFLICT },
+        { .name = "not to run: left alone", .service = SERVICE_INACTIVE,
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "not installed", .service = SERVICE_ABSENT,
+          .action = ACTION_NONE, .state = STATE_UNMANAGED },
+        { .name = "running on home", .service = SERVICE_RUNNING, .facts = { SSHD(HOME) },
+          .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "auto, and running there: home is not asked about", .restore = RESTORE_AUTO, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), ANSWER(HOME, BIND_NOT_ASKED) },
+          .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "auto: home was seen free", .restore = RESTORE_AUTO, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .seen_free = true } },
+          .action = ACTION_PROBE, .port = HOME, .state = STATE_RELOCATED },
+        { .name = "auto: and Windows grants it", .restore = RESTORE_AUTO, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), FREE(HOME) },
+          .action = ACTION_RESTORE, .port = HOME, .state = STATE_RELOCATED },
+        { .name = "auto: but somebody asked for it to be there", .restore = RESTORE_AUTO, .displaced_to = 2222,
+          .stay = true, .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .seen_free = true } },
+          .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "manual: seen free is not asked for", .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .seen_free = true } },
+          .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "manual: Restore() asks", .displaced_to = 2222, .request = REQUEST_RESTORE,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
+          .action = ACTION_PROBE, .port = HOME, .state = STATE_RELOCATED },
+        { .name = "manual: Restore() where Windows has it", .displaced_to = 2222, .request = REQUEST_RESTORE,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), WINDOWS(HOME) },
+          .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "Relocate(22022)", .request = REQUEST_RELOCATE, .request_port = 22022,
+          .service = SERVICE_RUNNING, .facts = { SSHD(HOME) },
+          .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "Relocate(22022) from elsewhere", .request = REQUEST_RELOCATE, .request_port = 22022,
+          .displaced_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
+          .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "Relocate(80)", .request = REQUEST_RELOCATE, .request_port = 80,
+          .service = SERVICE_RUNNING, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CONFLICT },
+        { .name = "consomme: sshd fell for a refused bind", .mode = MODE_CONSOMME, .settled = true,
+          .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "a way back was cut off: the file is put back", .settled = true, .last_port = 2222,
+          .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "a stranger has home by one family, sshd runs on the other", .settled = true,
+          .service = SERVICE_RUNNING, .facts = { LINUX(HOME) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "a stranger has the kept port by one family", .settled = true, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { LINUX(2222) },
+          .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "consomme: sshd is not given up at once", .mode = MODE_CONSOMME,
+          .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "starting: wait", .service = SERVICE_STARTING, .facts = { WINDOWS(HOME), FREE(2222) },
+          .action = ACTION_NONE, .state = STATE_CONFLICT },
+};
+
+static void test_rule(const void *data) {
+        const Rule *rule = data;
+        Config config = test_config(rule->relocate, rule->restore);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        if (rule->mode != MODE_UNKNOWN)
+                snapshot.mode = rule->mode;
+        if (rule->service != SERVICE_UNKNOWN) {
+                snapshot.service = rule->service;
+                snapshot.booting = rule->service != SERVICE_RUNNING;
+        }
+        if (rule->not_booting)
+                snapshot.booting = false;
+        snapshot.displaced_to = rule->displaced_to;
+        snapshot.last_port = rule->last_port;
+        snapshot.settled = rule->settled;
+        snapshot.stay = rule->stay;
+        snapshot.request = rule->request;
+        snapshot.request_port = rule->request_port;
+        snapshot.facts = rule->facts;
+        while (snapshot.n_facts < ELEMENTSOF(rule->facts) && rule->facts[snapshot.n_facts].port != 0)
+                snapshot.n_facts++;
+
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_string(action_to_string(decision.action), action_to_string(rule->action));
+        test_equal_int(decision.port, rule->port);
+        test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
+        test_assert(decision.reason[0] != '\0');
+}
+
+static void test_mode_unknown_does_nothing(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_AUTO);
+        const PortFact facts[] = { WINDOWS(HOME), FREE(2222) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.mode = MODE_UNKNOWN;
+        snapshot.facts = facts;
+        snapshot.n_facts = ELEMENTSOF(facts);
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_UNKNOWN);
+}
+
+static void test_broken_sshd_config_is_told(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.verdict = SSHD_VERDICT_REFUSED;
+        snapshot.verdict_detail = "/etc/ssh/sshd_config: line 3: Bad configuration option: Prot";
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_contains(decision.reason, "line 3: Bad configuration option");
+}
+
+static void test_config_broken_by_ours_is_undone(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.verdict = SSHD_VERDICT_REFUSED_FOR_OURS;
+        snapshot.displaced_to = 2222;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_RESTORE);
+}
+
+static void test_explicit_port_is_not_moved(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        const PortFact facts[] = { WINDOWS(HOME) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.home.follows_port = false;
+        snapshot.facts = facts;
+        snapshot.n_facts = 1;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_BLOCKED);
+        test_contains(decision.reason, "ListenAddress");
+}
+
+static void test_hold_is_kept(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        const PortFact facts[] = { WINDOWS(HOME), FREE(2222) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.hold = "tried again in 60 s";
+        snapshot.facts = facts;
+        snapshot.n_facts = ELEMENTSOF(facts);
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_BLOCKED);
+        test_contains(decision.reason, "tried again in 60 s");
+}
+
+/* Windows excludes the whole of a long range: the end is reached in few questions, none is asked twice. */
+static void test_long_range_is_not_walked(void) {
+        Config config = { .candidates = { { 1024, 65535 } }, .n_candidates = 1 };
+        PortFact facts[128] = { WINDOWS(HOME) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.facts = facts;
+        snapshot.n_facts = 1;
+        for (;;) {
+                policy_decide(&config, &snapshot, &decision);
+                if (decision.action != ACTION_RELOCATE)
+                        break;
+                for (size_t i = 0; i < snapshot.n_facts; i++)
+                        test_assert(facts[i].port != decision.port);
+                test_assert(snapshot.n_facts < ELEMENTSOF(facts));
+                facts[snapshot.n_facts++] = (PortFact) WINDOWS(decision.port);
+        }
+        test_equal_int(decision.state, STATE_BLOCKED);
+        test_assert(snapshot.n_facts < 32);
+}
+
+static const PortFact *fact_of(const Snapshot *s, uint16_t port) {
+        static const PortFact unknown = { 0 };
+
+        for (size_t i = 0; i < s->n_facts; i++)
+                if (s->facts[i].port == port)
+                        return &s->facts[i];
+        return &unknown;
+}
+
+static bool is_free(const Snapshot *s, uint16_t port) {
+        return fact_of(s, port)->bind == BIND_FREE;
+}
+
+/* The promises, for one decision. */
+static const char *broken_promise(const Config *c, const Snapshot *s, const Decision *d) {
+        bool binds = s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND;
+        bool undo = c->relocate == RELOCATE_NEVER || s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS ||
+                    (d->action == ACTION_RESTORE && s->request == REQUEST_RESTORE);
+
+        if (d->reason[0] == '\0')
+                return "a decision without a reason";
+
+        switch (d->action) {
+        case ACTION_NONE:
+                return NULL;
+        case ACTION_PROBE:
+                if (!mode_shares_ports(s->mode) || s->verdict != SSHD_VERDICT_VALID || undo)
+                        return "a bind where sshd isn't to be moved";
+                if (fact_of(s, d->port)->bind != BIND_NOT_ASKED)
+                        return "a question asked twice";
+                if (d->port == HOME && s->service == SERVICE_RUNNING)
+                        return s->request == REQUEST_RESTORE ||
+                                               (c->restore == RESTORE_AUTO && fact_of(s, HOME)->seen_free)
+                                       ? NULL
+                                       : "the home port bound to have a look";
+                if (d->port == HOME)
+                        return !binds                           ? "the home port bound where sshd isn't about to"
+                               : c->relocate == RELOCATE_MIRRORED ? "the home port bound under Relocate=mirrored"
+                                                                  : NULL;
+                if (!binds)
+                        return "a bind for a service that isn't about to bind";
+                return policy_allows(c, d->port) && d->port == s->displaced_to ? NULL : "a needless bind";
+        case ACTION_RELOCATE:
+                if (!mode_shares_ports(s->mode) || s->verdict != SSHD_VERDICT_VALID || undo)
+                        return "a move that isn't called for";
+                if (!policy_allows(c, d->port) || d->port == HOME)
+                        return "a move outside of the policy";
+                if (!is_free(s, d->port) && fact_of(s, d->port)->bind != BIND_NOT_ASKED)
+                        return "a move to a port that is known to be taken";
+                if (fact_of(s, d->port)->holder == HOLDER_SSHD)
+                        return d->port == s->last_port ? NULL : "a move to where sshd is for another reason";
+                if (fact_of(s, d->port)->holder != HOLDER_UNKNOWN && fact_of(s, d->port)->holder != HOLDER_NONE)
+                        return "a move to a port that somebody listens on";
+                if (!s->home.follows_port || s->hold)
+                        return "a move that can't be made";
+                if (!binds && s->service != SERVICE_RUNNING)
+                        return "a move of a service that isn't to run";
+                return NULL;
+        case ACTION_RESTORE:
+                if (s->displaced_to == 0)
+                        return "a way back from nowhere";
+                if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING ||
+                    s->service == SERVICE_UNKNOWN)
+                        return "a file taken away in the middle of a change";
+                if (s->service == SERVICE_RUNNING)
+                        return fact_of(s, HOME)->holder == HOLDER_SSHD || is_free(s, HOME)
+                                               ? NULL
+                                               : "a file taken away under a running sshd";
+                if (!s->home.has_ours && s->verdict == SSHD_VERDICT_VALID)
+                        return NULL; /* sshd doesn't read it */
+                if (s->mode == MODE_UNKNOWN && !undo)
+                        return "a way back in an unknown mode";
+                if (mode_shares_ports(s->mode) && !undo && !is_free(s, HOME))
+                        return "a way back to a port that isn't known to be free";
+                return NULL;
+        case ACTION_START:
+                if (s->service != SERVICE_FAILED_TO_BIND || !mode_shares_ports(s->mode) || s->hold)
+                        return "a start of what did not fail for its port";
+                return is_free(s, d->port) ? NULL : "a start on a port that isn't known to be free";
+        case _ACTION_MAX:
+        default:
+                return "no such action";
+        }
+}
+
+static const PortFact home_facts[] = {
+        ANSWER(HOME, BIND_NOT_ASKED), FREE(HOME),  WINDOWS(HOME), { .port = HOME, .holder = HOLDER_WINDOWS_OPENSSH },
+        LINUX(HOME),                  SSHD(HOME),  { .port = HOME, .holder = HOLDER_OTHER_DISTRO },
+        ANSWER(HOME, BIND_NO_ANSWER), ANSWER(HOME, BIND_TRACKER_DEAD), ANSWER(HOME, BIND_FAILED),
+        { .port = HOME, .holder = HOLDER_LINUX, .bind = BIND_REFUSED_BY_LINUX },
+        { .port = HOME, .seen_free = true },
+};
+
+static const PortFact candidate_facts[] = {
+        ANSWER(2222, BIND_NOT_ASKED), FREE(2222),  WINDOWS(2222), LINUX(2222), SSHD(2222),
+        ANSWER(2222, BIND_NO_ANSWER), ANSWER(2222, BIND_TRACKER_DEAD),
+};
+
+static const uint16_t displaced_ports[] = { 0, 2222, 4000 }, last_ports[] = { 0, 2222 };
+
+static void check_all_facts(const Config *config, Snapshot *s) {
+        for (size_t home = 0; home < ELEMENTSOF(home_facts); home++)
+                for (size_t candidate = 0; candidate < ELEMENTSOF(candidate_facts); candidate++)
+                        for (unsigned next = 0; next < 3; next++) {
+                                PortFact facts[] = {
+                                        home_facts[home],
+                                        candidate_facts[candidate],
+                                        ANSWER(22022, next == 0   ? BIND_NOT_ASKED
+                                                      : next == 1 ? BIND_FREE
+                                                                  : BIND_REFUSED_BY_WINDOWS),
+                                };
+                                Decision decision;
+                                const char *broken;
+
+                                s->facts = facts;
+                                s->n_facts = ELEMENTSOF(facts);
+                                policy_decide(config, s, &decision);
+                                broken = broken_promise(config, s, &decision);
+                                if (broken)
+                                        test_fail("%s: mode %s, service %s, booting %d, verdict %d, Relocate=%s, "
+                                                  "Restore=%s, displaced to %u, last %u, home %s %s: %s %u",
+                                                  broken, networking_mode_to_string(s->mode),
+                                                  service_phase_to_string(s->service), s->booting, s->verdict,
+                                                  relocate_policy_to_string(config->relocate),
+                                                  restore_policy_to_string(config->restore), s->displaced_to,
+                                                  s->last_port, holder_to_string(facts[0].holder),
+                                                  bind_answer_to_string(facts[0].bind),
+                                                  action_to_string(decision.action), decision.port);
+                        }
+}
+
+/* All modes, services, verdicts, policies and holders against each other. */
+static void test_promises(const void *row) {
+        const struct { const char *name; NetworkingMode mode; } *m = row;
+        Snapshot s = test_snapshot();
+
+        s.mode = m->mode;
+        for (unsigned i = 0; i < _SERVICE_MAX * 2 * 4 * 6 * _RELOCATE_MAX * _RESTORE_MAX * 3 * 2; i++) {
+                unsigned k = i;
+                Config config;
+
+#define PICK(n) ({ unsigned picked = k % (n); k /= (n); picked; })
+                s.service = (ServicePhase) PICK(_SERVICE_MAX);
+                s.booting = PICK(2);
+                s.verdict = (SshdVerdict) PICK(4);
+                unsigned obstacle = PICK(6);
+                s.home.follows_port = obstacle != 1;
+                s.hold = obstacle == 2 ? "hold" : NULL;
+                s.home.has_ours = obstacle != 3;
+                s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;
+                s.settled = obstacle % 2;
+                RelocatePolicy relocate = (RelocatePolicy) PICK(_RELOCATE_MAX);
+                RestorePolicy restore = (RestorePolicy) PICK(_RESTORE_MAX);
+                s.displaced_to = displaced_ports[PICK(ELEMENTSOF(displaced_ports))];
+                s.last_port = last_ports[PICK(ELEMENTSOF(last_ports))];
+#undef PICK
+                config = test_config(relocate, restore);
+                check_all_facts(&config, &s);
+        }
+}
+
+static const struct {
+        const char *name;
+        NetworkingMode mode;
+} modes[] = {
+        { "unknown", MODE_UNKNOWN }, { "mirrored", MODE_MIRRORED },       { "nat", MODE_NAT },
+        { "consomme", MODE_CONSOMME }, { "virtioproxy", MODE_VIRTIOPROXY }, { "bridged", MODE_BRIDGED },
+        { "none", MODE_NONE },       { "wsl1", MODE_WSL1 },               { "not-wsl", MODE_NOT_WSL },
+};
+
+_Static_assert(ELEMENTSOF(modes) == _MODE_MAX, "every mode is there");
+
+/* Whatever the ports really are, asking and being answered comes to an end, with at most one move in it. */
+static void test_every_conflict_settles(void) {
+        for (unsigned truth = 0; truth < 1U << 7; truth++) {
+                static const uint16_t ports[] = { HOME, 2222, 22022, 2200, 2201, 2202, 2203 };
+                Config config = test_config(RELOCATE_CONFLICT, RESTORE_BOOT);
+                PortFact facts[ELEMENTSOF(ports)];
+                Snapshot s = test_snapshot();
+                unsigned moves = 0, steps = 0;
+                Decision d;
+
+                s.facts = facts;
+                for (;; steps++) {
+                        test_assert(steps < 20);
+                        policy_decide(&config, &s, &d);
+                        if (d.action == ACTION_NONE)
+                                break;
+
+                        size_t i = 0;
+                        while (ports[i] != d.port)
+                                i++;
+                        test_assert(s.n_facts < ELEMENTSOF(facts));
+                        facts[s.n_facts++] = truth & (1U << i) ? (PortFact) FREE(d.port)
+                                                               : (PortFact) WINDOWS(d.port);
+                        if (d.action == ACTION_RELOCATE && truth & (1U << i)) {
+                                s.displaced_to = d.port;
+                                moves++;
+                        }
+                }
+                test_assert(moves <= 1);
+                test_equal_int(d.state, truth & 1 ? STATE_CLEAR : truth ? STATE_RELOCATED : STATE_BLOCKED);
+        }
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_rule, rules),
+                TEST(test_mode_unknown_does_nothing),
+                TEST(test_broken_sshd_config_is_told),
+                TEST(test_config_broken_by_ours_is_undone),
+                TEST(test_explicit_port_is_not_moved),
+                TEST(test_hold_is_kept),
+                TEST(test_long_range_is_not_walked),
+                TEST_TABLE(test_promises, modes),
+                TEST(test_every_conflict_settles),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

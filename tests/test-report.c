@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "report.h"
+
+#include "test.h"
+
+static const struct {
+        const char *name;
+        Status status;
+        const char *line;
+} lines[] = {
+        { "relocated, Windows' sshd named",
+          { .state = STATE_RELOCATED,
+            .port = 2222,
+            .home_port = 22,
+            .home_holder = HOLDER_WINDOWS_OPENSSH,
+            .home_detail = "OpenSSH_for_Windows_9.5" },
+          "ssh on 2222; Windows (OpenSSH_for_Windows_9.5) holds 22" },
+        { "relocated, not named",
+          { .state = STATE_RELOCATED, .port = 2222, .home_port = 22, .home_holder = HOLDER_WINDOWS },
+          "ssh on 2222; Windows refuses 22 (a program has it, or an excluded port range)" },
+        { "relocated, nothing known of home",
+          { .state = STATE_RELOCATED, .port = 2222, .home_port = 22 },
+          "ssh on 2222; moved from 22" },
+        { "relocated, Linux has it",
+          { .state = STATE_RELOCATED,
+            .port = 2222,
+            .home_port = 22,
+            .home_holder = HOLDER_LINUX,
+            .home_detail = "nginx (pid 7)" },
+          "ssh on 2222; nginx (pid 7) holds 22" },
+        { "clear", { .state = STATE_CLEAR, .port = 22, .home_port = 22 }, "ssh on 22; nothing in its way" },
+        { "blocked",
+          { .state = STATE_BLOCKED, .reason = "no candidate is free" },
+          "ssh not up; blocked: no candidate is free" },
+        { "unknown", { .state = STATE_UNKNOWN, .reason = "asking" }, "ssh not up; unknown: asking" },
+};
+
+static void test_line(const void *data) {
+        const __typeof__(lines[0]) *row = data;
+        char line[STATUS_LINE_SIZE];
+
+        report_status_line(&row->status, line);
+        test_equal_string(line, row->line);
+        test_assert(!strchr(line, '\n'));
+}
+
+static void test_changes_name_what_differs(void) {
+        Status old, new;
+        const char *names[REPORT_CHANGES_MAX];
+
+        memset(&old, 0, sizeof(old));
+        memset(&new, 0, sizeof(new));
+        test_equal_int(report_changes(&old, &new, names), 0);
+        test_assert(!names[0]);
+
+        new.port = 2222;
+        strcpy(new.listeners[1].address, "::");
+        test_equal_int(report_changes(&old, &new, names), 2);
+        test_equal_string(names[0], "Port");
+        test_equal_string(names[1], "Listeners");
+        test_assert(!names[2]);
+
+        memset(&new, 0xff, sizeof(new));
+        test_assert(report_changes(&old, &new, names) < REPORT_CHANGES_MAX);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_line, lines),
+                TEST(test_changes_name_what_differs),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

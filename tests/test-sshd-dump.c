@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "sshd-dump.h"
+#include "test.h"
+
+/* Taken from real `sshd -T -o Port=1` runs, cut to what matters. */
+#define ANY(port) "listenaddress [::]:" #port "\nlistenaddress 0.0.0.0:" #port "\n"
+
+static const struct {
+        const char *name;
+        const char *text;
+        uint16_t displaced_to;
+        const char *home; /* "22 2022" */
+        bool follows_port, ipv4, ipv6;
+} dumps[] = {
+        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", true, true, true },
+        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", true, true, true },
+        { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, "22", false, true, true },
+        { "Port 22 and displaced", "port 1\nport 2222\nport 22\n" ANY(1) ANY(2222) ANY(22), 2222, "22",
+          false, true, true },
+        { "two ports", "port 1\nport 22\nport 2022\n" ANY(1) ANY(22) ANY(2022), 0, "22 2022", false, true,
+          true },
+        { "the user has our port too", "port 1\nport 2222\nport 2222\n" ANY(1) ANY(2222) ANY(2222), 2222,
+          "2222", false, true, true },
+        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, "22", true, true, false },
+        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, "22", true, false, true },
+        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, "22", true, true, false },
+        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, "22", false, true, false },
+        { "an address with a port, displaced in vain", "port 1\nport 2222\nlistenaddress 0.0.0.0:22\n", 2222,
+          "22", false, true, false },
+        { "addresses with and without", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 127.0.0.1:2022\n",
+          0, "2022", false, true, false },
+        { "with a scope and a routing domain",
+          "port 1\nlistenaddress [fe80::1%eth0]:1\nlistenaddress 192.0.2.1:1 rdomain red\n", 0, "22", true,
+          true, true },
+};
+
+static void test_home(const void *data) {
+        const __typeof__(dumps[0]) *row = data;
+        char ports[64] = "";
+        SshdDump dump;
+        SshdHome home;
+
+        test_equal_int(sshd_dump_parse(row->text, &dump), 0);
+        sshd_dump_home(&dump, row->displaced_to, &home);
+        for (size_t i = 0; i < home.n_ports; i++)
+                snprintf(ports + strlen(ports), sizeof(ports) - strlen(ports), "%s%u", i ? " " : "",
+                         home.ports[i]);
+        test_equal_string(ports, row->home);
+        test_equal_int(home.follows_port, row->follows_port);
+        test_equal_int(home.ipv4, row->ipv4);
+        test_equal_int(home.ipv6, row->ipv6);
+}
+
+static const struct {
+        const char *name;
+        const char *text;
+        int result;
+} refused[] = {
+        { "empty", "", -EBADMSG },
+        { "no address", "port 22\n", -EBADMSG },
+        { "no port", ANY(22), -EBADMSG },
+        { "a port too large", "port 65536\n" ANY(22), -EBADMSG },
+        { "an address without a port", "port 22\nlistenaddress 0.0.0.0\n", -EBADMSG },
+        { "an unclosed bracket", "port 22\nlistenaddress [::22\n", -EBADMSG },
+        { "an empty address", "port 22\nlistenaddress :22\n", -EBADMSG },
+        { "too many ports",
+          "port 1\nport 2\nport 3\nport 4\nport 5\nport 6\nport 7\nport 8\nport 9\nport 10\nport 11\nport "
+          "12\n"
+          "port 13\nport 14\nport 15\nport 16\nport 17\n" ANY(1),
+          -E2BIG },
+};
+
+static void test_refused(const void *data) {
+        const __typeof__(refused[0]) *row = data;
+        SshdDump dump = { .n_ports = 99 };
+
+        test_equal_int(sshd_dump_parse(row->text, &dump), row->result);
+        test_equal_int(dump.n_ports, 99);
+}
+
+static void test_only_port(void) {
+        SshdDump dump;
+
+        test_equal_int(sshd_dump_parse("port 2222\n" ANY(2222), &dump), 0);
+        test_assert(sshd_dump_is_only(&dump, 2222));
+        test_assert(!sshd_dump_is_only(&dump, 22));
+        test_equal_int(sshd_dump_parse("port 2222\nport 22\n" ANY(2222) ANY(22), &dump), 0);
+        test_assert(!sshd_dump_is_only(&dump, 2222));
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_home, dumps),
+                TEST_TABLE(test_refused, refused),
+                TEST(test_only_port),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

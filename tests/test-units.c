@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "units.h"
+
+#include "test.h"
+
+static const struct {
+        const char *name;
+        UnitState state;
+        ServicePhase phase;
+} states[] = {
+        { "not installed", { .load_state = "not-found", .active_state = "inactive" }, SERVICE_ABSENT },
+        { "masked", { .load_state = "masked", .active_state = "inactive" }, SERVICE_INACTIVE },
+        { "a unit file that can't be read", { .load_state = "bad-setting", .active_state = "inactive" },
+          SERVICE_FAILED },
+        { "stopped", { .load_state = "loaded", .active_state = "inactive" }, SERVICE_INACTIVE },
+        { "waiting for us at boot", { .load_state = "loaded", .active_state = "inactive", .job = 7 },
+          SERVICE_QUEUED },
+        { "failed, and about to start again", { .load_state = "loaded", .active_state = "failed", .job = 7 },
+          SERVICE_QUEUED },
+        { "starting", { .load_state = "loaded", .active_state = "activating", .sub_state = "start", .job = 7 },
+          SERVICE_STARTING },
+        { "running", { .load_state = "loaded", .active_state = "active" }, SERVICE_RUNNING },
+        { "reloading", { .load_state = "loaded", .active_state = "reloading", .job = 7 }, SERVICE_RUNNING },
+        { "stopping", { .load_state = "loaded", .active_state = "deactivating" }, SERVICE_STOPPING },
+        { "failed to bind",
+          { .load_state = "loaded", .active_state = "failed", .result = "exit-code", .main_code = 1,
+            .main_status = 255 },
+          SERVICE_FAILED_TO_BIND },
+        { "failed otherwise",
+          { .load_state = "loaded", .active_state = "failed", .result = "exit-code", .main_code = 1,
+            .main_status = 1 },
+          SERVICE_FAILED },
+        { "killed",
+          { .load_state = "loaded", .active_state = "failed", .result = "signal", .main_code = 2, .main_status = 9 },
+          SERVICE_FAILED },
+        { "stood still in bind() until systemd's time-out",
+          { .load_state = "loaded", .active_state = "failed", .result = "timeout", .main_code = 2,
+            .main_status = 15 },
+          SERVICE_FAILED_TO_BIND },
+        { "between two tries after a failed bind",
+          { .load_state = "loaded", .active_state = "activating", .sub_state = "auto-restart", .main_code = 1,
+            .main_status = 255 },
+          SERVICE_FAILED_TO_BIND },
+        { "the same with systemd 254",
+          { .load_state = "loaded", .active_state = "activating", .sub_state = "auto-restart-queued", .main_code = 1,
+            .main_status = 255 },
+          SERVICE_FAILED_TO_BIND },
+        { "a word from a newer systemd", { .load_state = "loaded", .active_state = "dreaming" }, SERVICE_UNKNOWN },
+};
+
+static void test_phase(const void *data) {
+        const __typeof__(states[0]) *row = data;
+
+        test_equal_string(service_phase_to_string(unit_state_to_phase(&row->state)),
+                          service_phase_to_string(row->phase));
+}
+
+static void test_no_state_is_unknown(void) {
+        test_equal_int(unit_state_to_phase(NULL), SERVICE_UNKNOWN);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_phase, states),
+                TEST(test_no_state_is_unknown),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}
