@@ -65,6 +65,7 @@ struct Manager {
         sd_event_source *evaluate_source, *boot_source, *retry_source, *reconnect_source, *settle_source,
                         *look_home_source, *unpin_source;
         usec_t settle_delay; /* 0: nothing to settle */
+        State settling;      /* the state that it is hoped to settle from */
 
         /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
         SshdQuery *query;
@@ -542,7 +543,7 @@ static MoveApply manager_apply_kind(const Manager *m, const Decision *d) {
                 return fact && fact->holder == HOLDER_SSHD ? MOVE_APPLY_NOTHING : MOVE_APPLY_RELOAD;
         case SERVICE_FAILED_TO_BIND:
                 /* To be started where it can bind, and only there. */
-                return d->action == ACTION_RELOCATE || (fact && fact->bind == BIND_FREE)
+                return d->action == ACTION_RELOCATE || d->start || (fact && fact->bind == BIND_FREE)
                                        ? MOVE_APPLY_START
                                        : MOVE_APPLY_NOTHING;
         case SERVICE_UNKNOWN:
@@ -755,16 +756,22 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
                     manager_on_unpin, "unpin");
 }
 
-/* sshd closes its listeners and binds anew on SIGHUP, and no message tells of either. */
+/* sshd closes its listeners and binds anew on SIGHUP, one family after the other, and no message tells of
+ * that: an evaluation in the middle of it is followed by another. */
 static void manager_settle(Manager *m, const Decision *d) {
+        uint16_t port = m->displaced_to != 0 ? m->displaced_to : m->home.n_ports > 0 ? m->home.ports[0] : 0;
+        bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
         int r;
 
-        if (m->phase != SERVICE_RUNNING || d->state == STATE_CLEAR || d->state == STATE_RELOCATED) {
+        if (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;
         }
-        if (d->state != STATE_UNKNOWN)
+        if (m->settling != d->state)
+                m->settle_delay = 0;
+        m->settling = d->state;
+        if (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN)
                 return;
 
         m->settle_delay = m->settle_delay == 0                     ? SETTLE_DELAY_FIRST
@@ -874,7 +881,7 @@ static void manager_evaluate(Manager *m) {
                 .service = m->phase,
                 .by_socket = units_socket(m->units) && m->phase != SERVICE_RUNNING,
                 .booting = m->booting,
-                .settled = m->settle_delay >= SETTLED_DELAY,
+                .settled = m->settling == STATE_UNKNOWN && m->settle_delay >= SETTLED_DELAY,
                 .stay = m->stay,
                 .request = m->request,
                 .request_port = m->request_port,

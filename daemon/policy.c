@@ -309,6 +309,16 @@ static bool undo_kept(const Snapshot *s, Decision *d, const char *why) {
         return true;
 }
 
+/* The same where nothing is managed afterwards: a service that failed on our port is left as it would be
+ * without us, running if it can. */
+static bool undo_for_good(const Snapshot *s, Decision *d, const char *why) {
+        if (s->hold || !undo_kept(s, d, why))
+                return false;
+
+        d->start = s->service == SERVICE_FAILED_TO_BIND;
+        return true;
+}
+
 /* The port is free now: a service that failed for want of it can have it. */
 static void start_again(const Snapshot *s, Decision *d) {
         if (s->service != SERVICE_FAILED_TO_BIND)
@@ -611,8 +621,9 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
                  undo_kept(s, ret, "somebody asked for it"))
                 return;
         else if (config->relocate == RELOCATE_NEVER) {
-                if (!undo_kept(s, ret, "Relocate=never"))
-                        decide(ret, STATE_UNMANAGED, ACTION_NONE, "Relocate=never");
+                if (!undo_for_good(s, ret, "Relocate=never"))
+                        decide(ret, STATE_UNMANAGED, ACTION_NONE, "Relocate=never%s%s", s->hold ? "; " : "",
+                               strempty(s->hold));
         } else if (s->mode == MODE_UNKNOWN)
                 decide(ret, STATE_UNKNOWN, ACTION_NONE, "WSL's networking mode is not known yet");
         else if (!mode_shares_ports(s->mode)) {
@@ -620,7 +631,7 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
 
                 snprintf(why, sizeof(why), "networking mode %s shares no ports with Windows",
                          networking_mode_to_string(s->mode));
-                if (!undo_kept(s, ret, why))
+                if (!undo_for_good(s, ret, why))
                         observe(s, ret, why);
         } else if (s->home.n_ports == 0 || s->verdict == SSHD_VERDICT_UNKNOWN)
                 decide(ret, STATE_UNKNOWN, ACTION_NONE, "sshd's own port is not known: %s",

@@ -72,6 +72,8 @@ typedef struct Decision {
         State state;
         Action action;
         uint16_t port;
+        bool start; /* with ACTION_RESTORE: and start the service, which failed on the port it was given; nothing
+                       else would */
         char reason[REASON_SIZE]; /* one line for people */
 } Decision;
 

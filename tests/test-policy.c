@@ -43,6 +43,7 @@ typedef struct Rule {
         PortFact facts[8];
         Action action;
         uint16_t port;
+        bool start;
         State state;
 } Rule;
 
@@ -98,6 +99,9 @@ static const Rule rules[] = {
           .action = ACTION_NONE, .state = STATE_UNMANAGED },
         { .name = "never: a kept decision is undone", .relocate = RELOCATE_NEVER, .displaced_to = 2222,
           .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "never: sshd failed on the kept port: on its own, and up", .relocate = RELOCATE_NEVER,
+          .displaced_to = 2222, .service = SERVICE_FAILED_TO_BIND, .facts = { LINUX(2222) },
+          .action = ACTION_RESTORE, .port = HOME, .start = true, .state = STATE_CLEAR },
         { .name = "never: not under a running sshd", .relocate = RELOCATE_NEVER, .displaced_to = 2222,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_UNMANAGED },
 
@@ -227,6 +231,7 @@ static void test_rule(const void *data) {
         policy_decide(&config, &snapshot, &decision);
         test_equal_string(action_to_string(decision.action), action_to_string(rule->action));
         test_equal_int(decision.port, rule->port);
+        test_equal_int(decision.start, rule->start);
         test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
         test_assert(decision.reason[0] != '\0');
 }
@@ -381,6 +386,9 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
         case ACTION_RESTORE:
                 if (s->displaced_to == 0)
                         return "a way back from nowhere";
+                if (d->start && (s->service != SERVICE_FAILED_TO_BIND || s->hold ||
+                                 (c->relocate != RELOCATE_NEVER && mode_shares_ports(s->mode))))
+                        return "a start that was not called for";
                 if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING ||
                     s->service == SERVICE_UNKNOWN)
                         return "a file taken away in the middle of a change";

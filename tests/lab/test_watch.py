@@ -57,9 +57,14 @@ def ticking(*sessions: Session) -> Iterator[None]:
 def reachable(m: Machine, state: str, port: int) -> dict[str, Any]:
     """Report and kernel say that sshd is there, both families, and one can log in."""
     w.wait_sshd(m, port)
-    p = w.wait_properties(m, State=state, Port=port)
-    assert {(address, holder) for address, number, holder, _ in p["Listeners"] if number == port} == {
-        ("0.0.0.0", "sshd"), ("::", "sshd")}
+
+    # Both families come up one after the other, and so does the report of them.
+    def told() -> dict[str, Any] | None:
+        p = w.wait_properties(m, State=state, Port=port)
+        listeners = {(address, holder) for address, number, holder, _ in p["Listeners"] if number == port}
+        return p if listeners == {("0.0.0.0", "sshd"), ("::", "sshd")} else None
+
+    p = w.eventually(told, "both families are told")
     assert sorted(m.listeners()[port]) == ["0.0.0.0", "::"]
     assert w.logs_in(m, port) and w.logs_in(m, port, "lan")
     assert m.ssh(port, "echo $SSH_CONNECTION", "guest", "::1").stdout.split()[3] == str(port)
