@@ -820,6 +820,8 @@ static void manager_finish_request(Manager *m, const Decision *d) {
                                                   d->reason);
         m->request = REQUEST_NONE;
         m->request_call = sd_bus_message_unref(m->request_call);
+        /* What is reported now is the answer to it. */
+        manager_schedule(m);
 }
 
 static void manager_carry_out(Manager *m, const Decision *d) {

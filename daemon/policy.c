@@ -550,9 +550,11 @@ static void decide_running(const Config *config, const Snapshot *s, Decision *d)
                 decide_lost(config, s, moved ? s->displaced_to : missing, has_some, d);
         else if (config->relocate == RELOCATE_MIRRORED)
                 leave_home_to_windows(config, s, d);
-        else if (s->request == REQUEST_RELOCATE)
+        else if (s->request == REQUEST_RELOCATE) {
                 choose_candidate(config, s, "somebody asked for it", d);
-        else if (s->displaced_to != 0) {
+                if (d->action == ACTION_NONE) /* a refusal is no conflict */
+                        d->state = STATE_CLEAR;
+        } else if (s->displaced_to != 0) {
                 /* A move that was cut off before sshd was told of it. */
                 decide(d, STATE_CLEAR, ACTION_RESTORE, "sshd has its own port, and our file names another");
                 d->port = s->home.ports[0];

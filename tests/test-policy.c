@@ -129,6 +129,8 @@ static const Rule rules[] = {
           .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
         { .name = "kept, but the policy has another list now", .displaced_to = 4000, .facts = { FREE(4000) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "a refused request is no conflict", .service = SERVICE_RUNNING, .request = REQUEST_RELOCATE,
+          .request_port = 80, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
         { .name = "kept, and running there", .displaced_to = 2222, .service = SERVICE_RUNNING,
           .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
         { .name = "kept, and not WSL any more: undone", .mode = MODE_NOT_WSL, .displaced_to = 2222,
