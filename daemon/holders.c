@@ -10,19 +10,35 @@ static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,
 };
 
-static Holder classify(const Owner *owner, const UnitState *service) {
+/* What systemd itself listens on belongs to the socket unit that has such an address. */
+static bool is_stream_of(const UnitState *socket, const Owner *owner, uint16_t port) {
+        SshdEndpoint endpoint;
+
+        if (!socket || owner->pid != 1)
+                return false;
+        WORDS_FOREACH (stream, socket->streams)
+                if (sshd_endpoint_parse(stream, &endpoint) >= 0 && endpoint.port == port)
+                        return true;
+        return false;
+}
+
+static Holder classify(const Owner *owner, ManagedUnits managed, uint16_t port) {
         switch (owner->result) {
         case OWNER_ELSEWHERE:
                 return HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
-                return service && streq(owner->unit, service->id) ? HOLDER_SSHD : HOLDER_LINUX;
+                return (managed.service && streq(owner->unit, managed.service->id)) ||
+                                       (managed.socket && streq(owner->unit, managed.socket->id)) ||
+                                       is_stream_of(managed.socket, owner, port)
+                                       ? HOLDER_SSHD
+                                       : HOLDER_LINUX;
         case OWNER_UNKNOWN:
         default:
                 return HOLDER_UNKNOWN;
         }
 }
 
-static int look_at(const Listener *listener, const UnitState *service, PortView *view) {
+static int look_at(const Listener *listener, ManagedUnits managed, PortView *view) {
         StatusListener entry = { .port = listener->port };
         Owner owner;
         int r;
@@ -31,7 +47,7 @@ static int look_at(const Listener *listener, const UnitState *service, PortView 
         if (r < 0)
                 return r;
 
-        entry.holder = classify(&owner, service);
+        entry.holder = classify(&owner, managed, listener->port);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
         listener_format_address(listener, entry.address);
         if (view->n_listeners < PORT_VIEW_LISTENERS_MAX)
@@ -52,7 +68,7 @@ static int look_at(const Listener *listener, const UnitState *service, PortView 
         return 0;
 }
 
-int holders_look(Sockets *sockets, const UnitState *service, uint16_t port, PortView *ret) {
+int holders_look(Sockets *sockets, ManagedUnits managed, uint16_t port, PortView *ret) {
         Listener listeners[PORT_VIEW_LISTENERS_MAX];
         PortView view = { .holder = HOLDER_NONE };
         int n, r;
@@ -62,11 +78,30 @@ int holders_look(Sockets *sockets, const UnitState *service, uint16_t port, Port
                 return n;
 
         for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX; i++) {
-                r = look_at(&listeners[i], service, &view);
+                r = look_at(&listeners[i], managed, &view);
                 if (r < 0)
                         return r;
         }
 
         *ret = view;
         return 0;
+}
+
+bool holders_has_streams(Sockets *sockets, ManagedUnits managed) {
+        WORDS_FOREACH (stream, managed.socket->streams) {
+                SshdEndpoint endpoint;
+                bool there = false;
+                PortView view;
+
+                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                        continue;
+                if (holders_look(sockets, managed, endpoint.port, &view) < 0)
+                        return false;
+                for (size_t i = 0; i < view.n_listeners; i++)
+                        there = there || (view.listeners[i].holder == HOLDER_SSHD &&
+                                          streq(view.listeners[i].address, endpoint.address));
+                if (!there)
+                        return false;
+        }
+        return true;
 }

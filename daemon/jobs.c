@@ -49,6 +49,8 @@ static int job_on_called(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (failure)
                 return job_finish(job, -sd_bus_message_get_errno(m),
                                   failure->message ? failure->message : failure->name);
+        if (!job->match_slot)
+                return job_finish(job, 0, "done");
 
         if (sd_bus_message_read(m, "o", &path) < 0 ||
             (size_t) snprintf(job->path, sizeof(job->path), "%s", path) >= sizeof(job->path))
@@ -62,13 +64,51 @@ static int job_on_deadline(sd_event_source *source, uint64_t usec, void *userdat
         return job_finish(userdata, -ETIMEDOUT, "no end in time");
 }
 
+/* Calls that are over when they are answered. */
+static int job_call(Job *job, sd_bus *bus, JobKind kind, const char *unit) {
+        switch (kind) {
+        case JOB_DAEMON_RELOAD:
+                return sd_bus_call_method_async(bus, &job->call_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                                "Reload", job_on_called, job, NULL);
+        case JOB_ENABLE:
+                return sd_bus_call_method_async(bus, &job->call_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                                "EnableUnitFiles", job_on_called, job, "asbb", 1, unit, 0, 0);
+        case JOB_DISABLE:
+                return sd_bus_call_method_async(bus, &job->call_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                                "DisableUnitFiles", job_on_called, job, "asb", 1, unit, 0);
+        case JOB_RELOAD:
+        case JOB_START:
+        case JOB_RESTART:
+        case JOB_TRY_RESTART:
+        case JOB_STOP:
+        default:
+                return -EINVAL;
+        }
+}
+
+static const char *job_method(JobKind kind) {
+        switch (kind) {
+        case JOB_RELOAD:
+                return "ReloadOrTryRestartUnit";
+        case JOB_START:
+                return "StartUnit";
+        case JOB_RESTART:
+                return "RestartUnit";
+        case JOB_TRY_RESTART:
+                return "TryRestartUnit";
+        case JOB_STOP:
+                return "StopUnit";
+        case JOB_DAEMON_RELOAD:
+        case JOB_ENABLE:
+        case JOB_DISABLE:
+        default:
+                return NULL;
+        }
+}
+
 int job_start(sd_bus *bus, JobKind kind, const char *unit, usec_t timeout, JobHandler handler,
               void *userdata, Job **ret) {
-        static const char *const methods[] = {
-                [JOB_RELOAD] = "ReloadOrTryRestartUnit",
-                [JOB_START] = "StartUnit",
-                [JOB_RESTART] = "RestartUnit",
-        };
+        const char *method = job_method(kind);
         _cleanup_(job_freep) Job *job = NULL;
         int r;
 
@@ -83,13 +123,20 @@ int job_start(sd_bus *bus, JobKind kind, const char *unit, usec_t timeout, JobHa
                 return r;
         (void) sd_event_source_set_description(job->deadline_source, "job-deadline");
 
+        if (!method) {
+                r = job_call(job, bus, kind, unit);
+                if (r >= 0)
+                        *ret = TAKE_PTR(job);
+                return r;
+        }
+
         r = sd_bus_match_signal_async(bus, &job->match_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
                                       "JobRemoved", job_on_removed, NULL, job);
         if (r < 0)
                 return r;
 
         /* Else earlier failures count towards the start limit. That it isn't failed is no matter. */
-        if (kind != JOB_RELOAD) {
+        if (kind == JOB_START || kind == JOB_RESTART || kind == JOB_TRY_RESTART) {
                 r = sd_bus_call_method_async(bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
                                              "ResetFailedUnit", NULL, NULL, "s", unit);
                 if (r < 0)
@@ -97,7 +144,7 @@ int job_start(sd_bus *bus, JobKind kind, const char *unit, usec_t timeout, JobHa
         }
 
         r = sd_bus_call_method_async(bus, &job->call_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
-                                     methods[kind], job_on_called, job, "ss", unit, "replace");
+                                     method, job_on_called, job, "ss", unit, "replace");
         if (r < 0)
                 return r;
 

@@ -3,16 +3,10 @@
 
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "plan.h"
 
-/* One job of systemd's, from the call to its end. That a job is "done" says nothing about listeners: a
- * reload is done when the signal was sent. */
-
-typedef enum JobKind {
-        JOB_RELOAD,  /* ReloadOrTryRestartUnit: leaves a unit that doesn't run alone */
-        JOB_START,   /* ResetFailedUnit, StartUnit */
-        JOB_RESTART, /* ResetFailedUnit, RestartUnit */
-} JobKind;
+/* One job of systemd's, or another call that it takes its time for, from the call to its end. That a job is
+ * "done" says nothing about listeners: a reload is done when the signal was sent. */
 
 typedef struct Job Job;
 
@@ -20,7 +14,7 @@ typedef struct Job Job;
  * error's message. Called once, unless freed before; may free the job. */
 typedef void (*JobHandler)(int result, const char *word, void *userdata);
 
-/* @timeout in µs. Freeing a job doesn't cancel it in systemd. Returns 0 or a negative errno. */
+/* @unit is not used for a daemon-reload. @timeout in µs. Freeing a job doesn't cancel it in systemd. Returns 0 or a negative errno. */
 int job_start(sd_bus *bus, JobKind kind, const char *unit, usec_t timeout, JobHandler handler,
               void *userdata, Job **ret);
 

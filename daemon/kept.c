@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kept.h"
 
-#include "fs.h"
-#include "render.h"
+#include <limits.h>
 
-static int kept_read(const char *path, int (*parse)(const char *text, uint16_t *ret), uint16_t *ret) {
+#include "fs.h"
+
+#define DROP_IN "zz-wslportd.conf"
+
+static const char *const known_units[] = { "ssh.service", "sshd.service", "ssh.socket", "sshd.socket" };
+
+static int kept_read_port(const char *path, int (*parse)(const char *text, uint16_t *ret), uint16_t *ret) {
         char text[RENDER_SIZE_MAX];
         ssize_t n;
         int r;
@@ -19,22 +24,144 @@ static int kept_read(const char *path, int (*parse)(const char *text, uint16_t *
         return r < 0 ? r : 1;
 }
 
-int kept_read_port(uint16_t *ret) {
-        return kept_read(KEPT_PORT_FILE, render_parse_port_file, ret);
+int kept_read(Kept *ret) {
+        char text[RENDER_SIZE_MAX];
+        Kept kept = { 0 };
+        ssize_t n;
+        int r;
+
+        /* It is written first and removed first. */
+        n = fs_read(KEPT_MOVED_FILE, text, sizeof(text));
+        if (n >= 0) {
+                r = render_parse_moved_file(text, &kept.port, &kept.mechanism);
+                if (r < 0)
+                        return r;
+        } else if (n != -ENOENT)
+                return (int) n;
+        else {
+                r = kept_read_port(KEPT_PORT_FILE, render_parse_port_file, &kept.port);
+                if (r < 0)
+                        return r;
+                kept.mechanism = r > 0 ? MECHANISM_CONFIG : MECHANISM_NONE;
+        }
+
+        *ret = kept;
+        return kept.port != 0;
+}
+
+static void drop_in_path(const char *unit, char ret[static PATH_MAX]) {
+        snprintf(ret, PATH_MAX, KEPT_DROP_INS "/%s.d/" DROP_IN, unit);
+}
+
+static int drop_in_remove(const char *unit) {
+        char path[PATH_MAX];
+        int r, q;
+
+        drop_in_path(unit, path);
+        r = fs_remove(path);
+        if (r <= 0)
+                return r;
+
+        *strrchr(path, '/') = '\0';
+        q = fs_remove(path); /* others may have files there */
+        return q < 0 && q != -ENOTEMPTY && q != -EEXIST ? q : 1;
+}
+
+static int drop_in_write(const Kept *kept, const KeptUnits *units) {
+        char text[RENDER_DROP_IN_SIZE_MAX], path[PATH_MAX];
+        bool socket = kept->mechanism == MECHANISM_SOCKET;
+        int r;
+
+        drop_in_path(socket ? units->socket : units->service, path);
+        r = socket ? render_socket_drop_in(units->streams, kept->port, units->keep, units->n_keep, text)
+                   : render_service_drop_in(&units->command, kept->port, units->keep, units->n_keep, text);
+        return r < 0 ? r : fs_write_if_changed(path, text);
+}
+
+static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
+        int changed = 0, r;
+
+        if (kept->mechanism != MECHANISM_SOCKET && units->socket[0]) {
+                r = drop_in_remove(units->socket);
+                if (r < 0)
+                        return r;
+                changed = changed || r > 0;
+        }
+        if (kept->mechanism != MECHANISM_COMMAND_LINE && units->service[0]) {
+                r = drop_in_remove(units->service);
+                if (r < 0)
+                        return r;
+                changed = changed || r > 0;
+        }
+        if (kept->mechanism == MECHANISM_SOCKET || kept->mechanism == MECHANISM_COMMAND_LINE) {
+                r = drop_in_write(kept, units);
+                if (r < 0)
+                        return r;
+                changed = changed || r > 0;
+        }
+        return changed;
+}
+
+int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
+        bool moved = kept->mechanism == MECHANISM_SOCKET || kept->mechanism == MECHANISM_COMMAND_LINE;
+        char text[RENDER_SIZE_MAX];
+        int r;
+
+        if (moved) {
+                render_moved_file(kept->port, kept->mechanism, text);
+                r = fs_write_if_changed(KEPT_MOVED_FILE, text);
+        } else
+                r = fs_remove(KEPT_MOVED_FILE);
+        if (r < 0)
+                return r;
+
+        if (kept->mechanism == MECHANISM_CONFIG) {
+                render_port_file(kept->port, home, text);
+                r = fs_write_if_changed(KEPT_PORT_FILE, text);
+        } else
+                r = fs_remove(KEPT_PORT_FILE);
+        if (r < 0)
+                return r;
+
+        return units ? drop_ins_write(kept, units) : 0;
+}
+
+int kept_reset(void) {
+        static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE };
+        int first = 0, changed = 0, r;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                r = fs_remove(files[i]);
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(known_units); i++) {
+                r = drop_in_remove(known_units[i]);
+                if (r < 0 && first == 0)
+                        first = r;
+                changed = changed || r > 0;
+        }
+        return first < 0 ? first : changed;
+}
+
+int kept_read_streams(const char *socket, char *ret, size_t size) {
+        char text[RENDER_DROP_IN_SIZE_MAX], path[PATH_MAX];
+        ssize_t n;
+        int r;
+
+        drop_in_path(socket, path);
+        n = fs_read(path, text, sizeof(text));
+        if (n == -ENOENT)
+                return 0;
+        if (n < 0)
+                return (int) n;
+
+        r = render_parse_socket_drop_in(text, ret, size);
+        return r < 0 ? r : 1;
 }
 
 int kept_read_last_port(uint16_t *ret) {
-        return kept_read(KEPT_LAST_PORT_FILE, render_parse_last_port_file, ret);
-}
-
-int kept_write_port(uint16_t port, uint16_t home) {
-        char text[RENDER_SIZE_MAX];
-
-        if (port == 0)
-                return fs_remove(KEPT_PORT_FILE);
-
-        render_port_file(port, home, text);
-        return fs_write_if_changed(KEPT_PORT_FILE, text);
+        return kept_read_port(KEPT_LAST_PORT_FILE, render_parse_last_port_file, ret);
 }
 
 int kept_write_last_port(uint16_t port) {

@@ -1,22 +1,48 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "render.h"
 
-/* What is kept over boots, as files. The port file is the decision itself: the static Include line has sshd
- * read it, so that it holds where wslportd doesn't run. */
+/* The files that move sshd. What is kept over boots is the decision itself: the port file, which the static Include
+ * line has sshd read, so that it holds where wslportd doesn't run; or, where that doesn't do, a note of what the
+ * drop-in below /run is to be made of at each boot. Everything below /run may vanish. */
 
 #define KEPT_PORT_FILE STATEDIR "/sshd.d/port.conf"
+#define KEPT_MOVED_FILE STATEDIR "/moved"
 #define KEPT_LAST_PORT_FILE STATEDIR "/last-port"
+#define KEPT_DROP_INS "/run/systemd/system"
 
-/* The port that our file moves sshd to. Returns 1 and *@ret, 0 where there is no file, -EBADMSG where it
- * isn't what we write (sshd reads it all the same), or another negative errno. */
-int kept_read_port(uint16_t *ret);
+typedef struct Kept {
+        uint16_t port; /* where sshd is moved to; 0: nowhere */
+        Mechanism mechanism;
+} Kept;
 
-/* Has our file say @port, or be gone where that is 0. @home serves for its comment. Returns 1 if that
- * changed something, 0, or a negative errno. */
-int kept_write_port(uint16_t port, uint16_t home);
+/* What the drop-ins are made of. */
+typedef struct KeptUnits {
+        char service[256], socket[256]; /* "" where there is none */
+        SshdCommand command;
+        char streams[1024]; /* words: the socket's own addresses */
+        uint16_t keep[16];  /* ports that stay as they are */
+        size_t n_keep;
+} KeptUnits;
 
-/* The port that clients know. As above, but that nothing else reads it. */
+/* Returns 1 and *@ret, 0 where sshd is not moved, -EBADMSG where a file isn't what we write (sshd reads the port
+ * file all the same), or another negative errno. */
+int kept_read(Kept *ret);
+
+/* Has the files say @kept and nothing else; the decision is written before what follows from it. @home serves for a
+ * comment. @units may be NULL where no drop-in is to be written; those of other services than its own are left then.
+ * Returns 1 if a unit file was changed, so that systemd has to read them again, 0, or a negative errno. */
+int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units);
+
+/* Takes away all that wslportd ever writes, whichever the units. Returns 1 if a unit file was among it, 0, or the
+ * first error, after everything was tried. */
+int kept_reset(void);
+
+/* The addresses that the drop-in of @socket stands in for. Returns 1, 0 where there is no drop-in, or a negative
+ * errno. */
+int kept_read_streams(const char *socket, char *ret, size_t size);
+
+/* The port that clients know; nothing but wslportd reads it. */
 int kept_read_last_port(uint16_t *ret);
 int kept_write_last_port(uint16_t port);

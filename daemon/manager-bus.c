@@ -247,6 +247,7 @@ DEFINE_GETTER(home_port_holder, "s", holder_to_string(status->home_holder));
 DEFINE_GETTER(home_port_holder_detail, "s", status->home_detail);
 DEFINE_GETTER(port, "q", status->port);
 DEFINE_GETTER(unit, "s", status->unit);
+DEFINE_GETTER(mechanism, "s", mechanism_to_string(status->mechanism));
 DEFINE_GETTER(pinned_sessions, "u", status->pinned_sessions);
 DEFINE_GETTER(listener_watch, "s", status->listener_watch ? status->listener_watch : "none");
 DEFINE_GETTER(last_change, "t", status->last_change);
@@ -293,6 +294,7 @@ static const sd_bus_vtable manager_vtable[] = {
         PROPERTY("HomePortHolderDetail", "s", property_home_port_holder_detail),
         PROPERTY("Port", "q", property_port),
         PROPERTY("Unit", "s", property_unit),
+        PROPERTY("Mechanism", "s", property_mechanism),
         PROPERTY("Listeners", "a(sqss)", property_listeners),
         PROPERTY("PinnedSessions", "u", property_pinned_sessions),
         PROPERTY("Reachable", "a(ss)", property_reachable),

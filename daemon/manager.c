@@ -9,6 +9,7 @@
 #include "backoff.h"
 #include "bindprobe.h"
 #include "bus.h"
+#include "fs.h"
 #include "greeting.h"
 #include "holders.h"
 #include "kept.h"
@@ -43,7 +44,11 @@
 /* How soon to look again at an sshd that runs and does not listen; it grows, for that may be its state. */
 #define SETTLE_DELAY_FIRST (20 * USEC_PER_MSEC)
 #define SETTLED_DELAY (1280 * USEC_PER_MSEC)
+#define SETTLED_DELAY_SOCKET (160 * USEC_PER_MSEC) /* no process has to come up for it */
 #define SETTLE_DELAY_MAX (60 * USEC_PER_SEC)
+
+/* Longer ones than a person writes are not read. */
+#define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
 
 #define RECONNECT_DELAY (100 * USEC_PER_MSEC)
 
@@ -65,7 +70,7 @@ struct Manager {
         sd_event_source *evaluate_source, *boot_source, *retry_source, *reconnect_source, *settle_source,
                         *look_home_source, *unpin_source;
         usec_t settle_delay; /* 0: nothing to settle */
-        State settling;      /* the state that it is hoped to settle from */
+        bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
         /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
         SshdQuery *query;
@@ -79,13 +84,17 @@ struct Manager {
         bool query_stale;
         bool rehearsed; /* with this configuration sshd has taken our file in */
         SshdAnswer answer;
-        SshdHome home;
+        SshdHome sshd_home, home; /* by sshd's configuration; of what listens, which may be a socket unit */
+        char options[SSHD_COMMAND_SIZE]; /* words: what sshd is asked with */
+        bool has_port_option;
+        char fixed_by[256];
         ServicePhase phase;
         Ports ports;
         bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
-        uint16_t displaced_to, last_port;
+        Kept kept;
+        uint16_t last_port;
         Backoff backoff;
         char hold[REASON_SIZE / 2]; /* why no move may be made for now; "": none */
         Request request;
@@ -122,7 +131,7 @@ static int manager_on_settle(sd_event_source *source, uint64_t usec, void *userd
 static void manager_look(Manager *m, uint16_t port) {
         int r;
 
-        r = ports_look(&m->ports, port, m->sockets, units_service(m->units), mode_get(m->mode));
+        r = ports_look(&m->ports, port, m->sockets, units_managed(m->units), mode_get(m->mode));
         if (r < 0)
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
 }
@@ -139,8 +148,8 @@ static void manager_fill_listeners(Manager *m, Status *status) {
         uint16_t ports[SSHD_PORTS_MAX + 1];
         size_t n = 0;
 
-        if (m->displaced_to != 0)
-                ports[n++] = m->displaced_to;
+        if (m->kept.port != 0)
+                ports[n++] = m->kept.port;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 ports[n++] = m->home.ports[i];
 
@@ -151,7 +160,7 @@ static void manager_fill_listeners(Manager *m, Status *status) {
         for (size_t i = 0; i < n; i++) {
                 PortView view;
 
-                if (holders_look(m->sockets, units_service(m->units), ports[i], &view) < 0)
+                if (holders_look(m->sockets, units_managed(m->units), ports[i], &view) < 0)
                         continue;
                 for (size_t k = 0; k < view.n_listeners && status->n_listeners < STATUS_LISTENERS_MAX; k++) {
                         const StatusListener *listener = &view.listeners[k];
@@ -188,7 +197,7 @@ static void manager_tell_pinned(Manager *m, uint32_t before, uint32_t now, uint1
 }
 
 static void manager_publish(Manager *m) {
-        const UnitState *service = units_service(m->units);
+        ManagedUnits managed = units_managed(m->units);
         const char *names[REPORT_CHANGES_MAX];
         char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
         _cleanup_free_ Status *status = calloc(1, sizeof(*status));
@@ -205,8 +214,11 @@ static void manager_publish(Manager *m) {
         status->state = m->decision.state;
         memcpy(status->reason, m->decision.reason, sizeof(status->reason));
         status->last_change = m->status.last_change;
-        if (service && streq(service->load_state, "loaded"))
-                snprintf(status->unit, sizeof(status->unit), "%s", service->id);
+        status->mechanism = m->kept.mechanism;
+        if (managed.socket)
+                snprintf(status->unit, sizeof(status->unit), "%s", managed.socket->id);
+        else if (managed.service && streq(managed.service->load_state, "loaded"))
+                snprintf(status->unit, sizeof(status->unit), "%s", managed.service->id);
         if (m->home.n_ports > 0) {
                 status->home_port = m->home.ports[0];
                 home = ports_find(&m->ports, status->home_port);
@@ -214,7 +226,7 @@ static void manager_publish(Manager *m) {
                         status->home_holder = home->holder;
                         memcpy(status->home_detail, home->detail, sizeof(status->home_detail));
                 }
-                if (m->displaced_to != 0) {
+                if (m->kept.port != 0) {
                         sessions = sockets_count_sessions(m->sockets, status->home_port);
                         status->pinned_sessions = sessions > 0 ? (uint32_t) sessions : 0;
                 }
@@ -325,7 +337,7 @@ static void manager_name_holder(Manager *m) {
                 if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
-                    (fact->bind != BIND_NOT_ASKED || fact->holder != HOLDER_UNKNOWN || m->displaced_to == 0))
+                    (fact->bind != BIND_NOT_ASKED || fact->holder != HOLDER_UNKNOWN || m->kept.port == 0))
                         continue;
                 m->greeted = fact->port;
                 manager_greet(m, fact->port);
@@ -454,16 +466,16 @@ static void manager_retry_later(Manager *m, const char *why) {
 static void manager_read_kept(Manager *m) {
         int r;
 
-        m->displaced_to = m->last_port = 0;
+        m->kept = (Kept){ 0 };
+        m->last_port = 0;
 
-        r = kept_read_port(&m->displaced_to);
+        r = kept_read(&m->kept);
         if (r < 0) {
                 /* sshd would read it too, and may refuse to start because of it. */
-                log_error_errno(&m->log, r, "%s is not what wslportd writes and is taken away",
-                                KEPT_PORT_FILE);
-                r = kept_write_port(0, 0);
+                log_error_errno(&m->log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
+                r = kept_write(&m->kept, 0, NULL);
                 if (r < 0)
-                        log_error_errno(&m->log, r, "%s can't be taken away", KEPT_PORT_FILE);
+                        log_error_errno(&m->log, r, "It can't be taken away");
         }
 
         r = kept_read_last_port(&m->last_port);
@@ -475,10 +487,10 @@ static void manager_read_kept(Manager *m) {
 static void manager_keep_last_port(Manager *m) {
         int r;
 
-        if (m->displaced_to == 0 || m->displaced_to == m->last_port)
+        if (m->kept.port == 0 || m->kept.port == m->last_port)
                 return;
 
-        m->last_port = m->displaced_to;
+        m->last_port = m->kept.port;
         r = kept_write_last_port(m->last_port);
         if (r < 0)
                 log_error_errno(&m->log, r, "%s can't be written", KEPT_LAST_PORT_FILE);
@@ -488,7 +500,7 @@ static bool manager_listens(uint16_t port, void *userdata) {
         Manager *m = userdata;
         PortView view;
 
-        if (holders_look(m->sockets, units_service(m->units), port, &view) < 0)
+        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0)
                 return false;
         return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
 }
@@ -516,7 +528,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
                 manager_keep_last_port(m);
-                m->home.has_ours = m->displaced_to != 0; /* the move has seen sshd take it in */
+                m->sshd_home.has_ours = m->kept.port != 0; /* the move has seen sshd take it in */
                 snprintf(port, sizeof(port), "%u", m->moving_to);
                 if (action == ACTION_RELOCATE)
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
@@ -534,50 +546,97 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         manager_schedule(m);
 }
 
-static MoveApply manager_apply_kind(const Manager *m, const Decision *d) {
+/* What is to be done with the unit: nothing where sshd has the port already, or isn't to be touched. */
+static void manager_plan(const Manager *m, const Decision *d, bool again, Plan *ret) {
         const PortFact *fact = ports_find(&m->ports, d->port);
+        ManagedUnits managed = units_managed(m->units);
+        Shape shape = {
+                .by_socket = managed.socket,
+                .accept = managed.socket && managed.socket->accept,
+                .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
+                                                    streq(managed.service->active_state, "reloading")),
+                .command_changes = managed.service && managed.service->overridden,
+        };
 
-        switch (m->phase) {
-        case SERVICE_RUNNING:
-                /* Where it already listens, it needs no telling. */
-                return fact && fact->holder == HOLDER_SSHD ? MOVE_APPLY_NOTHING : MOVE_APPLY_RELOAD;
-        case SERVICE_FAILED_TO_BIND:
-                /* To be started where it can bind, and only there. */
-                return d->action == ACTION_RELOCATE || d->start || (fact && fact->bind == BIND_FREE)
-                                       ? MOVE_APPLY_START
-                                       : MOVE_APPLY_NOTHING;
-        case SERVICE_UNKNOWN:
-        case SERVICE_ABSENT:
-        case SERVICE_INACTIVE:
-        case SERVICE_QUEUED:
-        case SERVICE_STARTING:
-        case SERVICE_STOPPING:
-        case SERVICE_FAILED:
-        default:
-                return MOVE_APPLY_NOTHING;
+        *ret = (Plan){ 0 };
+        if (m->phase == SERVICE_RUNNING && fact && fact->holder == HOLDER_SSHD)
+                return;
+        /* To be started where it can bind, and only there. */
+        if (m->phase == SERVICE_FAILED_TO_BIND && d->action != ACTION_RELOCATE && !d->start &&
+            !(fact && fact->bind == BIND_FREE))
+                return;
+        plan_apply(&shape, m->phase, again, ret);
+}
+
+/* What our files are made of. */
+static void manager_fill_units(const Manager *m, const Decision *d, KeptUnits *ret) {
+        ManagedUnits managed = units_managed(m->units);
+        int r = 0;
+
+        *ret = (KeptUnits){ .n_keep = d->n_keep };
+        memcpy(ret->keep, d->keep, sizeof(ret->keep));
+        if (managed.service) {
+                snprintf(ret->service, sizeof(ret->service), "%s", managed.service->id);
+                ret->command = managed.service->command;
+                sshd_options_without_ours(ret->command.arguments);
         }
+        if (managed.socket) {
+                snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
+                if (managed.socket->overridden)
+                        r = kept_read_streams(ret->socket, ret->streams, sizeof(ret->streams));
+                if (r <= 0)
+                        memcpy(ret->streams, managed.socket->streams, sizeof(ret->streams));
+        }
+}
+
+static size_t manager_mechanisms(const Manager *m, const Decision *d, const KeptUnits *units,
+                                 Mechanism ret[static MOVE_MECHANISMS_MAX]) {
+        size_t n = 0;
+
+        if (d->action == ACTION_START) {
+                ret[n++] = m->kept.mechanism;
+                return n;
+        }
+
+        ret[n++] = MECHANISM_CONFIG;
+        if (units->socket[0])
+                ret[n++] = MECHANISM_SOCKET;
+        else if (units->command.program[0] && !m->has_port_option)
+                ret[n++] = MECHANISM_COMMAND_LINE;
+        return n;
 }
 
 /* Carries out a decision about where sshd is to be. */
 static void manager_move(Manager *m, const Decision *d) {
-        const UnitState *service = units_service(m->units);
         const PortFact *fact = ports_find(&m->ports, d->port);
+        _cleanup_free_ KeptUnits *units = malloc(sizeof(*units));
         MoveRequest request = {
-                .from = m->displaced_to,
-                .file = d->action == ACTION_RELOCATE  ? d->port
+                .from = m->kept,
+                .port = d->action == ACTION_RELOCATE  ? d->port
                         : d->action == ACTION_RESTORE ? 0
-                                                      : m->displaced_to,
+                                                      : m->kept.port,
                 .home = m->home.n_ports > 0 ? m->home.ports[0] : 0,
                 .probe = d->action == ACTION_RELOCATE &&
                          !(fact && (fact->bind == BIND_FREE || fact->holder == HOLDER_SSHD)),
                 .ipv6 = m->home.ipv6 && !m->home.ipv4,
                 .rehearsed = m->rehearsed,
                 .probe_timeout = PROBE_TIMEOUT,
-                .apply = manager_apply_kind(m, d),
-                .unit = service ? service->id : "",
+                .units = units,
+                .options = m->options,
+                .by_socket = units_socket(m->units),
         };
         usec_t now;
         int r;
+
+        if (!units) {
+                manager_retry_later(m, strerrordesc_np(ENOMEM));
+                manager_schedule(m);
+                return;
+        }
+        manager_fill_units(m, d, units);
+        request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
+        manager_plan(m, d, false, &request.plan);
+        manager_plan(m, d, true, &request.undo);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
                 manager_schedule(m);
@@ -590,8 +649,8 @@ static void manager_move(Manager *m, const Decision *d) {
                 return;
         }
 
-        if (request.apply != MOVE_APPLY_NOTHING) {
-                request.to = d->port;
+        if (request.plan.n > 0) {
+                request.expected = d->port;
                 /* The unit is ordered after ours: its job would wait for our READY=1, and we for the job. */
                 manager_say_ready(m);
         }
@@ -603,7 +662,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 char text[160];
 
                 m->moving = ACTION_NONE;
-                snprintf(text, sizeof(text), "%s can't be written: %s", KEPT_PORT_FILE, strerrordesc_np(-r));
+                snprintf(text, sizeof(text), "our files can't be written: %s", strerrordesc_np(-r));
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
                 manager_retry_later(m, text);
                 manager_schedule(m);
@@ -621,24 +680,56 @@ static void manager_on_query(const SshdAnswer *answer, void *userdata) {
         /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it.
          */
         if (answer->has_dump)
-                sshd_dump_home(&answer->dump, m->displaced_to, &m->home);
+                sshd_dump_home(&answer->dump, m->kept.mechanism == MECHANISM_CONFIG ? m->kept.port : 0,
+                               &m->sshd_home);
+        m->fixed_by[0] = '\0';
+        if (m->has_port_option)
+                snprintf(m->fixed_by, sizeof(m->fixed_by), "-p in the command of %.200s",
+                         units_service(m->units) ? units_service(m->units)->id : "ssh.service");
+        else if (answer->has_dump && m->sshd_home.fixed)
+                (void) sshd_find_fixed(m->fixed_by, sizeof(m->fixed_by));
         if (answer->verdict != SSHD_VERDICT_VALID)
                 log_message(&m->log, LOG_WARNING, "sshd does not accept its configuration: %s",
                             answer->detail);
         manager_schedule(m);
 }
 
+/* The options that the service gives its sshd. */
+static void manager_read_options(Manager *m, const UnitState *service) {
+        char arguments[SSHD_COMMAND_SIZE], environment[SSHD_COMMAND_SIZE];
+        _cleanup_free_ char *text = malloc(ENVIRONMENT_FILE_MAX);
+
+        m->options[0] = m->options[1] = '\0';
+        m->has_port_option = false;
+        if (!service || !text)
+                return;
+
+        memcpy(environment, service->environment, sizeof(environment));
+        WORDS_FOREACH (path, service->environment_files)
+                if (fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
+                        sshd_environment_add(text, environment, sizeof(environment));
+
+        memcpy(arguments, service->command.arguments, sizeof(arguments));
+        sshd_options_without_ours(arguments);
+        if (sshd_options(arguments, environment, m->options, &m->has_port_option) < 0)
+                log_message(&m->log, LOG_WARNING, "The options of %s are too long: sshd is asked without them",
+                            service->id);
+}
+
 /* True if an answer is to come. */
 static bool manager_ask_sshd(Manager *m) {
+        const UnitState *service = units_service(m->units);
         int r;
 
         m->query_stale = false;
-        r = sshd_query(m->event, true, manager_on_query, m, &m->query);
+        manager_read_options(m, service);
+        r = sshd_query(m->event, service ? service->command.program : "", m->options, true, manager_on_query, m,
+                       &m->query);
         if (r >= 0)
                 return true;
 
         m->answer = (SshdAnswer){ 0 };
-        m->home = (SshdHome){ 0 };
+        m->sshd_home = (SshdHome){ 0 };
         snprintf(m->answer.detail, sizeof(m->answer.detail), "%s",
                  r == -ENOENT ? "no sshd is installed" : strerrordesc_np(-r));
         return false;
@@ -647,11 +738,12 @@ static bool manager_ask_sshd(Manager *m) {
 /* ── deciding ── */
 
 static void manager_update_phase(Manager *m) {
-        const UnitState *service = units_service(m->units);
-        ServicePhase phase = unit_state_to_phase(service);
+        ManagedUnits managed = units_managed(m->units);
+        const UnitState *unit = managed.socket ? managed.socket : managed.service;
+        ServicePhase phase = managed.socket ? socket_state_to_phase(unit) : unit_state_to_phase(unit);
 
         if (phase != m->phase) {
-                log_message(&m->log, LOG_DEBUG, "%s: %s, was %s", service ? service->id : "ssh",
+                log_message(&m->log, LOG_DEBUG, "%s: %s, was %s", unit ? unit->id : "ssh",
                             service_phase_to_string(phase), service_phase_to_string(m->phase));
                 if (phase == SERVICE_FAILED_TO_BIND) {
                         ports_forget_grants(&m->ports);
@@ -661,6 +753,62 @@ static void manager_update_phase(Manager *m) {
                         m->query_stale = true;
                 m->phase = phase;
         }
+}
+
+/* Where sshd is at home: a socket unit's own addresses, unless a generator makes them of sshd's configuration and
+ * our file is in that. */
+static void manager_update_home(Manager *m) {
+        const UnitState *socket = units_socket(m->units);
+        char streams[UNIT_STREAMS_SIZE];
+        SshdEndpoint endpoint;
+
+        m->home = m->sshd_home;
+        if (m->has_port_option)
+                m->home.fixed = true;
+        if (m->kept.mechanism != MECHANISM_CONFIG)
+                m->home.has_ours = true;
+        if (!socket)
+                return;
+
+        m->home.fixed = false;
+        m->home.has_ours = true;
+        if (m->kept.mechanism == MECHANISM_CONFIG || m->home.n_ports == 0)
+                return;
+        if (!socket->overridden || kept_read_streams(socket->id, streams, sizeof(streams)) <= 0)
+                memcpy(streams, socket->streams, sizeof(streams));
+
+        m->home.n_ports = 0;
+        m->home.ipv4 = m->home.ipv6 = false;
+        WORDS_FOREACH (stream, streams) {
+                bool there = false;
+
+                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                        continue;
+                m->home.ipv4 = m->home.ipv4 || !endpoint.ipv6;
+                m->home.ipv6 = m->home.ipv6 || endpoint.ipv6;
+                for (size_t i = 0; i < m->home.n_ports; i++)
+                        there = there || m->home.ports[i] == endpoint.port;
+                if (!there && m->home.n_ports < SSHD_PORTS_MAX)
+                        m->home.ports[m->home.n_ports++] = endpoint.port;
+        }
+}
+
+/* What our files say, and systemd has not read. */
+static bool manager_is_out_of_place(const Manager *m) {
+        ManagedUnits managed = units_managed(m->units);
+        SshdEndpoint endpoint;
+
+        if (m->kept.port == 0)
+                return false;
+        if (!managed.socket)
+                return m->kept.mechanism == MECHANISM_SOCKET ||
+                       (m->kept.mechanism == MECHANISM_COMMAND_LINE && managed.service &&
+                        !managed.service->overridden);
+
+        WORDS_FOREACH (stream, managed.socket->streams)
+                if (sshd_endpoint_parse(stream, &endpoint) >= 0 && endpoint.port == m->kept.port)
+                        return false;
+        return true;
 }
 
 static void manager_on_watch(void *userdata) {
@@ -687,8 +835,8 @@ static void manager_watch(Manager *m, const Decision *d) {
                          (fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO));
                 ports[n++] = m->home.ports[i];
         }
-        if (m->displaced_to != 0)
-                ports[n++] = m->displaced_to;
+        if (m->kept.port != 0)
+                ports[n++] = m->kept.port;
 
         r = watch_set(m->watch, ports, n, closes);
         if (r < 0)
@@ -747,7 +895,7 @@ static int manager_on_look_home(sd_event_source *source, uint64_t usec, void *us
 /* Nothing tells that Windows has left a port, or that the last TIME_WAIT of ours has ended. */
 static void manager_arm_timers(Manager *m, const Decision *d) {
         bool returns = m->config.restore == RESTORE_AUTO && m->config.relocate == RELOCATE_CONFLICT &&
-                       !m->stay && m->phase == SERVICE_RUNNING && m->displaced_to != 0 &&
+                       !m->stay && m->phase == SERVICE_RUNNING && m->kept.port != 0 &&
                        d->state == STATE_RELOCATED && mode_shares_ports(mode_get(m->mode));
 
         manager_arm(m, &m->look_home_source, returns, LOOK_HOME_INTERVAL, LOOK_HOME_SLACK,
@@ -759,7 +907,7 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
 /* sshd closes its listeners and binds anew on SIGHUP, one family after the other, and no message tells of
  * that: an evaluation in the middle of it is followed by another. */
 static void manager_settle(Manager *m, const Decision *d) {
-        uint16_t port = m->displaced_to != 0 ? m->displaced_to : m->home.n_ports > 0 ? m->home.ports[0] : 0;
+        uint16_t port = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
         int r;
 
@@ -768,9 +916,9 @@ static void manager_settle(Manager *m, const Decision *d) {
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;
         }
-        if (m->settling != d->state)
+        if (m->lost == placed)
                 m->settle_delay = 0;
-        m->settling = d->state;
+        m->lost = !placed;
         if (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN)
                 return;
 
@@ -804,9 +952,9 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
         bool done = m->request == REQUEST_RESTORE
-                                    ? m->displaced_to == 0
-                                    : m->displaced_to != 0 && (m->request_port == 0 ||
-                                                               m->displaced_to == m->request_port);
+                                    ? m->kept.port == 0
+                                    : m->kept.port != 0 && (m->request_port == 0 ||
+                                                               m->kept.port == m->request_port);
 
         /* A refusal is told with the name of who is there, which is being asked for. */
         if (m->request == REQUEST_NONE || (!done && m->greeting))
@@ -862,7 +1010,7 @@ static void manager_evaluate(Manager *m) {
         Snapshot snapshot;
         Decision decision;
 
-        if (m->move || m->probe || m->query || mode_is_pending(m->mode))
+        if (m->move || m->probe || m->query || mode_is_pending(m->mode) || units_is_reading(m->units))
                 return;
 
         manager_update_phase(m);
@@ -871,26 +1019,30 @@ static void manager_evaluate(Manager *m) {
         if (m->query_stale && m->phase != SERVICE_ABSENT && manager_ask_sshd(m))
                 return;
 
+        manager_update_home(m);
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
-        if (m->displaced_to != 0)
-                manager_look(m, m->displaced_to);
+        if (m->kept.port != 0)
+                manager_look(m, m->kept.port);
         else if (m->last_port != 0)
                 manager_look(m, m->last_port);
 
         snapshot = (Snapshot){
                 .mode = mode_get(m->mode),
                 .service = m->phase,
-                .by_socket = units_socket(m->units) && m->phase != SERVICE_RUNNING,
+                .by_socket = units_socket(m->units),
                 .booting = m->booting,
-                .settled = m->settling == STATE_UNKNOWN && m->settle_delay >= SETTLED_DELAY,
+                .settled = m->lost &&
+                           m->settle_delay >= (units_socket(m->units) ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
                 .stay = m->stay,
                 .request = m->request,
                 .request_port = m->request_port,
                 .verdict = m->answer.verdict,
                 .verdict_detail = m->answer.detail[0] ? m->answer.detail : NULL,
                 .home = m->home,
-                .displaced_to = m->displaced_to,
+                .fixed_by = m->fixed_by,
+                .displaced_to = m->kept.port,
+                .out_of_place = manager_is_out_of_place(m),
                 .last_port = m->last_port,
                 .facts = m->ports.facts,
                 .n_facts = m->ports.n,

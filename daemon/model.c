@@ -70,6 +70,15 @@ static const char *const service_phase_words[_SERVICE_MAX] = {
 };
 DEFINE_TO_STRING(service_phase, ServicePhase);
 
+static const char *const mechanism_words[_MECHANISM_MAX] = {
+        [MECHANISM_NONE] = "",
+        [MECHANISM_CONFIG] = "sshd-config",
+        [MECHANISM_SOCKET] = "socket",
+        [MECHANISM_COMMAND_LINE] = "command-line",
+};
+DEFINE_TO_STRING(mechanism, Mechanism);
+DEFINE_FROM_STRING(mechanism, Mechanism);
+
 static const char *const relocate_policy_words[_RELOCATE_MAX] = {
         [RELOCATE_CONFLICT] = "conflict",
         [RELOCATE_MIRRORED] = "mirrored",

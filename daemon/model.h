@@ -89,17 +89,29 @@ typedef enum SocketActivation {
         _SOCKET_ACTIVATION_MAX,
 } SocketActivation;
 
+/* By what sshd is moved, in the order in which it is tried. */
+typedef enum Mechanism {
+        MECHANISM_NONE,
+        MECHANISM_CONFIG,       /* a file that sshd's own configuration includes; a generator may hand it on to
+                                   sshd's socket */
+        MECHANISM_SOCKET,       /* a drop-in of the socket unit */
+        MECHANISM_COMMAND_LINE, /* a drop-in of the service, with `-p` behind its command */
+        _MECHANISM_MAX,
+} Mechanism;
+
 const char *networking_mode_to_string(NetworkingMode mode);
 const char *holder_to_string(Holder holder);
 const char *state_to_string(State state);
 const char *bind_answer_to_string(BindAnswer answer);
 const char *service_phase_to_string(ServicePhase phase);
+const char *mechanism_to_string(Mechanism mechanism); /* "" for none */
 const char *relocate_policy_to_string(RelocatePolicy policy);
 const char *restore_policy_to_string(RestorePolicy policy);
 const char *socket_activation_to_string(SocketActivation activation);
 
 /* 0 and the value, or -EINVAL and *@ret untouched. */
 int networking_mode_from_string(const char *s, NetworkingMode *ret);
+int mechanism_from_string(const char *s, Mechanism *ret);
 int bind_answer_from_string(const char *s, BindAnswer *ret);
 int relocate_policy_from_string(const char *s, RelocatePolicy *ret);
 int restore_policy_from_string(const char *s, RestorePolicy *ret);

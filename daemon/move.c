@@ -3,8 +3,8 @@
 
 #include <stdarg.h>
 
-#include "kept.h"
 #include "sshd.h"
+#include "units.h"
 
 /* A reload or restart takes 40 to 90 ms; the unit's own checks and a slow machine are given time. */
 #define JOB_TIMEOUT (20 * USEC_PER_SEC)
@@ -14,21 +14,30 @@
 typedef enum MoveStep {
         MOVE_CHECKING,  /* sshd reads the configuration */
         MOVE_PROBING,   /* Windows is asked for the port */
+        MOVE_READING,   /* systemd reads its units again */
         MOVE_APPLYING,  /* systemd works on the unit */
         MOVE_VERIFYING, /* the kernel is asked until sshd listens */
-        MOVE_UNDOING,   /* systemd restarts the unit as it was */
+        MOVE_UNDOING,   /* systemd reads and restarts all as it was */
 } MoveStep;
 
 struct Move {
         sd_event *event;
         sd_bus *bus;
         MoveRequest request;
-        char unit[256];
+        KeptUnits units;
+        char options[SSHD_COMMAND_SIZE];
+        Kept kept; /* what the files say now */
+        size_t mechanism;
         MoveStep step;
+        bool units_changed; /* systemd has not read yet what our files say */
+        bool told;          /* it has read some of it, or worked on the unit */
         SshdQuery *query;
         BindProbe *probe;
         BindAnswer answer;
         Job *job;
+        Plan plan; /* under way */
+        size_t plan_at;
+        sd_bus_slot *streams_slot;
         sd_event_source *verify_source;
         usec_t verify_until;
         int error; /* why it is being undone */
@@ -45,6 +54,7 @@ Move *move_free(Move *move) {
         sshd_query_free(move->query);
         bindprobe_free(move->probe);
         job_free(move->job);
+        sd_bus_slot_unref(move->streams_slot);
         sd_event_source_disable_unref(move->verify_source);
         sd_bus_unref(move->bus);
         sd_event_unref(move->event);
@@ -57,57 +67,117 @@ static void move_finish(Move *move, int result) {
         move->handler(result, move->answer, move->text, move->userdata);
 }
 
+static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
+        size_t length = strlen(move->text);
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(move->text + length, sizeof(move->text) - length, format, arguments);
+        va_end(arguments);
+}
+
+/* ── systemd's part ── */
+
 static void move_on_job(int result, const char *word, void *userdata);
 
-static int move_run_job(Move *move, MoveStep step, JobKind kind) {
-        move->step = step;
+static int move_run_job(Move *move, JobKind kind, bool socket) {
         move->job = job_free(move->job);
-        return job_start(move->bus, kind, move->unit, JOB_TIMEOUT, move_on_job, move, &move->job);
+        return job_start(move->bus, kind, socket ? move->units.socket : move->units.service, JOB_TIMEOUT,
+                         move_on_job, move, &move->job);
+}
+
+static bool is_drop_in(const Kept *kept) {
+        return kept->mechanism == MECHANISM_SOCKET || kept->mechanism == MECHANISM_COMMAND_LINE;
+}
+
+/* Makes the files say @kept. What systemd has to be told of it isn't told yet. */
+static int move_write(Move *move, const Kept *kept) {
+        int r;
+
+        r = kept_write(kept, move->request.home, &move->units);
+        if (r < 0)
+                return r;
+
+        /* A generator may make units of sshd's configuration; and a reading that was cut off is made up for. */
+        move->units_changed = move->units_changed || r > 0 || move->request.by_socket || is_drop_in(kept) ||
+                              is_drop_in(&move->kept);
+        move->kept = *kept;
+        return 0;
+}
+
+/* The next job of the plan. Returns 1 if there is none. */
+static int move_next_job(Move *move) {
+        const PlanStep *step;
+
+        if (move->plan_at == move->plan.n)
+                return 1;
+
+        move->told = true;
+        step = &move->plan.steps[move->plan_at++];
+        return move_run_job(move, step->kind, step->socket);
+}
+
+static void move_undo_on(Move *move) {
+        int r;
+
+        if (move->units_changed) {
+                move->units_changed = false;
+                r = move_run_job(move, JOB_DAEMON_RELOAD, false);
+        } else
+                r = move_next_job(move);
+
+        if (r < 0)
+                move_add_text(move, "; systemd could not be asked: %s", strerrordesc_np(-r));
+        if (r != 0)
+                move_finish(move, move->error);
 }
 
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
+        bool told = move->told;
         va_list arguments;
-        size_t length;
         int r;
 
         va_start(arguments, format);
         vsnprintf(move->text, sizeof(move->text), format, arguments);
         va_end(arguments);
-        length = strlen(move->text);
         move->error = error;
+        move->step = MOVE_UNDOING;
 
-        r = kept_write_port(move->request.from, move->request.home);
+        r = move_write(move, &move->request.from);
         if (r < 0)
-                snprintf(move->text + length, sizeof(move->text) - length, "; %s could not be put back: %s",
-                         KEPT_PORT_FILE, strerrordesc_np(-r));
+                move_add_text(move, "; our files could not be put back: %s", strerrordesc_np(-r));
 
-        /* Before anything was applied sshd knows nothing of it; and one that wasn't running is left so. */
-        if (move->step > MOVE_PROBING && move->request.apply == MOVE_APPLY_RELOAD) {
-                r = move_run_job(move, MOVE_UNDOING, JOB_RESTART);
-                if (r >= 0)
-                        return;
+        /* Nobody knows of it yet. */
+        if (!told) {
+                move_finish(move, error);
+                return;
         }
-
-        move_finish(move, error);
+        move->plan = move->request.undo;
+        move->plan_at = 0;
+        move_undo_on(move);
 }
+
+/* ── the listeners ── */
 
 static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata) {
         Move *move = userdata;
 
         (void) source;
-        if (move->listens(move->request.to, move->userdata)) {
+        if (move->listens(move->request.expected, move->userdata)) {
                 move_finish(move, 0);
                 return 0;
         }
 
         if (usec >= move->verify_until) {
-                move_undo(move, -ETIMEDOUT, "%s did not come to listen on %u", move->unit, move->request.to);
+                move_undo(move, -ETIMEDOUT, "%s did not come to listen on %u",
+                          move->request.by_socket ? move->units.socket : move->units.service,
+                          move->request.expected);
                 return 0;
         }
 
         if (sd_event_source_set_time_relative(move->verify_source, LISTEN_INTERVAL) < 0 ||
             sd_event_source_set_enabled(move->verify_source, SD_EVENT_ONESHOT) < 0)
-                move_undo(move, -EIO, "the check of %s's listeners could not go on", move->unit);
+                move_undo(move, -EIO, "the check of sshd's listeners could not go on");
         return 0;
 }
 
@@ -115,7 +185,7 @@ static void move_verify(Move *move) {
         usec_t now;
         int r;
 
-        if (move->request.to == 0) {
+        if (move->request.expected == 0) {
                 move_finish(move, 0);
                 return;
         }
@@ -128,115 +198,265 @@ static void move_verify(Move *move) {
                                                move_on_verify, move);
         }
         if (r < 0) {
-                move_undo(move, r, "the check of %s's listeners could not begin", move->unit);
+                move_undo(move, r, "the check of sshd's listeners could not begin");
                 return;
         }
         (void) sd_event_source_set_description(move->verify_source, "move-verify");
 }
 
-static void move_on_job(int result, const char *word, void *userdata) {
-        Move *move = userdata;
+static void move_apply(Move *move) {
+        int r;
 
-        if (move->step == MOVE_UNDOING) {
-                size_t length = strlen(move->text);
-
-                if (result < 0)
-                        snprintf(move->text + length, sizeof(move->text) - length,
-                                 "; and %s could not be restarted as it was: %s", move->unit, word);
-                move_finish(move, move->error);
-                return;
-        }
-
-        if (result < 0)
-                move_undo(move, result, "systemd could not %s %s: %s",
-                          move->request.apply == MOVE_APPLY_RELOAD ? "reload" : "start", move->unit, word);
-        else
+        move->step = MOVE_APPLYING;
+        r = move_next_job(move);
+        if (r < 0)
+                move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
+        else if (r > 0)
                 move_verify(move);
 }
 
-static void move_apply(Move *move) {
-        JobKind kind = move->request.apply == MOVE_APPLY_RELOAD ? JOB_RELOAD : JOB_START;
-        int r;
+/* ── one mechanism after the other ── */
 
-        if (move->request.apply == MOVE_APPLY_NOTHING) {
-                move_finish(move, 0);
+static void move_try(Move *move);
+
+/* This one doesn't do it. */
+static void _printf_(3, 4) move_try_next(Move *move, int error, const char *format, ...) {
+        char text[sizeof(move->text)];
+        va_list arguments;
+
+        if (++move->mechanism < move->request.n_mechanisms) {
+                move_try(move);
                 return;
         }
 
-        r = move_run_job(move, MOVE_APPLYING, kind);
-        if (r < 0) {
-                move->step = MOVE_PROBING;
-                move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
-        }
+        va_start(arguments, format);
+        vsnprintf(text, sizeof(text), format, arguments);
+        va_end(arguments);
+        move_undo(move, error, "%s", text);
 }
 
-static void move_on_checked(const SshdAnswer *answer, void *userdata);
+static bool is_wanted(const Move *move, uint16_t port) {
+        for (size_t i = 0; i < move->units.n_keep; i++)
+                if (move->units.keep[i] == port)
+                        return true;
+        return port == move->request.port;
+}
 
-static int move_write(Move *move) {
+static bool streams_are_wanted(const Move *move, const char *streams) {
+        bool there = false;
+
+        WORDS_FOREACH (stream, streams) {
+                SshdEndpoint endpoint;
+
+                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                        continue;
+                if (!is_wanted(move, endpoint.port))
+                        return false;
+                there = there || endpoint.port == move->request.port;
+        }
+        return there;
+}
+
+static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        char streams[UNIT_STREAMS_SIZE];
+        Move *move = userdata;
+
+        (void) error;
+        move->streams_slot = sd_bus_slot_unref(move->streams_slot);
+        if (sd_bus_message_is_method_error(m, NULL) || unit_read_streams(m, streams, sizeof(streams)) < 0)
+                move_undo(move, -EBADMSG, "systemd does not tell where %s listens", move->units.socket);
+        else if (streams_are_wanted(move, streams))
+                move_apply(move);
+        else
+                move_try_next(move, -EEXIST, "%s does not take port %u: is another drop-in in the way?",
+                              move->units.socket, move->request.port);
+        return 0;
+}
+
+static int move_ask_streams(Move *move) {
+        _cleanup_free_ char *path = NULL;
         int r;
 
-        r = kept_write_port(move->request.file, move->request.home);
+        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", move->units.socket, &path);
         if (r < 0)
                 return r;
+        return sd_bus_call_method_async(move->bus, &move->streams_slot, SYSTEMD1, path,
+                                        "org.freedesktop.DBus.Properties", "Get", move_on_streams, move, "ss",
+                                        SYSTEMD1 ".Socket", "Listen");
+}
 
-        move->step = MOVE_CHECKING;
-        return sshd_query(move->event, false, move_on_checked, move, &move->query);
+static void move_on_job(int result, const char *word, void *userdata) {
+        Move *move = userdata;
+        int r;
+
+        if (move->step == MOVE_UNDOING) {
+                if (result < 0)
+                        move_add_text(move, "; and sshd could not be restarted as it was: %s", word);
+                move_undo_on(move);
+        } else if (result < 0)
+                move_undo(move, result, "systemd could not %s: %s",
+                          move->step == MOVE_READING ? "read its units again" : "work on the ssh unit", word);
+        else if (move->step == MOVE_APPLYING)
+                move_apply(move);
+        else if (move->request.by_socket && move->request.port != 0) {
+                r = move_ask_streams(move);
+                if (r < 0)
+                        move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
+        } else
+                move_apply(move);
+}
+
+/* The files are as they should be, and the port can be had. */
+static void move_tell_systemd(Move *move) {
+        int r;
+
+        if (!move->units_changed) {
+                move_apply(move);
+                return;
+        }
+
+        move->step = MOVE_READING;
+        move->units_changed = false;
+        move->told = true;
+        r = move_run_job(move, JOB_DAEMON_RELOAD, false);
+        if (r < 0)
+                move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
 }
 
 static void move_on_probed(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
         Move *move = userdata;
-        int r;
 
         move->answer = answer;
         if (answer != BIND_FREE)
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port, bind_answer_to_string(answer),
                           *detail ? " " : "", detail);
         else if (!move->request.rehearsed)
-                move_apply(move);
-        else {
-                r = move_write(move);
-                if (r < 0)
-                        move_undo(move, r, "%s can't be written: %s", KEPT_PORT_FILE, strerrordesc_np(-r));
-        }
+                move_tell_systemd(move);
+        else
+                move_try(move);
 }
 
 static int move_probe(Move *move) {
         move->step = MOVE_PROBING;
-        return bindprobe_start(move->event, move->request.file, move->request.ipv6,
+        return bindprobe_start(move->event, move->request.port, move->request.ipv6,
                                move->request.probe_timeout, move_on_probed, move, &move->probe);
+}
+
+/* Whether sshd would listen on what is wanted, and on nothing else. A socket's addresses are systemd's matter. */
+static bool dump_is_wanted(const Move *move, const SshdDump *dump) {
+        bool there = false;
+
+        if (move->request.port == 0 || move->request.by_socket)
+                return true;
+
+        for (size_t i = 0; i < dump->n_endpoints; i++) {
+                if (!is_wanted(move, dump->endpoints[i].port))
+                        return false;
+                there = there || dump->endpoints[i].port == move->request.port;
+        }
+        return there;
 }
 
 static void move_on_checked(const SshdAnswer *answer, void *userdata) {
         Move *move = userdata;
         int r;
 
-        if (answer->verdict != SSHD_VERDICT_VALID)
+        if (answer->verdict == SSHD_VERDICT_REFUSED_FOR_OURS)
+                move_try_next(move, -EBADMSG, "sshd refuses its configuration because of our file: %s",
+                              answer->detail);
+        else if (answer->verdict != SSHD_VERDICT_VALID)
                 move_undo(move, -EBADMSG, "sshd refuses its configuration: %s", answer->detail);
-        else if (move->request.file != 0 && !sshd_dump_is_only(&answer->dump, move->request.file))
-                move_undo(move, -EEXIST,
-                          "sshd does not take %s as its only port: is `Include "
-                          "/etc/ssh/sshd_config.d/*.conf` in its "
-                          "configuration, and 10-wslportd.conf there?",
-                          KEPT_PORT_FILE);
+        else if (!dump_is_wanted(move, &answer->dump))
+                move_try_next(move, -EEXIST, "sshd does not take %u as its only port", move->request.port);
         else if (move->request.probe && move->answer == BIND_NOT_ASKED) {
                 r = move_probe(move);
                 if (r < 0)
-                        move_undo(move, r, "%u could not be tried: %s", move->request.file,
+                        move_undo(move, r, "%u could not be tried: %s", move->request.port,
                                   strerrordesc_np(-r));
         } else
-                move_apply(move);
+                move_tell_systemd(move);
 }
 
+static int move_check(Move *move) {
+        char options[SSHD_COMMAND_SIZE];
+        char option[sizeof("-p65535")];
+        bool fits = true;
+
+        move->step = MOVE_CHECKING;
+        memcpy(options, move->options, sizeof(options));
+        if (move->kept.mechanism == MECHANISM_COMMAND_LINE) {
+                for (size_t i = 0; i < move->units.n_keep; i++) {
+                        snprintf(option, sizeof(option), "-p%u", move->units.keep[i]);
+                        fits = fits && words_append(options, sizeof(options), option);
+                }
+                snprintf(option, sizeof(option), "-p%u", move->request.port);
+                fits = fits && words_append(options, sizeof(options), option);
+        }
+        if (!fits)
+                return -E2BIG;
+
+        move->query = sshd_query_free(move->query);
+        return sshd_query(move->event, move->units.command.program, options, false, move_on_checked, move,
+                          &move->query);
+}
+
+/* Puts the files of the mechanism in place and has them checked. */
+static int move_place(Move *move) {
+        Kept kept = { .port = move->request.port };
+        int r;
+
+        if (kept.port != 0)
+                kept.mechanism = move->request.mechanisms[move->mechanism];
+        r = move_write(move, &kept);
+        return r < 0 ? r : move_check(move);
+}
+
+static void move_try(Move *move) {
+        int r;
+
+        r = move_place(move);
+        if (r < 0)
+                move_undo(move, r, "our files can't be written: %s", strerrordesc_np(-r));
+}
+
+/* Nothing to wait for, but the handler is never called from within the call that starts. */
 static int move_on_nothing_to_do(sd_event_source *source, void *userdata) {
+        Move *move = userdata;
+
         (void) source;
-        move_finish(userdata, 0);
+        move->verify_source = sd_event_source_disable_unref(move->verify_source);
+        move_tell_systemd(move);
+        return 0;
+}
+
+static int move_begin(Move *move) {
+        const MoveRequest *request = &move->request;
+        int r;
+
+        if (request->port != 0 && request->probe && request->rehearsed)
+                return move_probe(move);
+
+        /* Without our files sshd is as its owner has it: to be checked only where it is about to be told. */
+        if (request->port != 0 || request->plan.n > 0) {
+                r = move_place(move);
+                if (r < 0)
+                        (void) kept_write(&request->from, request->home, &move->units);
+                return r;
+        }
+
+        r = move_write(move, &(const Kept){ 0 });
+        if (r < 0)
+                return r;
+        r = sd_event_add_defer(move->event, &move->verify_source, move_on_nothing_to_do, move);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(move->verify_source, "move-done");
         return 0;
 }
 
 int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveListens listens,
                MoveHandler handler, void *userdata, Move **ret) {
         _cleanup_(move_freep) Move *move = NULL;
-        bool check = request->file != 0 || request->apply != MOVE_APPLY_NOTHING;
         int r;
 
         move = malloc(sizeof(*move));
@@ -246,39 +466,22 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                 .event = sd_event_ref(event),
                 .bus = sd_bus_ref(bus),
                 .request = *request,
+                .units = *request->units,
+                .kept = request->from,
+                .plan = request->plan,
                 .listens = listens,
                 .handler = handler,
                 .userdata = userdata,
         };
-        snprintf(move->unit, sizeof(move->unit), "%s", request->unit);
+        move->request.units = NULL;
+        move->request.options = NULL;
+        WORDS_FOREACH (word, request->options)
+                if (!words_append(move->options, sizeof(move->options), word))
+                        return -E2BIG;
 
-        if (request->probe && request->rehearsed) {
-                r = move_probe(move);
-                if (r < 0)
-                        return r;
-                *ret = TAKE_PTR(move);
-                return 0;
-        }
-
-        if (check) {
-                r = move_write(move);
-                if (r < 0) {
-                        (void) kept_write_port(request->from, request->home);
-                        return r;
-                }
-                *ret = TAKE_PTR(move);
-                return 0;
-        }
-
-        r = kept_write_port(request->file, request->home);
+        r = move_begin(move);
         if (r < 0)
                 return r;
-
-        /* Nothing to wait for, but the handler is never called from within the call that starts. */
-        r = sd_event_add_defer(event, &move->verify_source, move_on_nothing_to_do, move);
-        if (r < 0)
-                return r;
-        (void) sd_event_source_set_description(move->verify_source, "move-done");
 
         *ret = TAKE_PTR(move);
         return 0;

@@ -5,32 +5,34 @@
 
 #include "bindprobe.h"
 #include "jobs.h"
+#include "kept.h"
 
-/* One move of sshd, from the file to the listener: write (or take away) our file, let sshd check the whole
- * of its configuration, bind the port to see that Windows grants it, have systemd reload or start the unit,
- * and see in the kernel that it listens. The bind comes no sooner than the file and the check are known to
- * work, for it takes the port from Windows. What fails is undone: the file is put back, and where sshd was
- * already told, it is restarted as it was.
+/* One move of sshd, from the files to the listener: write (or take away) our files, let sshd check the whole of its
+ * configuration, bind the port to see that Windows grants it, have systemd read its units again where they changed
+ * and work on them, and see in the kernel that sshd listens. Where a mechanism turns out not to move it (another
+ * `Port` stands beside ours, no generator hands it on), the next one is tried. The bind comes no sooner than the
+ * files and the check are known to work, for it takes the port from Windows. What fails is undone: the files are put
+ * back, and where sshd or systemd was already told, they are told again.
  *
  * Every state on the way is one that sshd and a later start of wslportd can begin from. */
 
-typedef enum MoveApply {
-        MOVE_APPLY_NOTHING, /* sshd isn't running: its next start takes the file in */
-        MOVE_APPLY_RELOAD,
-        MOVE_APPLY_START,
-} MoveApply;
+#define MOVE_MECHANISMS_MAX 3
 
 typedef struct MoveRequest {
-        uint16_t to;   /* where sshd is to listen, for the last check; 0: not to be checked */
-        uint16_t from; /* what our file said before; 0: it wasn't there */
-        uint16_t file; /* what it is to say; 0: it is to be gone */
-        uint16_t home;
-        bool probe;     /* whether .file is free isn't known yet */
-        bool rehearsed; /* a move to another port came as far as the probe: then it may come first */
-        bool ipv6;      /* as for bindprobe_start() */
+        Kept from;
+        uint16_t port; /* where sshd is to be; 0: where its own configuration has it */
+        Mechanism mechanisms[MOVE_MECHANISMS_MAX]; /* to be tried, in this order */
+        size_t n_mechanisms;
+        uint16_t expected; /* where it is to listen in the end, for the last check; 0: not to be checked */
+        uint16_t home;     /* for comments */
+        bool probe;        /* whether .port is free isn't known yet */
+        bool rehearsed;    /* a move to another port came as far as the probe: then it may come first */
+        bool ipv6;         /* as for bindprobe_start() */
         usec_t probe_timeout;
-        MoveApply apply;
-        const char *unit; /* copied */
+        const KeptUnits *units; /* copied */
+        const char *options;    /* words: those that sshd is checked with; copied */
+        bool by_socket;
+        Plan plan, undo; /* jobs, once the files are in place; none where sshd isn't to be touched */
 } MoveRequest;
 
 typedef struct Move Move;

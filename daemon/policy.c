@@ -202,11 +202,10 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
         if (s->verdict != SSHD_VERDICT_VALID)
                 decide(d, STATE_BLOCKED, ACTION_NONE, "%s, and sshd refuses its own configuration: %s", why,
                        s->verdict_detail ? s->verdict_detail : "not known why");
-        else if (!s->home.follows_port)
+        else if (s->home.fixed && !s->by_socket)
                 decide(d, STATE_BLOCKED, ACTION_NONE,
-                       "%s, and sshd's own configuration names its port: take `Port` and the port behind "
-                       "`ListenAddress` out of /etc/ssh/sshd_config, then sshd can be moved",
-                       why);
+                       "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
+                       isempty(s->fixed_by) ? "a ListenAddress with a port" : s->fixed_by);
         else if (s->hold)
                 decide(d, STATE_BLOCKED, ACTION_NONE, "%s; %s", why, s->hold);
         else if (s->request == REQUEST_RELOCATE && s->request_port != 0) {
@@ -229,11 +228,53 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
         }
 }
 
+/* The port is free now: a service that failed for want of it can have it. */
+static void start_again(const Snapshot *s, Decision *d) {
+        if (s->service != SERVICE_FAILED_TO_BIND)
+                return;
+
+        if (s->hold)
+                decide(d, STATE_BLOCKED, ACTION_NONE, "sshd is down, and %s", s->hold);
+        else
+                d->action = ACTION_START;
+}
+
+static bool sshd_has(const Snapshot *s, uint16_t port) {
+        const PortFact *fact = find_fact(s, port);
+
+        return fact && fact->holder == HOLDER_SSHD;
+}
+
+/* One of sshd's own ports can't be had. Where another of them is one that the policy names, its owner has seen to
+ * that already; else it is moved, and the others stay. A service does without what it can't bind, a socket doesn't
+ * come up at all. */
+static void leave_one(const Config *config, const Snapshot *s, uint16_t port, const char *why, Decision *d) {
+        for (size_t i = 0; i < s->home.n_ports; i++) {
+                Availability a = availability(find_fact(s, s->home.ports[i]));
+                bool has = sshd_has(s, s->home.ports[i]);
+
+                if (s->home.ports[i] == port || (!has && a == PORT_TAKEN))
+                        continue;
+                if (!s->by_socket && policy_allows(config, s->home.ports[i]) &&
+                    (has || (s->service != SERVICE_RUNNING && a != PORT_UNDECIDED))) {
+                        decide(d, STATE_CLEAR, ACTION_NONE, "%s; %u is sshd's too", why, s->home.ports[i]);
+                        start_again(s, d);
+                        return;
+                }
+                if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
+                        d->keep[d->n_keep++] = s->home.ports[i];
+        }
+        choose_candidate(config, s, why, d);
+}
+
 static void leave_port(const Config *config, const Snapshot *s, const PortFact *conflict, Decision *d) {
         char why[160];
 
         port_fact_describe(conflict, why, sizeof(why));
-        choose_candidate(config, s, why, d);
+        if (is_home(s, conflict->port))
+                leave_one(config, s, conflict->port, why, d);
+        else
+                choose_candidate(config, s, why, d);
 }
 
 static void leave_home_to_windows(const Config *config, const Snapshot *s, Decision *d) {
@@ -317,17 +358,6 @@ static bool undo_for_good(const Snapshot *s, Decision *d, const char *why) {
 
         d->start = s->service == SERVICE_FAILED_TO_BIND;
         return true;
-}
-
-/* The port is free now: a service that failed for want of it can have it. */
-static void start_again(const Snapshot *s, Decision *d) {
-        if (s->service != SERVICE_FAILED_TO_BIND)
-                return;
-
-        if (s->hold)
-                decide(d, STATE_BLOCKED, ACTION_NONE, "sshd is down, and %s", s->hold);
-        else
-                d->action = ACTION_START;
 }
 
 /* Not displaced, and about to bind its home ports. */
@@ -414,7 +444,10 @@ static void decide_start_displaced(const Config *config, const Snapshot *s, Deci
         case PORT_FREE:
                 decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u", s->displaced_to);
                 d->port = s->displaced_to;
-                start_again(s, d);
+                if (s->out_of_place && !s->hold)
+                        d->action = ACTION_RELOCATE;
+                else
+                        start_again(s, d);
                 return;
         case PORT_TAKEN:
                 leave_port(config, s, fact, d);
@@ -427,12 +460,6 @@ static void decide_start_displaced(const Config *config, const Snapshot *s, Deci
         default:
                 decide_on(d, STATE_UNKNOWN, ACTION_NONE, 0, fact);
         }
-}
-
-static bool sshd_has(const Snapshot *s, uint16_t port) {
-        const PortFact *fact = find_fact(s, port);
-
-        return fact && fact->holder == HOLDER_SSHD;
 }
 
 /* The first of its own ports that sshd doesn't have, 0 where it has all; and whether it has any. */
@@ -501,6 +528,8 @@ static void decide_displaced(const Config *config, const Snapshot *s, Decision *
                 port_fact_describe(fact, d->reason, sizeof(d->reason));
 }
 
+static void decide_shared(const Config *config, const Snapshot *s, Decision *d);
+
 /* sshd runs, and not where it should. */
 static void decide_lost(const Config *config, const Snapshot *s, uint16_t expected, bool has_some,
                         Decision *d) {
@@ -509,6 +538,16 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
 
         if (!s->settled) {
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
+                return;
+        }
+
+        if (s->by_socket && !has_some) {
+                /* systemd has closed what it listened on and says that it listens: after a daemon-reload with other
+                 * addresses. Only a restart mends that. (systemd 255 and later) */
+                Snapshot failed = *s;
+
+                failed.service = SERVICE_FAILED_TO_BIND;
+                decide_shared(config, &failed, d);
                 return;
         }
 
@@ -527,9 +566,8 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                  */
                 leave_port(config, s, fact, d);
         } else if (has_some) {
-                /* Of two ports one conflicts: the other stays. */
                 snprintf(why, sizeof(why), "sshd could not have %u", expected);
-                choose_candidate(config, s, why, d);
+                leave_one(config, s, expected, why, d);
         } else if (s->mode == MODE_CONSOMME) {
                 /* A refused bind() looks like a good one there, and sshd then listens on a random port
                  * without an error. (microsoft/WSL; replayed) */
@@ -562,12 +600,14 @@ static void decide_running(const Config *config, const Snapshot *s, Decision *d)
                 decide_on(d, STATE_CLEAR, ACTION_NONE, s->home.ports[0], find_fact(s, s->home.ports[0]));
 }
 
-static void decide_shared(const Config *config, const Snapshot *s, Decision *d) {
-        if (s->by_socket && s->service != SERVICE_ABSENT) {
-                observe(s, d, "ssh.socket listens in sshd's place, and is not moved yet");
-                return;
-        }
+static bool has_any(const Snapshot *s) {
+        bool has_some;
 
+        (void) home_missing(s, &has_some);
+        return has_some || (s->displaced_to != 0 && sshd_has(s, s->displaced_to));
+}
+
+static void decide_shared(const Config *config, const Snapshot *s, Decision *d) {
         switch (s->service) {
         case SERVICE_ABSENT:
                 decide(d, STATE_UNMANAGED, ACTION_NONE, "no ssh service is installed");
@@ -586,6 +626,11 @@ static void decide_shared(const Config *config, const Snapshot *s, Decision *d) 
                 return;
         case SERVICE_QUEUED:
         case SERVICE_FAILED_TO_BIND:
+                if (s->service == SERVICE_QUEUED && has_any(s)) {
+                        /* Seen in the kernel before systemd told of it. */
+                        observe(s, d, "sshd is starting");
+                        return;
+                }
                 if (s->verdict != SSHD_VERDICT_VALID) {
                         char why[REASON_SIZE / 2];
 

@@ -35,15 +35,17 @@ typedef enum Request {
 typedef struct Snapshot {
         NetworkingMode mode;
         ServicePhase service;
-        bool by_socket; /* a socket unit of systemd's listens, or is about to, in its place */
+        bool by_socket; /* .service is the phase of a socket unit that listens in its place: all of its ports, or none */
         bool booting;   /* the first start of this boot still waits for us */
         bool settled; /* the service has had time to come to listen since it was last started or reloaded */
 
         SshdVerdict verdict;
         const char *verdict_detail; /* sshd's own words, for people; NULL where there are none */
         SshdHome home;              /* n_ports is 0 where it isn't known */
+        const char *fixed_by;       /* what makes .home.fixed, for people; NULL where it isn't known */
 
-        uint16_t displaced_to; /* what our file says; 0 where there is none */
+        uint16_t displaced_to; /* what our files say; 0 where there are none */
+        bool out_of_place;     /* they say it, and systemd has not read it: /run was emptied, a boot among others */
         uint16_t last_port;    /* the last port sshd was moved to; 0 where there was none */
 
         const PortFact *facts;
@@ -72,6 +74,8 @@ typedef struct Decision {
         State state;
         Action action;
         uint16_t port;
+        uint16_t keep[SSHD_PORTS_MAX]; /* with ACTION_RELOCATE: of several home ports, those that stay */
+        size_t n_keep;
         bool start; /* with ACTION_RESTORE: and start the service, which failed on the port it was given; nothing
                        else would */
         char reason[REASON_SIZE]; /* one line for people */

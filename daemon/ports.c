@@ -61,8 +61,7 @@ static void nobody_listens(PortFact *fact, NetworkingMode mode) {
         fact->detail[0] = '\0';
 }
 
-int ports_look(Ports *ports, uint16_t port, Sockets *sockets, const UnitState *service,
-               NetworkingMode mode) {
+int ports_look(Ports *ports, uint16_t port, Sockets *sockets, ManagedUnits managed, NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);
         PortView view;
         int r;
@@ -70,7 +69,7 @@ int ports_look(Ports *ports, uint16_t port, Sockets *sockets, const UnitState *s
         if (!fact)
                 return -ENOMEM;
 
-        r = holders_look(sockets, service, port, &view);
+        r = holders_look(sockets, managed, port, &view);
         if (r < 0)
                 return r;
 

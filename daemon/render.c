@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "render.h"
 
+#include <stdarg.h>
+
+#include "sshd-dump.h"
+
 #define PORT_KEYWORD "Port "
 
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]) {
@@ -47,4 +51,135 @@ int render_parse_last_port_file(const char *text, uint16_t *ret_port) {
         char line[sizeof("65535")];
 
         return only_line(text, line, sizeof(line)) >= 0 && parse_port(line, ret_port) >= 0 ? 0 : -EBADMSG;
+}
+
+void render_moved_file(uint16_t port, Mechanism mechanism, char ret_text[static RENDER_SIZE_MAX]) {
+        snprintf(ret_text, RENDER_SIZE_MAX, "%u %s\n", port, mechanism_to_string(mechanism));
+}
+
+int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret_mechanism) {
+        char line[sizeof("65535 command-line")], *blank;
+        Mechanism mechanism;
+
+        if (only_line(text, line, sizeof(line)) < 0)
+                return -EBADMSG;
+        blank = strchr(line, ' ');
+        if (!blank)
+                return -EBADMSG;
+        *blank = '\0';
+
+        if (mechanism_from_string(blank + 1, &mechanism) < 0 ||
+            (mechanism != MECHANISM_SOCKET && mechanism != MECHANISM_COMMAND_LINE) ||
+            parse_port(line, ret_port) < 0)
+                return -EBADMSG;
+        *ret_mechanism = mechanism;
+        return 0;
+}
+
+#define DROP_IN_COMMENT "# Written by wslportd: sshd can't have its own port. Goes away by itself; edits are lost.\n"
+#define STREAMS_KEY "[X-Wslport]\nStreams="
+
+typedef struct Text {
+        char *text;
+        size_t length;
+        bool overflow;
+} Text;
+
+static void _printf_(2, 3) text_add(Text *t, const char *format, ...) {
+        va_list arguments;
+        int n;
+
+        va_start(arguments, format);
+        n = vsnprintf(t->text + t->length, RENDER_DROP_IN_SIZE_MAX - t->length, format, arguments);
+        va_end(arguments);
+
+        if (n < 0 || t->length + (size_t) n >= RENDER_DROP_IN_SIZE_MAX)
+                t->overflow = true;
+        else
+                t->length += (size_t) n;
+}
+
+static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (ports[i] == port)
+                        return true;
+        return false;
+}
+
+int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep,
+                          char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
+        char lines[RENDER_DROP_IN_SIZE_MAX] = "";
+        Text t = { .text = ret_text };
+
+        text_add(&t, "%s" STREAMS_KEY, DROP_IN_COMMENT);
+        WORDS_FOREACH (stream, streams)
+                text_add(&t, "%s%s", stream == streams ? "" : " ", stream);
+        text_add(&t, "\n[Socket]\nListenStream=\n");
+
+        WORDS_FOREACH (stream, streams) {
+                SshdEndpoint endpoint;
+                char line[128];
+
+                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                        snprintf(line, sizeof(line), "%s", stream);
+                else
+                        snprintf(line, sizeof(line), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
+                                 is_one_of(endpoint.port, keep, n_keep) ? endpoint.port : port);
+
+                bool twice = false;
+                WORDS_FOREACH (other, lines)
+                        twice = twice || streq(other, line);
+                if (twice)
+                        continue;
+                if (!words_append(lines, sizeof(lines), line))
+                        return -E2BIG;
+                text_add(&t, "ListenStream=%s\n", line);
+        }
+
+        return t.overflow ? -E2BIG : 0;
+}
+
+int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size) {
+        const char *line = strstr(text, STREAMS_KEY);
+
+        if (!line || !startswith(text, "# Written by wslportd"))
+                return -EBADMSG;
+
+        ret_streams[0] = ret_streams[1] = '\0';
+        line += strlen(STREAMS_KEY);
+        for (size_t length; *line && *line != '\n'; line += length, line += *line == ' ') {
+                char word[128];
+
+                length = strcspn(line, " \n");
+                if (length == 0 || length >= sizeof(word))
+                        return -EBADMSG;
+                memcpy(word, line, length);
+                word[length] = '\0';
+                if (!words_append(ret_streams, size, word))
+                        return -EBADMSG;
+        }
+        return ret_streams[0] ? 0 : -EBADMSG;
+}
+
+/* One word of a command, so that systemd reads it as it gave it: specifiers are expanded in what it gave, variables
+ * aren't. */
+static void text_add_word(Text *t, const char *word) {
+        text_add(t, " \"");
+        for (; *word; word++)
+                text_add(t, *word == '"' || *word == '\\' ? "\\%c" : *word == '%' ? "%%%c" : "%c", *word);
+        text_add(t, "\"");
+}
+
+int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
+                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
+        Text t = { .text = ret_text };
+
+        text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
+        WORDS_FOREACH (word, command->arguments)
+                text_add_word(&t, word);
+        for (size_t i = 0; i < n_keep; i++)
+                text_add(&t, " -p %u", keep[i]);
+        text_add(&t, " -p %u\n", port);
+
+        return t.overflow ? -E2BIG : 0;
 }

@@ -2,10 +2,12 @@
 #pragma once
 
 #include "model.h"
+#include "sshd-options.h"
 
 /* What our files say, as text, and what such a text means. */
 
 #define RENDER_SIZE_MAX 512
+#define RENDER_DROP_IN_SIZE_MAX 4096
 
 /* The dynamic part of sshd's configuration: moves sshd to @port. @home is named in its comment. */
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
@@ -16,3 +18,21 @@ int render_parse_port_file(const char *text, uint16_t *ret_port);
 /* The port that clients know, kept over a way back so that the next conflict takes it again. */
 void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_last_port_file(const char *text, uint16_t *ret_port);
+
+/* Where sshd is moved to by anything but the port file: the decision that a drop-in below /run is made of at each
+ * boot. */
+void render_moved_file(uint16_t port, Mechanism mechanism, char ret_text[static RENDER_SIZE_MAX]);
+int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret_mechanism);
+
+/* A socket's drop-in: @streams (words, as systemd's property Listen has the addresses) with each port but those
+ * of @keep replaced by @port, none twice; what isn't an address and a port stays as it is. @streams is kept in
+ * it. Returns 0 or -E2BIG. */
+int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep,
+                          char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
+
+/* The addresses that such a drop-in has taken the place of. 0, or -EBADMSG if @text isn't what we write. */
+int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size);
+
+/* A service's drop-in: its own command and, behind it, `-p` for each of @keep and @port. Returns 0 or -E2BIG. */
+int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
+                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);

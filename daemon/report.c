@@ -16,6 +16,7 @@ static const struct {
         MEMBER("HomePortHolderDetail", home_detail),
         MEMBER("Port", port),
         MEMBER("Unit", unit),
+        MEMBER("Mechanism", mechanism),
         MEMBER("Listeners", listeners),
         MEMBER("PinnedSessions", pinned_sessions),
         MEMBER("Reachable", reachable),

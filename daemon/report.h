@@ -34,6 +34,7 @@ typedef struct Status {
         char home_detail[80];
         uint16_t port; /* where sshd listens, by the kernel; 0: nowhere */
         char unit[256];
+        Mechanism mechanism;
         StatusListener listeners[STATUS_LISTENERS_MAX];
         size_t n_listeners;
         uint32_t pinned_sessions;

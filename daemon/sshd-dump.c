@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sshd-dump.h"
 
+#include <strings.h>
+
 #define SSHD_DEFAULT_PORT 22
 
-/* `listenaddress 0.0.0.0:22`, `listenaddress [::]:22`, `listenaddress [fe80::1%eth0]:22`; "rdomain …" may
- * follow. */
-static int parse_endpoint(const char *s, SshdEndpoint *ret) {
+int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
         SshdEndpoint endpoint = { .ipv6 = s[0] == '[' };
         const char *address = endpoint.ipv6 ? s + 1 : s;
         size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":");
@@ -18,7 +18,8 @@ static int parse_endpoint(const char *s, SshdEndpoint *ret) {
                         return -EBADMSG;
                 rest++;
         }
-        if (*rest != ':' || address_length == 0 || address_length >= sizeof(endpoint.address))
+        if (*rest != ':' || address_length == 0 || address_length >= sizeof(endpoint.address) ||
+            (!endpoint.ipv6 && address[strspn(address, "0123456789.")] != ':'))
                 return -EBADMSG;
         rest++;
 
@@ -47,7 +48,7 @@ static int parse_line(const char *line, SshdDump *dump) {
         if ((value = startswith(line, "listenaddress "))) {
                 if (dump->n_endpoints == ELEMENTSOF(dump->endpoints))
                         return -E2BIG;
-                return parse_endpoint(value, &dump->endpoints[dump->n_endpoints++]);
+                return sshd_endpoint_parse(value, &dump->endpoints[dump->n_endpoints++]);
         }
 
         return 0;
@@ -102,7 +103,6 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) 
                 else
                         add_port(home.ports, &home.n_ports, dump->ports[i]);
         }
-        home.follows_port = home.n_ports == 0;
         home.has_ours = displaced_to != 0 && ours_taken;
 
         /* Addresses without a port have been multiplied with all of `Port`, the sentinel among them. */
@@ -123,7 +123,7 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) 
                         is_port = is_port || (port_matters && port == dump->ports[k]);
                 if (is_port)
                         continue;
-                home.follows_port = false;
+                home.fixed = true;
                 if (home.n_ports < SSHD_PORTS_MAX)
                         add_port(home.ports, &home.n_ports, port);
         }
@@ -134,10 +134,28 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) 
         *ret = home;
 }
 
-bool sshd_dump_is_only(const SshdDump *dump, uint16_t port) {
-        for (size_t i = 0; i < dump->n_endpoints; i++)
-                if (dump->endpoints[i].port != port)
-                        return false;
+bool sshd_line_fixes_port(const char *line) {
+        static const char keyword[] = "listenaddress", blanks[] = " \t=\"";
+        const char *value, *colon;
+        size_t length;
 
-        return true;
+        line += strspn(line, " \t");
+        if (strncasecmp(line, keyword, strlen(keyword)) != 0)
+                return false;
+
+        value = line + strlen(keyword);
+        length = strspn(value, blanks);
+        if (length == 0)
+                return false;
+        value += length;
+        length = strcspn(value, " \t\"\r\n");
+
+        /* An IPv6 address has colons of its own; with a port it stands in brackets. */
+        colon = memchr(value, ':', length);
+        if (value[0] == '[') {
+                const char *bracket = memchr(value, ']', length);
+
+                return bracket && bracket + 1 < value + length && bracket[1] == ':';
+        }
+        return colon && !memchr(colon + 1, ':', length - (size_t) (colon + 1 - value));
 }

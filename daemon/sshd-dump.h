@@ -14,6 +14,10 @@ typedef struct SshdEndpoint {
         uint16_t port;
 } SshdEndpoint;
 
+/* "0.0.0.0:22", "[::]:22", "[fe80::1%eth0]:22"; a blank ends it, "rdomain …" may follow. -EBADMSG for anything
+ * else, as a path or "vsock:2:22". */
+int sshd_endpoint_parse(const char *s, SshdEndpoint *ret);
+
 typedef struct SshdDump {
         uint16_t ports[SSHD_PORTS_MAX]; /* in order, doubles kept: `Port` accumulates */
         size_t n_ports;
@@ -29,9 +33,9 @@ int sshd_dump_parse(const char *text, SshdDump *ret);
 typedef struct SshdHome {
         uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */
         size_t n_ports;
-        bool follows_port; /* a `Port` in our drop-in is the only one: neither `Port` nor an address names
-                              one */
-        bool has_ours;     /* the port of our file is among them: sshd does take it in */
+        bool fixed;    /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
+                          option, changes that */
+        bool has_ours; /* the port of our file is among them: sshd does take it in */
         bool ipv4, ipv6;   /* which families sshd listens on */
 } SshdHome;
 
@@ -44,5 +48,5 @@ typedef struct SshdHome {
  * is left, it is sshd's own default, 22. (OpenSSH servconf.c) */
 void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret);
 
-/* Whether sshd would listen on @port and on nothing else. */
-bool sshd_dump_is_only(const SshdDump *dump, uint16_t port);
+/* Whether a line of sshd_config is a ListenAddress with a port. */
+bool sshd_line_fixes_port(const char *line);

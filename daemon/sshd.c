@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sshd.h"
 
+#include <glob.h>
+
 #include "child.h"
+#include "fs.h"
 
 /* It takes 5 to 12 ms; a configuration with host names in it may wait for DNS. */
 #define SSHD_TIMEOUT (5 * USEC_PER_SEC)
@@ -9,8 +12,8 @@
 struct SshdQuery {
         sd_event *event;
         Child *child;
-        const char *program;
-        bool with_sentinel;
+        char program[256];
+        char options[SSHD_COMMAND_SIZE]; /* words */
         SshdAnswer answer;
         SshdHandler handler;
         void *userdata;
@@ -26,8 +29,12 @@ SshdQuery *sshd_query_free(SshdQuery *q) {
         return NULL;
 }
 
-static const char *find_sshd(void) {
+static const char *find_sshd(const char *program) {
         static const char *const programs[] = { "/usr/sbin/sshd", "/usr/bin/sshd" };
+        const char *slash = strrchr(program, '/');
+
+        if (slash && streq(slash, "/sshd") && access(program, X_OK) >= 0)
+                return program;
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) >= 0)
@@ -60,8 +67,11 @@ static void copy_error(const char *errors, char *ret, size_t size) {
 }
 
 static int sshd_query_run(SshdQuery *q, const char *mode, void (*on_child)(const ChildResult *, void *)) {
-        _Static_assert(SSHD_SENTINEL_PORT == 1, "the option below names it");
-        const char *const argv[] = { q->program, mode, q->with_sentinel ? "-o" : NULL, "Port=1", NULL };
+        const char *argv[SSHD_COMMAND_SIZE / 2 + 3] = { q->program, mode };
+        size_t n = 2;
+
+        WORDS_FOREACH (word, q->options)
+                argv[n++] = word;
 
         q->child = child_free(q->child);
         return child_spawn(q->event, argv, true, SSHD_TIMEOUT, on_child, q, &q->child);
@@ -85,7 +95,7 @@ static void sshd_query_on_test(const ChildResult *result, void *userdata) {
         int r;
 
         if (result->timed_out || result->exit_status < 0 || result->exit_status == 127) {
-                snprintf(q->answer.detail, sizeof(q->answer.detail), "%s %s", q->program,
+                snprintf(q->answer.detail, sizeof(q->answer.detail), "%.200s %s", q->program,
                          result->timed_out            ? "did not end in time"
                          : result->exit_status == 127 ? "could not be run"
                                                       : "was killed");
@@ -99,7 +109,7 @@ static void sshd_query_on_test(const ChildResult *result, void *userdata) {
                 if (r >= 0)
                         q->answer.verdict = SSHD_VERDICT_VALID;
                 else
-                        snprintf(q->answer.detail, sizeof(q->answer.detail), "%s -T: %s", q->program,
+                        snprintf(q->answer.detail, sizeof(q->answer.detail), "%.180s -T: %s", q->program,
                                  r == -E2BIG ? "more ports or addresses than can be kept track of"
                                              : "its output is not understood");
                 sshd_query_finish(q);
@@ -114,11 +124,13 @@ static void sshd_query_on_test(const ChildResult *result, void *userdata) {
                 sshd_query_finish(q);
 }
 
-int sshd_query(sd_event *event, bool with_sentinel, SshdHandler handler, void *userdata, SshdQuery **ret) {
+int sshd_query(sd_event *event, const char *program, const char *options, bool with_sentinel,
+               SshdHandler handler, void *userdata, SshdQuery **ret) {
         _cleanup_(sshd_query_freep) SshdQuery *q = NULL;
-        const char *program = find_sshd();
+        char sentinel[sizeof("-oPort=65535")];
         int r;
 
+        program = find_sshd(program);
         if (!program)
                 return -ENOENT;
 
@@ -127,11 +139,17 @@ int sshd_query(sd_event *event, bool with_sentinel, SshdHandler handler, void *u
                 return -ENOMEM;
         *q = (SshdQuery){
                 .event = sd_event_ref(event),
-                .program = program,
-                .with_sentinel = with_sentinel,
                 .handler = handler,
                 .userdata = userdata,
         };
+        snprintf(q->program, sizeof(q->program), "%s", program);
+
+        snprintf(sentinel, sizeof(sentinel), "-oPort=%u", SSHD_SENTINEL_PORT);
+        WORDS_FOREACH (word, options)
+                if (!words_append(q->options, sizeof(q->options), word))
+                        return -E2BIG;
+        if (with_sentinel && !words_append(q->options, sizeof(q->options), sentinel))
+                return -E2BIG;
 
         r = sshd_query_run(q, "-T", sshd_query_on_test);
         if (r < 0)
@@ -139,4 +157,46 @@ int sshd_query(sd_event *event, bool with_sentinel, SshdHandler handler, void *u
 
         *ret = TAKE_PTR(q);
         return 0;
+}
+
+#define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
+
+static int find_fixed_in(const char *path, char *ret, size_t size) {
+        _cleanup_free_ char *text = malloc(CONFIG_SIZE_MAX);
+        unsigned number = 1;
+
+        if (!text || fs_read(path, text, CONFIG_SIZE_MAX) < 0)
+                return 0;
+
+        for (char *line = text; *line; number++) {
+                size_t length = strcspn(line, "\n");
+                bool more = line[length] == '\n';
+
+                line[length] = '\0';
+                if (sshd_line_fixes_port(line)) {
+                        snprintf(ret, size, "%s:%u (%.80s)", path, number, line + strspn(line, " \t"));
+                        for (char *c = ret; *c; c++)
+                                if (*c < ' ' || *c > '~')
+                                        *c = ' ';
+                        return 1;
+                }
+                line += length + more;
+        }
+        return 0;
+}
+
+int sshd_find_fixed(char *ret, size_t size) {
+        static const char *const patterns[] = { "/etc/ssh/sshd_config.d/*.conf", "/etc/ssh/sshd_config",
+                                                "/usr/etc/ssh/sshd_config.d/*.conf", "/usr/etc/ssh/sshd_config" };
+        int found = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(patterns) && !found; i++) {
+                glob_t paths = { 0 };
+
+                if (glob(patterns[i], 0, NULL, &paths) == 0)
+                        for (size_t k = 0; k < paths.gl_pathc && !found; k++)
+                                found = find_fixed_in(paths.gl_pathv[k], ret, size);
+                globfree(&paths);
+        }
+        return found;
 }

@@ -5,6 +5,7 @@
 
 #include "policy.h"
 #include "sshd-dump.h"
+#include "sshd-options.h"
 
 /* What the installed sshd says of its own configuration.
  *
@@ -25,9 +26,16 @@ typedef struct SshdAnswer {
 /* Called once, unless freed before; may free the query, and *@answer with it. */
 typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
 
-/* @with_sentinel: with SSHD_SENTINEL_PORT put in beside the configured ports, for sshd_dump_home().
+/* @program: the sshd that the service runs; "", or one that isn't sshd, for the system's. @options: words that go
+ * with it, copied. @with_sentinel: with SSHD_SENTINEL_PORT put in beside the configured ports, for sshd_dump_home().
  * Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
-int sshd_query(sd_event *event, bool with_sentinel, SshdHandler handler, void *userdata, SshdQuery **ret);
+int sshd_query(sd_event *event, const char *program, const char *options, bool with_sentinel,
+               SshdHandler handler, void *userdata, SshdQuery **ret);
+
+/* Where sshd's configuration has a ListenAddress with a port, which nothing beside it can change: "FILE:LINE
+ * (ListenAddress …)". Files and their lines are looked through as they stand, Include lines other than the usual one
+ * are not followed. Returns 1, or 0 where there is none. */
+int sshd_find_fixed(char *ret, size_t size);
 
 SshdQuery *sshd_query_free(SshdQuery *query);
 DEFINE_TRIVIAL_CLEANUP(SshdQuery *, sshd_query_free);

@@ -9,7 +9,13 @@ typedef enum PropertyType {
         PROPERTY_STRING,
         PROPERTY_INT32,
         PROPERTY_UINT32,
-        PROPERTY_JOB, /* (uo): the number, 0 for none */
+        PROPERTY_BOOL,
+        PROPERTY_JOB,               /* (uo): the number, 0 for none */
+        PROPERTY_DROP_INS,          /* as: whether ours is among them */
+        PROPERTY_COMMAND,           /* a(sasbttttuii) */
+        PROPERTY_ENVIRONMENT,       /* as */
+        PROPERTY_ENVIRONMENT_FILES, /* a(sb) */
+        PROPERTY_STREAMS,           /* a(ss) */
 } PropertyType;
 
 typedef struct Property {
@@ -28,6 +34,7 @@ static const Property unit_properties[] = {
         { SYSTEMD1 ".Unit", "SubState", PROPERTY_STRING, FIELD(sub_state) },
         { SYSTEMD1 ".Unit", "UnitFileState", PROPERTY_STRING, FIELD(unit_file_state) },
         { SYSTEMD1 ".Unit", "Job", PROPERTY_JOB, FIELD(job) },
+        { SYSTEMD1 ".Unit", "DropInPaths", PROPERTY_DROP_INS, FIELD(overridden) },
 };
 
 static const Property service_properties[] = {
@@ -36,6 +43,15 @@ static const Property service_properties[] = {
         { SYSTEMD1 ".Service", "ExecMainCode", PROPERTY_INT32, FIELD(main_code) },
         { SYSTEMD1 ".Service", "ExecMainStatus", PROPERTY_INT32, FIELD(main_status) },
         { SYSTEMD1 ".Service", "ControlGroup", PROPERTY_STRING, FIELD(control_group) },
+        { SYSTEMD1 ".Service", "ExecStart", PROPERTY_COMMAND, FIELD(command) },
+        { SYSTEMD1 ".Service", "Environment", PROPERTY_ENVIRONMENT, FIELD(environment) },
+        { SYSTEMD1 ".Service", "EnvironmentFiles", PROPERTY_ENVIRONMENT_FILES, FIELD(environment_files) },
+};
+
+static const Property socket_properties[] = {
+        { SYSTEMD1 ".Socket", "Result", PROPERTY_STRING, FIELD(result) },
+        { SYSTEMD1 ".Socket", "Accept", PROPERTY_BOOL, FIELD(accept) },
+        { SYSTEMD1 ".Socket", "Listen", PROPERTY_STREAMS, FIELD(streams) },
 };
 
 #define PROPERTIES_MAX (ELEMENTSOF(unit_properties) + ELEMENTSOF(service_properties))
@@ -65,6 +81,7 @@ struct Units {
         unsigned n_open; /* questions without an answer */
         bool known;      /* all of .state is one complete reading */
         bool again;      /* a signal came in the middle of a reading */
+        bool awaited;    /* the handler is to be called after it, whatever it finds */
         bool reading_failed;
         sd_bus_slot *reloading_slot;
         UnitsHandler handler;
@@ -135,6 +152,86 @@ Units *units_free(Units *units) {
         return NULL;
 }
 
+static int read_drop_ins(sd_bus_message *m, bool *ret) {
+        const char *path, *slash;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "as");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(m, "s", &path)) > 0) {
+                slash = strrchr(path, '/');
+                *ret = *ret || (slash && streq(slash + 1, UNIT_DROP_IN));
+        }
+        return r;
+}
+
+/* One that is not the only one, or longer than anybody writes it, is as good as unknown. */
+static int read_command(sd_bus_message *m, SshdCommand *ret) {
+        SshdCommand command = { 0 };
+        const char *text;
+        unsigned n = 0;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', "a(sasbttttuii)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(sasbttttuii)");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'r', "sasbttttuii")) > 0) {
+                bool fits, first = true;
+
+                r = sd_bus_message_read(m, "s", &text);
+                if (r < 0)
+                        return r;
+                fits = (size_t) snprintf(command.program, sizeof(command.program), "%s", text) <
+                       sizeof(command.program);
+
+                r = sd_bus_message_enter_container(m, 'a', "s");
+                while (r >= 0 && (r = sd_bus_message_read(m, "s", &text)) > 0) {
+                        fits = fits && (first || words_append(command.arguments, sizeof(command.arguments), text));
+                        first = false;
+                }
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r >= 0)
+                        r = sd_bus_message_skip(m, "bttttuii");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                n += fits ? 1 : 2;
+        }
+
+        if (r >= 0 && n == 1)
+                *ret = command;
+        return r;
+}
+
+/* What doesn't fit is left out: what it would have said of sshd's ports is seen by them. */
+static int read_words(sd_bus_message *m, const char *type, char *ret, size_t size) {
+        const char *text;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', type);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', type + 1);
+        while (r >= 0 && (r = streq(type, "as") ? sd_bus_message_read(m, "s", &text)
+                                                : sd_bus_message_read(m, "(sb)", &text, NULL)) > 0)
+                (void) words_append(ret, size, text);
+        return r;
+}
+
+int unit_read_streams(sd_bus_message *m, char *ret, size_t size) {
+        const char *type, *address;
+        int r;
+
+        ret[0] = ret[1] = '\0';
+        r = sd_bus_message_enter_container(m, 'v', "a(ss)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(ss)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(ss)", &type, &address)) > 0)
+                if (streq(type, "Stream") && !words_append(ret, size, address))
+                        return -E2BIG;
+        return r;
+}
+
 static int read_property(sd_bus_message *m, const Property *property, UnitState *state) {
         char *field = (char *) state + property->offset;
         const char *text;
@@ -150,6 +247,24 @@ static int read_property(sd_bus_message *m, const Property *property, UnitState 
                 return sd_bus_message_read(m, "v", "i", (int32_t *) field);
         case PROPERTY_UINT32:
                 return sd_bus_message_read(m, "v", "u", (uint32_t *) field);
+        case PROPERTY_BOOL: {
+                int value;
+
+                r = sd_bus_message_read(m, "v", "b", &value);
+                if (r >= 0)
+                        *(bool *) field = value;
+                return r;
+        }
+        case PROPERTY_DROP_INS:
+                return read_drop_ins(m, (bool *) field);
+        case PROPERTY_COMMAND:
+                return read_command(m, (SshdCommand *) field);
+        case PROPERTY_ENVIRONMENT:
+                return read_words(m, "as", field, property->size);
+        case PROPERTY_ENVIRONMENT_FILES:
+                return read_words(m, "a(sb)", field, property->size);
+        case PROPERTY_STREAMS:
+                return unit_read_streams(m, field, property->size);
         case PROPERTY_JOB:
                 return sd_bus_message_read(m, "v", "(uo)", (uint32_t *) field, NULL);
         default:
@@ -158,12 +273,13 @@ static int read_property(sd_bus_message *m, const Property *property, UnitState 
 }
 
 static void units_finish(Units *units) {
-        bool changed = !units->known;
+        bool changed = !units->known || units->awaited;
 
         if (units->again) {
                 (void) units_refresh(units);
                 return;
         }
+        units->awaited = false;
         if (units->reading_failed) {
                 units->known = false;
                 units->handler(units->userdata);
@@ -233,11 +349,18 @@ int units_refresh(Units *units) {
                         r = unit_ask(unit, question++, &unit_properties[k]);
                 for (size_t k = 0; k < ELEMENTSOF(service_properties) && r >= 0 && !unit->is_socket; k++)
                         r = unit_ask(unit, question++, &service_properties[k]);
+                for (size_t k = 0; k < ELEMENTSOF(socket_properties) && r >= 0 && unit->is_socket; k++)
+                        r = unit_ask(unit, question++, &socket_properties[k]);
         }
         if (r < 0)
                 units_forget_questions(units);
 
         return r;
+}
+
+bool units_is_reading(Units *units) {
+        units->awaited = units->n_open > 0;
+        return units->awaited;
 }
 
 static int units_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -294,17 +417,29 @@ const UnitState *units_service(const Units *units) {
 }
 
 const UnitState *units_socket(const Units *units) {
+        const UnitState *service = units_service(units);
+        bool service_has_it = service && !streq(service->active_state, "inactive") &&
+                              !streq(service->active_state, "failed");
+
         if (!units->known)
                 return NULL;
 
         for (size_t i = 0; i < units->n_all; i++) {
                 const UnitState *state = &units->all[i].state;
 
-                if (units->all[i].is_socket && (streq(state->active_state, "active") || state->job != 0))
+                if (!units->all[i].is_socket || !streq(state->load_state, "loaded"))
+                        continue;
+                if (streq(state->active_state, "inactive") ? state->job != 0
+                    : streq(state->active_state, "failed") ? !service_has_it && service && service->job == 0
+                                                           : true)
                         return state;
         }
 
         return NULL;
+}
+
+ManagedUnits units_managed(const Units *units) {
+        return (ManagedUnits){ .service = units_service(units), .socket = units_socket(units) };
 }
 
 /* sshd ends with this where it can't bind any address (OpenSSH log.c, fatal() → cleanup_exit(255)). */
@@ -341,6 +476,26 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
                 return SERVICE_INACTIVE;
         if (streq(s->active_state, "failed"))
                 return failed_to_bind(s) ? SERVICE_FAILED_TO_BIND : SERVICE_FAILED;
+
+        return SERVICE_UNKNOWN;
+}
+
+ServicePhase socket_state_to_phase(const UnitState *s) {
+        if (!s)
+                return SERVICE_UNKNOWN;
+
+        if (streq(s->active_state, "active"))
+                return SERVICE_RUNNING;
+        if (streq(s->active_state, "activating"))
+                return SERVICE_STARTING;
+        if (streq(s->active_state, "deactivating"))
+                return SERVICE_STOPPING;
+        if (s->job != 0)
+                return SERVICE_QUEUED;
+        if (streq(s->active_state, "inactive"))
+                return SERVICE_INACTIVE;
+        if (streq(s->active_state, "failed"))
+                return streq(s->result, "resources") ? SERVICE_FAILED_TO_BIND : SERVICE_FAILED;
 
         return SERVICE_UNKNOWN;
 }

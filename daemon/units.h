@@ -4,6 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "model.h"
+#include "sshd-options.h"
 
 #define SYSTEMD1 "org.freedesktop.systemd1"
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"
@@ -13,6 +14,8 @@
  * socket before the system bus is there, the system bus afterwards, where the bus daemon keeps other units'
  * signals from waking us. */
 
+#define UNIT_STREAMS_SIZE 1024
+
 typedef struct UnitState {
         char id[256];
         char load_state[24], active_state[24], sub_state[32], unit_file_state[32], result[32];
@@ -20,7 +23,19 @@ typedef struct UnitState {
         uint32_t main_pid;
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
         char control_group[256];        /* below the root of the cgroup2 hierarchy */
+        bool overridden;                /* a drop-in of ours is in force */
+
+        /* A service's: its command and what `$NAME` in it may mean. Empty where it has not just one command. */
+        SshdCommand command;
+        char environment[SSHD_COMMAND_SIZE], environment_files[512]; /* words */
+
+        /* A socket's. */
+        bool accept;
+        char streams[UNIT_STREAMS_SIZE]; /* words: the addresses, as systemd writes them */
 } UnitState;
+
+/* The name of our drop-ins: behind all others, a generator's `addresses.conf` among them. */
+#define UNIT_DROP_IN "zz-wslportd.conf"
 
 typedef struct Units Units;
 
@@ -43,8 +58,23 @@ int units_refresh(Units *units);
  * machine without sshd gets its first name with load_state "not-found". */
 const UnitState *units_service(const Units *units);
 
-/* A socket unit that is, or is about to be, listening for the service; NULL where there is none. */
+/* Whether a reading is under way, so that what is known may be out of date. Then the handler is called after it. */
+bool units_is_reading(Units *units);
+
+/* What is managed: each NULL where there is none, or it isn't known. */
+typedef struct ManagedUnits {
+        const UnitState *service, *socket;
+} ManagedUnits;
+
+ManagedUnits units_managed(const Units *units);
+
+/* A socket unit that is, or is about to be, listening for the service, or that failed to, while the service isn't up
+ * by itself; NULL where there is none. */
 const UnitState *units_socket(const Units *units);
 
 /* What the words of systemd come to. Pure. */
 ServicePhase unit_state_to_phase(const UnitState *state);
+ServicePhase socket_state_to_phase(const UnitState *state);
+
+/* Reads systemd's property Listen, a variant of a(ss), as words: what are streams. Returns 0 or a negative errno. */
+int unit_read_streams(sd_bus_message *m, char *ret, size_t size);

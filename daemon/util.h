@@ -80,3 +80,24 @@ static inline const char *startswith(const char *s, const char *prefix) {
 
         return strncmp(s, prefix, length) == 0 ? s + length : NULL;
 }
+
+/* A list of words in one buffer: each with its NUL, an empty one at the end. A zeroed buffer is the empty list.
+ * words_append() returns false and changes nothing where @word is empty or doesn't fit any more. */
+static inline const char *words_next(const char *word) {
+        return word + strlen(word) + 1;
+}
+
+#define WORDS_FOREACH(word, words) for (const char *word = (words); *word; word = words_next(word))
+
+static inline bool words_append(char *words, size_t size, const char *word) {
+        size_t used = 0, length = strlen(word);
+
+        WORDS_FOREACH (each, words)
+                used += strlen(each) + 1;
+        if (length == 0 || used + length + 2 > size)
+                return false;
+
+        memcpy(words + used, word, length + 1);
+        words[used + length + 1] = '\0';
+        return true;
+}

@@ -110,15 +110,12 @@ static int print_config(void) {
 }
 
 static int reset(void) {
-        int r, q;
+        int r;
 
-        r = kept_write_port(0, 0);
+        r = kept_reset();
         if (r < 0)
-                fprintf(stderr, "wslportd: %s: %s\n", KEPT_PORT_FILE, strerrordesc_np(-r));
-        q = kept_write_last_port(0);
-        if (q < 0)
-                fprintf(stderr, "wslportd: %s: %s\n", KEPT_LAST_PORT_FILE, strerrordesc_np(-q));
-        return r < 0 ? r : q;
+                fprintf(stderr, "wslportd: what it has written can't be taken away: %s\n", strerrordesc_np(-r));
+        return r;
 }
 
 static int run(void) {

@@ -19,7 +19,7 @@ static Snapshot test_snapshot(void) {
                 .service = SERVICE_QUEUED,
                 .booting = true,
                 .verdict = SSHD_VERDICT_VALID,
-                .home = { .ports = { HOME }, .n_ports = 1, .follows_port = true, .has_ours = true, .ipv4 = true, .ipv6 = true },
+                .home = { .ports = { HOME }, .n_ports = 1, .has_ours = true, .ipv4 = true, .ipv6 = true },
         };
 }
 
@@ -279,7 +279,7 @@ static void test_explicit_port_is_not_moved(void) {
         Snapshot snapshot = test_snapshot();
         Decision decision;
 
-        snapshot.home.follows_port = false;
+        snapshot.home.fixed = true;
         snapshot.facts = facts;
         snapshot.n_facts = 1;
         policy_decide(&config, &snapshot, &decision);
@@ -378,7 +378,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return d->port == s->last_port ? NULL : "a move to where sshd is for another reason";
                 if (fact_of(s, d->port)->holder != HOLDER_UNKNOWN && fact_of(s, d->port)->holder != HOLDER_NONE)
                         return "a move to a port that somebody listens on";
-                if (!s->home.follows_port || s->hold)
+                if (s->home.fixed || s->hold)
                         return "a move that can't be made";
                 if (!binds && s->service != SERVICE_RUNNING)
                         return "a move of a service that isn't to run";
@@ -474,7 +474,7 @@ static void test_promises(const void *row) {
                 s.booting = PICK(2);
                 s.verdict = (SshdVerdict) PICK(4);
                 unsigned obstacle = PICK(6);
-                s.home.follows_port = obstacle != 1;
+                s.home.fixed = obstacle == 1;
                 s.hold = obstacle == 2 ? "hold" : NULL;
                 s.home.has_ours = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;

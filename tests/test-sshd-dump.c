@@ -10,10 +10,10 @@ static const struct {
         const char *text;
         uint16_t displaced_to;
         const char *home; /* "22 2022" */
-        bool follows_port, ipv4, ipv6;
+        bool fixed, ipv4, ipv6;
 } dumps[] = {
-        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", true, true, true },
-        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", true, true, true },
+        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", false, true, true },
+        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", false, true, true },
         { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, "22", false, true, true },
         { "Port 22 and displaced", "port 1\nport 2222\nport 22\n" ANY(1) ANY(2222) ANY(22), 2222, "22",
           false, true, true },
@@ -21,16 +21,16 @@ static const struct {
           true },
         { "the user has our port too", "port 1\nport 2222\nport 2222\n" ANY(1) ANY(2222) ANY(2222), 2222,
           "2222", false, true, true },
-        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, "22", true, true, false },
-        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, "22", true, false, true },
-        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, "22", true, true, false },
-        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, "22", false, true, false },
+        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, "22", false, true, false },
+        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, "22", false, false, true },
+        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, "22", false, true, false },
+        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, "22", true, true, false },
         { "an address with a port, displaced in vain", "port 1\nport 2222\nlistenaddress 0.0.0.0:22\n", 2222,
-          "22", false, true, false },
+          "22", true, true, false },
         { "addresses with and without", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 127.0.0.1:2022\n",
-          0, "2022", false, true, false },
+          0, "2022", true, true, false },
         { "with a scope and a routing domain",
-          "port 1\nlistenaddress [fe80::1%eth0]:1\nlistenaddress 192.0.2.1:1 rdomain red\n", 0, "22", true,
+          "port 1\nlistenaddress [fe80::1%eth0]:1\nlistenaddress 192.0.2.1:1 rdomain red\n", 0, "22", false,
           true, true },
 };
 
@@ -46,7 +46,7 @@ static void test_home(const void *data) {
                 snprintf(ports + strlen(ports), sizeof(ports) - strlen(ports), "%s%u", i ? " " : "",
                          home.ports[i]);
         test_equal_string(ports, row->home);
-        test_equal_int(home.follows_port, row->follows_port);
+        test_equal_int(home.fixed, row->fixed);
         test_equal_int(home.ipv4, row->ipv4);
         test_equal_int(home.ipv6, row->ipv6);
 }
@@ -78,21 +78,35 @@ static void test_refused(const void *data) {
         test_equal_int(dump.n_ports, 99);
 }
 
-static void test_only_port(void) {
-        SshdDump dump;
+static const struct {
+        const char *name;
+        bool fixes;
+} lines[] = {
+        { "ListenAddress 0.0.0.0:22", true },
+        { "  listenaddress\t[::]:22", true },
+        { "ListenAddress=\"0.0.0.0:22\"", true },
+        { "ListenAddress host.example:22 rdomain red", true },
+        { "ListenAddress 0.0.0.0", false },
+        { "ListenAddress ::", false },
+        { "ListenAddress fe80::1", false },
+        { "ListenAddress [::]", false },
+        { "#ListenAddress 0.0.0.0:22", false },
+        { "ListenAddresses 0.0.0.0:22", false },
+        { "ListenAddress", false },
+        { "", false },
+};
 
-        test_equal_int(sshd_dump_parse("port 2222\n" ANY(2222), &dump), 0);
-        test_assert(sshd_dump_is_only(&dump, 2222));
-        test_assert(!sshd_dump_is_only(&dump, 22));
-        test_equal_int(sshd_dump_parse("port 2222\nport 22\n" ANY(2222) ANY(22), &dump), 0);
-        test_assert(!sshd_dump_is_only(&dump, 2222));
+static void test_line_fixes_port(const void *data) {
+        const __typeof__(lines[0]) *row = data;
+
+        test_equal_int(sshd_line_fixes_port(row->name), row->fixes);
 }
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_home, dumps),
                 TEST_TABLE(test_refused, refused),
-                TEST(test_only_port),
+                TEST_TABLE(test_line_fixes_port, lines),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
