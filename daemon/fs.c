@@ -88,6 +88,12 @@ static bool holds(int folder_fd, const char *name, const char *text) {
         return buffer && read_whole(folder_fd, name, buffer, size) >= 0 && streq(buffer, text);
 }
 
+/* One fixed name, dotted so that no glob of sshd's or systemd's takes it in: what a kill leaves behind is reused by
+ * the next write instead of piling up. */
+static int temporary_name(const char *name, char ret[static NAME_MAX + 1]) {
+        return snprintf(ret, NAME_MAX + 1, ".%s.new", name) > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
 int fs_write_if_changed(const char *path, const char *text) {
         _cleanup_close_ int folder_fd = -1, fd = -1;
         char temporary[NAME_MAX + 1];
@@ -98,13 +104,14 @@ int fs_write_if_changed(const char *path, const char *text) {
         if (folder_fd < 0)
                 return folder_fd;
 
-        if (holds(folder_fd, name, text))
-                return 0;
+        r = temporary_name(name, temporary);
+        if (r < 0)
+                return r;
 
-        /* One fixed name, dotted so that no glob of sshd's or systemd's takes it in: what a kill leaves
-         * behind is reused by the next write instead of piling up. */
-        if ((size_t) snprintf(temporary, sizeof(temporary), ".%s.new", name) >= sizeof(temporary))
-                return -ENAMETOOLONG;
+        if (holds(folder_fd, name, text)) {
+                (void) unlinkat(folder_fd, temporary, 0);
+                return 0;
+        }
         if (unlinkat(folder_fd, temporary, 0) < 0 && errno != ENOENT)
                 return -errno;
 
@@ -125,19 +132,39 @@ int fs_write_if_changed(const char *path, const char *text) {
         return fsync(folder_fd) < 0 ? -errno : 1;
 }
 
-int fs_remove(const char *path) {
+static int remove_from(int folder_fd, const char *name) {
+        if (unlinkat(folder_fd, name, 0) < 0 &&
+            (errno != EISDIR || unlinkat(folder_fd, name, AT_REMOVEDIR) < 0))
+                return errno == ENOENT ? 0 : -errno;
+
+        return fsync(folder_fd) < 0 ? -errno : 1;
+}
+
+static int remove_temporary(int folder_fd, const char *name) {
+        char temporary[NAME_MAX + 1];
+        int r;
+
+        r = temporary_name(name, temporary);
+        return r < 0 ? r : remove_from(folder_fd, temporary);
+}
+
+static int remove_by(const char *path, int (*remove)(int folder_fd, const char *name)) {
         _cleanup_close_ int folder_fd = -1;
         const char *name;
 
         folder_fd = open_folder(path, false, &name);
         if (folder_fd == -ENOENT)
                 return 0;
-        if (folder_fd < 0)
-                return folder_fd;
+        return folder_fd < 0 ? folder_fd : remove(folder_fd, name);
+}
 
-        if (unlinkat(folder_fd, name, 0) < 0 &&
-            (errno != EISDIR || unlinkat(folder_fd, name, AT_REMOVEDIR) < 0))
-                return errno == ENOENT ? 0 : -errno;
+int fs_remove(const char *path) {
+        int r;
 
-        return fsync(folder_fd) < 0 ? -errno : 1;
+        r = remove_by(path, remove_temporary);
+        return r < 0 ? r : remove_by(path, remove_from);
+}
+
+int fs_clean(const char *path) {
+        return remove_by(path, remove_temporary);
 }

@@ -10,7 +10,7 @@
  * Returns 1 if the file was written, 0 if it already held @text, else a negative errno. */
 int fs_write_if_changed(const char *path, const char *text);
 
-/* Removes @path durably, an empty folder too. Returns 1 if it was removed, 0 if it was not there, else a
+/* Removes @path durably, an empty folder too, and what a write of it that was cut off has left. Returns 1 if it was removed, 0 if it was not there, else a
  * negative errno. */
 int fs_remove(const char *path);
 
@@ -18,3 +18,6 @@ int fs_remove(const char *path);
  * -EBADMSG, more bytes than that -E2BIG, anything but a regular file (a symlink too) -EINVAL or -ELOOP.
  * Returns the number of bytes, else a negative errno. */
 ssize_t fs_read(const char *path, char *buffer, size_t size);
+
+/* Removes what a write of @path that was cut off has left. Returns 1, 0 or a negative errno, as above. */
+int fs_clean(const char *path);

@@ -22,10 +22,16 @@ static bool is_stream_of(const UnitState *socket, const Owner *owner, uint16_t p
         return false;
 }
 
+/* systemd has a child in the socket unit's cgroup make the socket, and for a moment, on its way to systemd, no process
+ * has it. (systemd, socket_open_fds() in (sd-listen)) */
+static bool is_in_transit(const UnitState *socket, const Owner *owner) {
+        return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
+}
+
 static Holder classify(const Owner *owner, ManagedUnits managed, uint16_t port) {
         switch (owner->result) {
         case OWNER_ELSEWHERE:
-                return HOLDER_OTHER_DISTRO;
+                return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
                 return (managed.service && streq(owner->unit, managed.service->id)) ||
                                        (managed.socket && streq(owner->unit, managed.socket->id)) ||

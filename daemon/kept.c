@@ -126,8 +126,32 @@ int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
         return units ? drop_ins_write(kept, units) : 0;
 }
 
+static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE };
+
+int kept_clean(const Kept *kept) {
+        char path[PATH_MAX];
+        int first = 0, r;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
+                r = fs_clean(files[i]);
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(known_units); i++) {
+                drop_in_path(known_units[i], path);
+                r = fs_clean(path);
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        if (kept->mechanism != MECHANISM_CONFIG) {
+                r = fs_remove(KEPT_PORT_FILE);
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        return first;
+}
+
 int kept_reset(void) {
-        static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE };
         int first = 0, changed = 0, r;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++) {

@@ -35,6 +35,9 @@ int kept_read(Kept *ret);
  * Returns 1 if a unit file was changed, so that systemd has to read them again, 0, or a negative errno. */
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units);
 
+/* Takes away what a kept_write() that was cut off has left beside @kept. Returns 0 or a negative errno. */
+int kept_clean(const Kept *kept);
+
 /* Takes away all that wslportd ever writes, whichever the units. Returns 1 if a unit file was among it, 0, or the
  * first error, after everything was tried. */
 int kept_reset(void);

@@ -527,7 +527,6 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         } else if (result >= 0) {
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
-                manager_keep_last_port(m);
                 m->sshd_home.has_ours = m->kept.port != 0; /* the move has seen sshd take it in */
                 snprintf(port, sizeof(port), "%u", m->moving_to);
                 if (action == ACTION_RELOCATE)
@@ -546,26 +545,26 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         manager_schedule(m);
 }
 
-/* What is to be done with the unit: nothing where sshd has the port already, or isn't to be touched. */
-static void manager_plan(const Manager *m, const Decision *d, bool again, Plan *ret) {
+/* Whether the unit is to be told: not where sshd has the port already, and one that is down is to be started where
+ * it can bind, and only there. */
+static bool manager_touches_unit(const Manager *m, const Decision *d) {
         const PortFact *fact = ports_find(&m->ports, d->port);
+
+        if (m->phase == SERVICE_RUNNING)
+                return !fact || fact->holder != HOLDER_SSHD;
+        return m->phase == SERVICE_FAILED_TO_BIND &&
+               (d->action == ACTION_RELOCATE || d->start || (fact && fact->bind == BIND_FREE));
+}
+
+static Shape manager_shape(const Manager *m) {
         ManagedUnits managed = units_managed(m->units);
-        Shape shape = {
+
+        return (Shape){
                 .by_socket = managed.socket,
                 .accept = managed.socket && managed.socket->accept,
                 .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
                                                     streq(managed.service->active_state, "reloading")),
-                .command_changes = managed.service && managed.service->overridden,
         };
-
-        *ret = (Plan){ 0 };
-        if (m->phase == SERVICE_RUNNING && fact && fact->holder == HOLDER_SSHD)
-                return;
-        /* To be started where it can bind, and only there. */
-        if (m->phase == SERVICE_FAILED_TO_BIND && d->action != ACTION_RELOCATE && !d->start &&
-            !(fact && fact->bind == BIND_FREE))
-                return;
-        plan_apply(&shape, m->phase, again, ret);
 }
 
 /* What our files are made of. */
@@ -623,7 +622,8 @@ static void manager_move(Manager *m, const Decision *d) {
                 .probe_timeout = PROBE_TIMEOUT,
                 .units = units,
                 .options = m->options,
-                .by_socket = units_socket(m->units),
+                .shape = manager_shape(m),
+                .phase = manager_touches_unit(m, d) ? m->phase : SERVICE_INACTIVE,
         };
         usec_t now;
         int r;
@@ -635,8 +635,6 @@ static void manager_move(Manager *m, const Decision *d) {
         }
         manager_fill_units(m, d, units);
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
-        manager_plan(m, d, false, &request.plan);
-        manager_plan(m, d, true, &request.undo);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
                 manager_schedule(m);
@@ -649,7 +647,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 return;
         }
 
-        if (request.plan.n > 0) {
+        if (request.phase != SERVICE_INACTIVE) {
                 request.expected = d->port;
                 /* The unit is ordered after ours: its job would wait for our READY=1, and we for the job. */
                 manager_say_ready(m);
@@ -990,6 +988,8 @@ static void manager_carry_out(Manager *m, const Decision *d) {
                 break;
         }
 
+        if (d->state == STATE_RELOCATED && m->phase == SERVICE_RUNNING)
+                manager_keep_last_port(m);
         manager_settle(m, d);
         manager_watch(m, d);
         manager_arm_timers(m, d);
@@ -1312,6 +1312,9 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
                 return log_error_errno(log, r, "The daemon could not be set up");
 
         manager_read_kept(m);
+        r = kept_clean(&m->kept);
+        if (r < 0)
+                log_error_errno(log, r, "What an earlier run has left could not be taken away");
         manager_open_private(m);
 
         *ret = TAKE_PTR(m);

@@ -99,10 +99,19 @@ static int move_write(Move *move, const Kept *kept) {
                 return r;
 
         /* A generator may make units of sshd's configuration; and a reading that was cut off is made up for. */
-        move->units_changed = move->units_changed || r > 0 || move->request.by_socket || is_drop_in(kept) ||
+        move->units_changed = move->units_changed || r > 0 || move->request.shape.by_socket || is_drop_in(kept) ||
                               is_drop_in(&move->kept);
         move->kept = *kept;
         return 0;
+}
+
+static void move_plan(Move *move, bool again) {
+        Shape shape = move->request.shape;
+
+        shape.command_changes = move->kept.mechanism == MECHANISM_COMMAND_LINE ||
+                                move->request.from.mechanism == MECHANISM_COMMAND_LINE;
+        plan_apply(&shape, move->request.phase, again, &move->plan);
+        move->plan_at = 0;
 }
 
 /* The next job of the plan. Returns 1 if there is none. */
@@ -152,8 +161,7 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
                 move_finish(move, error);
                 return;
         }
-        move->plan = move->request.undo;
-        move->plan_at = 0;
+        move_plan(move, true);
         move_undo_on(move);
 }
 
@@ -170,7 +178,7 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
 
         if (usec >= move->verify_until) {
                 move_undo(move, -ETIMEDOUT, "%s did not come to listen on %u",
-                          move->request.by_socket ? move->units.socket : move->units.service,
+                          move->request.shape.by_socket ? move->units.socket : move->units.service,
                           move->request.expected);
                 return 0;
         }
@@ -204,15 +212,21 @@ static void move_verify(Move *move) {
         (void) sd_event_source_set_description(move->verify_source, "move-verify");
 }
 
-static void move_apply(Move *move) {
+static void move_apply_on(Move *move) {
         int r;
 
-        move->step = MOVE_APPLYING;
         r = move_next_job(move);
         if (r < 0)
                 move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
         else if (r > 0)
                 move_verify(move);
+}
+
+/* All is in place for sshd to be told. */
+static void move_apply(Move *move) {
+        move->step = MOVE_APPLYING;
+        move_plan(move, false);
+        move_apply_on(move);
 }
 
 /* ── one mechanism after the other ── */
@@ -297,8 +311,8 @@ static void move_on_job(int result, const char *word, void *userdata) {
                 move_undo(move, result, "systemd could not %s: %s",
                           move->step == MOVE_READING ? "read its units again" : "work on the ssh unit", word);
         else if (move->step == MOVE_APPLYING)
-                move_apply(move);
-        else if (move->request.by_socket && move->request.port != 0) {
+                move_apply_on(move);
+        else if (move->request.shape.by_socket && move->request.port != 0) {
                 r = move_ask_streams(move);
                 if (r < 0)
                         move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
@@ -346,7 +360,7 @@ static int move_probe(Move *move) {
 static bool dump_is_wanted(const Move *move, const SshdDump *dump) {
         bool there = false;
 
-        if (move->request.port == 0 || move->request.by_socket)
+        if (move->request.port == 0 || move->request.shape.by_socket)
                 return true;
 
         for (size_t i = 0; i < dump->n_endpoints; i++) {
@@ -437,7 +451,7 @@ static int move_begin(Move *move) {
                 return move_probe(move);
 
         /* Without our files sshd is as its owner has it: to be checked only where it is about to be told. */
-        if (request->port != 0 || request->plan.n > 0) {
+        if (request->port != 0 || request->phase != SERVICE_INACTIVE) {
                 r = move_place(move);
                 if (r < 0)
                         (void) kept_write(&request->from, request->home, &move->units);
@@ -468,7 +482,6 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                 .request = *request,
                 .units = *request->units,
                 .kept = request->from,
-                .plan = request->plan,
                 .listens = listens,
                 .handler = handler,
                 .userdata = userdata,

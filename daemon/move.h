@@ -31,8 +31,8 @@ typedef struct MoveRequest {
         usec_t probe_timeout;
         const KeptUnits *units; /* copied */
         const char *options;    /* words: those that sshd is checked with; copied */
-        bool by_socket;
-        Plan plan, undo; /* jobs, once the files are in place; none where sshd isn't to be touched */
+        Shape shape; /* but for .command_changes, which depends on the mechanism */
+        ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
 } MoveRequest;
 
 typedef struct Move Move;

@@ -312,6 +312,7 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
                 cgroup_fd = open_cgroup(root_fd, cgroup_id);
         if (cgroup_fd >= 0) {
                 (void) read_cgroup_unit(proc_fd, root_fd, cgroup_fd, search.owner.unit);
+                memcpy(search.owner.cgroup_unit, search.owner.unit, sizeof(search.owner.unit));
                 found = search_cgroup(&search, cgroup_fd, &ours);
         }
 

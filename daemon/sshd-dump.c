@@ -36,16 +36,23 @@ int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
         return 0;
 }
 
+/* In lower case up to OpenSSH 10.0, as `ListenAddress` in 10.6. */
+static const char *value_of(const char *line, const char *keyword) {
+        size_t length = strlen(keyword);
+
+        return strncasecmp(line, keyword, length) == 0 ? line + length : NULL;
+}
+
 static int parse_line(const char *line, SshdDump *dump) {
         const char *value;
 
-        if ((value = startswith(line, "port "))) {
+        if ((value = value_of(line, "port "))) {
                 if (dump->n_ports == ELEMENTSOF(dump->ports))
                         return -E2BIG;
                 return parse_port(value, &dump->ports[dump->n_ports++]) < 0 ? -EBADMSG : 0;
         }
 
-        if ((value = startswith(line, "listenaddress "))) {
+        if ((value = value_of(line, "listenaddress "))) {
                 if (dump->n_endpoints == ELEMENTSOF(dump->endpoints))
                         return -E2BIG;
                 return sshd_endpoint_parse(value, &dump->endpoints[dump->n_endpoints++]);

@@ -13,6 +13,8 @@ static const struct {
         bool fixed, ipv4, ipv6;
 } dumps[] = {
         { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", false, true, true },
+        { "as OpenSSH 10.6 writes it", "Port 1\nAddressFamily any\nListenAddress [::]:1\nListenAddress 0.0.0.0:1\n", 0,
+          "22", false, true, true },
         { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", false, true, true },
         { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, "22", false, true, true },
         { "Port 22 and displaced", "port 1\nport 2222\nport 22\n" ANY(1) ANY(2222) ANY(22), 2222, "22",
