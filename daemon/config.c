@@ -173,7 +173,7 @@ static int parse_probe_timeout(Value *value, Config *config) {
         return 0;
 }
 
-static int parse_interop(Value *value, Config *config) {
+static int parse_bool(const char *text, bool *ret) {
         static const struct {
                 const char *word;
                 bool value;
@@ -184,12 +184,20 @@ static int parse_interop(Value *value, Config *config) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (strcasecmp(value->text, words[i].word) == 0) {
-                        config->interop = words[i].value;
+                if (strcasecmp(text, words[i].word) == 0) {
+                        *ret = words[i].value;
                         return 0;
                 }
 
         return -EINVAL;
+}
+
+static int parse_ensure_enabled(Value *value, Config *config) {
+        return parse_bool(value->text, &config->ensure_enabled);
+}
+
+static int parse_interop(Value *value, Config *config) {
+        return parse_bool(value->text, &config->interop);
 }
 
 static int parse_log_level(Value *value, Config *config) {
@@ -210,6 +218,7 @@ static const Key keys[] = {
         { "Policy", "Restore", parse_restore, "manual, boot or auto" },
         { "SSH", "Unit", parse_unit, "auto or the whole name of a service like ssh.service" },
         { "SSH", "SocketActivation", parse_socket_activation, "keep or disable" },
+        { "SSH", "EnsureEnabled", parse_ensure_enabled, "yes or no" },
         { "Windows", "ProbeTimeoutSec", parse_probe_timeout, "0.05 to 2 seconds, like 1 or 0.5 or 500ms" },
         { "Windows", "Interop", parse_interop, "yes or no" },
         { "Daemon", "LogLevel", parse_log_level, "emerg, alert, crit, err, warning, notice, info or debug" },
@@ -462,6 +471,7 @@ Config config_default(void) {
                 .restore = RESTORE_MANUAL,
                 .unit = "auto",
                 .socket_activation = SOCKET_ACTIVATION_KEEP,
+                .ensure_enabled = false,
                 .probe_timeout = USEC_PER_SEC,
                 .interop = false,
                 .log_level = LOG_INFO,
@@ -602,7 +612,8 @@ void config_print(const Config *config, FILE *out) {
         fprintf(out, "Restore=%s\n\n", restore_policy_to_string(config->restore));
 
         fprintf(out, "[SSH]\nUnit=%s\n", config->unit);
-        fprintf(out, "SocketActivation=%s\n\n", socket_activation_to_string(config->socket_activation));
+        fprintf(out, "SocketActivation=%s\n", socket_activation_to_string(config->socket_activation));
+        fprintf(out, "EnsureEnabled=%s\n\n", config->ensure_enabled ? "yes" : "no");
 
         fputs("[Windows]\n", out);
         print_probe_timeout(config, out);

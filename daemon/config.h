@@ -26,6 +26,7 @@ typedef struct Config {
 
         char unit[256]; /* "auto" or a unit name that ends in .service */
         SocketActivation socket_activation;
+        bool ensure_enabled;
 
         usec_t probe_timeout; /* µs */
         bool interop;

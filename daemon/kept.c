@@ -126,7 +126,8 @@ int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
         return units ? drop_ins_write(kept, units) : 0;
 }
 
-static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE };
+static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE,
+                                     KEPT_DISABLED_SOCKET_FILE };
 
 int kept_clean(const Kept *kept) {
         char path[PATH_MAX];
@@ -182,6 +183,29 @@ int kept_read_streams(const char *socket, char *ret, size_t size) {
 
         r = render_parse_socket_drop_in(text, ret, size);
         return r < 0 ? r : 1;
+}
+
+int kept_read_disabled_socket(DisabledSocket *ret) {
+        char text[RENDER_SIZE_MAX];
+        ssize_t n;
+        int r;
+
+        n = fs_read(KEPT_DISABLED_SOCKET_FILE, text, sizeof(text));
+        if (n < 0)
+                return n == -ENOENT ? 0 : (int) n;
+
+        r = render_parse_disabled_socket(text, ret);
+        return r < 0 ? r : 1;
+}
+
+int kept_write_disabled_socket(const DisabledSocket *disabled) {
+        char text[RENDER_SIZE_MAX];
+
+        if (!disabled)
+                return fs_remove(KEPT_DISABLED_SOCKET_FILE);
+
+        render_disabled_socket(disabled, text);
+        return fs_write_if_changed(KEPT_DISABLED_SOCKET_FILE, text);
 }
 
 int kept_read_last_port(uint16_t *ret) {

@@ -10,6 +10,7 @@
 #define KEPT_PORT_FILE STATEDIR "/sshd.d/port.conf"
 #define KEPT_MOVED_FILE STATEDIR "/moved"
 #define KEPT_LAST_PORT_FILE STATEDIR "/last-port"
+#define KEPT_DISABLED_SOCKET_FILE STATEDIR "/disabled-socket"
 #define KEPT_DROP_INS "/run/systemd/system"
 
 typedef struct Kept {
@@ -45,6 +46,11 @@ int kept_reset(void);
 /* The addresses that the drop-in of @socket stands in for. Returns 1, 0 where there is no drop-in, or a negative
  * errno. */
 int kept_read_streams(const char *socket, char *ret, size_t size);
+
+/* What SocketActivation=disable has changed. Returns 1 and *@ret, 0 where it has changed nothing, -EBADMSG or another
+ * negative errno. NULL to write: it is undone. */
+int kept_read_disabled_socket(DisabledSocket *ret);
+int kept_write_disabled_socket(const DisabledSocket *disabled);
 
 /* The port that clients know; nothing but wslportd reads it. */
 int kept_read_last_port(uint16_t *ret);

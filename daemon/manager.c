@@ -20,6 +20,7 @@
 #include "ports.h"
 #include "report.h"
 #include "routes.h"
+#include "sequence.h"
 #include "sockets.h"
 #include "sshd.h"
 #include "units.h"
@@ -76,6 +77,7 @@ struct Manager {
         SshdQuery *query;
         BindProbe *probe;
         Move *move;
+        Sequence *sequence;
         Greeting *greeting;
         Action moving; /* what *move carries out */
         uint16_t moving_to;
@@ -95,6 +97,8 @@ struct Manager {
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
         uint16_t last_port;
+        DisabledSocket disabled_socket;
+        bool start_wanted; /* the service is to take the place of another unit, or was just enabled */
         Backoff backoff;
         char hold[REASON_SIZE / 2]; /* why no move may be made for now; "": none */
         Request request;
@@ -478,6 +482,11 @@ static void manager_read_kept(Manager *m) {
                         log_error_errno(&m->log, r, "It can't be taken away");
         }
 
+        m->disabled_socket = (DisabledSocket){ 0 };
+        r = kept_read_disabled_socket(&m->disabled_socket);
+        if (r < 0)
+                log_error_errno(&m->log, r, "%s can't be used", KEPT_DISABLED_SOCKET_FILE);
+
         r = kept_read_last_port(&m->last_port);
         if (r < 0)
                 log_message(&m->log, LOG_WARNING, "%s can't be used: %s", KEPT_LAST_PORT_FILE,
@@ -667,6 +676,72 @@ static void manager_move(Manager *m, const Decision *d) {
         }
 }
 
+static void manager_on_units_changed(int result, const char *word, void *userdata) {
+        Manager *m = userdata;
+
+        if (result < 0) {
+                char why[160];
+
+                snprintf(why, sizeof(why), "%.60s could not be carried out: %.60s", m->decision.reason, word);
+                log_message(&m->log, LOG_ERR, "%s", why);
+                manager_retry_later(m, why);
+                m->start_wanted = false;
+        } else
+                log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);
+
+        m->sequence = sequence_free(m->sequence); /* and @word with it */
+        if (m->units_bus != m->private_bus)
+                manager_close_private(m);
+        (void) units_refresh(m->units);
+        manager_schedule(m);
+}
+
+/* Which unit listens from now on, and at the next boot. Where the ports matter, the one that is to listen is started
+ * by the next decision. */
+static void manager_change_units(Manager *m, const Decision *d) {
+        ManagedUnits managed = units_managed(m->units);
+        SequenceStep steps[SEQUENCE_STEPS_MAX];
+        DisabledSocket disabled = { 0 };
+        size_t n = 0;
+        int r = 0;
+
+        if (d->action == ACTION_ENABLE) {
+                steps[n++] = (SequenceStep){ JOB_ENABLE, managed.service->id };
+                steps[n++] = (SequenceStep){ JOB_DAEMON_RELOAD, NULL };
+                if (!mode_shares_ports(mode_get(m->mode)))
+                        steps[n++] = (SequenceStep){ JOB_START, managed.service->id };
+        } else if (d->action == ACTION_DISABLE_SOCKET) {
+                disabled.service_was_enabled = streq(managed.service->unit_file_state, "enabled");
+                snprintf(disabled.socket, sizeof(disabled.socket), "%.63s", managed.socket->id);
+                snprintf(disabled.service, sizeof(disabled.service), "%.63s", managed.service->id);
+                r = kept_write_disabled_socket(&disabled);
+                steps[n++] = (SequenceStep){ JOB_DISABLE, managed.socket->id };
+                steps[n++] = (SequenceStep){ JOB_ENABLE, managed.service->id };
+                steps[n++] = (SequenceStep){ JOB_DAEMON_RELOAD, NULL };
+                steps[n++] = (SequenceStep){ JOB_STOP, managed.socket->id };
+                steps[n++] = (SequenceStep){ JOB_STOP, managed.service->id }; /* on what the socket gave it */
+                if (!mode_shares_ports(mode_get(m->mode)))
+                        steps[n++] = (SequenceStep){ JOB_START, managed.service->id };
+                m->disabled_socket = disabled;
+        } else {
+                disabled = m->disabled_socket;
+                r = kept_write_disabled_socket(NULL);
+                m->disabled_socket = (DisabledSocket){ 0 };
+                if (!disabled.service_was_enabled)
+                        steps[n++] = (SequenceStep){ JOB_DISABLE, disabled.service };
+                steps[n++] = (SequenceStep){ JOB_ENABLE, disabled.socket };
+                steps[n++] = (SequenceStep){ JOB_DAEMON_RELOAD, NULL };
+                steps[n++] = (SequenceStep){ JOB_STOP, disabled.service };
+                steps[n++] = (SequenceStep){ JOB_START, disabled.socket };
+        }
+
+        m->start_wanted = d->action != ACTION_ENABLE_SOCKET && mode_shares_ports(mode_get(m->mode));
+        if (r >= 0)
+                r = sequence_start(m->units_bus, steps, n, manager_on_units_changed, m, &m->sequence);
+        if (r < 0)
+                manager_on_units_changed(r, strerrordesc_np(-r), m);
+}
+
 static void manager_on_query(const SshdAnswer *answer, void *userdata) {
         Manager *m = userdata;
 
@@ -739,6 +814,12 @@ static void manager_update_phase(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
         const UnitState *unit = managed.socket ? managed.socket : managed.service;
         ServicePhase phase = managed.socket ? socket_state_to_phase(unit) : unit_state_to_phase(unit);
+
+        /* To be started where it can bind, like one that could not. */
+        if (m->start_wanted && phase == SERVICE_INACTIVE)
+                phase = SERVICE_FAILED_TO_BIND;
+        else if (m->start_wanted && phase != SERVICE_FAILED_TO_BIND && phase != SERVICE_UNKNOWN)
+                m->start_wanted = false;
 
         if (phase != m->phase) {
                 log_message(&m->log, LOG_DEBUG, "%s: %s, was %s", unit ? unit->id : "ssh",
@@ -983,6 +1064,11 @@ static void manager_carry_out(Manager *m, const Decision *d) {
                         break;
                 manager_move(m, d);
                 return;
+        case ACTION_ENABLE:
+        case ACTION_DISABLE_SOCKET:
+        case ACTION_ENABLE_SOCKET:
+                manager_change_units(m, d);
+                return;
         case ACTION_NONE:
         default:
                 break;
@@ -1007,10 +1093,11 @@ static void manager_carry_out(Manager *m, const Decision *d) {
 }
 
 static void manager_evaluate(Manager *m) {
+        const UnitState *service;
         Snapshot snapshot;
         Decision decision;
 
-        if (m->move || m->probe || m->query || mode_is_pending(m->mode) || units_is_reading(m->units))
+        if (m->move || m->sequence || m->probe || m->query || mode_is_pending(m->mode) || units_is_reading(m->units))
                 return;
 
         manager_update_phase(m);
@@ -1019,6 +1106,7 @@ static void manager_evaluate(Manager *m) {
         if (m->query_stale && m->phase != SERVICE_ABSENT && manager_ask_sshd(m))
                 return;
 
+        service = units_service(m->units);
         manager_update_home(m);
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
@@ -1034,6 +1122,10 @@ static void manager_evaluate(Manager *m) {
                 .booting = m->booting,
                 .settled = m->lost &&
                            m->settle_delay >= (units_socket(m->units) ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
+                .not_enabled = service && streq(service->load_state, "loaded") &&
+                               streq(service->unit_file_state, "disabled") && !units_socket_is_enabled(m->units),
+                .socket_disabled = m->disabled_socket.socket[0] != '\0',
+                .unit_name = service ? service->id : "ssh.service",
                 .stay = m->stay,
                 .request = m->request,
                 .request_port = m->request_port,
@@ -1146,7 +1238,7 @@ static void manager_on_system_bus(sd_bus *bus, void *userdata) {
         if (bus) {
                 manager_attach_units(m, bus);
                 /* A move that began over it still waits there for the end of its job. */
-                if (!m->move)
+                if (!m->move && !m->sequence)
                         manager_close_private(m);
         } else if (!m->private_bus) {
                 manager_attach_units(m, NULL);
@@ -1232,6 +1324,7 @@ Manager *manager_free(Manager *m) {
         bindprobe_free(m->probe);
         greeting_free(m->greeting);
         move_free(m->move);
+        sequence_free(m->sequence);
         sd_bus_message_unref(m->request_call);
         m->bus = manager_bus_free(m->bus);
         units_free(m->units);

@@ -5,7 +5,8 @@
 
 static const char *const action_words[_ACTION_MAX] = {
         [ACTION_NONE] = "none",       [ACTION_PROBE] = "probe", [ACTION_RELOCATE] = "relocate",
-        [ACTION_RESTORE] = "restore", [ACTION_START] = "start",
+        [ACTION_RESTORE] = "restore", [ACTION_START] = "start", [ACTION_ENABLE] = "enable",
+        [ACTION_DISABLE_SOCKET] = "disable-socket", [ACTION_ENABLE_SOCKET] = "enable-socket",
 };
 
 const char *action_to_string(Action action) {
@@ -331,6 +332,35 @@ static void observe(const Snapshot *s, Decision *d, const char *why) {
         decide(d, clear ? STATE_CLEAR : STATE_UNKNOWN, ACTION_NONE, "%s", why);
 }
 
+static void observe_inactive(const Snapshot *s, Decision *d) {
+        char why[160];
+
+        if (s->not_enabled)
+                snprintf(why, sizeof(why), "%s is not enabled: systemctl enable --now %s",
+                         strempty(s->unit_name), strempty(s->unit_name));
+        else
+                snprintf(why, sizeof(why), "the ssh service is not to run");
+        observe(s, d, why);
+}
+
+/* Which unit is to listen at all. True if @d is decided. */
+static bool decide_units(const Config *config, const Snapshot *s, Decision *d) {
+        if (s->booting || s->hold)
+                return false;
+
+        if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)
+                decide(d, STATE_UNKNOWN, ACTION_ENABLE, "EnsureEnabled=yes, and %s is not enabled",
+                       strempty(s->unit_name));
+        else if (s->by_socket && config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
+                 (s->service == SERVICE_RUNNING || s->service == SERVICE_FAILED_TO_BIND))
+                decide(d, STATE_UNKNOWN, ACTION_DISABLE_SOCKET, "SocketActivation=disable");
+        else if (s->socket_disabled && config->socket_activation == SOCKET_ACTIVATION_KEEP)
+                decide(d, STATE_UNKNOWN, ACTION_ENABLE_SOCKET, "SocketActivation=keep");
+        else
+                return false;
+        return true;
+}
+
 static bool about_to_bind(const Snapshot *s) {
         return s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND;
 }
@@ -609,11 +639,8 @@ static bool has_any(const Snapshot *s) {
 
 static void decide_shared(const Config *config, const Snapshot *s, Decision *d) {
         switch (s->service) {
-        case SERVICE_ABSENT:
-                decide(d, STATE_UNMANAGED, ACTION_NONE, "no ssh service is installed");
-                return;
         case SERVICE_INACTIVE:
-                observe(s, d, "the ssh service is not to run");
+                observe_inactive(s, d);
                 return;
         case SERVICE_STARTING:
                 observe(s, d, "sshd is starting");
@@ -646,6 +673,7 @@ static void decide_shared(const Config *config, const Snapshot *s, Decision *d) 
         case SERVICE_RUNNING:
                 decide_running(config, s, d);
                 return;
+        case SERVICE_ABSENT:
         case SERVICE_UNKNOWN:
         default:
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "the ssh service's state is not known yet");
@@ -671,8 +699,12 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
                 if (!undo_for_good(s, ret, "Relocate=never"))
                         decide(ret, STATE_UNMANAGED, ACTION_NONE, "Relocate=never%s%s", s->hold ? "; " : "",
                                strempty(s->hold));
-        } else if (s->mode == MODE_UNKNOWN)
+        } else if (s->service == SERVICE_ABSENT)
+                decide(ret, STATE_UNMANAGED, ACTION_NONE, "no ssh service is installed");
+        else if (s->mode == MODE_UNKNOWN)
                 decide(ret, STATE_UNKNOWN, ACTION_NONE, "WSL's networking mode is not known yet");
+        else if (decide_units(config, s, ret))
+                return;
         else if (!mode_shares_ports(s->mode)) {
                 char why[96];
 

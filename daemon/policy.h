@@ -51,6 +51,10 @@ typedef struct Snapshot {
         const PortFact *facts;
         size_t n_facts;
 
+        bool not_enabled;      /* the service is installed, and nothing ever starts it */
+        bool socket_disabled;  /* by SocketActivation=disable */
+        const char *unit_name; /* of the service, for people */
+
         bool stay; /* somebody asked for it to be where it is: Restore=auto has no say before the next boot
                     */
         Request request;
@@ -65,6 +69,9 @@ typedef enum Action {
         ACTION_RELOCATE, /* move sshd to .port, if it turns out that it can be had */
         ACTION_RESTORE,  /* take our file away; sshd's own configuration applies, .port is its port */
         ACTION_START,    /* start the service again, as it is configured; .port is where it will be */
+        ACTION_ENABLE,         /* the service that is installed, but not enabled, and start it */
+        ACTION_DISABLE_SOCKET, /* the service takes the socket unit's place */
+        ACTION_ENABLE_SOCKET,  /* and back */
         _ACTION_MAX,
 } Action;
 

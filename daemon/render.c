@@ -76,6 +76,25 @@ int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret
         return 0;
 }
 
+void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]) {
+        snprintf(ret_text, RENDER_SIZE_MAX, "%s %s %s\n", disabled->socket, disabled->service,
+                 disabled->service_was_enabled ? "enabled" : "disabled");
+}
+
+int render_parse_disabled_socket(const char *text, DisabledSocket *ret) {
+        DisabledSocket disabled;
+        char line[RENDER_SIZE_MAX], was[16], rest;
+
+        if (only_line(text, line, sizeof(line)) < 0 ||
+            sscanf(line, "%63s %63s %15s%c", disabled.socket, disabled.service, was, &rest) != 3 ||
+            (!streq(was, "enabled") && !streq(was, "disabled")))
+                return -EBADMSG;
+
+        disabled.service_was_enabled = streq(was, "enabled");
+        *ret = disabled;
+        return 0;
+}
+
 #define DROP_IN_COMMENT "# Written by wslportd: sshd can't have its own port. Goes away by itself; edits are lost.\n"
 #define STREAMS_KEY "[X-Wslport]\nStreams="
 

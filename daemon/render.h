@@ -9,6 +9,12 @@
 #define RENDER_SIZE_MAX 512
 #define RENDER_DROP_IN_SIZE_MAX 4096
 
+/* What SocketActivation=disable has changed, to be undone. */
+typedef struct DisabledSocket {
+        char socket[64], service[64]; /* unit names; "" where nothing was changed */
+        bool service_was_enabled;
+} DisabledSocket;
+
 /* The dynamic part of sshd's configuration: moves sshd to @port. @home is named in its comment. */
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
 
@@ -23,6 +29,9 @@ int render_parse_last_port_file(const char *text, uint16_t *ret_port);
  * boot. */
 void render_moved_file(uint16_t port, Mechanism mechanism, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret_mechanism);
+
+void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]);
+int render_parse_disabled_socket(const char *text, DisabledSocket *ret);
 
 /* A socket's drop-in: @streams (words, as systemd's property Listen has the addresses) with each port but those
  * of @keep replaced by @port, none twice; what isn't an address and a port stays as it is. @streams is kept in

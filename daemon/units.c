@@ -438,6 +438,13 @@ const UnitState *units_socket(const Units *units) {
         return NULL;
 }
 
+bool units_socket_is_enabled(const Units *units) {
+        for (size_t i = 0; units->known && i < units->n_all; i++)
+                if (units->all[i].is_socket && streq(units->all[i].state.unit_file_state, "enabled"))
+                        return true;
+        return false;
+}
+
 ManagedUnits units_managed(const Units *units) {
         return (ManagedUnits){ .service = units_service(units), .socket = units_socket(units) };
 }

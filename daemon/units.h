@@ -72,6 +72,9 @@ ManagedUnits units_managed(const Units *units);
  * by itself; NULL where there is none. */
 const UnitState *units_socket(const Units *units);
 
+/* Whether a socket unit is to listen at the next boot. */
+bool units_socket_is_enabled(const Units *units);
+
 /* What the words of systemd come to. Pure. */
 ServicePhase unit_state_to_phase(const UnitState *state);
 ServicePhase socket_state_to_phase(const UnitState *state);

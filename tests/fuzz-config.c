@@ -42,6 +42,7 @@ static void require_same(const Config *a, const Config *b) {
         require(a->restore == b->restore);
         require(streq(a->unit, b->unit));
         require(a->socket_activation == b->socket_activation);
+        require(a->ensure_enabled == b->ensure_enabled);
         require(a->probe_timeout == b->probe_timeout);
         require(a->interop == b->interop);
         require(a->log_level == b->log_level);

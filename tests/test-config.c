@@ -547,6 +547,7 @@ static void test_default(void) {
         test_equal_string(config.unit, "auto");
         test_equal_int(config.socket_activation, SOCKET_ACTIVATION_KEEP);
         test_equal_int(config.probe_timeout, USEC_PER_SEC);
+        test_assert(!config.ensure_enabled);
         test_assert(!config.interop);
         test_equal_int(config.log_level, LOG_INFO);
 }
@@ -561,6 +562,7 @@ static void test_print(void) {
                                        "[SSH]\n"
                                        "Unit=sshd.service\n"
                                        "SocketActivation=disable\n"
+                                       "EnsureEnabled=yes\n"
                                        "\n"
                                        "[Windows]\n"
                                        "ProbeTimeoutSec=0.25\n"
@@ -575,6 +577,7 @@ static void test_print(void) {
                 .restore = RESTORE_AUTO,
                 .unit = "sshd.service",
                 .socket_activation = SOCKET_ACTIVATION_DISABLE,
+                .ensure_enabled = true,
                 .probe_timeout = 250 * USEC_PER_MSEC,
                 .interop = true,
                 .log_level = LOG_DEBUG,
@@ -591,6 +594,7 @@ static void test_print(void) {
         test_equal_int(again.restore, config.restore);
         test_equal_string(again.unit, config.unit);
         test_equal_int(again.socket_activation, config.socket_activation);
+        test_equal_int(again.ensure_enabled, config.ensure_enabled);
         test_equal_int(again.probe_timeout, config.probe_timeout);
         test_equal_int(again.interop, config.interop);
         test_equal_int(again.log_level, config.log_level);

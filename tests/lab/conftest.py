@@ -82,3 +82,15 @@ def booted(machine: Callable[..., lab.Machine]) -> Callable[..., lab.Machine]:
         return made
 
     return factory
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One table of what tests have recorded as `circle`, by record_property("circle", {column: text})."""
+    rows = [value for reports in terminalreporter.stats.values() for report in reports
+            if getattr(report, "when", "") == "call" for name, value in report.user_properties if name == "circle"]
+    if not rows:
+        return
+    terminalreporter.section("away and back")
+    widths = {column: max(len(column), *(len(line[column]) for line in rows)) for column in rows[0]}
+    for line in [dict(zip(widths, widths)), *rows]:
+        terminalreporter.write_line("  ".join(line[column].ljust(width) for column, width in widths.items()).rstrip())

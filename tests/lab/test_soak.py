@@ -44,6 +44,7 @@ class Day:
         self.history: list[str] = []
         self.counts: Counter[str] = Counter()
         self.problem = ""
+        self.failed_by_itself = False
         self.expected_port = 0  # where a request that went well has put it
 
     # ---- what the kernel says ----
@@ -186,8 +187,11 @@ class Day:
     # ---- what holds after each ----
 
     def can_be_down(self, p: dict[str, Any]) -> bool:
-        """Where sshd may have no port although it is to run."""
-        return self.policy.get("Relocate") == "never" and (22 in self.windows or 22 in self.strangers)
+        """Where sshd may have no port although it is to run: nobody was to move it when it could not bind its own."""
+        never = self.policy.get("Relocate") == "never"
+        if never and (22 in self.windows or 22 in self.strangers) and not self.m.exists(w.PORT_FILE):
+            self.failed_by_itself = True
+        return never and self.failed_by_itself
 
     def disagreement(self) -> str:
         """What doesn't fit together yet; "" where all does."""
@@ -201,6 +205,8 @@ class Day:
         self.problem = ""
         if not self.meant:
             return "" if not ports and p["Port"] == 0 else f"sshd is to be down, and listens on {ports}; Port={p['Port']}"
+        if ports or self.policy.get("Relocate") != "never":
+            self.failed_by_itself = False
         if not ports:
             return "" if self.can_be_down(p) and p["Port"] == 0 else f"sshd is down: {p['State']}, {p['Reason']}"
         if len(ports) != 1 or p["Port"] not in ports:

@@ -1,0 +1,516 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The distros that WSL users run, as shapes.py has them: that the lab's are what they should be, that sshd goes from
+its port and back on each of them, and what users have made of theirs.
+
+Every test with the daemon also checks promise 2 at its end, by the fixture `make`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import wslport as w  # noqa: E402
+from machine import Machine  # noqa: E402
+from shapes import ADDRESSES, GENERATOR, MAIN, SHAPES, UNITS, include  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+EVERY = pytest.mark.parametrize("name", SHAPES)
+UBUNTU = pytest.mark.parametrize("name", ["ubuntu-24.04", "ubuntu-26.04"])
+SOCKETS = pytest.mark.parametrize("name", [name for name, shape in SHAPES.items() if shape.unit == "ssh.socket"])
+BOTH = ("0.0.0.0", "::")
+WAYS_IN = {"0.0.0.0": [("guest", None), ("lan", None)], "::": [("guest", "::1")]}
+
+
+# ---- helpers ----
+
+def laid(make: w.Make, name: str, **options: Any) -> Machine:
+    m = make(suite=SHAPES[name].suite, **options)
+    SHAPES[name].lay(m)
+    return m
+
+
+def users_files(m: Machine) -> dict[str, bytes | str]:
+    found = w.contents(m, "/etc/ssh", "/etc/default", "/etc/sysconfig", "/etc/systemd")
+    return {name: data for name, data in found.items() if name != w.STATIC_FILE}
+
+
+def left(m: Machine) -> list[str]:
+    """What there still is of the daemon's; but for the port that it tries first next time."""
+    return [name for name in w.own_files(m) if name != w.LAST_PORT_FILE]
+
+
+def complaints(m: Machine) -> list[str]:
+    """What sshd and systemd have to say of errors; but for PAM, which misses Debian's locale."""
+    return [text for entry in m.journal() if (text := str(entry.get("MESSAGE", ""))) and not text.startswith("pam_") and
+            (int(entry.get("PRIORITY", 6)) <= 3 and str(entry.get("SYSLOG_IDENTIFIER")).startswith(("sshd", "systemd")) or
+             w.BIND_ERRORS.search(text))]
+
+
+def gets_in(m: Machine, port: int, families: tuple[str, ...] = BOTH) -> bool:
+    """Whether one can log in at that port, on each family, and from a neighbour on the LAN."""
+    return all(m.ssh(port, "echo $SSH_CONNECTION", origin, address).stdout.split()[3] == str(port)
+               for family in families for origin, address in WAYS_IN[family])
+
+
+def standing(m: Machine, state: str, port: int, mechanism: str, families: tuple[str, ...] = BOTH) -> dict[str, Any]:
+    """Report and kernel say that sshd is there and nowhere else, by that mechanism, and one can log in."""
+    w.wait_properties(m, timeout=20, State=state, Port=port)
+
+    def told() -> dict[str, Any] | None:
+        p, seen = w.properties(m), m.listeners()
+        listeners = {tuple(entry[:3]) for entry in p["Listeners"] if entry[1] in (port, 22)} if p else set()
+        there = {(address, port, "sshd") for address in seen.get(port, [])}
+        return p if listeners == there != set() and (port == 22 or 22 not in seen) else None
+
+    p = w.eventually(told, "the listeners are told")
+    assert gets_in(m, port, families)
+    # systemd's "22" is [::], for both families.
+    assert tuple(sorted(m.listeners()[port])) == families or families == BOTH and m.listeners()[port] == ["::"]
+    assert p.get("Mechanism") == mechanism
+    return p
+
+
+def boot(m: Machine) -> Machine:
+    m.boot()
+    assert (m.wait_running(), w.failed_units(m)) == ("running", [])
+    return m
+
+
+def relocated(make: w.Make, name: str, **options: Any) -> Machine:
+    m = boot(laid(make, name, windows=w.WINDOWS_HOLDS_22, **options))
+    standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    return m
+
+
+def systemctl(m: Machine, *arguments: str) -> None:
+    m.run(["systemctl", *arguments], check=True)
+
+
+def enabled(m: Machine, unit: str) -> str:
+    return m.run(["systemctl", "is-enabled", unit]).stdout.strip()
+
+
+# ---- the lab itself ----
+
+@pytest.fixture
+def alone(machine: w.Make) -> Callable[[str], Machine]:
+    """A machine of that shape, off, without the daemon."""
+    def factory(name: str) -> Machine:
+        m = machine(suite=SHAPES[name].suite)
+        SHAPES[name].lay(m)
+        m.mask(w.UNIT)
+        return m
+    return factory
+
+
+@EVERY
+def test_a_shape_boots(alone, name):
+    shape, m = SHAPES[name], boot(alone(name))
+    assert gets_in(m, 22) and list(m.listeners()) == [22]
+    assert complaints(m) == []
+    assert enabled(m, shape.unit) == "enabled"
+    assert w.active_state(m, shape.unit) == "active"
+    if shape.unit != shape.service:
+        assert enabled(m, shape.service) == "disabled"
+    there = {unit for unit in ("ssh.service", "sshd.service") if w.show(m, unit, "LoadState")["LoadState"] == "loaded"}
+    assert there == {"debian-12-socket": {"ssh.service"}, "debian-13-socket": {"ssh.service"},
+                     "ubuntu-22.04-socket": {"ssh.service"}, "ubuntu-24.04": {"ssh.service"},
+                     "fedora": {"sshd.service"}, "el8": {"sshd.service"}, "arch": {"sshd.service"},
+                     }.get(name, {"ssh.service", "sshd.service"})
+
+
+# What stands in sshd's configuration, and the addresses that the generator gives the socket; None: it writes nothing.
+GENERATED = [
+    ("", None), ("Port 22\n", None), ("ListenAddress 0.0.0.0\n", None), ("ListenAddress ::\nPort 22\n", None),
+    ("NoSuchOption yes\n", None),
+    ("Port 2022\n", ["0.0.0.0:2022", "[::]:2022"]),
+    ("Port 22\nPort 2022\n", ["0.0.0.0:2022", "0.0.0.0:22", "[::]:2022", "[::]:22"]),
+    ("AddressFamily inet\n", ["0.0.0.0:22"]), ("AddressFamily inet6\n", ["[::]:22"]),
+    ("AddressFamily inet6\nPort 2022\n", ["[::]:2022"]),
+    ("ListenAddress 127.0.0.1:2022\nListenAddress ::1\n", ["127.0.0.1:2022", "[::1]:22"]),
+]
+
+
+@UBUNTU
+def test_what_the_generator_writes(alone, name):
+    m = boot(alone(name))
+    for text, expected in GENERATED:
+        include(m, text)
+        systemctl(m, "daemon-reload")
+        streams = re.findall(r"(?m)^ListenStream=(.*)", m.read(ADDRESSES)) if m.exists(ADDRESSES) else None
+        assert streams is None or streams.pop(0) == ""  # the reset
+        assert (sorted(streams) if streams is not None else None) == expected, text
+
+
+@UBUNTU
+def test_the_socket_follows_the_configuration(alone, name):
+    m = alone(name)
+    include(m, "Port 2022\n")
+    boot(m)
+    assert sorted(m.listeners()[2022]) == sorted(BOTH) and 22 not in m.listeners() and gets_in(m, 2022)
+    include(m, "Port 2023\n")
+    systemctl(m, "daemon-reload")
+    systemctl(m, "restart", "ssh.socket")
+    assert list(m.listeners()) == [2023] and gets_in(m, 2023)
+    include(m, "NoSuchOption yes\n")  # and so the socket falls back to its own addresses
+    systemctl(m, "daemon-reload")
+    systemctl(m, "restart", "ssh.socket")
+    assert list(m.listeners()) == [22]
+
+
+def retarget(m: Machine) -> None:
+    """Other addresses for the socket unit, which PID 1 takes in."""
+    if m.exists(GENERATOR):
+        include(m, "Port 2022\n")
+    else:
+        m.write("/run/systemd/system/ssh.socket.d/port.conf", "[Socket]\nListenStream=\nListenStream=2022\n")
+    systemctl(m, "daemon-reload")
+    w.eventually(lambda: "2022" in w.show(m, "ssh.socket", "Listen")["Listen"], "it is retargeted")
+
+
+@SOCKETS
+def test_a_silent_outage(alone, name):
+    """Seen with systemd 252, 257 and 262, and with either Accept=."""
+    m = boot(alone(name))
+    retarget(m)
+    for _ in range(2):
+        assert w.show(m, "ssh.socket", "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "listening"}
+        assert m.listeners() == {}
+        systemctl(m, "start", "ssh.socket")  # which changes nothing
+    systemctl(m, "restart", "ssh.socket")
+    assert list(m.listeners()) == [2022] and gets_in(m, 2022)
+
+
+@SOCKETS
+def test_a_running_service_hides_it(alone, name):
+    """What sshd was given stays open until it ends. With Accept=yes it was given nothing."""
+    m = boot(alone(name))
+    assert gets_in(m, 22)
+    retarget(m)
+    if name != "ubuntu-22.04-socket":
+        assert list(m.listeners()) == [22] and gets_in(m, 22)
+        systemctl(m, "stop", "ssh.service")
+    assert m.listeners() == {}
+    assert w.active_state(m, "ssh.socket") == "active"
+
+
+# ---- away and back ----
+
+def timed(m: Machine, port: int, *call: str) -> float:
+    """Seconds from a method's call until sshd listens there."""
+    start = time.monotonic()
+    assert w.call(m, *call) == (0, "")
+    w.eventually(lambda: port in m.listeners(), f"it listens on {port}")
+    return time.monotonic() - start
+
+
+def row(record: Callable[[str, object], None], name: str, circle: str) -> dict[str, Any]:
+    """A line of the table at the end of the run (see conftest.py), filled in as the test goes."""
+    line: dict[str, Any] = {"shape": name, "circle": circle, "mechanism": "", "relocate s": "", "restore s": ""}
+    record("circle", line)
+    return line
+
+
+@EVERY
+def test_circle_at_boot(make, record_property, name):
+    line = row(record_property, name, "at boot")
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    before = users_files(m)
+    boot(m)
+    line["mechanism"] = (w.properties(m) or {}).get("Mechanism", "?")
+    standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    line["relocate s"] = f"{w.ready_seconds(m):.3f}"  # boot was held for so long
+    assert complaints(m) == [] and m.banner(22) == w.WINDOWS.text
+    session = m.ssh_session(2222, "lan")
+    m.windows.release(22)
+    line["restore s"] = f"{timed(m, 22, 'Restore'):.3f}"
+    standing(m, "clear", 22, "")
+    assert session.alive()
+    assert users_files(m) == before and left(m) == []
+    assert w.failed_units(m) == [] and complaints(m) == []
+
+
+@EVERY
+def test_circle_at_run_time(make, record_property, name):
+    line = row(record_property, name, "at run time")
+    m = laid(make, name)
+    before = users_files(m)
+    boot(m)
+    standing(m, "clear", 22, "")
+    sessions = [m.ssh_session(22, "guest", "::1"), m.ssh_session(22, "lan")]
+    line["relocate s"] = f"{timed(m, 2222, 'Relocate', 'q', '0'):.3f}"
+    line["mechanism"] = (w.properties(m) or {}).get("Mechanism", "?")
+    standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    sessions.append(m.ssh_session(2222, "lan"))
+    line["restore s"] = f"{timed(m, 22, 'Restore'):.3f}"
+    standing(m, "clear", 22, "")
+    assert [session.alive() for session in sessions] == [True] * 3
+    assert users_files(m) == before and left(m) == []
+    assert w.failed_units(m) == [] and complaints(m) == []
+
+
+@EVERY
+def test_the_next_boot_starts_there(make, name):
+    m = relocated(make, name)
+    m.poweroff()
+    boot(m)
+    standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    assert complaints(m) == []
+
+
+# ---- the silent outage, with the daemon ----
+
+@pytest.mark.parametrize("text, windows, expected", [
+    ("Port 2022\n", {}, {2022: BOTH}), ("AddressFamily inet\n", w.WINDOWS_HOLDS_22, {2222: ("0.0.0.0",)})],
+    ids=["at-home", "relocated"])
+@UBUNTU
+def test_a_silent_outage_is_mended(make, name, text, windows, expected):
+    m = boot(laid(make, name, windows=windows))
+    standing(m, "relocated" if windows else "clear", 2222 if windows else 22, "sshd-config" if windows else "")
+    session = m.ssh_session(2222 if windows else 22, "lan")
+    systemctl(m, "stop", "ssh.service")  # so that systemd alone has the sockets
+    include(m, text)
+    systemctl(m, "daemon-reload")
+    w.eventually(lambda: {port: tuple(sorted(addresses)) for port, addresses in m.listeners().items()} == expected,
+                 "sshd listens on what its configuration says")
+    (port, families), = expected.items()
+    standing(m, "relocated" if windows else "clear", port, "sshd-config" if windows else "", families)
+    assert session.alive() and w.failed_units(m) == []
+
+
+# ---- what users have made of their configuration ----
+
+def prepend(m: Machine, text: str) -> None:
+    m.write(MAIN, text + m.read(MAIN))
+
+
+def moved(m: Machine, mechanism: str, families: tuple[str, ...] = BOTH) -> None:
+    """As it was laid, it is moved at boot, and the user's files stay what they are."""
+    before = users_files(m)
+    boot(m)
+    standing(m, "relocated", 2222, mechanism, families)
+    assert users_files(m) == before and complaints(m) == []
+
+
+@pytest.mark.parametrize("name, mechanism", [("debian-12", "command-line"), ("fedora", "command-line"),
+                                             ("ubuntu-24.04", "socket")])
+def test_the_main_file_names_22(make, name, mechanism):
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    prepend(m, "Port 22\n")
+    moved(m, mechanism)
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    standing(m, "clear", 22, "")
+    assert left(m) == []
+
+
+def test_22_and_2222_are_both_configured(make):
+    """One of them is enough for a service, and nothing that could be written would be better."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    prepend(m, "Port 22\nPort 2222\n")
+    before = users_files(m)
+    boot(m)
+    w.wait_sshd(m, 2222)
+    pid = w.main_pid(m)
+    p = w.wait_properties(m, Port=2222, HomePort=22, HomePortHolder="windows-openssh")
+    assert p["Reason"] and p.get("Mechanism") == ""
+    w.hold(lambda: w.sshd_ports(m) == {2222} and w.main_pid(m) == pid and w.own_files(m) == {}, 3, "nothing is done")
+    assert gets_in(m, 2222) and users_files(m) == before and w.failed_units(m) == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-13", "fedora"])
+@pytest.mark.parametrize("text, families", [
+    ("ListenAddress 0.0.0.0\n", ("0.0.0.0",)), ("AddressFamily inet\n", ("0.0.0.0",)),
+    ("AddressFamily inet6\n", ("::",))],
+    ids=["ListenAddress", "inet", "inet6"])
+def test_one_family(make, name, text, families):
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    include(m, text)
+    moved(m, "sshd-config", families)
+
+
+@pytest.mark.parametrize("file, text, line", [(MAIN, "# mine\n\nListenAddress 0.0.0.0:22\n", 3),
+                                              ("/etc/ssh/sshd_config.d/50-user.conf", "listenaddress = [::]:22\n", 1)],
+                         ids=["main", "included"])
+def test_an_address_with_its_port(make, file, text, line):
+    """No drop-in helps there: who wrote it is told where."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write(file, text + (m.read(file) if m.exists(file) else ""))
+    before = users_files(m)
+    m.boot()
+    m.wait_running()
+    p = w.wait_properties(m, State="blocked")
+    assert re.search(rf"{re.escape(file)}(:| line | \(line ){line}\b", p["Reason"]), p["Reason"]
+    assert p.get("Mechanism") == "" and w.own_files(m) == {} and users_files(m) == before
+    assert w.active_state(m, "ssh.service") == "failed"  # as without us
+    m.windows.release(22)
+    systemctl(m, "restart", "ssh.service")
+    w.wait_properties(m, State="clear", Port=22)
+
+
+def test_a_match_block_before_the_include(make):
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write(MAIN, "UsePAM yes\nMatch User nobody\n    X11Forwarding no\nInclude /etc/ssh/sshd_config.d/*.conf\n")
+    moved(m, "command-line")
+
+
+@pytest.mark.parametrize("text, mechanism", [("", "sshd-config"), ("Port 22\n", "command-line")])
+def test_a_command_line_of_the_users_own(make, text, mechanism):
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/systemd/system/ssh.service.d/override.conf",
+            "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS -o PermitRootLogin=yes\n")
+    include(m, text + "PermitRootLogin no\n")  # so that a login needs the option
+    moved(m, mechanism)
+    assert "-o PermitRootLogin=yes" in m.read(f"/proc/{w.main_pid(m)}/cmdline").replace("\0", " ")
+
+
+def test_an_sshd_started_by_hand(make):
+    m = boot(laid(make, "debian-12"))
+    standing(m, "clear", 22, "")
+    before = users_files(m)
+    systemctl(m, "stop", "ssh.service")
+    m.run(["mkdir", "-p", "/run/sshd"], check=True)
+    by_hand = m.spawn(["/usr/sbin/sshd", "-D"])
+    m.wait_listening(22)
+    session = m.ssh_session(22, "lan")
+    w.wait_properties(m, HomePortHolder="linux")
+    w.hold(lambda: by_hand.poll() is None and w.active_state(m, "ssh.service") == "inactive", 1, "it is left alone")
+    m.run(["systemctl", "start", "ssh.service"])
+    w.wait_sshd(m, 2222)
+    p = w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="linux")
+    assert "sshd" in p["HomePortHolderDetail"] and p.get("Mechanism") == "sshd-config"
+    assert {(n, holder) for _, n, holder, _ in p["Listeners"]} == {(22, "linux"), (2222, "sshd")}
+    assert gets_in(m, 2222) and gets_in(m, 22) and session.alive() and by_hand.poll() is None
+    assert users_files(m) == before and w.failed_units(m) == []
+
+
+def test_a_masked_service_stays_masked(make):
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.mask("ssh.service")
+    before = users_files(m)
+    boot(m)
+    p = w.eventually(lambda: w.properties(m), "it is on the bus")
+    assert p["State"] != "relocated" and (p["Port"], p.get("Mechanism")) == (0, "")
+    w.hold(lambda: (w.show(m, "ssh.service", "LoadState", "ActiveState")
+                    == {"LoadState": "masked", "ActiveState": "inactive"}), 1, "it stays so")
+    assert w.own_files(m) == {} and users_files(m) == before and w.failed_units(m) == []
+
+
+# ---- packages come and go ----
+
+# Purged, and only removed: then systemd makes a service of its own of the script that is left, for a program that isn't.
+PACKAGE = (f"{UNITS}/ssh.service", "/usr/sbin/sshd", "/etc/init.d/ssh")
+
+
+def take_away(m: Machine, package: tuple[str, ...] = PACKAGE) -> None:
+    for path in package:
+        m.write(f"/root/package{path}", m.path(path).read_bytes(), m.path(path).stat().st_mode & 0o777)
+        m.path(path).unlink()
+
+
+def bring_back(m: Machine, package: tuple[str, ...] = PACKAGE) -> None:
+    for path in package:
+        m.write(path, m.path(f"/root/package{path}").read_bytes(), m.path(f"/root/package{path}").stat().st_mode & 0o777)
+
+
+@pytest.mark.parametrize("package", [PACKAGE, PACKAGE[:2]], ids=["purged", "removed"])
+def test_openssh_is_removed_and_installed_again(make, package):
+    m = relocated(make, "debian-12")
+    before = users_files(m)
+    systemctl(m, "stop", "ssh.service")
+    take_away(m, package)
+    systemctl(m, "daemon-reload")
+    w.wait_properties(m, Port=0, **({"State": "unmanaged"} if package == PACKAGE else {}))
+    assert w.active_state(m, w.UNIT) == "active" and w.failed_units(m) == []
+    bring_back(m, package)
+    systemctl(m, "daemon-reload")
+    systemctl(m, "start", "ssh.service")
+    standing(m, "relocated", 2222, "sshd-config")
+    assert users_files(m) == before and w.failed_units(m) == [] and complaints(m) == []
+
+
+def test_openssh_is_installed_while_the_daemon_runs(make):
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    take_away(m)
+    boot(m)
+    w.wait_properties(m, State="unmanaged", Port=0)
+    before = users_files(m)
+    bring_back(m)
+    systemctl(m, "daemon-reload")
+    m.run(["systemctl", "start", "ssh.service"])  # as its package does; it may come before us
+    standing(m, "relocated", 2222, "sshd-config")
+    assert users_files(m) == before and w.failed_units(m) == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "el8", "arch", "debian-13-socket", "ubuntu-22.04-socket", "ubuntu-24.04"])
+def test_upgraded_while_relocated(make, name):
+    shape, m = SHAPES[name], relocated(make, name)
+    before, session = users_files(m), m.ssh_session(2222, "lan")
+    systemctl(m, "daemon-reload")
+    if name != "ubuntu-22.04-socket":  # its service is in conflict with its socket
+        systemctl(m, "try-restart", shape.service)
+    systemctl(m, "daemon-reload")
+    standing(m, "relocated", 2222, shape.mechanism)
+    assert session.alive() and m.banner(22) == w.WINDOWS.text
+    assert users_files(m) == before and w.failed_units(m) == [] and complaints(m) == []
+
+
+# ---- which units are to run ----
+
+def configure(m: Machine, **ssh: str) -> None:
+    m.write(w.CONFIG, w.configuration(SSH=ssh))
+
+
+@pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["free", "held"])
+def test_ensure_enabled(make, windows):
+    m = laid(make, "debian-12", windows=windows)
+    configure(m, EnsureEnabled="yes")
+    before = users_files(m)
+    m.disable("ssh.service")
+    boot(m)
+    standing(m, *(("relocated", 2222, "sshd-config") if windows else ("clear", 22, "")))
+    assert enabled(m, "ssh.service") == "enabled" and users_files(m) == before
+    assert w.failed_units(m) == []
+
+
+def test_a_disabled_service_is_left_so(make):
+    m = laid(make, "debian-12")
+    m.disable("ssh.service")
+    before = users_files(m)
+    boot(m)
+    advice = "systemctl enable --now ssh.service"
+    w.eventually(lambda: advice in (w.properties(m) or {"Reason": ""})["Reason"], "it is told")
+    w.wait_properties(m, Port=0)
+    w.hold(lambda: w.active_state(m, "ssh.service") == "inactive", 1, "it stays off")
+    assert enabled(m, "ssh.service") == "disabled" and users_files(m) == before
+
+
+@pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["free", "held"])
+@UBUNTU
+def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
+    m = laid(make, name, windows=windows)
+    before = users_files(m)
+    configure(m, SocketActivation="disable")
+    boot(m)
+    place = ("relocated", 2222, "sshd-config") if windows else ("clear", 22, "")
+
+    def units() -> dict[str, tuple[str, str]]:
+        return {unit: (enabled(m, unit), w.active_state(m, unit)) for unit in ("ssh.socket", "ssh.service")}
+
+    w.eventually(lambda: units() == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")},
+                 "the service instead of the socket")
+    standing(m, *place)
+    session = m.ssh_session(place[1], "lan")
+    configure(m, SocketActivation="keep")
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: (found := units())["ssh.socket"] == ("enabled", "active") and
+                 found["ssh.service"][0] == "disabled", "both are undone")
+    standing(m, *place)
+    assert session.alive() and users_files(m) == before and w.failed_units(m) == []
