@@ -36,13 +36,16 @@ typedef struct Rule {
         RestorePolicy restore;
         NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
-        bool not_booting, settled, stay;
+        bool booting, not_booting, settled, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled;
+        SocketActivation socket_activation;
+        uint16_t other_home; /* a second home port; 0: none */
         Request request;
         uint16_t request_port;
         uint16_t displaced_to, last_port;
         PortFact facts[8];
         Action action;
         uint16_t port;
+        size_t n_keep;
         bool start;
         State state;
 } Rule;
@@ -183,6 +186,48 @@ static const Rule rules[] = {
         { .name = "Relocate(22022) from elsewhere", .request = REQUEST_RELOCATE, .request_port = 22022,
           .displaced_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "a socket unit that could not bind: asked as at boot", .by_socket = true,
+          .service = SERVICE_FAILED_TO_BIND, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+        { .name = "a socket unit that listens and doesn't: not at once", .by_socket = true, .service = SERVICE_RUNNING,
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "a socket unit that listens and doesn't: asked", .by_socket = true, .service = SERVICE_RUNNING,
+          .settled = true, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+        { .name = "a socket unit that listens and doesn't: restarted", .by_socket = true, .service = SERVICE_RUNNING,
+          .settled = true, .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
+        { .name = "the same while relocated", .by_socket = true, .service = SERVICE_RUNNING, .displaced_to = 2222,
+          .settled = true, .facts = { FREE(2222) }, .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, but /run is empty: put in place", .displaced_to = 2222, .out_of_place = true,
+          .facts = { FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "systemd listens before it says so", .by_socket = true, .displaced_to = 2222,
+          .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
+
+        { .name = "of two ports one is the policy's and free: nothing", .other_home = 2222,
+          .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_NONE, .state = STATE_CLEAR },
+        { .name = "the same for a socket unit: all or nothing, so moved", .other_home = 2222, .by_socket = true,
+          .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 22022, .n_keep = 1,
+          .state = STATE_CONFLICT },
+        { .name = "of two ports the other stays", .other_home = 3333, .service = SERVICE_RUNNING, .settled = true,
+          .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(3333), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222,
+          .n_keep = 1, .state = STATE_CONFLICT },
+
+        { .name = "not enabled: said", .service = SERVICE_INACTIVE, .not_booting = true, .not_enabled = true,
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "EnsureEnabled", .service = SERVICE_INACTIVE, .not_booting = true, .not_enabled = true,
+          .ensure_enabled = true, .action = ACTION_ENABLE, .state = STATE_UNKNOWN },
+        { .name = "EnsureEnabled: one that was stopped stays so", .service = SERVICE_INACTIVE, .not_booting = true,
+          .ensure_enabled = true, .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "EnsureEnabled: not under never", .service = SERVICE_INACTIVE, .not_booting = true,
+          .not_enabled = true, .ensure_enabled = true, .relocate = RELOCATE_NEVER, .action = ACTION_NONE,
+          .state = STATE_UNMANAGED },
+        { .name = "SocketActivation=disable", .by_socket = true, .service = SERVICE_RUNNING, .not_booting = true,
+          .socket_activation = SOCKET_ACTIVATION_DISABLE, .facts = { SSHD(HOME) }, .action = ACTION_DISABLE_SOCKET,
+          .state = STATE_UNKNOWN },
+        { .name = "SocketActivation=disable: not during boot", .by_socket = true, .booting = true,
+          .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .port = HOME,
+          .state = STATE_CLEAR },
+        { .name = "SocketActivation=keep again", .service = SERVICE_RUNNING, .not_booting = true,
+          .socket_disabled = true, .facts = { SSHD(HOME) }, .action = ACTION_ENABLE_SOCKET, .state = STATE_UNKNOWN },
+        { .name = "no ssh service", .service = SERVICE_ABSENT, .action = ACTION_NONE, .state = STATE_UNMANAGED },
         { .name = "Relocate(80): a refusal is no conflict", .request = REQUEST_RELOCATE, .request_port = 80,
           .service = SERVICE_RUNNING, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
         { .name = "consomme: sshd fell for a refused bind", .mode = MODE_CONSOMME, .settled = true,
@@ -216,8 +261,18 @@ static void test_rule(const void *data) {
                 snapshot.service = rule->service;
                 snapshot.booting = rule->service != SERVICE_RUNNING;
         }
+        config.ensure_enabled = rule->ensure_enabled;
+        config.socket_activation = rule->socket_activation;
+        snapshot.by_socket = rule->by_socket;
+        snapshot.out_of_place = rule->out_of_place;
+        snapshot.not_enabled = rule->not_enabled;
+        snapshot.socket_disabled = rule->socket_disabled;
+        if (rule->other_home != 0)
+                snapshot.home.ports[snapshot.home.n_ports++] = rule->other_home;
         if (rule->not_booting)
                 snapshot.booting = false;
+        if (rule->booting)
+                snapshot.booting = true;
         snapshot.displaced_to = rule->displaced_to;
         snapshot.last_port = rule->last_port;
         snapshot.settled = rule->settled;
@@ -232,6 +287,7 @@ static void test_rule(const void *data) {
         test_equal_string(action_to_string(decision.action), action_to_string(rule->action));
         test_equal_int(decision.port, rule->port);
         test_equal_int(decision.start, rule->start);
+        test_equal_int(decision.n_keep, rule->n_keep);
         test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
         test_assert(decision.reason[0] != '\0');
 }
@@ -338,9 +394,15 @@ static bool is_free(const Snapshot *s, uint16_t port) {
         return fact_of(s, port)->bind == BIND_FREE;
 }
 
+static bool sshd_has_moved(const Snapshot *s) {
+        return s->displaced_to != 0 && fact_of(s, s->displaced_to)->holder == HOLDER_SSHD;
+}
+
 /* The promises, for one decision. */
 static const char *broken_promise(const Config *c, const Snapshot *s, const Decision *d) {
-        bool binds = s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND;
+        bool outage = s->by_socket && s->service == SERVICE_RUNNING && s->settled &&
+                      fact_of(s, HOME)->holder != HOLDER_SSHD && !sshd_has_moved(s);
+        bool binds = s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND || outage;
         bool undo = c->relocate == RELOCATE_NEVER || s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS ||
                     (d->action == ACTION_RESTORE && s->request == REQUEST_RESTORE);
 
@@ -355,7 +417,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a bind where sshd isn't to be moved";
                 if (fact_of(s, d->port)->bind != BIND_NOT_ASKED)
                         return "a question asked twice";
-                if (d->port == HOME && s->service == SERVICE_RUNNING)
+                if (d->port == HOME && s->service == SERVICE_RUNNING && !outage)
                         return s->request == REQUEST_RESTORE ||
                                                (c->restore == RESTORE_AUTO && fact_of(s, HOME)->seen_free)
                                        ? NULL
@@ -404,9 +466,21 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a way back to a port that isn't known to be free";
                 return NULL;
         case ACTION_START:
-                if (s->service != SERVICE_FAILED_TO_BIND || !mode_shares_ports(s->mode) || s->hold)
+                if ((s->service != SERVICE_FAILED_TO_BIND && !outage) || !mode_shares_ports(s->mode) || s->hold)
                         return "a start of what did not fail for its port";
                 return is_free(s, d->port) ? NULL : "a start on a port that isn't known to be free";
+        case ACTION_ENABLE:
+        case ACTION_DISABLE_SOCKET:
+        case ACTION_ENABLE_SOCKET:
+                if (s->booting || s->hold || c->relocate == RELOCATE_NEVER || s->mode == MODE_UNKNOWN)
+                        return "units changed at the wrong time";
+                if (d->action == ACTION_ENABLE)
+                        return c->ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE
+                                               ? NULL
+                                               : "a service enabled that isn't to be";
+                return (c->socket_activation == SOCKET_ACTIVATION_DISABLE) == (d->action == ACTION_DISABLE_SOCKET)
+                                       ? NULL
+                                       : "a socket changed against the policy";
         case _ACTION_MAX:
         default:
                 return "no such action";
@@ -465,7 +539,7 @@ static void test_promises(const void *row) {
         Snapshot s = test_snapshot();
 
         s.mode = m->mode;
-        for (unsigned i = 0; i < _SERVICE_MAX * 2 * 4 * 6 * _RELOCATE_MAX * _RESTORE_MAX * 3 * 2; i++) {
+        for (unsigned i = 0; i < _SERVICE_MAX * 2 * 4 * 9 * _RELOCATE_MAX * _RESTORE_MAX * 3 * 2; i++) {
                 unsigned k = i;
                 Config config;
 
@@ -473,18 +547,23 @@ static void test_promises(const void *row) {
                 s.service = (ServicePhase) PICK(_SERVICE_MAX);
                 s.booting = PICK(2);
                 s.verdict = (SshdVerdict) PICK(4);
-                unsigned obstacle = PICK(6);
+                unsigned obstacle = PICK(9);
                 s.home.fixed = obstacle == 1;
                 s.hold = obstacle == 2 ? "hold" : NULL;
                 s.home.has_ours = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;
                 s.settled = obstacle % 2;
+                s.by_socket = obstacle >= 6;
+                s.out_of_place = obstacle == 7;
+                s.not_enabled = s.socket_disabled = obstacle == 8;
                 RelocatePolicy relocate = (RelocatePolicy) PICK(_RELOCATE_MAX);
                 RestorePolicy restore = (RestorePolicy) PICK(_RESTORE_MAX);
                 s.displaced_to = displaced_ports[PICK(ELEMENTSOF(displaced_ports))];
                 s.last_port = last_ports[PICK(ELEMENTSOF(last_ports))];
 #undef PICK
                 config = test_config(relocate, restore);
+                config.ensure_enabled = obstacle == 8;
+                config.socket_activation = obstacle == 6 ? SOCKET_ACTIVATION_DISABLE : SOCKET_ACTIVATION_KEEP;
                 check_all_facts(&config, &s);
         }
 }
