@@ -28,7 +28,7 @@ static int bus_open(sd_event *event, const char *path, bool is_bus, sd_bus **ret
                 r = sd_bus_set_connected_signal(bus, is_bus);
         if (r >= 0)
                 r = sd_bus_start(bus);
-        if (r >= 0)
+        if (r >= 0 && event)
                 r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
                 return r;

@@ -7,7 +7,7 @@
 
 /* Connections that are opened without waiting and without bind(). libsystemd (257 does, 252 does not yet)
  * bind()s a client's socket to a name that describes it; under WSL each bind() waits for the port tracker
- * and so for Windows. A socket that is handed over connected is left as it is. */
+ * and so for Windows. A socket that is handed over connected is left as it is. @event may be NULL, for calls that wait. */
 
 /* PID 1's private socket: there before the system bus is, for root. No bus daemon: no names, no Hello. */
 int bus_open_private(sd_event *event, sd_bus **ret);

@@ -11,6 +11,7 @@
 #include "bus.h"
 #include "fs.h"
 #include "greeting.h"
+#include "hints.h"
 #include "holders.h"
 #include "kept.h"
 #include "manager-bus.h"
@@ -514,6 +515,12 @@ static bool manager_listens(uint16_t port, void *userdata) {
         return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
 }
 
+static void manager_on_hint(const char *text, void *userdata) {
+        Manager *m = userdata;
+
+        log_message(&m->log, LOG_NOTICE, "Port %u: %s", m->moving_to, text);
+}
+
 static void manager_close_private(Manager *m);
 
 static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
@@ -532,16 +539,18 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
 
         if (result < 0 && result != -EADDRINUSE) {
                 log_message(&m->log, LOG_ERR, "sshd could not be moved to %u: %s", m->moving_to, text);
+                (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 manager_retry_later(m, text);
         } else if (result >= 0) {
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
                 m->sshd_home.has_ours = m->kept.port != 0; /* the move has seen sshd take it in */
                 snprintf(port, sizeof(port), "%u", m->moving_to);
-                if (action == ACTION_RELOCATE)
+                if (action == ACTION_RELOCATE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
                                   "sshd is moved to port %u: %s", m->moving_to, m->decision.reason);
-                else if (action == ACTION_RESTORE)
+                        (void) hints_for_port("", m->moving_to, manager_on_hint, m);
+                } else if (action == ACTION_RESTORE)
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
         }

@@ -6,9 +6,9 @@
 #include <systemd/sd-event.h>
 
 #include "config.h"
-#include "kept.h"
 #include "log.h"
 #include "manager.h"
+#include "reset.h"
 
 typedef enum Command {
         COMMAND_RUN,
@@ -23,8 +23,8 @@ static void print_help(void) {
                "Without an option it runs as a daemon; systemctl start wslportd does that.\n\n"
                "  --check-config [FILE]  read the configuration and tell every error in it\n"
                "  --print-config         print the configuration in force\n"
-               "  --reset                take sshd's dynamic configuration away: its own applies\n"
-               "                         from its next start\n"
+               "  --reset                take back all that was changed: sshd's own configuration\n"
+               "                         applies from its next start\n"
                "  --version              print the version\n"
                "  --help                 print this\n\n"
                "See wslportd(8), wslportd.conf(5).\n");
@@ -112,9 +112,13 @@ static int print_config(void) {
 static int reset(void) {
         int r;
 
-        r = kept_reset();
+        r = reset_all();
         if (r < 0)
-                fprintf(stderr, "wslportd: what it has written can't be taken away: %s\n", strerrordesc_np(-r));
+                fprintf(stderr, "wslportd: not all that it has changed could be taken back: %s\n",
+                        strerrordesc_np(-r));
+        else if (r > 0)
+                printf("sshd goes back to its own configuration at its next start; where its port is free, "
+                       "systemctl restart ssh does it now\n");
         return r;
 }
 

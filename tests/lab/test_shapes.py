@@ -265,6 +265,25 @@ def test_the_next_boot_starts_there(make, name):
     assert complaints(m) == []
 
 
+@EVERY
+def test_removal_leaves_nothing(make, name):
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    before = users_files(m)
+    boot(m)
+    standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    m.windows.release(22)
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    session = m.ssh_session(2222, "lan")
+    m.run(["/usr/sbin/wslportd", "--reset"], check=True)
+    assert w.own_files(m) == {} and users_files(m) == before and session.alive()
+    m.run(["systemctl", "daemon-reload"], check=True)
+    if SHAPES[name].unit.endswith(".service"):
+        assert set(m.listeners()) & {22, 2222} == {2222}
+        m.run(["systemctl", "restart", SHAPES[name].unit], check=True)
+    w.eventually(lambda: set(m.listeners()) & {22, 2222} == {22}, "as before")
+    assert gets_in(m, 22) and session.alive() and w.failed_units(m) == []
+
+
 # ---- the silent outage, with the daemon ----
 
 @pytest.mark.parametrize("text, windows, expected", [
