@@ -136,6 +136,12 @@ static void decide_on(Decision *d, State state, Action action, uint16_t port, co
         port_fact_describe(fact, d->reason, sizeof(d->reason));
 }
 
+static bool sshd_has(const Snapshot *s, uint16_t port) {
+        const PortFact *fact = find_fact(s, port);
+
+        return fact && fact->holder == HOLDER_SSHD;
+}
+
 static bool is_home(const Snapshot *s, uint16_t port) {
         for (size_t i = 0; i < s->home.n_ports; i++)
                 if (s->home.ports[i] == port)
@@ -240,12 +246,6 @@ static void start_again(const Snapshot *s, Decision *d) {
                 d->action = ACTION_START;
 }
 
-static bool sshd_has(const Snapshot *s, uint16_t port) {
-        const PortFact *fact = find_fact(s, port);
-
-        return fact && fact->holder == HOLDER_SSHD;
-}
-
 /* One of sshd's own ports can't be had. Where another of them is one that the policy names, its owner has seen to
  * that already; else it is moved, and the others stay. A service does without what it can't bind, a socket doesn't
  * come up at all. */
@@ -285,7 +285,7 @@ static void leave_home_to_windows(const Config *config, const Snapshot *s, Decis
         choose_candidate(config, s, why, d);
 }
 
-/* The first home port that is in the way: taken, or not yet known. NULL where all are free. */
+/* The first home port that is in the way: taken, or not yet known. NULL where all are free, or a running sshd's. */
 static const PortFact *home_in_the_way(const Snapshot *s, uint16_t *ret_port,
                                        Availability *ret_availability) {
         static const PortFact nothing = { 0 };
@@ -294,7 +294,7 @@ static const PortFact *home_in_the_way(const Snapshot *s, uint16_t *ret_port,
                 const PortFact *fact = find_fact(s, s->home.ports[i]);
                 Availability a = availability(fact);
 
-                if (a == PORT_FREE)
+                if (a == PORT_FREE || (s->service == SERVICE_RUNNING && sshd_has(s, s->home.ports[i])))
                         continue;
                 *ret_port = s->home.ports[i];
                 *ret_availability = a;
@@ -516,7 +516,7 @@ static bool wants_home(const Config *config, const Snapshot *s) {
         for (size_t i = 0; i < s->home.n_ports; i++) {
                 const PortFact *fact = find_fact(s, s->home.ports[i]);
 
-                if (availability(fact) != PORT_FREE && !(fact && fact->seen_free))
+                if (availability(fact) != PORT_FREE && !(fact && fact->seen_free) && !sshd_has(s, s->home.ports[i]))
                         return false;
         }
         return s->home.n_ports > 0;

@@ -99,6 +99,19 @@ static int units_add(Units *units, const char *name, bool is_socket) {
         return sd_bus_path_encode(SYSTEMD1_PATH "/unit", name, &unit->path);
 }
 
+/* A service, and the socket unit of its name, which starts it. */
+static int units_add_pair(Units *units, const char *service) {
+        char socket[256];
+        int r;
+
+        if ((size_t) snprintf(socket, sizeof(socket), "%.*s.socket", (int) (strlen(service) - strlen(".service")),
+                              service) >= sizeof(socket))
+                return -ENAMETOOLONG;
+
+        r = units_add(units, service, false);
+        return r < 0 ? r : units_add(units, socket, true);
+}
+
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
         _cleanup_(units_freep) Units *units = NULL;
         int r;
@@ -109,15 +122,11 @@ int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **re
         *units = (Units){ .handler = handler, .userdata = userdata };
 
         if (streq(unit, "auto")) {
-                r = units_add(units, "ssh.service", false);
+                r = units_add_pair(units, "ssh.service");
                 if (r >= 0)
-                        r = units_add(units, "sshd.service", false);
+                        r = units_add_pair(units, "sshd.service");
         } else
-                r = units_add(units, unit, false);
-        if (r >= 0)
-                r = units_add(units, "ssh.socket", true);
-        if (r >= 0)
-                r = units_add(units, "sshd.socket", true);
+                r = units_add_pair(units, unit);
         if (r < 0)
                 return r;
 

@@ -372,23 +372,35 @@ def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
 def test_the_other_of_two_ports_stays(make):
     m = make(windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 22\nPort 2022\n")
-    before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
+    before = w.contents(m, "/etc/ssh")
     w.boot(m)
-    w.wait_sshd(m, 2022)
-    p = w.wait_properties(m, State="blocked", Port=2022, HomePort=22, HomePortHolder="windows-openssh")
-    assert "Port" in p["Reason"] and "22" in p["Reason"]
-    assert w.logs_in(m, 2022) and w.logs_in(m, 2022, "lan") and m.banner(22) == w.WINDOWS.text
+    w.eventually(lambda: w.sshd_ports(m) == {2022, 2222}, "one moved, one not")
+    w.wait_properties(m, State="relocated", Port=2222, HomePort=22, HomePortHolder="windows-openssh")
+    assert w.logs_in(m, 2022) and w.logs_in(m, 2222, "lan") and m.banner(22) == w.WINDOWS.text
     sessions = open_sessions(m, 2022)
     with ticking(*sessions):
         m.run(["systemctl", "restart", "ssh.service"], check=True)
-        w.wait_sshd(m, 2022)
-        w.wait_properties(m, State="blocked", Port=2022)
+        w.eventually(lambda: w.sshd_ports(m) == {2022, 2222}, "the same")
+        w.wait_properties(m, State="relocated", Port=2222)
         m.windows.release(22)
-        m.run(["systemctl", "restart", "ssh.service"], check=True)
-        w.eventually(lambda: w.sshd_ports(m) == {22, 2022}, "both")
+        assert w.call(m, "Restore") == (0, "")
+        w.eventually(lambda: w.sshd_ports(m) == {22, 2022}, "both at home")
         w.wait_properties(m, State="clear", Port=22)
-    assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
+    assert w.contents(m, "/etc/ssh") == before
     assert w.failed_units(m) == []
+
+
+def test_one_of_two_ports_is_enough_where_the_policy_names_it(make):
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 22\nPort 2222\n")
+    before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
+    w.boot(m)
+    w.wait_sshd(m, 2222)
+    w.wait_properties(m, State="clear", Port=2222, HomePort=22)
+    m.run(["systemctl", "restart", "ssh.service"], check=True)
+    w.wait_sshd(m, 2222)
+    w.wait_properties(m, State="clear", Port=2222)
+    assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
 
 
 # ---- how listeners are watched ----
