@@ -10,7 +10,8 @@
  * Returns 1 if the file was written, 0 if it already held @text, else a negative errno. */
 int fs_write_if_changed(const char *path, const char *text);
 
-/* Removes @path durably, an empty folder too, and what a write of it that was cut off has left. Returns 1 if it was removed, 0 if it was not there, else a
+/* Removes @path durably, an empty folder too, and what a write of it that was cut off has left (which doesn't
+ * count). Returns 1 if it was removed, 0 if it was not there, else a
  * negative errno. */
 int fs_remove(const char *path);
 

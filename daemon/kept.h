@@ -2,6 +2,7 @@
 #pragma once
 
 #include "render.h"
+#include "units.h"
 
 /* The files that move sshd. What is kept over boots is the decision itself: the port file, which the static Include
  * line has sshd read, so that it holds where wslportd doesn't run; or, where that doesn't do, a note of what the
@@ -22,7 +23,7 @@ typedef struct Kept {
 typedef struct KeptUnits {
         char service[256], socket[256]; /* "" where there is none */
         SshdCommand command;
-        char streams[1024]; /* words: the socket's own addresses */
+        char streams[UNIT_STREAMS_SIZE]; /* words: the socket's own addresses */
         uint16_t keep[16];  /* ports that stay as they are */
         size_t n_keep;
 } KeptUnits;

@@ -8,11 +8,10 @@
 
 #include "backoff.h"
 #include "bindprobe.h"
-#include "bus.h"
-#include "fs.h"
 #include "greeting.h"
 #include "hints.h"
 #include "holders.h"
+#include "home.h"
 #include "kept.h"
 #include "manager-bus.h"
 #include "messages.h"
@@ -23,7 +22,7 @@
 #include "routes.h"
 #include "sequence.h"
 #include "sockets.h"
-#include "sshd.h"
+#include "systemd-link.h"
 #include "units.h"
 #include "watch.h"
 
@@ -49,11 +48,6 @@
 #define SETTLED_DELAY_SOCKET (160 * USEC_PER_MSEC) /* no process has to come up for it */
 #define SETTLE_DELAY_MAX (60 * USEC_PER_SEC)
 
-/* Longer ones than a person writes are not read. */
-#define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
-
-#define RECONNECT_DELAY (100 * USEC_PER_MSEC)
-
 struct Manager {
         sd_event *event;
         Log log;
@@ -65,17 +59,15 @@ struct Manager {
         Sockets *sockets;
         Watch *watch;
         Units *units;
-        sd_bus *private_bus, *units_bus; /* units_bus: the one that systemd1 is asked over; no reference */
-        sd_bus_slot *private_disconnected_slot;
+        SystemdLink *link;
         ManagerBus *bus;
 
-        sd_event_source *evaluate_source, *boot_source, *retry_source, *reconnect_source, *settle_source,
+        sd_event_source *evaluate_source, *boot_source, *retry_source, *settle_source,
                         *look_home_source, *unpin_source;
         usec_t settle_delay; /* 0: nothing to settle */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
         /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
-        SshdQuery *query;
         BindProbe *probe;
         Move *move;
         Sequence *sequence;
@@ -84,13 +76,9 @@ struct Manager {
         uint16_t moving_to;
 
         bool booting; /* READY=1 is still to be said */
-        bool query_stale;
         bool rehearsed; /* with this configuration sshd has taken our file in */
-        SshdAnswer answer;
-        SshdHome sshd_home, home; /* by sshd's configuration; of what listens, which may be a socket unit */
-        char options[SSHD_COMMAND_SIZE]; /* words: what sshd is asked with */
-        bool has_port_option;
-        char fixed_by[256];
+        Home *at_home;
+        SshdHome home; /* of what listens, by the last evaluation */
         ServicePhase phase;
         Ports ports;
         bool looking;     /* *greeting is to see whether the home port is free again */
@@ -521,8 +509,6 @@ static void manager_on_hint(const char *text, void *userdata) {
         log_message(&m->log, LOG_NOTICE, "Port %u: %s", m->moving_to, text);
 }
 
-static void manager_close_private(Manager *m);
-
 static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
         Manager *m = userdata;
         char port[sizeof("65535")];
@@ -544,7 +530,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         } else if (result >= 0) {
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
-                m->sshd_home.has_ours = m->kept.port != 0; /* the move has seen sshd take it in */
+                home_set_ours(m->at_home, m->kept.port != 0); /* the move has seen sshd take it in */
                 snprintf(port, sizeof(port), "%u", m->moving_to);
                 if (action == ACTION_RELOCATE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
@@ -556,8 +542,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         }
 
         m->move = move_free(m->move); /* and @text with it */
-        if (m->units_bus != m->private_bus)
-                manager_close_private(m);
+        systemd_link_settle(m->link);
         /* A move changes the unit; its signals may still be on their way. */
         (void) units_refresh(m->units);
         manager_schedule(m);
@@ -588,21 +573,18 @@ static Shape manager_shape(const Manager *m) {
 /* What our files are made of. */
 static void manager_fill_units(const Manager *m, const Decision *d, KeptUnits *ret) {
         ManagedUnits managed = units_managed(m->units);
-        int r = 0;
 
         *ret = (KeptUnits){ .n_keep = d->n_keep };
         memcpy(ret->keep, d->keep, sizeof(ret->keep));
         if (managed.service) {
                 snprintf(ret->service, sizeof(ret->service), "%s", managed.service->id);
                 ret->command = managed.service->command;
-                sshd_options_without_ours(ret->command.arguments);
+                if (managed.service->overridden)
+                        sshd_options_without_ours(ret->command.arguments);
         }
         if (managed.socket) {
                 snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
-                if (managed.socket->overridden)
-                        r = kept_read_streams(ret->socket, ret->streams, sizeof(ret->streams));
-                if (r <= 0)
-                        memcpy(ret->streams, managed.socket->streams, sizeof(ret->streams));
+                home_streams(managed.socket, ret->streams);
         }
 }
 
@@ -618,7 +600,7 @@ static size_t manager_mechanisms(const Manager *m, const Decision *d, const Kept
         ret[n++] = MECHANISM_CONFIG;
         if (units->socket[0])
                 ret[n++] = MECHANISM_SOCKET;
-        else if (units->command.program[0] && !m->has_port_option)
+        else if (units->command.program[0])
                 ret[n++] = MECHANISM_COMMAND_LINE;
         return n;
 }
@@ -627,6 +609,8 @@ static size_t manager_mechanisms(const Manager *m, const Decision *d, const Kept
 static void manager_move(Manager *m, const Decision *d) {
         const PortFact *fact = ports_find(&m->ports, d->port);
         _cleanup_free_ KeptUnits *units = malloc(sizeof(*units));
+        ManagedUnits managed = units_managed(m->units);
+        HomeView home;
         MoveRequest request = {
                 .from = m->kept,
                 .port = d->action == ACTION_RELOCATE  ? d->port
@@ -639,7 +623,6 @@ static void manager_move(Manager *m, const Decision *d) {
                 .rehearsed = m->rehearsed,
                 .probe_timeout = PROBE_TIMEOUT,
                 .units = units,
-                .options = m->options,
                 .shape = manager_shape(m),
                 .phase = manager_touches_unit(m, d) ? m->phase : SERVICE_INACTIVE,
         };
@@ -651,6 +634,8 @@ static void manager_move(Manager *m, const Decision *d) {
                 manager_schedule(m);
                 return;
         }
+        home = home_view(m->at_home, managed, &m->kept);
+        request.options = home.options;
         manager_fill_units(m, d, units);
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
 
@@ -673,7 +658,7 @@ static void manager_move(Manager *m, const Decision *d) {
 
         m->moving = d->action;
         m->moving_to = d->port;
-        r = move_start(m->event, m->units_bus, &request, manager_listens, manager_on_moved, m, &m->move);
+        r = move_start(m->event, systemd_link_bus(m->link), &request, manager_listens, manager_on_moved, m, &m->move);
         if (r < 0) {
                 char text[160];
 
@@ -699,122 +684,42 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);
 
         m->sequence = sequence_free(m->sequence); /* and @word with it */
-        if (m->units_bus != m->private_bus)
-                manager_close_private(m);
+        systemd_link_settle(m->link);
         (void) units_refresh(m->units);
         manager_schedule(m);
 }
 
-/* Which unit listens from now on, and at the next boot. Where the ports matter, the one that is to listen is started
+/* Which unit listens from now on, and at the next boot. Where the ports matter, a service that is to listen is started
  * by the next decision. */
 static void manager_change_units(Manager *m, const Decision *d) {
+        bool start = !mode_shares_ports(mode_get(m->mode));
         ManagedUnits managed = units_managed(m->units);
-        SequenceStep steps[SEQUENCE_STEPS_MAX];
-        DisabledSocket disabled = { 0 };
-        size_t n = 0;
+        DisabledSocket disabled = m->disabled_socket;
+        Plan plan;
         int r = 0;
 
         if (d->action == ACTION_ENABLE) {
-                steps[n++] = (SequenceStep){ JOB_ENABLE, managed.service->id };
-                steps[n++] = (SequenceStep){ JOB_DAEMON_RELOAD, NULL };
-                if (!mode_shares_ports(mode_get(m->mode)))
-                        steps[n++] = (SequenceStep){ JOB_START, managed.service->id };
+                snprintf(disabled.service, sizeof(disabled.service), "%.63s", managed.service->id);
+                plan_enable_service(start, &plan);
         } else if (d->action == ACTION_DISABLE_SOCKET) {
                 disabled.service_was_enabled = streq(managed.service->unit_file_state, "enabled");
                 snprintf(disabled.socket, sizeof(disabled.socket), "%.63s", managed.socket->id);
                 snprintf(disabled.service, sizeof(disabled.service), "%.63s", managed.service->id);
-                r = kept_write_disabled_socket(&disabled);
-                steps[n++] = (SequenceStep){ JOB_DISABLE, managed.socket->id };
-                steps[n++] = (SequenceStep){ JOB_ENABLE, managed.service->id };
-                steps[n++] = (SequenceStep){ JOB_DAEMON_RELOAD, NULL };
-                steps[n++] = (SequenceStep){ JOB_STOP, managed.socket->id };
-                steps[n++] = (SequenceStep){ JOB_STOP, managed.service->id }; /* on what the socket gave it */
-                if (!mode_shares_ports(mode_get(m->mode)))
-                        steps[n++] = (SequenceStep){ JOB_START, managed.service->id };
                 m->disabled_socket = disabled;
+                r = kept_write_disabled_socket(&disabled);
+                plan_disable_socket(start, &plan);
         } else {
-                disabled = m->disabled_socket;
-                r = kept_write_disabled_socket(NULL);
                 m->disabled_socket = (DisabledSocket){ 0 };
-                if (!disabled.service_was_enabled)
-                        steps[n++] = (SequenceStep){ JOB_DISABLE, disabled.service };
-                steps[n++] = (SequenceStep){ JOB_ENABLE, disabled.socket };
-                steps[n++] = (SequenceStep){ JOB_DAEMON_RELOAD, NULL };
-                steps[n++] = (SequenceStep){ JOB_STOP, disabled.service };
-                steps[n++] = (SequenceStep){ JOB_START, disabled.socket };
+                r = kept_write_disabled_socket(NULL);
+                plan_enable_socket(disabled.service_was_enabled, &plan);
         }
 
-        m->start_wanted = d->action != ACTION_ENABLE_SOCKET && mode_shares_ports(mode_get(m->mode));
+        m->start_wanted = d->action != ACTION_ENABLE_SOCKET && !start;
         if (r >= 0)
-                r = sequence_start(m->units_bus, steps, n, manager_on_units_changed, m, &m->sequence);
+                r = sequence_start(systemd_link_bus(m->link), &plan, disabled.service, disabled.socket,
+                                   manager_on_units_changed, m, &m->sequence);
         if (r < 0)
                 manager_on_units_changed(r, strerrordesc_np(-r), m);
-}
-
-static void manager_on_query(const SshdAnswer *answer, void *userdata) {
-        Manager *m = userdata;
-
-        m->rehearsed = false;
-        m->answer = *answer;
-        m->query = sshd_query_free(m->query);
-        answer = &m->answer; /* the other went with the query */
-
-        /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it.
-         */
-        if (answer->has_dump)
-                sshd_dump_home(&answer->dump, m->kept.mechanism == MECHANISM_CONFIG ? m->kept.port : 0,
-                               &m->sshd_home);
-        m->fixed_by[0] = '\0';
-        if (m->has_port_option)
-                snprintf(m->fixed_by, sizeof(m->fixed_by), "-p in the command of %.200s",
-                         units_service(m->units) ? units_service(m->units)->id : "ssh.service");
-        else if (answer->has_dump && m->sshd_home.fixed)
-                (void) sshd_find_fixed(m->fixed_by, sizeof(m->fixed_by));
-        if (answer->verdict != SSHD_VERDICT_VALID)
-                log_message(&m->log, LOG_WARNING, "sshd does not accept its configuration: %s",
-                            answer->detail);
-        manager_schedule(m);
-}
-
-/* The options that the service gives its sshd. */
-static void manager_read_options(Manager *m, const UnitState *service) {
-        char arguments[SSHD_COMMAND_SIZE], environment[SSHD_COMMAND_SIZE];
-        _cleanup_free_ char *text = malloc(ENVIRONMENT_FILE_MAX);
-
-        m->options[0] = m->options[1] = '\0';
-        m->has_port_option = false;
-        if (!service || !text)
-                return;
-
-        memcpy(environment, service->environment, sizeof(environment));
-        WORDS_FOREACH (path, service->environment_files)
-                if (fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
-                        sshd_environment_add(text, environment, sizeof(environment));
-
-        memcpy(arguments, service->command.arguments, sizeof(arguments));
-        sshd_options_without_ours(arguments);
-        if (sshd_options(arguments, environment, m->options, &m->has_port_option) < 0)
-                log_message(&m->log, LOG_WARNING, "The options of %s are too long: sshd is asked without them",
-                            service->id);
-}
-
-/* True if an answer is to come. */
-static bool manager_ask_sshd(Manager *m) {
-        const UnitState *service = units_service(m->units);
-        int r;
-
-        m->query_stale = false;
-        manager_read_options(m, service);
-        r = sshd_query(m->event, service ? service->command.program : "", m->options, true, manager_on_query, m,
-                       &m->query);
-        if (r >= 0)
-                return true;
-
-        m->answer = (SshdAnswer){ 0 };
-        m->sshd_home = (SshdHome){ 0 };
-        snprintf(m->answer.detail, sizeof(m->answer.detail), "%s",
-                 r == -ENOENT ? "no sshd is installed" : strerrordesc_np(-r));
-        return false;
 }
 
 /* ── deciding ── */
@@ -835,49 +740,11 @@ static void manager_update_phase(Manager *m) {
                             service_phase_to_string(phase), service_phase_to_string(m->phase));
                 if (phase == SERVICE_FAILED_TO_BIND) {
                         ports_forget_grants(&m->ports);
-                        m->query_stale = true;
+                        home_forget(m->at_home);
                 } else if (phase == SERVICE_RUNNING && m->phase != SERVICE_UNKNOWN &&
                            m->phase != SERVICE_STARTING)
-                        m->query_stale = true;
+                        home_forget(m->at_home);
                 m->phase = phase;
-        }
-}
-
-/* Where sshd is at home: a socket unit's own addresses, unless a generator makes them of sshd's configuration and
- * our file is in that. */
-static void manager_update_home(Manager *m) {
-        const UnitState *socket = units_socket(m->units);
-        char streams[UNIT_STREAMS_SIZE];
-        SshdEndpoint endpoint;
-
-        m->home = m->sshd_home;
-        if (m->has_port_option)
-                m->home.fixed = true;
-        if (m->kept.mechanism != MECHANISM_CONFIG)
-                m->home.has_ours = true;
-        if (!socket)
-                return;
-
-        m->home.fixed = false;
-        m->home.has_ours = true;
-        if (m->kept.mechanism == MECHANISM_CONFIG || m->home.n_ports == 0)
-                return;
-        if (!socket->overridden || kept_read_streams(socket->id, streams, sizeof(streams)) <= 0)
-                memcpy(streams, socket->streams, sizeof(streams));
-
-        m->home.n_ports = 0;
-        m->home.ipv4 = m->home.ipv6 = false;
-        WORDS_FOREACH (stream, streams) {
-                bool there = false;
-
-                if (sshd_endpoint_parse(stream, &endpoint) < 0)
-                        continue;
-                m->home.ipv4 = m->home.ipv4 || !endpoint.ipv6;
-                m->home.ipv6 = m->home.ipv6 || endpoint.ipv6;
-                for (size_t i = 0; i < m->home.n_ports; i++)
-                        there = there || m->home.ports[i] == endpoint.port;
-                if (!there && m->home.n_ports < SSHD_PORTS_MAX)
-                        m->home.ports[m->home.n_ports++] = endpoint.port;
         }
 }
 
@@ -1007,6 +874,9 @@ static void manager_settle(Manager *m, const Decision *d) {
         if (m->lost == placed)
                 m->settle_delay = 0;
         m->lost = !placed;
+        /* sshd may have another configuration now than when it was asked. */
+        if (m->lost && m->settle_delay == 0)
+                home_forget(m->at_home);
         if (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN)
                 return;
 
@@ -1102,21 +972,23 @@ static void manager_carry_out(Manager *m, const Decision *d) {
 }
 
 static void manager_evaluate(Manager *m) {
-        const UnitState *service;
+        ManagedUnits managed;
+        HomeView home;
         Snapshot snapshot;
         Decision decision;
 
-        if (m->move || m->sequence || m->probe || m->query || mode_is_pending(m->mode) || units_is_reading(m->units))
+        if (m->move || m->sequence || m->probe || home_is_pending(m->at_home) || mode_is_pending(m->mode) || units_is_reading(m->units))
                 return;
 
         manager_update_phase(m);
         if (m->phase == SERVICE_UNKNOWN)
                 return;
-        if (m->query_stale && m->phase != SERVICE_ABSENT && manager_ask_sshd(m))
+        managed = units_managed(m->units);
+        if (m->phase != SERVICE_ABSENT && home_refresh(m->at_home, managed.service, &m->kept))
                 return;
 
-        service = units_service(m->units);
-        manager_update_home(m);
+        home = home_view(m->at_home, managed, &m->kept);
+        m->home = home.home;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
         if (m->kept.port != 0)
@@ -1127,21 +999,21 @@ static void manager_evaluate(Manager *m) {
         snapshot = (Snapshot){
                 .mode = mode_get(m->mode),
                 .service = m->phase,
-                .by_socket = units_socket(m->units),
+                .by_socket = managed.socket,
                 .booting = m->booting,
                 .settled = m->lost &&
-                           m->settle_delay >= (units_socket(m->units) ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
-                .not_enabled = service && streq(service->load_state, "loaded") &&
-                               streq(service->unit_file_state, "disabled") && !units_socket_is_enabled(m->units),
+                           m->settle_delay >= (managed.socket ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
+                .not_enabled = managed.service && streq(managed.service->load_state, "loaded") &&
+                               streq(managed.service->unit_file_state, "disabled") && !units_socket_is_enabled(m->units),
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
-                .unit_name = service ? service->id : "ssh.service",
+                .unit_name = managed.service ? managed.service->id : "ssh.service",
                 .stay = m->stay,
                 .request = m->request,
                 .request_port = m->request_port,
-                .verdict = m->answer.verdict,
-                .verdict_detail = m->answer.detail[0] ? m->answer.detail : NULL,
-                .home = m->home,
-                .fixed_by = m->fixed_by,
+                .verdict = home.verdict,
+                .verdict_detail = home.detail,
+                .home = home.home,
+                .fixed_by = home.fixed_by,
                 .displaced_to = m->kept.port,
                 .out_of_place = manager_is_out_of_place(m),
                 .last_port = m->last_port,
@@ -1167,6 +1039,13 @@ static void manager_on_units(void *userdata) {
         manager_schedule(userdata);
 }
 
+static void manager_on_home(void *userdata) {
+        Manager *m = userdata;
+
+        m->rehearsed = false;
+        manager_schedule(m);
+}
+
 static void manager_on_mode(void *userdata) {
         Manager *m = userdata;
 
@@ -1179,80 +1058,10 @@ static void manager_on_mode(void *userdata) {
         manager_schedule(m);
 }
 
-static void manager_attach_units(Manager *m, sd_bus *bus) {
-        int r;
-
-        m->units_bus = bus;
-        r = units_attach(m->units, bus);
-        if (r < 0) {
-                log_error_errno(&m->log, r, "systemd could not be asked about the ssh service");
-                m->units_bus = NULL;
-        }
-}
-
-static void manager_open_private(Manager *m);
-
-static int manager_on_private_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Manager *m = userdata;
-
-        (void) message, (void) error;
-        /* systemd has re-executed itself. */
-        manager_attach_units(m, NULL);
-        manager_open_private(m);
-        return 0;
-}
-
-static void manager_close_private(Manager *m) {
-        m->private_disconnected_slot = sd_bus_slot_unref(m->private_disconnected_slot);
-        m->private_bus = bus_close(m->private_bus);
-}
-
-static int manager_on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) {
-        Manager *m = userdata;
-
-        (void) source, (void) usec;
-        m->reconnect_source = sd_event_source_disable_unref(m->reconnect_source);
-        if (!m->units_bus)
-                manager_open_private(m);
-        return 0;
-}
-
-static void manager_open_private(Manager *m) {
-        int r;
-
-        manager_close_private(m);
-        r = bus_open_private(m->event, &m->private_bus);
-        if (r >= 0)
-                r = sd_bus_match_signal_async(m->private_bus, &m->private_disconnected_slot,
-                                              "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
-                                              "org.freedesktop.DBus.Local", "Disconnected",
-                                              manager_on_private_disconnected, NULL, m);
-        if (r >= 0) {
-                manager_attach_units(m, m->private_bus);
-                return;
-        }
-
-        log_message(&m->log, LOG_DEBUG, "systemd's private socket is not to be had: %s",
-                    strerrordesc_np(-r));
-        m->reconnect_source = sd_event_source_disable_unref(m->reconnect_source);
-        r = sd_event_add_time_relative(m->event, &m->reconnect_source, CLOCK_MONOTONIC, RECONNECT_DELAY, 0,
-                                       manager_on_reconnect, m);
-        if (r < 0)
-                log_error_errno(&m->log, r, "No further attempt to reach systemd is possible");
-}
-
 static void manager_on_system_bus(sd_bus *bus, void *userdata) {
         Manager *m = userdata;
 
-        if (bus) {
-                manager_attach_units(m, bus);
-                /* A move that began over it still waits there for the end of its job. */
-                if (!m->move && !m->sequence)
-                        manager_close_private(m);
-        } else if (!m->private_bus) {
-                manager_attach_units(m, NULL);
-                manager_open_private(m);
-        }
+        systemd_link_set_system_bus(m->link, bus, m->move || m->sequence);
 }
 
 /* ── configuration ── */
@@ -1301,7 +1110,7 @@ static int manager_reload(char **ret_error, void *userdata) {
                             r > 0 ? CONFIG_FILE : "The default configuration");
                 m->hold[0] = '\0';
                 m->retry_source = sd_event_source_disable_unref(m->retry_source);
-                m->query_stale = true;
+                home_forget(m->at_home);
                 manager_forget(m);
                 manager_schedule(m);
         } else
@@ -1329,15 +1138,15 @@ Manager *manager_free(Manager *m) {
         if (!m)
                 return NULL;
 
-        sshd_query_free(m->query);
+        home_free(m->at_home);
         bindprobe_free(m->probe);
         greeting_free(m->greeting);
         move_free(m->move);
         sequence_free(m->sequence);
         sd_bus_message_unref(m->request_call);
         m->bus = manager_bus_free(m->bus);
+        systemd_link_free(m->link);
         units_free(m->units);
-        manager_close_private(m);
         mode_free(m->mode);
         routes_free(m->routes);
         watch_free(m->watch);
@@ -1345,7 +1154,6 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->evaluate_source);
         sd_event_source_disable_unref(m->boot_source);
         sd_event_source_disable_unref(m->retry_source);
-        sd_event_source_disable_unref(m->reconnect_source);
         sd_event_source_disable_unref(m->settle_source);
         sd_event_source_disable_unref(m->look_home_source);
         sd_event_source_disable_unref(m->unpin_source);
@@ -1392,6 +1200,8 @@ static int manager_set_up(Manager *m) {
         if (r >= 0)
                 r = mode_new(m->event, m->routes, manager_on_mode, m, &m->mode);
         if (r >= 0)
+                r = home_new(m->event, &m->log, manager_on_home, m, &m->at_home);
+        if (r >= 0)
                 r = units_new(m->config.unit, manager_on_units, m, &m->units);
         if (r >= 0)
                 r = manager_bus_new(m->event, &m->log, &m->status, &bus_handlers, m, &m->bus);
@@ -1406,7 +1216,7 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
         if (!m)
                 return log_error_errno(log, -ENOMEM, "The daemon could not be set up");
         *m = (Manager){
-                .event = event, .log = *log, .config = *config, .booting = true, .query_stale = true
+                .event = event, .log = *log, .config = *config, .booting = true
         };
 
         r = manager_set_up(m);
@@ -1417,7 +1227,9 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
         r = kept_clean(&m->kept);
         if (r < 0)
                 log_error_errno(log, r, "What an earlier run has left could not be taken away");
-        manager_open_private(m);
+        r = systemd_link_new(event, &m->log, m->units, &m->link);
+        if (r < 0)
+                return log_error_errno(log, r, "The daemon could not be set up");
 
         *ret = TAKE_PTR(m);
         return 0;

@@ -6,8 +6,6 @@
 #include "sshd.h"
 #include "units.h"
 
-/* A reload or restart takes 40 to 90 ms; the unit's own checks and a slow machine are given time. */
-#define JOB_TIMEOUT (20 * USEC_PER_SEC)
 #define LISTEN_TIMEOUT (2 * USEC_PER_SEC)
 #define LISTEN_INTERVAL (10 * USEC_PER_MSEC)
 
@@ -34,9 +32,7 @@ struct Move {
         SshdQuery *query;
         BindProbe *probe;
         BindAnswer answer;
-        Job *job;
-        Plan plan; /* under way */
-        size_t plan_at;
+        Sequence *sequence;
         sd_bus_slot *streams_slot;
         sd_event_source *verify_source;
         usec_t verify_until;
@@ -53,7 +49,7 @@ Move *move_free(Move *move) {
 
         sshd_query_free(move->query);
         bindprobe_free(move->probe);
-        job_free(move->job);
+        sequence_free(move->sequence);
         sd_bus_slot_unref(move->streams_slot);
         sd_event_source_disable_unref(move->verify_source);
         sd_bus_unref(move->bus);
@@ -78,12 +74,13 @@ static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
 
 /* ── systemd's part ── */
 
-static void move_on_job(int result, const char *word, void *userdata);
+static void move_on_jobs(int result, const char *word, void *userdata);
 
-static int move_run_job(Move *move, JobKind kind, bool socket) {
-        move->job = job_free(move->job);
-        return job_start(move->bus, kind, socket ? move->units.socket : move->units.service, JOB_TIMEOUT,
-                         move_on_job, move, &move->job);
+static int move_run(Move *move, const Plan *plan) {
+        move->told = true;
+        move->sequence = sequence_free(move->sequence);
+        return sequence_start(move->bus, plan, move->units.service, move->units.socket, move_on_jobs, move,
+                              &move->sequence);
 }
 
 static bool is_drop_in(const Kept *kept) {
@@ -105,44 +102,17 @@ static int move_write(Move *move, const Kept *kept) {
         return 0;
 }
 
-static void move_plan(Move *move, bool again) {
+/* What makes the unit listen where the files say. */
+static void move_plan(const Move *move, bool again, Plan *ret) {
         Shape shape = move->request.shape;
 
         shape.command_changes = move->kept.mechanism == MECHANISM_COMMAND_LINE ||
                                 move->request.from.mechanism == MECHANISM_COMMAND_LINE;
-        plan_apply(&shape, move->request.phase, again, &move->plan);
-        move->plan_at = 0;
-}
-
-/* The next job of the plan. Returns 1 if there is none. */
-static int move_next_job(Move *move) {
-        const PlanStep *step;
-
-        if (move->plan_at == move->plan.n)
-                return 1;
-
-        move->told = true;
-        step = &move->plan.steps[move->plan_at++];
-        return move_run_job(move, step->kind, step->socket);
-}
-
-static void move_undo_on(Move *move) {
-        int r;
-
-        if (move->units_changed) {
-                move->units_changed = false;
-                r = move_run_job(move, JOB_DAEMON_RELOAD, false);
-        } else
-                r = move_next_job(move);
-
-        if (r < 0)
-                move_add_text(move, "; systemd could not be asked: %s", strerrordesc_np(-r));
-        if (r != 0)
-                move_finish(move, move->error);
+        plan_apply(&shape, move->request.phase, again, ret);
 }
 
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
-        bool told = move->told;
+        Plan jobs, plan = { 0 };
         va_list arguments;
         int r;
 
@@ -156,13 +126,22 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         if (r < 0)
                 move_add_text(move, "; our files could not be put back: %s", strerrordesc_np(-r));
 
-        /* Nobody knows of it yet. */
-        if (!told) {
+        if (!move->told) { /* nobody knows of it yet */
                 move_finish(move, error);
                 return;
         }
-        move_plan(move, true);
-        move_undo_on(move);
+
+        if (move->units_changed)
+                plan_add(&plan, JOB_DAEMON_RELOAD, false);
+        move_plan(move, true, &jobs);
+        for (size_t i = 0; i < jobs.n; i++)
+                plan_add(&plan, jobs.steps[i].kind, jobs.steps[i].socket);
+
+        r = plan.n > 0 ? move_run(move, &plan) : 1;
+        if (r < 0)
+                move_add_text(move, "; systemd could not be asked: %s", strerrordesc_np(-r));
+        if (r != 0)
+                move_finish(move, error);
 }
 
 /* ── the listeners ── */
@@ -212,21 +191,18 @@ static void move_verify(Move *move) {
         (void) sd_event_source_set_description(move->verify_source, "move-verify");
 }
 
-static void move_apply_on(Move *move) {
+/* All is in place for sshd to be told. */
+static void move_apply(Move *move) {
+        Plan plan;
         int r;
 
-        r = move_next_job(move);
+        move->step = MOVE_APPLYING;
+        move_plan(move, false, &plan);
+        r = plan.n > 0 ? move_run(move, &plan) : 1;
         if (r < 0)
                 move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
         else if (r > 0)
                 move_verify(move);
-}
-
-/* All is in place for sshd to be told. */
-static void move_apply(Move *move) {
-        move->step = MOVE_APPLYING;
-        move_plan(move, false);
-        move_apply_on(move);
 }
 
 /* ── one mechanism after the other ── */
@@ -299,19 +275,19 @@ static int move_ask_streams(Move *move) {
                                         SYSTEMD1 ".Socket", "Listen");
 }
 
-static void move_on_job(int result, const char *word, void *userdata) {
+static void move_on_jobs(int result, const char *word, void *userdata) {
         Move *move = userdata;
         int r;
 
         if (move->step == MOVE_UNDOING) {
                 if (result < 0)
                         move_add_text(move, "; and sshd could not be restarted as it was: %s", word);
-                move_undo_on(move);
+                move_finish(move, move->error);
         } else if (result < 0)
                 move_undo(move, result, "systemd could not %s: %s",
                           move->step == MOVE_READING ? "read its units again" : "work on the ssh unit", word);
         else if (move->step == MOVE_APPLYING)
-                move_apply_on(move);
+                move_verify(move);
         else if (move->request.shape.by_socket && move->request.port != 0) {
                 r = move_ask_streams(move);
                 if (r < 0)
@@ -331,8 +307,7 @@ static void move_tell_systemd(Move *move) {
 
         move->step = MOVE_READING;
         move->units_changed = false;
-        move->told = true;
-        r = move_run_job(move, JOB_DAEMON_RELOAD, false);
+        r = move_run(move, &(const Plan){ .steps = { { .kind = JOB_DAEMON_RELOAD } }, .n = 1 });
         if (r < 0)
                 move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
 }

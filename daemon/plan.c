@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "plan.h"
 
-static void add(Plan *plan, JobKind kind, bool socket) {
+void plan_add(Plan *plan, JobKind kind, bool socket) {
         plan->steps[plan->n++] = (PlanStep){ .kind = kind, .socket = socket };
 }
 
@@ -15,13 +15,43 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
                 /* A socket whose service runs isn't restarted (Debian), and the service would go on listening on
                  * what it was handed. Sessions live on: KillMode=process. */
                 if (shape->service_runs && !shape->accept)
-                        add(ret, JOB_STOP, false);
-                add(ret, JOB_RESTART, true);
+                        plan_add(ret, JOB_STOP, false);
+                plan_add(ret, JOB_RESTART, true);
         } else if (phase == SERVICE_FAILED_TO_BIND)
                 /* One that was down before is left so. */
-                again ? (void) 0 : add(ret, JOB_START, false);
+                again ? (void) 0 : plan_add(ret, JOB_START, false);
         else if (again)
-                add(ret, JOB_RESTART, false);
+                plan_add(ret, JOB_RESTART, false);
         else
-                add(ret, shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
+                plan_add(ret, shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
+}
+
+void plan_enable_service(bool start, Plan *ret) {
+        *ret = (Plan){ 0 };
+        plan_add(ret, JOB_ENABLE, false);
+        plan_add(ret, JOB_DAEMON_RELOAD, false);
+        if (start)
+                plan_add(ret, JOB_START, false);
+}
+
+void plan_disable_socket(bool start, Plan *ret) {
+        *ret = (Plan){ 0 };
+        plan_add(ret, JOB_DISABLE, true);
+        plan_add(ret, JOB_ENABLE, false);
+        /* A service that requires its socket (Ubuntu) does so by what was just removed. */
+        plan_add(ret, JOB_DAEMON_RELOAD, false);
+        plan_add(ret, JOB_STOP, true);
+        plan_add(ret, JOB_STOP, false); /* it listens on what it was handed */
+        if (start)
+                plan_add(ret, JOB_START, false);
+}
+
+void plan_enable_socket(bool service_stays_enabled, Plan *ret) {
+        *ret = (Plan){ 0 };
+        if (!service_stays_enabled)
+                plan_add(ret, JOB_DISABLE, false);
+        plan_add(ret, JOB_ENABLE, true);
+        plan_add(ret, JOB_DAEMON_RELOAD, false);
+        plan_add(ret, JOB_STOP, false);
+        plan_add(ret, JOB_START, true);
 }

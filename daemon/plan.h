@@ -28,13 +28,20 @@ typedef struct PlanStep {
         bool socket; /* of the socket unit, else of the service */
 } PlanStep;
 
-#define PLAN_STEPS_MAX 3
+#define PLAN_STEPS_MAX 6
 
 typedef struct Plan {
         PlanStep steps[PLAN_STEPS_MAX];
         size_t n;
 } Plan;
 
+void plan_add(Plan *plan, JobKind kind, bool socket);
+
 /* What to do with a unit in @phase: nothing where it doesn't run and didn't fail for want of a port. With @again,
  * where an earlier plan may have left it in any state. */
 void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret);
+
+/* Which unit is to listen from now on, and at the next boot. @start: nobody else will start it. */
+void plan_enable_service(bool start, Plan *ret);
+void plan_disable_socket(bool start, Plan *ret);                 /* the service takes its place */
+void plan_enable_socket(bool service_stays_enabled, Plan *ret); /* and back */

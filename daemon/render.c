@@ -152,7 +152,10 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
                         continue;
                 if (!words_append(lines, sizeof(lines), line))
                         return -E2BIG;
-                text_add(&t, "ListenStream=%s\n", line);
+                text_add(&t, "ListenStream=");
+                for (const char *c = line; *c; c++)
+                        text_add(&t, *c == '%' ? "%%%c" : "%c", *c);
+                text_add(&t, "\n");
         }
 
         return t.overflow ? -E2BIG : 0;
@@ -185,13 +188,19 @@ int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size
 static void text_add_word(Text *t, const char *word) {
         text_add(t, " \"");
         for (; *word; word++)
-                text_add(t, *word == '"' || *word == '\\' ? "\\%c" : *word == '%' ? "%%%c" : "%c", *word);
+                if (*word == '\n')
+                        t->overflow = true; /* no quotes keep a line together */
+                else
+                        text_add(t, *word == '"' || *word == '\\' ? "\\%c" : *word == '%' ? "%%%c" : "%c", *word);
         text_add(t, "\"");
 }
 
 int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
                            char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
         Text t = { .text = ret_text };
+
+        if (command->program[strcspn(command->program, " \t\n\"'%\\")] != '\0')
+                return -E2BIG;
 
         text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
         WORDS_FOREACH (word, command->arguments)

@@ -42,6 +42,7 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
 /* The addresses that such a drop-in has taken the place of. 0, or -EBADMSG if @text isn't what we write. */
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size);
 
-/* A service's drop-in: its own command and, behind it, `-p` for each of @keep and @port. Returns 0 or -E2BIG. */
+/* A service's drop-in: its own command and, behind it, `-p` for each of @keep and @port. Returns 0, or -E2BIG where
+ * it is too long, or has what a unit file can't hold. */
 int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
                            char ret_text[static RENDER_DROP_IN_SIZE_MAX]);

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sequence.h"
 
+/* A reload or restart takes 40 to 90 ms; the unit's own checks and a slow machine are given time. */
 #define JOB_TIMEOUT (20 * USEC_PER_SEC)
 
 struct Sequence {
         sd_bus *bus;
-        struct {
-                JobKind kind;
-                char unit[256];
-        } steps[SEQUENCE_STEPS_MAX];
-        size_t n_steps, at;
+        Plan plan;
+        size_t at;
+        char service[256], socket[256];
         Job *job;
         SequenceHandler handler;
         void *userdata;
@@ -28,17 +27,17 @@ Sequence *sequence_free(Sequence *sequence) {
 static void sequence_on_job(int result, const char *word, void *userdata);
 
 static int sequence_next(Sequence *sequence) {
-        size_t i = sequence->at++;
+        const PlanStep *step = &sequence->plan.steps[sequence->at++];
 
         sequence->job = job_free(sequence->job);
-        return job_start(sequence->bus, sequence->steps[i].kind, sequence->steps[i].unit, JOB_TIMEOUT,
-                         sequence_on_job, sequence, &sequence->job);
+        return job_start(sequence->bus, step->kind, step->socket ? sequence->socket : sequence->service,
+                         JOB_TIMEOUT, sequence_on_job, sequence, &sequence->job);
 }
 
 static void sequence_on_job(int result, const char *word, void *userdata) {
         Sequence *sequence = userdata;
 
-        if (result >= 0 && sequence->at < sequence->n_steps) {
+        if (result >= 0 && sequence->at < sequence->plan.n) {
                 result = sequence_next(sequence);
                 if (result >= 0)
                         return;
@@ -47,24 +46,22 @@ static void sequence_on_job(int result, const char *word, void *userdata) {
         sequence->handler(result < 0 ? result : 0, word, sequence->userdata);
 }
 
-int sequence_start(sd_bus *bus, const SequenceStep steps[], size_t n_steps, SequenceHandler handler,
-                   void *userdata, Sequence **ret) {
+int sequence_start(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
+                   SequenceHandler handler, void *userdata, Sequence **ret) {
         _cleanup_(sequence_freep) Sequence *sequence = NULL;
         int r;
 
-        if (n_steps == 0 || n_steps > SEQUENCE_STEPS_MAX)
+        if (plan->n == 0)
                 return -EINVAL;
 
         sequence = malloc(sizeof(*sequence));
         if (!sequence)
                 return -ENOMEM;
         *sequence = (Sequence){
-                .bus = sd_bus_ref(bus), .n_steps = n_steps, .handler = handler, .userdata = userdata
+                .bus = sd_bus_ref(bus), .plan = *plan, .handler = handler, .userdata = userdata
         };
-        for (size_t i = 0; i < n_steps; i++) {
-                sequence->steps[i].kind = steps[i].kind;
-                snprintf(sequence->steps[i].unit, sizeof(sequence->steps[i].unit), "%s", strempty(steps[i].unit));
-        }
+        snprintf(sequence->service, sizeof(sequence->service), "%s", service);
+        snprintf(sequence->socket, sizeof(sequence->socket), "%s", socket);
 
         r = sequence_next(sequence);
         if (r < 0)

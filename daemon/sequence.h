@@ -3,24 +3,17 @@
 
 #include "jobs.h"
 
-/* Jobs of systemd's, one after the other, up to the first that fails. */
-
-#define SEQUENCE_STEPS_MAX 6
-
-typedef struct SequenceStep {
-        JobKind kind;
-        const char *unit; /* copied; NULL for a daemon-reload */
-} SequenceStep;
+/* The jobs of a plan, one after the other, up to the first that fails. */
 
 typedef struct Sequence Sequence;
 
-/* @result: 0, or the failed job's errno and @word for people. Called once, unless freed before; may free the
- * sequence. */
+/* @result: 0, or the failed job's errno, and @word for people. Called once, unless freed before; may free the
+ * sequence, and @word with it. */
 typedef void (*SequenceHandler)(int result, const char *word, void *userdata);
 
-/* Returns 0 or a negative errno. */
-int sequence_start(sd_bus *bus, const SequenceStep steps[], size_t n_steps, SequenceHandler handler,
-                   void *userdata, Sequence **ret);
+/* @plan has at least one step; all is copied. Returns 0 or a negative errno. */
+int sequence_start(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
+                   SequenceHandler handler, void *userdata, Sequence **ret);
 
 Sequence *sequence_free(Sequence *sequence);
 DEFINE_TRIVIAL_CLEANUP(Sequence *, sequence_free);

@@ -14,19 +14,26 @@ static const char *find_variable(const char *environment, const char *name, size
         return "";
 }
 
-/* `$NAME` alone: split at blanks. Quotes inside aren't known to systemd either. */
+/* `$NAME` alone: split at blanks, with quotes and backslashes taken away (systemd, replace_env_argv()). */
 static bool append_split(char *words, size_t size, const char *value) {
-        while (*(value += strspn(value, " \t")) != '\0') {
-                size_t length = strcspn(value, " \t");
-                char word[256];
+        while (*(value += strspn(value, " \t\n")) != '\0') {
+                char word[256], quote = '\0';
+                size_t n = 0;
 
-                if (length >= sizeof(word))
+                for (; *value && (quote || !strchr(" \t\n", *value)); value++) {
+                        if (quote ? *value == quote : *value == '"' || *value == '\'') {
+                                quote = quote ? '\0' : *value;
+                                continue;
+                        }
+                        if (*value == '\\' && quote != '\'' && value[1])
+                                value++;
+                        if (n == sizeof(word) - 1)
+                                return false;
+                        word[n++] = *value;
+                }
+                word[n] = '\0';
+                if (n > 0 && !words_append(words, size, word))
                         return false;
-                memcpy(word, value, length);
-                word[length] = '\0';
-                if (!words_append(words, size, word))
-                        return false;
-                value += length;
         }
         return true;
 }
@@ -69,7 +76,7 @@ int sshd_options(const char *arguments, const char *environment, char ret[static
                         return -E2BIG;
 
         WORDS_FOREACH (word, words) {
-                if (word[0] != '-' || word[1] == '\0')
+                if (word[0] != '-' || word[1] == '\0' || streq(word, "--"))
                         break;
                 for (const char *letter = word + 1; *letter; letter++) {
                         bool keep = strchr(KEPT, *letter), takes = strchr(WITH_ARGUMENT, *letter);

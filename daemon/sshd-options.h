@@ -18,7 +18,8 @@ typedef struct SshdCommand {
 int sshd_options(const char *arguments, const char *environment, char ret[static SSHD_COMMAND_SIZE],
                  bool *ret_has_port);
 
-/* Takes away what wslportd itself appended: the `-p N` at the end. */
+/* Takes away what our own drop-in appends: the `-p N` at the end. A service that has a `-p` of its owner's gets no such
+ * drop-in. */
 void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]);
 
 /* Adds a file's assignments to @environment, later ones before earlier ones so that they are found first: lines

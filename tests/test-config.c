@@ -619,7 +619,7 @@ static void test_shipped_file(void) {
                 else
                         n_keys++;
         check(uncommented, strlen(uncommented), &nothing_changed);
-        test_equal_int(n_keys, 8);
+        test_equal_int(n_keys, 9);
 
         rest = defaults = print(&config);
         for (const char *line; (line = strsep(&rest, "\n"));)

@@ -65,6 +65,71 @@ static void test_leftover_is_reused(void) {
         clean_up(base);
 }
 
+static void leave(const char *name, const char *text) {
+        _cleanup_fclose_ FILE *file = fopen(name, "w");
+
+        test_assert(file && fputs(text, file) >= 0);
+}
+
+static void test_leftover_of_what_is_unchanged_goes(void) {
+        const char *base = folder(), *path = in(base, "d/f");
+
+        test_equal_int(fs_write_if_changed(path, "x\n"), 1);
+        leave("d/.f.new", "y");
+        test_equal_int(fs_write_if_changed(path, "x\n"), 0);
+        test_assert(access("d/.f.new", F_OK) < 0);
+        clean_up(base);
+}
+
+static void test_clean_takes_the_leftover_only(void) {
+        const char *base = folder(), *path = in(base, "d/f");
+        char text[16];
+
+        test_equal_int(fs_clean(path), 0); /* not even a folder */
+        test_assert(access("d", F_OK) < 0);
+        test_equal_int(fs_write_if_changed(path, "x\n"), 1);
+        leave("d/.f.new", "y");
+        leave("d/.g.new", "another's");
+        test_equal_int(fs_clean(path), 1);
+        test_equal_int(fs_clean(path), 0);
+        test_assert(access("d/.f.new", F_OK) < 0);
+        test_equal_int(fs_read(path, text, sizeof(text)), 2);
+        test_assert(unlink("d/.g.new") >= 0);
+
+        test_assert(symlink("f", "d/.f.new") >= 0);
+        test_equal_int(fs_clean(path), 1);
+        test_equal_int(fs_read(path, text, sizeof(text)), 2);
+        clean_up(base);
+}
+
+static void test_remove_takes_the_leftover_too(void) {
+        const char *base = folder(), *path = in(base, "d/f");
+
+        test_equal_int(fs_write_if_changed(path, "x\n"), 1);
+        leave("d/.f.new", "y");
+        test_equal_int(fs_remove(path), 1);
+        test_assert(access("d/f", F_OK) < 0 && access("d/.f.new", F_OK) < 0);
+
+        leave("d/.f.new", "y");
+        test_equal_int(fs_remove(path), 0);
+        test_assert(access("d/.f.new", F_OK) < 0);
+
+        test_assert(mkdir("d/.f.new", 0755) >= 0);
+        leave("d/.f.new/x", "not ours");
+        test_equal_int(fs_write_if_changed(path, "x\n"), -EISDIR);
+        test_equal_int(fs_clean(path), -ENOTEMPTY);
+        test_equal_int(fs_remove(path), -ENOTEMPTY);
+        test_assert(unlink("d/.f.new/x") >= 0);
+        test_equal_int(fs_clean(path), 1);
+
+        test_assert(mkdir("d/f", 0755) >= 0);
+        leave("d/.f.new", "y");
+        test_equal_int(fs_remove(path), 1);
+        test_assert(access("d/f", F_OK) < 0 && access("d/.f.new", F_OK) < 0);
+        test_equal_int(fs_remove(in(base, "d")), 1); /* nothing is left in it */
+        clean_up(base);
+}
+
 static void test_symlink_is_replaced_not_followed(void) {
         const char *base = folder(), *path = in(base, "d/f");
         char text[16];
@@ -116,12 +181,19 @@ static void test_unwritable_is_an_error(void) {
         test_equal_int(fs_write_if_changed("/sys/kernel/wslportd-test", "x\n") < 0, 1);
         test_equal_int(fs_read("/proc/self/nothing", text, sizeof(text)), -ENOENT);
         test_equal_int(fs_write_if_changed("relative", "x\n"), -EINVAL);
+        test_equal_int(fs_clean("relative"), -EINVAL);
+        test_equal_int(fs_clean("/dev/null/f"), -ENOTDIR);
+        test_equal_int(fs_remove("relative"), -EINVAL);
+        test_equal_int(fs_remove("/tmp/"), -EINVAL);
 }
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_write_read_remove),
                 TEST(test_leftover_is_reused),
+                TEST(test_leftover_of_what_is_unchanged_goes),
+                TEST(test_clean_takes_the_leftover_only),
+                TEST(test_remove_takes_the_leftover_too),
                 TEST(test_symlink_is_replaced_not_followed),
                 TEST(test_what_is_not_a_file_is_an_error),
                 TEST(test_bounds),

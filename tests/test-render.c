@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "render.h"
+#include "sshd-dump.h"
 #include "test.h"
+#include "words.h"
 
 static void test_port_file_reads_back(void) {
         static const uint16_t ports[] = { 1, 22, 2222, 65535 };
@@ -50,11 +52,350 @@ static void test_damaged_port_file(const void *data) {
         test_equal_int(port, 7);
 }
 
+static const struct {
+        const char *name;
+        const char *text;
+} damaged_last_port[] = {
+        { "empty", "" },
+        { "cut off", "2222" },
+        { "port 0", "0\n" },
+        { "not a port", "65536\n" },
+        { "a number too long", "002222\n" },
+        { "a blank", "2222 \n" },
+        { "two lines", "22\n23\n" },
+        { "another file of ours", "Port 22\n" },
+};
+
+static void test_damaged_last_port_file(const void *data) {
+        const __typeof__(damaged_last_port[0]) *row = data;
+        uint16_t port = 7;
+
+        test_equal_int(render_parse_last_port_file(row->text, &port), -EBADMSG);
+        test_equal_int(port, 7);
+}
+
+static void test_moved_file_reads_back(void) {
+        static const struct {
+                uint16_t port;
+                Mechanism mechanism;
+                const char *text;
+        } moved[] = {
+                { 1, MECHANISM_SOCKET, "1 socket\n" },
+                { 2222, MECHANISM_COMMAND_LINE, "2222 command-line\n" },
+                { 65535, MECHANISM_COMMAND_LINE, "65535 command-line\n" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(moved); i++) {
+                Mechanism mechanism = MECHANISM_NONE;
+                char text[RENDER_SIZE_MAX];
+                uint16_t port = 0;
+
+                render_moved_file(moved[i].port, moved[i].mechanism, text);
+                test_equal_string(text, moved[i].text);
+                test_equal_int(render_parse_moved_file(text, &port, &mechanism), 0);
+                test_equal_int(port, moved[i].port);
+                test_equal_int(mechanism, moved[i].mechanism);
+        }
+}
+
+static const struct {
+        const char *name;
+        const char *text;
+} damaged_moved[] = {
+        { "empty", "" },
+        { "cut off in the word", "2222 sock" },
+        { "cut off before the newline", "2222 socket" },
+        { "another word", "2222 sockets\n" },
+        { "the port alone", "2222\n" },
+        { "no word", "2222 \n" },
+        { "the word alone", "socket\n" },
+        { "no port", " socket\n" },
+        { "port 0", "0 socket\n" },
+        { "not a port", "65536 socket\n" },
+        { "a name for a port", "ssh socket\n" },
+        { "by sshd's configuration, which has a file of its own", "2222 sshd-config\n" },
+        { "two blanks", "2222  socket\n" },
+        { "a tail", "2222 socket x\n" },
+        { "two lines", "2222 socket\n2223 socket\n" },
+        { "too long by one", "65535 command-line \n" },
+        { "a port too long", "065535 command-line\n" },
+        { "comments only", "# x\n" },
+};
+
+static void test_damaged_moved_file(const void *data) {
+        const __typeof__(damaged_moved[0]) *row = data;
+        Mechanism mechanism = MECHANISM_CONFIG;
+        uint16_t port = 7;
+
+        test_equal_int(render_parse_moved_file(row->text, &port, &mechanism), -EBADMSG);
+        test_equal_int(port, 7);
+        test_equal_int(mechanism, MECHANISM_CONFIG);
+}
+
+/* As systemd writes addresses, and what isn't one with a port. */
+static const struct {
+        const char *name;
+        const char *address; /* NULL: none */
+        uint16_t port;
+        bool ipv6;
+} endpoints[] = {
+        { "0.0.0.0:22", "0.0.0.0", 22, false },
+        { "192.0.2.1:65535", "192.0.2.1", 65535, false },
+        { "[::]:22", "::", 22, true },
+        { "[2001:db8::1]:1", "2001:db8::1", 1, true },
+        { "[::ffff:192.0.2.1]:22", "::ffff:192.0.2.1", 22, true },
+        { "[fe80::1%eth0]:22", "fe80::1%eth0", 22, true },
+        { "0.0.0.0:22 rdomain red", "0.0.0.0", 22, false },
+        { "[0123456789012345678901234567890123456789012345678901234567890]:22",
+          "0123456789012345678901234567890123456789012345678901234567890", 22, true },
+        { "[012345678901234567890123456789012345678901234567890123456789012]:22",
+          "012345678901234567890123456789012345678901234567890123456789012", 22, true },
+
+        { "[0123456789012345678901234567890123456789012345678901234567890123]:22", NULL, 0, false },
+        { "/run/sshd.sock", NULL, 0, false },
+        { "/run/sshd:22", NULL, 0, false },
+        { "@sshd", NULL, 0, false },
+        { "@sshd:22", NULL, 0, false },
+        { "vsock:2:22", NULL, 0, false },
+        { "vsock::22", NULL, 0, false },
+        { "22", NULL, 0, false },
+        { "", NULL, 0, false },
+        { ":22", NULL, 0, false },
+        { "[]:22", NULL, 0, false },
+        { "::22", NULL, 0, false },
+        { "[::]", NULL, 0, false },
+        { "[::]22", NULL, 0, false },
+        { "[::22", NULL, 0, false },
+        { "[::]:", NULL, 0, false },
+        { "[::]:0", NULL, 0, false },
+        { "[::]:65536", NULL, 0, false },
+        { "[::]:000022", NULL, 0, false },
+        { "[::]:ssh", NULL, 0, false },
+        { "[::]:22x", NULL, 0, false },
+        { "0.0.0.0", NULL, 0, false },
+        { "0.0.0.0:", NULL, 0, false },
+        { "0.0.0.0 :22", NULL, 0, false },
+        { "localhost:22", NULL, 0, false },
+};
+
+static void test_endpoint(const void *data) {
+        const __typeof__(endpoints[0]) *row = data;
+        SshdEndpoint endpoint = { .address = "x", .port = 7 };
+
+        test_equal_int(sshd_endpoint_parse(row->name, &endpoint), row->address ? 0 : -EBADMSG);
+        test_equal_string(endpoint.address, row->address ? row->address : "x");
+        test_equal_int(endpoint.port, row->address ? row->port : 7);
+        test_equal_int(endpoint.ipv6, row->ipv6);
+}
+
+/* As long as a unix socket's may be, 107 letters. */
+#define LONGEST_PATH                                           \
+        "/run/678901234567890123456789012345678901234567890123" \
+        "456789012345678901234567890123456789012345678901234567"
+
+static const struct {
+        const char *name;
+        const char *streams; /* "[::]:22|0.0.0.0:22" */
+        uint16_t port, keep[3];
+        const char *listen;
+} sockets[] = {
+        { "any address", "[::]:22", 2222, { 0 }, "[::]:2222" },
+        { "both families", "0.0.0.0:22|[::]:22", 2222, { 0 }, "0.0.0.0:2222|[::]:2222" },
+        { "an address of its own", "192.0.2.1:22|[2001:db8::1]:22", 65535, { 0 },
+          "192.0.2.1:65535|[2001:db8::1]:65535" },
+        { "two ports become one", "[::]:22|[::]:2022", 2222, { 0 }, "[::]:2222" },
+        { "one is kept", "[::]:22|[::]:2022", 2222, { 2022 }, "[::]:2222|[::]:2022" },
+        { "one is kept, in its place", "[::]:2022|[::]:22", 2222, { 2022 }, "[::]:2022|[::]:2222" },
+        { "some are kept", "[::]:22|[::]:2022|[::]:2023|[::]:2024", 2222, { 2024, 2022 },
+          "[::]:2222|[::]:2022|[::]:2024" },
+        { "kept of both families", "0.0.0.0:22|[::]:22|0.0.0.0:2022|[::]:2022", 2222, { 2022 },
+          "0.0.0.0:2222|[::]:2222|0.0.0.0:2022|[::]:2022" },
+        { "all are kept", "[::]:22", 2222, { 22 }, "[::]:22" },
+        { "what is kept is no socket's", "[::]:22", 2222, { 2022 }, "[::]:2222" },
+        { "the port is kept too", "[::]:22|[::]:2222", 2222, { 2222 }, "[::]:2222" },
+        { "twice the same", "[::]:22|[::]:22|0.0.0.0:22|[::]:22", 2222, { 0 }, "[::]:2222|0.0.0.0:2222" },
+        { "twice, one address a part of the other", "1.2.3.40:22|1.2.3.4:22", 2222, { 0 },
+          "1.2.3.40:2222|1.2.3.4:2222" },
+        { "one kept port begins as ours", "[::]:22220|[::]:22", 2222, { 22220 }, "[::]:22220|[::]:2222" },
+        { "ours begins as one kept port", "[::]:222|[::]:22", 2222, { 222 }, "[::]:222|[::]:2222" },
+        { "a path and an abstract one", "/run/sshd.sock|[::]:22|@sshd", 2222, { 0 },
+          "/run/sshd.sock|[::]:2222|@sshd" },
+        { "a path with a colon", "/run/sshd:22|[::]:22", 2222, { 0 }, "/run/sshd:22|[::]:2222" },
+        { "virtual machine sockets", "vsock:2:22|vsock::22|[::]:22", 2222, { 0 },
+          "vsock:2:22|vsock::22|[::]:2222" },
+        { "a path twice", "/run/a|/run/a", 2222, { 0 }, "/run/a" },
+        { "no port at all", "/run/a", 2222, { 0 }, "/run/a" },
+        { "the longest path", LONGEST_PATH, 2222, { 0 }, LONGEST_PATH },
+};
+
+static void test_socket_drop_in(const void *data) {
+        const __typeof__(sockets[0]) *row = data;
+        char text[RENDER_DROP_IN_SIZE_MAX], expected[RENDER_DROP_IN_SIZE_MAX], streams[1024] = "x";
+        size_t n_keep = 0;
+        int n;
+
+        while (n_keep < ELEMENTSOF(row->keep) && row->keep[n_keep] != 0)
+                n_keep++;
+        test_equal_int(render_socket_drop_in(test_words(row->streams), row->port, row->keep, n_keep, text),
+                       0);
+
+        n = snprintf(expected, sizeof(expected), "\n[Socket]\nListenStream=\n");
+        WORDS_FOREACH (listen, test_words(row->listen))
+                n += snprintf(expected + n, sizeof(expected) - (size_t) n, "ListenStream=%s\n", listen);
+        test_contains(text, "\n[Socket]\n");
+        test_equal_string(strstr(text, "\n[Socket]\n"), expected);
+        test_assert(startswith(text, "# Written by wslportd"));
+
+        test_equal_int(render_parse_socket_drop_in(text, streams, sizeof(streams)), 0);
+        test_equal_words(streams, row->streams);
+}
+
+/* @n words, each @prefix and a number. */
+static const char *many(const char *prefix, size_t n) {
+        static char words[4 * RENDER_DROP_IN_SIZE_MAX];
+        size_t used = 0;
+
+        memset(words, 0, sizeof(words));
+        for (size_t i = 0; i < n; i++)
+                used += 1 + (size_t) snprintf(words + used, sizeof(words) - used, "%s%04zu", prefix, i);
+        test_assert(used + 2 < sizeof(words));
+        return words;
+}
+
+/* A text that fits is whole; one that doesn't is refused, however much doesn't fit. */
+static void test_socket_drop_in_too_long(void) {
+        char text[RENDER_DROP_IN_SIZE_MAX], streams[RENDER_DROP_IN_SIZE_MAX];
+        size_t n = 1, length = 0;
+
+        while (render_socket_drop_in(many("@", n), 2222, NULL, 0, text) == 0) {
+                test_assert(strlen(text) > length && text[strlen(text) - 1] == '\n');
+                length = strlen(text);
+                test_equal_int(render_parse_socket_drop_in(text, streams, sizeof(streams)), 0);
+                test_assert(memcmp(streams, many("@", n), n * 6 + 1) == 0);
+                n++;
+        }
+        /* Each takes 6 bytes as a stream and 19 as a line. */
+        test_assert(length < sizeof(text) && length + 25 >= sizeof(text));
+        for (; n < 1500; n++)
+                test_equal_int(render_socket_drop_in(many("@", n), 2222, NULL, 0, text), -E2BIG);
+}
+
+static const struct {
+        const char *name;
+        const char *text;
+        size_t size;
+} damaged_drop_ins[] = {
+        { "empty", "", 1024 },
+        { "another's", "[X-Wslport]\nStreams=[::]:22\n", 1024 },
+        { "another's comment", "# Written by hand\n[X-Wslport]\nStreams=[::]:22\n", 1024 },
+        { "no streams", "# Written by wslportd\n[Socket]\nListenStream=\nListenStream=[::]:22\n", 1024 },
+        { "an empty list", "# Written by wslportd\n[X-Wslport]\nStreams=\n[Socket]\n", 1024 },
+        { "an empty list at the end", "# Written by wslportd\n[X-Wslport]\nStreams=", 1024 },
+        { "two blanks", "# Written by wslportd\n[X-Wslport]\nStreams=[::]:22  0.0.0.0:22\n", 1024 },
+        { "a blank in front", "# Written by wslportd\n[X-Wslport]\nStreams= [::]:22\n", 1024 },
+        { "more than fits", "# Written by wslportd\n[X-Wslport]\nStreams=[::]:22 0.0.0.0:22 192.0.2.1:22 "
+                            "192.0.2.2:22\n", 40 },
+        { "a word too long by one",
+          "# Written by wslportd\n[X-Wslport]\nStreams=/"
+          "0123456789012345678901234567890123456789012345678901234567890123456789"
+          "012345678901234567890123456789012345678901234567890123456\n", 1024 },
+};
+
+static void test_damaged_socket_drop_in(const void *data) {
+        const __typeof__(damaged_drop_ins[0]) *row = data;
+        char streams[1024];
+
+        test_equal_int(render_parse_socket_drop_in(row->text, streams, row->size), -EBADMSG);
+}
+
+static const struct {
+        const char *name;
+        const char *arguments;
+        uint16_t keep[3];
+        const char *command; /* behind the program */
+} services[] = {
+        { "no arguments", "", { 0 }, " -p 2222" },
+        { "a variable stays", "-D|$SSHD_OPTS", { 0 }, " \"-D\" \"$SSHD_OPTS\" -p 2222" },
+        { "braces and dollars stay", "-f${A}|$$", { 0 }, " \"-f${A}\" \"$$\" -p 2222" },
+        { "blanks", "-o|Port 22|\t", { 0 }, " \"-o\" \"Port 22\" \"\t\" -p 2222" },
+        { "quotes", "-oA=\"b\"|'c'", { 0 }, " \"-oA=\\\"b\\\"\" \"'c'\" -p 2222" },
+        { "backslashes", "a\\b|\\\\|c\\", { 0 }, " \"a\\\\b\" \"\\\\\\\\\" \"c\\\\\" -p 2222" },
+        { "specifiers", "-f/%i|%%|50%", { 0 }, " \"-f/%%i\" \"%%%%\" \"50%%\" -p 2222" },
+        { "a semicolon", "-D|;", { 0 }, " \"-D\" \";\" -p 2222" },
+        { "a word that looks like a comment", "#", { 0 }, " \"#\" -p 2222" },
+        { "a kept port", "-D", { 2022 }, " \"-D\" -p 2022 -p 2222" },
+        { "kept ports", "-D|-e", { 2022, 1, 65535 }, " \"-D\" \"-e\" -p 2022 -p 1 -p 65535 -p 2222" },
+};
+
+static void test_service_drop_in(const void *data) {
+        const __typeof__(services[0]) *row = data;
+        char text[RENDER_DROP_IN_SIZE_MAX], expected[256];
+        SshdCommand command = { .program = "/usr/sbin/sshd" };
+        size_t n_keep = 0;
+
+        while (n_keep < ELEMENTSOF(row->keep) && row->keep[n_keep] != 0)
+                n_keep++;
+        memcpy(command.arguments, test_words(row->arguments), strlen(row->arguments) + 2);
+        test_equal_int(render_service_drop_in(&command, 2222, row->keep, n_keep, text), 0);
+
+        snprintf(expected, sizeof(expected), "\n[Service]\nExecStart=\nExecStart=/usr/sbin/sshd%s\n",
+                 row->command);
+        test_contains(text, "\n[Service]\n");
+        test_equal_string(strstr(text, "\n[Service]\n"), expected);
+        test_assert(startswith(text, "# Written by wslportd"));
+}
+
+/* Our ports are what is taken away again. */
+static void test_service_drop_in_without_ours(void) {
+        SshdCommand command = { .program = "/usr/sbin/sshd", .arguments = "-D\0-p\0" "2022\0-p\0" "2222" };
+        char text[RENDER_DROP_IN_SIZE_MAX];
+
+        sshd_options_without_ours(command.arguments);
+        test_equal_int(render_service_drop_in(&command, 2223, (const uint16_t[]){ 2022 }, 1, text), 0);
+        test_contains(text, "\nExecStart=/usr/sbin/sshd \"-D\" -p 2022 -p 2223\n");
+}
+
+/* The longest command there is fits; what doesn't is refused at each length, to the byte. */
+static void test_service_drop_in_too_long(void) {
+        char text[RENDER_DROP_IN_SIZE_MAX];
+        SshdCommand command = { .program = "/usr/sbin/sshd" };
+        uint16_t keep[700];
+        size_t n = 0;
+
+        memset(command.arguments, '%', sizeof(command.arguments) - 2);
+        test_equal_int(render_service_drop_in(&command, 2222, NULL, 0, text), 0);
+        test_assert(strlen(text) > 2 * (sizeof(command.arguments) - 2));
+
+        for (size_t i = 0; i < ELEMENTSOF(keep); i++)
+                keep[i] = 1022;
+        for (size_t pad = 0; pad < 8; pad++) {
+                memset(command.arguments, 0, sizeof(command.arguments));
+                memset(command.arguments, 'x', 100 + pad);
+                for (n = 0; render_service_drop_in(&command, 2222, keep, n, text) == 0; n++)
+                        test_assert(text[strlen(text) - 1] == '\n');
+                for (size_t more = n; more <= ELEMENTSOF(keep); more++)
+                        test_equal_int(render_service_drop_in(&command, 2222, keep, more, text), -E2BIG);
+                /* " -p 1022" has 8 letters. */
+                test_equal_int(render_service_drop_in(&command, 2222, keep, n - 1, text), 0);
+                test_assert(strlen(text) + 8 >= sizeof(text));
+        }
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_port_file_reads_back),
                 TEST(test_last_port_file_reads_back),
                 TEST_TABLE(test_damaged_port_file, damaged),
+                TEST_TABLE(test_damaged_last_port_file, damaged_last_port),
+                TEST(test_moved_file_reads_back),
+                TEST_TABLE(test_damaged_moved_file, damaged_moved),
+                TEST_TABLE(test_endpoint, endpoints),
+                TEST_TABLE(test_socket_drop_in, sockets),
+                TEST(test_socket_drop_in_too_long),
+                TEST_TABLE(test_damaged_socket_drop_in, damaged_drop_ins),
+                TEST_TABLE(test_service_drop_in, services),
+                TEST(test_service_drop_in_without_ours),
+                TEST(test_service_drop_in_too_long),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

@@ -55,13 +55,68 @@ static void test_phase(const void *data) {
                           service_phase_to_string(row->phase));
 }
 
+static const struct {
+        const char *name;
+        UnitState state;
+        ServicePhase phase;
+} socket_states[] = {
+        { "listening", { .load_state = "loaded", .active_state = "active", .sub_state = "listening" },
+          SERVICE_RUNNING },
+        { "its service runs", { .load_state = "loaded", .active_state = "active", .sub_state = "running" },
+          SERVICE_RUNNING },
+        { "listening, about to stop", { .load_state = "loaded", .active_state = "active", .job = 7 },
+          SERVICE_RUNNING },
+        { "listening again after a failure",
+          { .load_state = "loaded", .active_state = "active", .result = "resources" }, SERVICE_RUNNING },
+        { "starting",
+          { .load_state = "loaded", .active_state = "activating", .sub_state = "start-pre", .job = 7 },
+          SERVICE_STARTING },
+        { "stopping", { .load_state = "loaded", .active_state = "deactivating", .sub_state = "stop-post" },
+          SERVICE_STOPPING },
+        { "stopping, about to start", { .load_state = "loaded", .active_state = "deactivating", .job = 7 },
+          SERVICE_STOPPING },
+        { "waiting for us at boot", { .load_state = "loaded", .active_state = "inactive", .job = 7 },
+          SERVICE_QUEUED },
+        { "failed to bind, and about to start again",
+          { .load_state = "loaded", .active_state = "failed", .result = "resources", .job = 7 },
+          SERVICE_QUEUED },
+        { "stopped", { .load_state = "loaded", .active_state = "inactive" }, SERVICE_INACTIVE },
+        { "stopped after a failure",
+          { .load_state = "loaded", .active_state = "inactive", .result = "resources" },
+          SERVICE_INACTIVE },
+        { "masked", { .load_state = "masked", .active_state = "inactive" }, SERVICE_INACTIVE },
+        { "failed to bind", { .load_state = "loaded", .active_state = "failed", .result = "resources" },
+          SERVICE_FAILED_TO_BIND },
+        { "started its service too often",
+          { .load_state = "loaded", .active_state = "failed", .result = "trigger-limit-hit" },
+          SERVICE_FAILED },
+        { "its service failed",
+          { .load_state = "loaded", .active_state = "failed", .result = "service-start-limit-hit" },
+          SERVICE_FAILED },
+        { "a service's words for a failed bind",
+          { .load_state = "loaded", .active_state = "failed", .result = "exit-code", .main_code = 1,
+            .main_status = 255 },
+          SERVICE_FAILED },
+        { "a word from a newer systemd", { .load_state = "loaded", .active_state = "dreaming" }, SERVICE_UNKNOWN },
+        { "not read yet", { .load_state = "" }, SERVICE_UNKNOWN },
+};
+
+static void test_socket_phase(const void *data) {
+        const __typeof__(socket_states[0]) *row = data;
+
+        test_equal_string(service_phase_to_string(socket_state_to_phase(&row->state)),
+                          service_phase_to_string(row->phase));
+}
+
 static void test_no_state_is_unknown(void) {
         test_equal_int(unit_state_to_phase(NULL), SERVICE_UNKNOWN);
+        test_equal_int(socket_state_to_phase(NULL), SERVICE_UNKNOWN);
 }
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_phase, states),
+                TEST_TABLE(test_socket_phase, socket_states),
                 TEST(test_no_state_is_unknown),
         };
 

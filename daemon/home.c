@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "home.h"
+
+#include "fs.h"
+
+/* Longer ones than a person writes are not read. */
+#define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
+
+struct Home {
+        sd_event *event;
+        const Log *log;
+        SshdQuery *query;
+        bool stale;
+        Kept kept; /* as it was when sshd was asked */
+        char service[256];
+        SshdAnswer answer;
+        SshdHome home;
+        char options[SSHD_COMMAND_SIZE];
+        bool has_port_option;
+        char fixed_by[256];
+        HomeHandler handler;
+        void *userdata;
+};
+
+Home *home_free(Home *home) {
+        if (!home)
+                return NULL;
+
+        sshd_query_free(home->query);
+        sd_event_unref(home->event);
+        free(home);
+        return NULL;
+}
+
+int home_new(sd_event *event, const Log *log, HomeHandler handler, void *userdata, Home **ret) {
+        Home *home = malloc(sizeof(*home));
+
+        if (!home)
+                return -ENOMEM;
+
+        *home = (Home){
+                .event = sd_event_ref(event),
+                .log = log,
+                .stale = true,
+                .handler = handler,
+                .userdata = userdata,
+        };
+        *ret = home;
+        return 0;
+}
+
+void home_forget(Home *home) {
+        home->stale = true;
+}
+
+bool home_is_pending(const Home *home) {
+        return home->query;
+}
+
+static void home_on_answer(const SshdAnswer *answer, void *userdata) {
+        Home *home = userdata;
+
+        home->answer = *answer;
+        home->query = sshd_query_free(home->query);
+        answer = &home->answer; /* the other went with the query */
+
+        /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it. */
+        if (answer->has_dump)
+                sshd_dump_home(&answer->dump, home->kept.mechanism == MECHANISM_CONFIG ? home->kept.port : 0,
+                               &home->home);
+        if (answer->verdict != SSHD_VERDICT_VALID)
+                log_message(home->log, LOG_WARNING, "sshd does not accept its configuration: %s", answer->detail);
+
+        home->fixed_by[0] = '\0';
+        if (home->has_port_option)
+                snprintf(home->fixed_by, sizeof(home->fixed_by), "-p in the command of %.200s", home->service);
+        else if (answer->has_dump && home->home.fixed)
+                (void) sshd_find_fixed(home->fixed_by, sizeof(home->fixed_by));
+
+        home->handler(home->userdata);
+}
+
+/* The options that the service gives its sshd. */
+static void home_read_options(Home *home, const UnitState *service) {
+        char arguments[SSHD_COMMAND_SIZE], environment[SSHD_COMMAND_SIZE];
+        _cleanup_free_ char *text = malloc(ENVIRONMENT_FILE_MAX);
+
+        home->options[0] = home->options[1] = '\0';
+        home->has_port_option = false;
+        if (!service || !text)
+                return;
+
+        memcpy(environment, service->environment, sizeof(environment));
+        WORDS_FOREACH (path, service->environment_files)
+                if (fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
+                        sshd_environment_add(text, environment, sizeof(environment));
+
+        memcpy(arguments, service->command.arguments, sizeof(arguments));
+        if (service->overridden)
+                sshd_options_without_ours(arguments);
+        if (sshd_options(arguments, environment, home->options, &home->has_port_option) < 0)
+                log_message(home->log, LOG_WARNING, "The options of %s are too long: sshd is asked without them",
+                            service->id);
+}
+
+bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
+        int r;
+
+        if (!home->stale || home->query)
+                return home->query;
+
+        home->stale = false;
+        home->kept = *kept;
+        snprintf(home->service, sizeof(home->service), "%s", service ? service->id : "ssh.service");
+        home_read_options(home, service);
+        r = sshd_query(home->event, service ? service->command.program : "", home->options, true, home_on_answer,
+                       home, &home->query);
+        if (r >= 0)
+                return true;
+
+        home->answer = (SshdAnswer){ 0 };
+        home->home = (SshdHome){ 0 };
+        snprintf(home->answer.detail, sizeof(home->answer.detail), "%s",
+                 r == -ENOENT ? "no sshd is installed" : strerrordesc_np(-r));
+        return false;
+}
+
+void home_set_ours(Home *home, bool has_ours) {
+        home->home.has_ours = has_ours;
+}
+
+void home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
+        if (!socket->overridden || kept_read_streams(socket->id, ret, UNIT_STREAMS_SIZE) <= 0)
+                memcpy(ret, socket->streams, UNIT_STREAMS_SIZE);
+}
+
+static void home_of_streams(const UnitState *socket, SshdHome *ret) {
+        char streams[UNIT_STREAMS_SIZE];
+        SshdEndpoint endpoint;
+
+        ret->n_ports = 0;
+        ret->ipv4 = ret->ipv6 = false;
+        home_streams(socket, streams);
+        WORDS_FOREACH (stream, streams) {
+                bool there = false;
+
+                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                        continue;
+                ret->ipv4 = ret->ipv4 || !endpoint.ipv6;
+                ret->ipv6 = ret->ipv6 || endpoint.ipv6;
+                for (size_t i = 0; i < ret->n_ports; i++)
+                        there = there || ret->ports[i] == endpoint.port;
+                if (!there && ret->n_ports < SSHD_PORTS_MAX)
+                        ret->ports[ret->n_ports++] = endpoint.port;
+        }
+}
+
+HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
+        HomeView view = {
+                .verdict = home->answer.verdict,
+                .detail = home->answer.detail[0] ? home->answer.detail : NULL,
+                .fixed_by = home->fixed_by,
+                .options = home->options,
+                .has_port_option = home->has_port_option,
+                .home = home->home,
+        };
+
+        view.home.fixed = !managed.socket && (view.home.fixed || view.has_port_option);
+        /* Only the port file is read by sshd. */
+        view.home.has_ours = view.home.has_ours || managed.socket || kept->mechanism != MECHANISM_CONFIG;
+
+        /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
+        if (managed.socket && kept->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)
+                home_of_streams(managed.socket, &view.home);
+        return view;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "plan.h"
+#include "test.h"
+
+static const char *kind_words[] = {
+        [JOB_RELOAD] = "reload",           [JOB_START] = "start",     [JOB_RESTART] = "restart",
+        [JOB_TRY_RESTART] = "try-restart", [JOB_STOP] = "stop",       [JOB_DAEMON_RELOAD] = "daemon-reload",
+        [JOB_ENABLE] = "enable",           [JOB_DISABLE] = "disable",
+};
+
+/* "stop service, restart socket" */
+static const char *planned(const Shape *shape, ServicePhase phase, bool again) {
+        Plan plan = { .steps = { { JOB_ENABLE, true }, { JOB_ENABLE, true }, { JOB_ENABLE, true } },
+                      .n = 3 };
+        static char text[128];
+        size_t n = 0;
+
+        plan_apply(shape, phase, again, &plan);
+        test_assert(plan.n <= PLAN_STEPS_MAX);
+        text[0] = '\0';
+        for (size_t i = 0; i < plan.n; i++)
+                n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%s %s", i > 0 ? ", " : "",
+                                       kind_words[plan.steps[i].kind],
+                                       plan.steps[i].socket ? "socket" : "service");
+        return text;
+}
+
+#define SOCKET "restart socket"
+#define SERVICE_AND_SOCKET "stop service, restart socket"
+
+/* What else a shape says means nothing, so it has a row too. */
+static const struct {
+        const char *name;
+        Shape shape;
+        const char *running, *running_again, *failed, *failed_again;
+} shapes[] = {
+        { "a service", { 0 }, "reload service", "restart service", "start service", "" },
+        { "a service of another command", { .command_changes = true }, "try-restart service",
+          "restart service", "start service", "" },
+        { "a service, and what only a socket is asked for", { .accept = true, .service_runs = true },
+          "reload service", "restart service", "start service", "" },
+        { "a service of another command, and that",
+          { .accept = true, .service_runs = true, .command_changes = true }, "try-restart service",
+          "restart service", "start service", "" },
+        { "a service that runs", { .service_runs = true }, "reload service", "restart service",
+          "start service", "" },
+        { "a socket", { .by_socket = true }, SOCKET, SOCKET, SOCKET, SOCKET },
+        { "a socket whose service runs", { .by_socket = true, .service_runs = true }, SERVICE_AND_SOCKET,
+          SERVICE_AND_SOCKET, SERVICE_AND_SOCKET, SERVICE_AND_SOCKET },
+        { "a socket that accepts", { .by_socket = true, .accept = true }, SOCKET, SOCKET, SOCKET, SOCKET },
+        { "a socket that accepts, a service beside it",
+          { .by_socket = true, .accept = true, .service_runs = true }, SOCKET, SOCKET, SOCKET, SOCKET },
+        { "a socket, and another command", { .by_socket = true, .command_changes = true }, SOCKET, SOCKET,
+          SOCKET, SOCKET },
+};
+
+static void test_apply(const void *data) {
+        const __typeof__(shapes[0]) *row = data;
+
+        test_equal_string(planned(&row->shape, SERVICE_RUNNING, false), row->running);
+        test_equal_string(planned(&row->shape, SERVICE_RUNNING, true), row->running_again);
+        test_equal_string(planned(&row->shape, SERVICE_FAILED_TO_BIND, false), row->failed);
+        test_equal_string(planned(&row->shape, SERVICE_FAILED_TO_BIND, true), row->failed_again);
+}
+
+static void test_other_phases_are_left_alone(void) {
+        for (ServicePhase phase = 0; phase < _SERVICE_MAX; phase++)
+                for (unsigned bits = 0; bits < 32; bits++) {
+                        Shape shape = { .by_socket = bits & 1, .accept = bits & 2, .service_runs = bits & 4,
+                                        .command_changes = bits & 8 };
+
+                        if (phase != SERVICE_RUNNING && phase != SERVICE_FAILED_TO_BIND)
+                                test_equal_string(planned(&shape, phase, bits & 16), "");
+                }
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_apply, shapes),
+                TEST(test_other_phases_are_left_alone),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}
