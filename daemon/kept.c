@@ -127,7 +127,18 @@ int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
 }
 
 static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE,
-                                     KEPT_DISABLED_SOCKET_FILE };
+                                     KEPT_DISABLED_SOCKET_FILE, KEPT_UNREAD_FILE };
+
+int kept_mark_unread(bool unread) {
+        int r;
+
+        r = unread ? fs_write_if_changed(KEPT_UNREAD_FILE, "") : fs_remove(KEPT_UNREAD_FILE);
+        return r < 0 ? r : 0;
+}
+
+bool kept_is_unread(void) {
+        return access(KEPT_UNREAD_FILE, F_OK) >= 0;
+}
 
 int kept_clean(const Kept *kept) {
         char path[PATH_MAX];

@@ -12,6 +12,7 @@
 #define KEPT_MOVED_FILE STATEDIR "/moved"
 #define KEPT_LAST_PORT_FILE STATEDIR "/last-port"
 #define KEPT_DISABLED_SOCKET_FILE STATEDIR "/disabled-socket"
+#define KEPT_UNREAD_FILE STATEDIR "/unread"
 #define KEPT_DROP_INS "/run/systemd/system"
 
 typedef struct Kept {
@@ -36,6 +37,11 @@ int kept_read(Kept *ret);
  * comment. @units may be NULL where no drop-in is to be written; those of other services than its own are left then.
  * Returns 1 if a unit file was changed, so that systemd has to read them again, 0, or a negative errno. */
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units);
+
+/* A mark that stands while systemd may not have read what the files say. kept_is_unread(): whether it was left behind.
+ * Returns 0 or a negative errno. */
+int kept_mark_unread(bool unread);
+bool kept_is_unread(void);
 
 /* Takes away what a kept_write() that was cut off has left beside @kept. Returns 0 or a negative errno. */
 int kept_clean(const Kept *kept);

@@ -87,6 +87,7 @@ struct Manager {
         Kept kept;
         uint16_t last_port;
         DisabledSocket disabled_socket;
+        bool unread;       /* an earlier run was cut off before systemd had read what it wrote */
         bool start_wanted; /* the service is to take the place of another unit, or was just enabled */
         Backoff backoff;
         char hold[REASON_SIZE / 2]; /* why no move may be made for now; "": none */
@@ -543,8 +544,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
 
         m->move = move_free(m->move); /* and @text with it */
         systemd_link_settle(m->link);
-        /* A move changes the unit; its signals may still be on their way. */
-        (void) units_refresh(m->units);
+        units_hold(m->units, false);
         manager_schedule(m);
 }
 
@@ -667,7 +667,8 @@ static void manager_move(Manager *m, const Decision *d) {
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
                 manager_retry_later(m, text);
                 manager_schedule(m);
-        }
+        } else
+                units_hold(m->units, true);
 }
 
 static void manager_on_units_changed(int result, const char *word, void *userdata) {
@@ -685,8 +686,35 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
 
         m->sequence = sequence_free(m->sequence); /* and @word with it */
         systemd_link_settle(m->link);
-        (void) units_refresh(m->units);
+        units_hold(m->units, false);
         manager_schedule(m);
+}
+
+static void manager_on_read(int result, const char *word, void *userdata) {
+        Manager *m = userdata;
+
+        if (result < 0)
+                log_message(&m->log, LOG_WARNING, "systemd could not read its units again: %s", word);
+        else
+                (void) kept_mark_unread(false);
+
+        m->sequence = sequence_free(m->sequence); /* and @word with it */
+        systemd_link_settle(m->link);
+        units_hold(m->units, false);
+        manager_schedule(m);
+}
+
+/* What an earlier run was about to have systemd read, before anything is made of what it says. */
+static void manager_have_units_read(Manager *m) {
+        const Plan plan = { .steps = { { .kind = JOB_DAEMON_RELOAD } }, .n = 1 };
+        int r;
+
+        m->unread = false;
+        r = sequence_start(systemd_link_bus(m->link), &plan, "", "", manager_on_read, m, &m->sequence);
+        if (r < 0)
+                manager_on_read(r, strerrordesc_np(-r), m);
+        else
+                units_hold(m->units, true);
 }
 
 /* Which unit listens from now on, and at the next boot. Where the ports matter, a service that is to listen is started
@@ -720,6 +748,8 @@ static void manager_change_units(Manager *m, const Decision *d) {
                                    manager_on_units_changed, m, &m->sequence);
         if (r < 0)
                 manager_on_units_changed(r, strerrordesc_np(-r), m);
+        else
+                units_hold(m->units, true);
 }
 
 /* ── deciding ── */
@@ -983,6 +1013,10 @@ static void manager_evaluate(Manager *m) {
         manager_update_phase(m);
         if (m->phase == SERVICE_UNKNOWN)
                 return;
+        if (m->unread) {
+                manager_have_units_read(m);
+                return;
+        }
         managed = units_managed(m->units);
         if (m->phase != SERVICE_ABSENT && home_refresh(m->at_home, managed.service, &m->kept))
                 return;
@@ -1224,6 +1258,7 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
                 return log_error_errno(log, r, "The daemon could not be set up");
 
         manager_read_kept(m);
+        m->unread = kept_is_unread();
         r = kept_clean(&m->kept);
         if (r < 0)
                 log_error_errno(log, r, "What an earlier run has left could not be taken away");

@@ -58,11 +58,6 @@ Move *move_free(Move *move) {
         return NULL;
 }
 
-static void move_finish(Move *move, int result) {
-        move->verify_source = sd_event_source_disable_unref(move->verify_source);
-        move->handler(result, move->answer, move->text, move->userdata);
-}
-
 static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
         size_t length = strlen(move->text);
         va_list arguments;
@@ -70,6 +65,18 @@ static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
         va_start(arguments, format);
         vsnprintf(move->text + length, sizeof(move->text) - length, format, arguments);
         va_end(arguments);
+}
+
+static void move_finish(Move *move, int result) {
+        int r;
+
+        move->verify_source = sd_event_source_disable_unref(move->verify_source);
+        if (!move->units_changed) {
+                r = kept_mark_unread(false);
+                if (r < 0)
+                        move_add_text(move, "; %s can't be taken away: %s", KEPT_UNREAD_FILE, strerrordesc_np(-r));
+        }
+        move->handler(result, move->answer, move->text, move->userdata);
 }
 
 /* ── systemd's part ── */
@@ -89,15 +96,21 @@ static bool is_drop_in(const Kept *kept) {
 
 /* Makes the files say @kept. What systemd has to be told of it isn't told yet. */
 static int move_write(Move *move, const Kept *kept) {
+        bool units = move->request.shape.by_socket || is_drop_in(kept) || is_drop_in(&move->kept);
         int r;
+
+        if (units) {
+                r = kept_mark_unread(true);
+                if (r < 0)
+                        return r;
+        }
 
         r = kept_write(kept, move->request.home, &move->units);
         if (r < 0)
                 return r;
 
         /* A generator may make units of sshd's configuration; and a reading that was cut off is made up for. */
-        move->units_changed = move->units_changed || r > 0 || move->request.shape.by_socket || is_drop_in(kept) ||
-                              is_drop_in(&move->kept);
+        move->units_changed = move->units_changed || r > 0 || units;
         move->kept = *kept;
         return 0;
 }
@@ -127,19 +140,23 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
                 move_add_text(move, "; our files could not be put back: %s", strerrordesc_np(-r));
 
         if (!move->told) { /* nobody knows of it yet */
+                move->units_changed = false;
                 move_finish(move, error);
                 return;
         }
 
         if (move->units_changed)
                 plan_add(&plan, JOB_DAEMON_RELOAD, false);
+        move->units_changed = false;
         move_plan(move, true, &jobs);
         for (size_t i = 0; i < jobs.n; i++)
                 plan_add(&plan, jobs.steps[i].kind, jobs.steps[i].socket);
 
         r = plan.n > 0 ? move_run(move, &plan) : 1;
-        if (r < 0)
+        if (r < 0) {
                 move_add_text(move, "; systemd could not be asked: %s", strerrordesc_np(-r));
+                move->units_changed = true;
+        }
         if (r != 0)
                 move_finish(move, error);
 }
@@ -280,8 +297,10 @@ static void move_on_jobs(int result, const char *word, void *userdata) {
         int r;
 
         if (move->step == MOVE_UNDOING) {
-                if (result < 0)
+                if (result < 0) {
                         move_add_text(move, "; and sshd could not be restarted as it was: %s", word);
+                        move->units_changed = true;
+                }
                 move_finish(move, move->error);
         } else if (result < 0)
                 move_undo(move, result, "systemd could not %s: %s",

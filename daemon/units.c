@@ -81,6 +81,7 @@ struct Units {
         unsigned n_open; /* questions without an answer */
         bool known;      /* all of .state is one complete reading */
         bool again;      /* a signal came in the middle of a reading */
+        bool held;
         bool awaited;    /* the handler is to be called after it, whatever it finds */
         bool reading_failed;
         sd_bus_slot *reloading_slot;
@@ -367,14 +368,23 @@ int units_refresh(Units *units) {
         return r;
 }
 
+void units_hold(Units *units, bool hold) {
+        units->held = hold;
+        if (!hold)
+                (void) units_refresh(units);
+}
+
 bool units_is_reading(Units *units) {
         units->awaited = units->n_open > 0;
         return units->awaited;
 }
 
 static int units_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Units *units = userdata;
+
         (void) m, (void) error;
-        (void) units_refresh(userdata);
+        if (!units->held)
+                (void) units_refresh(units);
         return 0;
 }
 

@@ -58,6 +58,9 @@ int units_refresh(Units *units);
  * machine without sshd gets its first name with load_state "not-found". */
 const UnitState *units_service(const Units *units);
 
+/* While it is held, signals lead to no reading: whoever works on the units has systemd to himself. Ends with one. */
+void units_hold(Units *units, bool hold);
+
 /* Whether a reading is under way, so that what is known may be out of date. Then the handler is called after it. */
 bool units_is_reading(Units *units);
 

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "log.h"
 #include "manager.h"
+#include "mend.h"
 #include "reset.h"
 
 typedef enum Command {
@@ -15,6 +16,7 @@ typedef enum Command {
         COMMAND_CHECK_CONFIG,
         COMMAND_PRINT_CONFIG,
         COMMAND_RESET,
+        COMMAND_MEND,
 } Command;
 
 static void print_help(void) {
@@ -25,6 +27,8 @@ static void print_help(void) {
                "  --print-config         print the configuration in force\n"
                "  --reset                take back all that was changed: sshd's own configuration\n"
                "                         applies from its next start\n"
+               "  --mend                 restart a socket unit of sshd that listens no more; the\n"
+               "                         unit runs it whenever the daemon has ended\n"
                "  --version              print the version\n"
                "  --help                 print this\n\n"
                "See wslportd(8), wslportd.conf(5).\n");
@@ -35,6 +39,7 @@ static int parse_arguments(int argc, char *argv[], Command *ret) {
                 OPTION_CHECK = 0x100,
                 OPTION_PRINT,
                 OPTION_RESET,
+                OPTION_MEND,
                 OPTION_VERSION,
                 OPTION_HELP,
         };
@@ -42,6 +47,7 @@ static int parse_arguments(int argc, char *argv[], Command *ret) {
                 { "check-config", no_argument, NULL, OPTION_CHECK },
                 { "print-config", no_argument, NULL, OPTION_PRINT },
                 { "reset", no_argument, NULL, OPTION_RESET },
+                { "mend", no_argument, NULL, OPTION_MEND },
                 { "version", no_argument, NULL, OPTION_VERSION },
                 { "help", no_argument, NULL, OPTION_HELP },
                 { NULL, 0, NULL, 0 },
@@ -59,6 +65,9 @@ static int parse_arguments(int argc, char *argv[], Command *ret) {
                         break;
                 case OPTION_RESET:
                         command = COMMAND_RESET;
+                        break;
+                case OPTION_MEND:
+                        command = COMMAND_MEND;
                         break;
                 case OPTION_VERSION:
                         printf("wslportd %s\n", PROJECT_VERSION);
@@ -186,6 +195,11 @@ int main(int argc, char *argv[]) {
                         break;
                 case COMMAND_RESET:
                         r = reset();
+                        break;
+                case COMMAND_MEND:
+                        r = mend_sockets();
+                        if (r < 0)
+                                fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
                         break;
                 case COMMAND_RUN:
                 default:

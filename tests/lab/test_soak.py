@@ -245,7 +245,9 @@ class Day:
         self.expected_port = 0
         self.m._children[:] = [child for child in self.m._children if child.poll() is None]  # each keeps files open
         for port in w.sshd_ports(self.m) - self.strangers.keys():
-            assert w.logs_in(self.m, port), port
+            # Left alone, it stays on the family that it could have when it started.
+            if self.policy.get("Relocate") != "never" or "0.0.0.0" in self.m.listeners().get(port, []):
+                assert w.logs_in(self.m, port), port
         files = os.listdir(self.m.path(f"{w.STATE_DIRECTORY}/sshd.d"))
         assert set(files) <= {"port.conf"}
         for session in self.sessions:

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "mend.h"
+
+#include "bus.h"
+#include "sockets.h"
+#include "sshd-dump.h"
+#include "systemd-call.h"
+#include "units.h"
+
+/* Whether one of the unit's addresses has no listener at all on its port. */
+static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
+        char streams[UNIT_STREAMS_SIZE];
+        _cleanup_free_ char *path = NULL;
+        Listener listener;
+
+        if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 ||
+            sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply, "ss",
+                               SYSTEMD1 ".Socket", "Listen") < 0 ||
+            unit_read_streams(reply, streams, sizeof(streams)) < 0)
+                return false;
+
+        WORDS_FOREACH (stream, streams) {
+                SshdEndpoint endpoint;
+
+                if (sshd_endpoint_parse(stream, &endpoint) >= 0 &&
+                    sockets_list_listeners(sockets, endpoint.port, &listener, 1) == 0)
+                        return true;
+        }
+        return false;
+}
+
+int mend_sockets(void) {
+        static const char *const pairs[][2] = { { "ssh.socket", "ssh.service" }, { "sshd.socket", "sshd.service" } };
+        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+        _cleanup_(bus_closep) sd_bus *bus = NULL;
+        int r;
+
+        r = bus_open_private(NULL, &bus);
+        if (r >= 0)
+                r = sockets_new(&sockets);
+        if (r < 0)
+                return r;
+
+        /* A service that runs still has what it was handed. */
+        for (size_t i = 0; i < ELEMENTSOF(pairs) && r >= 0; i++)
+                if (systemd_is_active(bus, pairs[i][0]) && !systemd_is_active(bus, pairs[i][1]) &&
+                    is_deaf(bus, sockets, pairs[i][0]))
+                        r = systemd_call(bus, "RestartUnit", "ss", pairs[i][0]);
+        return r;
+}

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util.h"
+
+/* For the moment after the daemon has ended, however it did: between a daemon-reload that changed a socket unit and that
+ * unit's restart nothing listens, and the restart was its to ask for. Restarts the socket unit of sshd that says it
+ * listens and doesn't. Waits for systemd's answer, for no job. Returns 0 or a negative errno. */
+int mend_sockets(void);
