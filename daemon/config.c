@@ -9,6 +9,7 @@
 
 #include <ini.h>
 
+#include "fs.h"
 #include "log.h"
 
 /* libinih takes the lines apart, but left to itself it lets pass what nobody meant: it reads the rest of a
@@ -523,8 +524,8 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
 /* The whole file into @buffer. A symbolic link is followed: people keep their configuration elsewhere. */
 static ssize_t read_file(const char *path, char *buffer, size_t size, const char **ret_what) {
         _cleanup_close_ int fd = -1;
-        size_t length = 0;
         struct stat st;
+        ssize_t n;
 
         /* O_NONBLOCK so that a FIFO can't hold us up; it is refused right after. */
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -541,21 +542,10 @@ static ssize_t read_file(const char *path, char *buffer, size_t size, const char
                 return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
         }
 
-        while (length < size) {
-                ssize_t n = read(fd, buffer + length, size - length);
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        *ret_what = strerrordesc_np(errno);
-                        return -errno;
-                }
-                if (n == 0)
-                        return (ssize_t) length;
-                length += (size_t) n;
-        }
-
-        *ret_what = "larger than 64 KiB";
-        return -E2BIG;
+        n = fs_read_fd(fd, buffer, size);
+        if (n < 0)
+                *ret_what = n == -E2BIG ? "larger than 64 KiB" : strerrordesc_np((int) -n);
+        return n;
 }
 
 int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, Config *ret) {

@@ -27,10 +27,28 @@ static int open_folder(const char *path, bool make, const char **ret_name) {
         return fd;
 }
 
+ssize_t fs_read_fd(int fd, char *buffer, size_t size) {
+        size_t length = 0;
+
+        while (length < size) {
+                ssize_t n = read(fd, buffer + length, size - length);
+                if (n < 0) {
+                        if (errno == EINTR)
+                                continue;
+                        return -errno;
+                }
+                if (n == 0)
+                        return (ssize_t) length;
+                length += (size_t) n;
+        }
+
+        return -E2BIG;
+}
+
 static ssize_t read_whole(int folder_fd, const char *name, char *buffer, size_t size) {
         _cleanup_close_ int fd = -1;
         struct stat st;
-        size_t length = 0;
+        ssize_t n;
 
         /* O_NONBLOCK so that a FIFO put in our way can't hold us up; it is refused right after. */
         fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
@@ -41,25 +59,15 @@ static ssize_t read_whole(int folder_fd, const char *name, char *buffer, size_t 
         if (!S_ISREG(st.st_mode))
                 return -EINVAL;
 
-        for (;;) {
-                ssize_t n = read(fd, buffer + length, size - length);
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
-                }
-                if (n == 0)
-                        break;
-                length += (size_t) n;
-                if (length == size)
-                        return -E2BIG;
-        }
+        n = fs_read_fd(fd, buffer, size);
+        if (n < 0)
+                return n;
 
-        if (memchr(buffer, '\0', length))
+        if (memchr(buffer, '\0', (size_t) n))
                 return -EBADMSG;
 
-        buffer[length] = '\0';
-        return (ssize_t) length;
+        buffer[n] = '\0';
+        return n;
 }
 
 ssize_t fs_read(const char *path, char *buffer, size_t size) {

@@ -20,5 +20,9 @@ int fs_remove(const char *path);
  * Returns the number of bytes, else a negative errno. */
 ssize_t fs_read(const char *path, char *buffer, size_t size);
 
+/* All of what @fd reads, less than @size bytes of it, as it is: nothing is added. Returns how many, -E2BIG where there
+ * are more, or another negative errno. */
+ssize_t fs_read_fd(int fd, char *buffer, size_t size);
+
 /* Removes what a write of @path that was cut off has left. Returns 1, 0 or a negative errno, as above. */
 int fs_clean(const char *path);

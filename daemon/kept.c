@@ -5,52 +5,48 @@
 
 #include "fs.h"
 
-#define DROP_IN "zz-wslportd.conf"
+/* 1 and the file's text, 0 where there is none, or a negative errno. */
+static int kept_read_text(const char *path, char *text, size_t size) {
+        ssize_t n;
 
-static const char *const known_units[] = { "ssh.service", "sshd.service", "ssh.socket", "sshd.socket" };
+        n = fs_read(path, text, size);
+        return n == -ENOENT ? 0 : n < 0 ? (int) n : 1;
+}
 
 static int kept_read_port(const char *path, int (*parse)(const char *text, uint16_t *ret), uint16_t *ret) {
         char text[RENDER_SIZE_MAX];
-        ssize_t n;
-        int r;
+        int r, q;
 
-        n = fs_read(path, text, sizeof(text));
-        if (n == -ENOENT)
-                return 0;
-        if (n < 0)
-                return (int) n;
+        r = kept_read_text(path, text, sizeof(text));
+        if (r <= 0)
+                return r;
 
-        r = parse(text, ret);
-        return r < 0 ? r : 1;
+        q = parse(text, ret);
+        return q < 0 ? q : r;
 }
 
 int kept_read(Kept *ret) {
         char text[RENDER_SIZE_MAX];
         Kept kept = { 0 };
-        ssize_t n;
         int r;
 
         /* It is written first and removed first. */
-        n = fs_read(KEPT_MOVED_FILE, text, sizeof(text));
-        if (n >= 0) {
+        r = kept_read_text(KEPT_MOVED_FILE, text, sizeof(text));
+        if (r > 0)
                 r = render_parse_moved_file(text, &kept.port, &kept.mechanism);
-                if (r < 0)
-                        return r;
-        } else if (n != -ENOENT)
-                return (int) n;
-        else {
+        else if (r == 0) {
                 r = kept_read_port(KEPT_PORT_FILE, render_parse_port_file, &kept.port);
-                if (r < 0)
-                        return r;
                 kept.mechanism = r > 0 ? MECHANISM_CONFIG : MECHANISM_NONE;
         }
+        if (r < 0)
+                return r;
 
         *ret = kept;
         return kept.port != 0;
 }
 
 static void drop_in_path(const char *unit, char ret[static PATH_MAX]) {
-        snprintf(ret, PATH_MAX, KEPT_DROP_INS "/%s.d/" DROP_IN, unit);
+        snprintf(ret, PATH_MAX, KEPT_DROP_INS "/%s.d/" UNIT_DROP_IN, unit);
 }
 
 static int drop_in_remove(const char *unit) {
@@ -93,7 +89,7 @@ static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
                         return r;
                 changed = changed || r > 0;
         }
-        if (kept->mechanism == MECHANISM_SOCKET || kept->mechanism == MECHANISM_COMMAND_LINE) {
+        if (mechanism_is_drop_in(kept->mechanism)) {
                 r = drop_in_write(kept, units);
                 if (r < 0)
                         return r;
@@ -103,11 +99,10 @@ static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
 }
 
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
-        bool moved = kept->mechanism == MECHANISM_SOCKET || kept->mechanism == MECHANISM_COMMAND_LINE;
         char text[RENDER_SIZE_MAX];
         int r;
 
-        if (moved) {
+        if (mechanism_is_drop_in(kept->mechanism)) {
                 render_moved_file(kept->port, kept->mechanism, text);
                 r = fs_write_if_changed(KEPT_MOVED_FILE, text);
         } else
@@ -140,73 +135,74 @@ bool kept_is_unread(void) {
         return access(KEPT_UNREAD_FILE, F_OK) >= 0;
 }
 
-int kept_clean(const Kept *kept) {
+static int drop_in_clean(const char *unit) {
         char path[PATH_MAX];
-        int first = 0, r;
 
-        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
-                r = fs_clean(files[i]);
-                if (r < 0 && first == 0)
-                        first = r;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(known_units); i++) {
-                drop_in_path(known_units[i], path);
-                r = fs_clean(path);
-                if (r < 0 && first == 0)
-                        first = r;
-        }
-        if (kept->mechanism != MECHANISM_CONFIG) {
-                r = fs_remove(KEPT_PORT_FILE);
-                if (r < 0 && first == 0)
-                        first = r;
-        }
-        return first;
+        drop_in_path(unit, path);
+        return fs_clean(path);
 }
 
-int kept_reset(void) {
-        int first = 0, changed = 0, r;
+/* The first error counts, and nothing stops at it. */
+static void note_error(int *first, int r) {
+        if (r < 0 && *first == 0)
+                *first = r;
+}
 
-        for (size_t i = 0; i < ELEMENTSOF(files); i++) {
-                r = fs_remove(files[i]);
-                if (r < 0 && first == 0)
-                        first = r;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(known_units); i++) {
-                r = drop_in_remove(known_units[i]);
-                if (r < 0 && first == 0)
-                        first = r;
-                changed = changed || r > 0;
+/* Does something to each file that there may be; adds up whether a unit's drop-in was changed. */
+static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit)) {
+        int first = 0, changed = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                note_error(&first, of_file(files[i]));
+        for (size_t i = 0; i < UNIT_PAIRS; i++) {
+                const char *const units[] = { unit_pairs[i].service, unit_pairs[i].socket };
+
+                for (size_t k = 0; k < ELEMENTSOF(units); k++) {
+                        int r = of_drop_in(units[k]);
+
+                        note_error(&first, r);
+                        changed = changed || r > 0;
+                }
         }
         return first < 0 ? first : changed;
 }
 
+int kept_clean(const Kept *kept) {
+        int first = 0;
+
+        note_error(&first, for_all_files(fs_clean, drop_in_clean));
+        if (kept->mechanism != MECHANISM_CONFIG)
+                note_error(&first, fs_remove(KEPT_PORT_FILE));
+        return first;
+}
+
+int kept_reset(void) {
+        return for_all_files(fs_remove, drop_in_remove);
+}
+
 int kept_read_streams(const char *socket, char *ret, size_t size) {
         char text[RENDER_DROP_IN_SIZE_MAX], path[PATH_MAX];
-        ssize_t n;
-        int r;
+        int r, q;
 
         drop_in_path(socket, path);
-        n = fs_read(path, text, sizeof(text));
-        if (n == -ENOENT)
-                return 0;
-        if (n < 0)
-                return (int) n;
+        r = kept_read_text(path, text, sizeof(text));
+        if (r <= 0)
+                return r;
 
-        r = render_parse_socket_drop_in(text, ret, size);
-        return r < 0 ? r : 1;
+        q = render_parse_socket_drop_in(text, ret, size);
+        return q < 0 ? q : r;
 }
 
 int kept_read_disabled_socket(DisabledSocket *ret) {
         char text[RENDER_SIZE_MAX];
-        ssize_t n;
-        int r;
+        int r, q;
 
-        n = fs_read(KEPT_DISABLED_SOCKET_FILE, text, sizeof(text));
-        if (n < 0)
-                return n == -ENOENT ? 0 : (int) n;
+        r = kept_read_text(KEPT_DISABLED_SOCKET_FILE, text, sizeof(text));
+        if (r <= 0)
+                return r;
 
-        r = render_parse_disabled_socket(text, ret);
-        return r < 0 ? r : 1;
+        q = render_parse_disabled_socket(text, ret);
+        return q < 0 ? q : r;
 }
 
 int kept_write_disabled_socket(const DisabledSocket *disabled) {

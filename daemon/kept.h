@@ -25,7 +25,7 @@ typedef struct KeptUnits {
         char service[256], socket[256]; /* "" where there is none */
         SshdCommand command;
         char streams[UNIT_STREAMS_SIZE]; /* words: the socket's own addresses */
-        uint16_t keep[16];  /* ports that stay as they are */
+        uint16_t keep[SSHD_PORTS_MAX]; /* ports that stay as they are */
         size_t n_keep;
 } KeptUnits;
 

@@ -69,17 +69,23 @@ static void log_line(const Log *log, int level, const char *message_id, const ch
         (void) sd_journal_sendv(iov, n);
 }
 
-void log_message(const Log *log, int level, const char *format, ...) {
+static void _printf_(6, 0) log_formatted(const Log *log, int level, const char *message_id, const char *field,
+                                         const char *value, const char *format, va_list arguments) {
         char line[LINE_SIZE];
-        va_list arguments;
 
         if (level > log->max_level)
                 return;
 
-        va_start(arguments, format);
         vsnprintf(line, sizeof(line), format, arguments);
+        log_line(log, level, message_id, field, value, line);
+}
+
+void log_message(const Log *log, int level, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        log_formatted(log, level, NULL, NULL, NULL, format, arguments);
         va_end(arguments);
-        log_line(log, level, NULL, NULL, NULL, line);
 }
 
 int log_error_errno(const Log *log, int error, const char *format, ...) {
@@ -103,14 +109,9 @@ int log_error_errno(const Log *log, int error, const char *format, ...) {
 
 void log_event(const Log *log, int level, const char *message_id, const char *field, const char *value,
                const char *format, ...) {
-        char line[LINE_SIZE];
         va_list arguments;
 
-        if (level > log->max_level)
-                return;
-
         va_start(arguments, format);
-        vsnprintf(line, sizeof(line), format, arguments);
+        log_formatted(log, level, message_id, field, value, format, arguments);
         va_end(arguments);
-        log_line(log, level, message_id, field, value, line);
 }

@@ -510,6 +510,13 @@ static void manager_on_hint(const char *text, void *userdata) {
         log_message(&m->log, LOG_NOTICE, "Port %u: %s", m->moving_to, text);
 }
 
+/* Whoever worked on the units is done; what they are now is read before anything is decided. */
+static void manager_resume(Manager *m) {
+        systemd_link_settle(m->link);
+        units_hold(m->units, false);
+        manager_schedule(m);
+}
+
 static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
         Manager *m = userdata;
         char port[sizeof("65535")];
@@ -543,9 +550,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         }
 
         m->move = move_free(m->move); /* and @text with it */
-        systemd_link_settle(m->link);
-        units_hold(m->units, false);
-        manager_schedule(m);
+        manager_resume(m);
 }
 
 /* Whether the unit is to be told: not where sshd has the port already, and one that is down is to be started where
@@ -685,9 +690,7 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);
 
         m->sequence = sequence_free(m->sequence); /* and @word with it */
-        systemd_link_settle(m->link);
-        units_hold(m->units, false);
-        manager_schedule(m);
+        manager_resume(m);
 }
 
 static void manager_on_read(int result, const char *word, void *userdata) {
@@ -699,9 +702,7 @@ static void manager_on_read(int result, const char *word, void *userdata) {
                 (void) kept_mark_unread(false);
 
         m->sequence = sequence_free(m->sequence); /* and @word with it */
-        systemd_link_settle(m->link);
-        units_hold(m->units, false);
-        manager_schedule(m);
+        manager_resume(m);
 }
 
 /* What an earlier run was about to have systemd read, before anything is made of what it says. */
@@ -781,7 +782,6 @@ static void manager_update_phase(Manager *m) {
 /* What our files say, and systemd has not read. */
 static bool manager_is_out_of_place(const Manager *m) {
         ManagedUnits managed = units_managed(m->units);
-        SshdEndpoint endpoint;
 
         if (m->kept.port == 0)
                 return false;
@@ -790,10 +790,7 @@ static bool manager_is_out_of_place(const Manager *m) {
                        (m->kept.mechanism == MECHANISM_COMMAND_LINE && managed.service &&
                         !managed.service->overridden);
 
-        WORDS_FOREACH (stream, managed.socket->streams)
-                if (sshd_endpoint_parse(stream, &endpoint) >= 0 && endpoint.port == m->kept.port)
-                        return false;
-        return true;
+        return !sshd_streams_have_port(managed.socket->streams, m->kept.port);
 }
 
 static void manager_on_watch(void *userdata) {

@@ -31,7 +31,6 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
 }
 
 int mend_sockets(void) {
-        static const char *const pairs[][2] = { { "ssh.socket", "ssh.service" }, { "sshd.socket", "sshd.service" } };
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         int r;
@@ -43,9 +42,9 @@ int mend_sockets(void) {
                 return r;
 
         /* A service that runs still has what it was handed. */
-        for (size_t i = 0; i < ELEMENTSOF(pairs) && r >= 0; i++)
-                if (systemd_is_active(bus, pairs[i][0]) && !systemd_is_active(bus, pairs[i][1]) &&
-                    is_deaf(bus, sockets, pairs[i][0]))
-                        r = systemd_call(bus, "RestartUnit", "ss", pairs[i][0]);
+        for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
+                if (systemd_is_active(bus, unit_pairs[i].socket) && !systemd_is_active(bus, unit_pairs[i].service) &&
+                    is_deaf(bus, sockets, unit_pairs[i].socket))
+                        r = systemd_call(bus, "RestartUnit", "ss", unit_pairs[i].socket);
         return r;
 }

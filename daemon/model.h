@@ -117,6 +117,11 @@ int relocate_policy_from_string(const char *s, RelocatePolicy *ret);
 int restore_policy_from_string(const char *s, RestorePolicy *ret);
 int socket_activation_from_string(const char *s, SocketActivation *ret);
 
+/* Whether a drop-in of systemd's does it, which is made anew at each boot. */
+static inline bool mechanism_is_drop_in(Mechanism mechanism) {
+        return mechanism == MECHANISM_SOCKET || mechanism == MECHANISM_COMMAND_LINE;
+}
+
 /* Whether Windows is asked about each bind() and can refuse it: mirrored and consomme. In virtioproxy the
  * hook is there, but a bind always succeeds. (microsoft/WSL, GnsPortTracker.cpp) */
 static inline bool mode_shares_ports(NetworkingMode mode) {

@@ -90,13 +90,10 @@ static int move_run(Move *move, const Plan *plan) {
                               &move->sequence);
 }
 
-static bool is_drop_in(const Kept *kept) {
-        return kept->mechanism == MECHANISM_SOCKET || kept->mechanism == MECHANISM_COMMAND_LINE;
-}
-
 /* Makes the files say @kept. What systemd has to be told of it isn't told yet. */
 static int move_write(Move *move, const Kept *kept) {
-        bool units = move->request.shape.by_socket || is_drop_in(kept) || is_drop_in(&move->kept);
+        bool units = move->request.shape.by_socket || mechanism_is_drop_in(kept->mechanism) ||
+                     mechanism_is_drop_in(move->kept.mechanism);
         int r;
 
         if (units) {

@@ -3,8 +3,6 @@
 
 #include <stdarg.h>
 
-#include "sshd-dump.h"
-
 #define PORT_KEYWORD "Port "
 
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]) {
@@ -69,8 +67,7 @@ int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret
         *blank = '\0';
 
         if (mechanism_from_string(blank + 1, &mechanism) < 0 ||
-            (mechanism != MECHANISM_SOCKET && mechanism != MECHANISM_COMMAND_LINE) ||
-            parse_port(line, ret_port) < 0)
+            !mechanism_is_drop_in(mechanism) || parse_port(line, ret_port) < 0)
                 return -EBADMSG;
         *ret_mechanism = mechanism;
         return 0;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model.h"
+#include "sshd-dump.h"
 #include "sshd-options.h"
 
 /* What our files say, as text, and what such a text means. */

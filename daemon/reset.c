@@ -7,12 +7,12 @@
 
 /* A socket whose service runs on what it was handed isn't restarted: the service's stop goes first, as systemd orders
  * jobs. Sessions live on. */
-static void restart_socket(sd_bus *bus, const char *socket, const char *service) {
-        if (!systemd_is_active(bus, socket))
+static void restart_socket(sd_bus *bus, const UnitPair *pair) {
+        if (!systemd_is_active(bus, pair->socket))
                 return;
 
-        (void) systemd_call(bus, "StopUnit", "ss", service);
-        (void) systemd_call(bus, "RestartUnit", "ss", socket);
+        (void) systemd_call(bus, "StopUnit", "ss", pair->service);
+        (void) systemd_call(bus, "RestartUnit", "ss", pair->socket);
 }
 
 static int tell_systemd(const DisabledSocket *disabled) {
@@ -32,8 +32,8 @@ static int tell_systemd(const DisabledSocket *disabled) {
         if (r < 0)
                 return r;
 
-        restart_socket(bus, "ssh.socket", "ssh.service");
-        restart_socket(bus, "sshd.socket", "sshd.service");
+        for (size_t i = 0; i < UNIT_PAIRS; i++)
+                restart_socket(bus, &unit_pairs[i]);
         return 0;
 }
 

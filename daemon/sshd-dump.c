@@ -36,6 +36,15 @@ int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
         return 0;
 }
 
+bool sshd_streams_have_port(const char *streams, uint16_t port) {
+        SshdEndpoint endpoint;
+
+        WORDS_FOREACH (stream, streams)
+                if (sshd_endpoint_parse(stream, &endpoint) >= 0 && endpoint.port == port)
+                        return true;
+        return false;
+}
+
 /* In lower case up to OpenSSH 10.0, as `ListenAddress` in 10.6. */
 static const char *value_of(const char *line, const char *keyword) {
         size_t length = strlen(keyword);

@@ -18,6 +18,9 @@ typedef struct SshdEndpoint {
  * else, as a path or "vsock:2:22". */
 int sshd_endpoint_parse(const char *s, SshdEndpoint *ret);
 
+/* Whether one of @streams (words; what isn't such an address is passed over) is on @port. */
+bool sshd_streams_have_port(const char *streams, uint16_t port);
+
 typedef struct SshdDump {
         uint16_t ports[SSHD_PORTS_MAX]; /* in order, doubles kept: `Port` accumulates */
         size_t n_ports;

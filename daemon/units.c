@@ -3,7 +3,12 @@
 
 #include <sys/wait.h>
 
-#define UNITS_MAX 4
+#define UNITS_MAX (2 * UNIT_PAIRS)
+
+const UnitPair unit_pairs[UNIT_PAIRS] = {
+        { "ssh.service", "ssh.socket" },
+        { "sshd.service", "sshd.socket" },
+};
 
 typedef enum PropertyType {
         PROPERTY_STRING,
@@ -115,18 +120,17 @@ static int units_add_pair(Units *units, const char *service) {
 
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
         _cleanup_(units_freep) Units *units = NULL;
-        int r;
+        int r = 0;
 
         units = malloc(sizeof(*units));
         if (!units)
                 return -ENOMEM;
         *units = (Units){ .handler = handler, .userdata = userdata };
 
-        if (streq(unit, "auto")) {
-                r = units_add_pair(units, "ssh.service");
-                if (r >= 0)
-                        r = units_add_pair(units, "sshd.service");
-        } else
+        if (streq(unit, "auto"))
+                for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
+                        r = units_add_pair(units, unit_pairs[i].service);
+        else
                 r = units_add_pair(units, unit);
         if (r < 0)
                 return r;

@@ -37,6 +37,14 @@ typedef struct UnitState {
 /* The name of our drop-ins: behind all others, a generator's `addresses.conf` among them. */
 #define UNIT_DROP_IN "zz-wslportd.conf"
 
+/* What the ssh service, and the socket unit that starts it, are called. */
+typedef struct UnitPair {
+        const char *service, *socket;
+} UnitPair;
+
+#define UNIT_PAIRS 2
+extern const UnitPair unit_pairs[UNIT_PAIRS];
+
 typedef struct Units Units;
 
 /* Called after each complete reading that found something changed. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "listenwatch.h"
+#include "loop.h"
 #include "netns.h"
 #include "test.h"
 
@@ -14,17 +15,6 @@ static uint16_t own_port(unsigned i) {
 
 static void count(void *userdata) {
         ++*(unsigned *) userdata;
-}
-
-/* Turns the loop until nothing happens for 100 ms; returns how often it woke up. */
-static unsigned settle(sd_event *event) {
-        unsigned turns = 0;
-        int r;
-
-        while ((r = sd_event_run(event, 100 * USEC_PER_MSEC)) > 0)
-                turns++;
-        test_equal_int(r, 0);
-        return turns;
 }
 
 /* A tracefs in a mount namespace of our own; what the daemon itself never does. */

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include "loop.h"
 #include "netns.h"
 #include "sockets.h"
 #include "test.h"
@@ -43,17 +44,6 @@ static void on_event(SocketEvent event, uint16_t port, void *userdata) {
                 break;
         }
         told->port = port;
-}
-
-/* Turns the loop until nothing happens for 100 ms; returns how often it woke up. */
-static unsigned settle(sd_event *event) {
-        unsigned turns = 0;
-        int r;
-
-        while ((r = sd_event_run(event, 100 * USEC_PER_MSEC)) > 0)
-                turns++;
-        test_equal_int(r, 0);
-        return turns;
 }
 
 /* The number that the next file descriptor will have. */
