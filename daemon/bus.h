@@ -5,6 +5,12 @@
 
 #include "util.h"
 
+/* What the daemon is called on the system bus, and its one object there. */
+#define BUS_NAME "org.wslport1"
+#define BUS_PATH "/org/wslport1"
+#define BUS_INTERFACE "org.wslport1.Manager"
+#define BUS_ERROR(name) "org.wslport1.Error." name
+
 /* Connections that are opened without waiting and without bind(). libsystemd (257 does, 252 does not yet)
  * bind()s a client's socket to a name that describes it; under WSL each bind() waits for the port tracker
  * and so for Windows. A socket that is handed over connected is left as it is. @event may be NULL, for calls that wait. */

@@ -4,10 +4,6 @@
 #include "bus.h"
 #include "config.h"
 
-#define BUS_NAME "org.wslport1"
-#define BUS_PATH "/org/wslport1"
-#define BUS_INTERFACE "org.wslport1.Manager"
-
 #define RETRY_FIRST (500 * USEC_PER_MSEC)
 #define RETRY_MAX (30 * USEC_PER_SEC)
 
@@ -183,7 +179,7 @@ static void carry_out_reload(ManagerBus *b, sd_bus_message *call) {
         _cleanup_free_ char *error = NULL;
 
         if (b->handlers->reload(&error, b->userdata) < 0)
-                (void) sd_bus_reply_method_errorf(call, "org.wslport1.Error.InvalidConfiguration", "%s",
+                (void) sd_bus_reply_method_errorf(call, BUS_ERROR("InvalidConfiguration"), "%s",
                                                   error ? error : "the configuration could not be read");
         else
                 (void) sd_bus_reply_method_return(call, NULL);
@@ -191,7 +187,7 @@ static void carry_out_reload(ManagerBus *b, sd_bus_message *call) {
 
 static void carry_out_request(ManagerBus *b, sd_bus_message *call, Request request, uint16_t port) {
         if (b->handlers->request(request, port, call, b->userdata) < 0)
-                (void) sd_bus_reply_method_errorf(call, "org.wslport1.Error.Busy",
+                (void) sd_bus_reply_method_errorf(call, BUS_ERROR("Busy"),
                                                   "another request is under way; try again");
 }
 
@@ -276,7 +272,7 @@ static int property_reachable(sd_bus *bus, const char *path, const char *interfa
         r = sd_bus_message_open_container(reply, 'a', "(ss)");
         for (size_t i = 0; i < status->n_reachable && r >= 0; i++)
                 r = sd_bus_message_append(reply, "(ss)", status->reachable[i].address,
-                                          status->reachable[i].kind);
+                                          address_kind_to_string(status->reachable[i].kind));
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 

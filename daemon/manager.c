@@ -8,6 +8,7 @@
 
 #include "backoff.h"
 #include "bindprobe.h"
+#include "bus.h"
 #include "greeting.h"
 #include "hints.h"
 #include "holders.h"
@@ -176,7 +177,7 @@ static void manager_fill_reachable(Manager *m, Status *status) {
                 StatusAddress *to = &status->reachable[status->n_reachable++];
 
                 address_format(&addresses[i], to->address);
-                to->kind = address_kind_to_string(addresses[i].kind);
+                to->kind = addresses[i].kind;
         }
 }
 
@@ -949,7 +950,7 @@ static void manager_finish_request(Manager *m, const Decision *d) {
                 m->stay = m->request == REQUEST_RELOCATE;
                 (void) sd_bus_reply_method_return(m->request_call, NULL);
         } else
-                (void) sd_bus_reply_method_errorf(m->request_call, "org.wslport1.Error.NotPossible", "%s",
+                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR("NotPossible"), "%s",
                                                   d->reason);
         m->request = REQUEST_NONE;
         m->request_call = sd_bus_message_unref(m->request_call);

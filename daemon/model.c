@@ -42,12 +42,14 @@ static const char *const holder_words[_HOLDER_MAX] = {
         [HOLDER_WINDOWS] = "windows",
 };
 DEFINE_TO_STRING(holder, Holder);
+DEFINE_FROM_STRING(holder, Holder);
 
 static const char *const state_words[_STATE_MAX] = {
         [STATE_UNKNOWN] = "unknown",     [STATE_CLEAR] = "clear",     [STATE_CONFLICT] = "conflict",
         [STATE_RELOCATED] = "relocated", [STATE_BLOCKED] = "blocked", [STATE_UNMANAGED] = "unmanaged",
 };
 DEFINE_TO_STRING(state, State);
+DEFINE_FROM_STRING(state, State);
 
 static const char *const bind_answer_words[_BIND_MAX] = {
         [BIND_NOT_ASKED] = "not-asked",
@@ -78,6 +80,15 @@ static const char *const mechanism_words[_MECHANISM_MAX] = {
 };
 DEFINE_TO_STRING(mechanism, Mechanism);
 DEFINE_FROM_STRING(mechanism, Mechanism);
+
+static const char *const address_kind_words[_ADDRESS_KIND_MAX] = {
+        [ADDRESS_LAN] = "lan",
+        [ADDRESS_TAILSCALE] = "tailscale",
+        [ADDRESS_LOOPBACK] = "loopback",
+        [ADDRESS_LINK_LOCAL] = "link-local",
+};
+DEFINE_TO_STRING(address_kind, AddressKind);
+DEFINE_FROM_STRING(address_kind, AddressKind);
 
 static const char *const relocate_policy_words[_RELOCATE_MAX] = {
         [RELOCATE_CONFLICT] = "conflict",

@@ -99,11 +99,21 @@ typedef enum Mechanism {
         _MECHANISM_MAX,
 } Mechanism;
 
+/* How others reach an address. */
+typedef enum AddressKind {
+        ADDRESS_LAN, /* any that is none of the following */
+        ADDRESS_TAILSCALE,
+        ADDRESS_LOOPBACK,
+        ADDRESS_LINK_LOCAL,
+        _ADDRESS_KIND_MAX,
+} AddressKind;
+
 const char *networking_mode_to_string(NetworkingMode mode);
 const char *holder_to_string(Holder holder);
 const char *state_to_string(State state);
 const char *bind_answer_to_string(BindAnswer answer);
 const char *service_phase_to_string(ServicePhase phase);
+const char *address_kind_to_string(AddressKind kind);
 const char *mechanism_to_string(Mechanism mechanism); /* "" for none */
 const char *relocate_policy_to_string(RelocatePolicy policy);
 const char *restore_policy_to_string(RestorePolicy policy);
@@ -111,6 +121,9 @@ const char *socket_activation_to_string(SocketActivation activation);
 
 /* 0 and the value, or -EINVAL and *@ret untouched. */
 int networking_mode_from_string(const char *s, NetworkingMode *ret);
+int holder_from_string(const char *s, Holder *ret);
+int state_from_string(const char *s, State *ret);
+int address_kind_from_string(const char *s, AddressKind *ret);
 int mechanism_from_string(const char *s, Mechanism *ret);
 int bind_answer_from_string(const char *s, BindAnswer *ret);
 int relocate_policy_from_string(const char *s, RelocatePolicy *ret);

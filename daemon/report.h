@@ -21,7 +21,7 @@ typedef struct StatusListener {
 
 typedef struct StatusAddress {
         char address[INET6_ADDRSTRLEN];
-        const char *kind;
+        AddressKind kind;
 } StatusAddress;
 
 /* To be zeroed before it is filled, so that two of them compare byte by byte. */

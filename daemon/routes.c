@@ -369,17 +369,6 @@ AddressKind address_to_kind(int family, const void *address) {
         return ADDRESS_LAN;
 }
 
-const char *address_kind_to_string(AddressKind kind) {
-        static const char *const names[_ADDRESS_KIND_MAX] = {
-                [ADDRESS_LAN] = "lan",
-                [ADDRESS_TAILSCALE] = "tailscale",
-                [ADDRESS_LOOPBACK] = "loopback",
-                [ADDRESS_LINK_LOCAL] = "link-local",
-        };
-
-        return (size_t) kind < ELEMENTSOF(names) ? names[kind] : "lan";
-}
-
 const char *address_format(const Address *address, char buffer[static INET6_ADDRSTRLEN]) {
         if (!inet_ntop(address->family, &address->address, buffer, INET6_ADDRSTRLEN))
                 buffer[0] = '\0';

@@ -24,14 +24,6 @@ typedef struct RouteFacts {
         LinkBus bus;          /* loopback0's */
 } RouteFacts;
 
-typedef enum AddressKind {
-        ADDRESS_LAN, /* any that is none of the following */
-        ADDRESS_TAILSCALE,
-        ADDRESS_LOOPBACK,
-        ADDRESS_LINK_LOCAL,
-        _ADDRESS_KIND_MAX,
-} AddressKind;
-
 typedef struct Address {
         int family; /* AF_INET, AF_INET6 */
         union {
@@ -63,7 +55,6 @@ int routes_list_addresses(Routes *routes, Address *ret, size_t size);
 /* By its range alone: 100.64.0.0/10 and fd7a:115c:a1e0::/48 are what Tailscale gives out; the former are
  * used by providers' NAT too. @address is a struct in_addr or in6_addr. */
 AddressKind address_to_kind(int family, const void *address);
-const char *address_kind_to_string(AddressKind kind);
 
 /* "192.0.2.1", "2001:db8::1". Returns @buffer. */
 const char *address_format(const Address *address, char buffer[static INET6_ADDRSTRLEN]);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ctl.h"
+
+#include <stdarg.h>
+
+#include "bus.h"
+
+/* Longer than any move takes; polkit may have a person asked meanwhile. */
+#define CALL_TIMEOUT (120 * USEC_PER_SEC)
+
+void ctl_done(Ctl *ctl) {
+        ctl->bus = sd_bus_flush_close_unref(ctl->bus);
+}
+
+int ctl_error(int status, const char *format, ...) {
+        va_list arguments;
+
+        fputs("wslportctl: ", stderr);
+        va_start(arguments, format);
+        vfprintf(stderr, format, arguments);
+        va_end(arguments);
+        fputc('\n', stderr);
+        return status;
+}
+
+/* The length of the UTF-8 sequence at @s that a terminal may be shown, 0 where there is none (RFC 3629). */
+static size_t printable_length(const unsigned char *s) {
+        static const struct {
+                unsigned char mask, lead;
+                size_t length;
+                uint32_t least;
+        } forms[] = { { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
+
+        if (*s < 0x80)
+                return *s >= 0x20 && *s != 0x7f;
+
+        for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
+                uint32_t c = *s & (unsigned char) ~forms[i].mask;
+
+                if ((*s & forms[i].mask) != forms[i].lead)
+                        continue;
+                for (size_t k = 1; k < forms[i].length; k++) {
+                        if ((s[k] & 0xc0) != 0x80)
+                                return 0;
+                        c = c << 6 | (s[k] & 0x3f);
+                }
+                /* C1 controls, surrogates, and what turns the order of a line around. */
+                if (c < forms[i].least || c < 0xa0 || (c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff ||
+                    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
+                        return 0;
+                return forms[i].length;
+        }
+        return 0;
+}
+
+const char *ctl_printable(const char *text, char *buffer, size_t size) {
+        const unsigned char *s = (const unsigned char *) text;
+        size_t used = 0;
+
+        while (*s && used + 5 < size) {
+                size_t length = printable_length(s);
+
+                if (length == 0) {
+                        buffer[used++] = '?';
+                        s++;
+                        continue;
+                }
+                memcpy(buffer + used, s, length);
+                used += length;
+                s += length;
+        }
+        buffer[used] = '\0';
+        return buffer;
+}
+
+const char *ctl_style(const Ctl *ctl, CtlStyle style) {
+        static const char *const sequences[] = {
+                [STYLE_PLAIN] = "\033[0m", [STYLE_GOOD] = "\033[32m",   [STYLE_BAD] = "\033[31m",
+                [STYLE_FAINT] = "\033[2m", [STYLE_STRONG] = "\033[1m",
+        };
+
+        return ctl->color ? sequences[style] : "";
+}
+
+/* ── the bus ── */
+
+static int ctl_connect(Ctl *ctl) {
+        int r;
+
+        if (ctl->bus)
+                return 0;
+        r = sd_bus_open_system(&ctl->bus);
+        if (r < 0)
+                return r;
+        (void) sd_bus_set_allow_interactive_authorization(ctl->bus, true);
+        return 0;
+}
+
+static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
+        static const struct {
+                const char *name;
+                int status;
+        } known[] = {
+                { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING },
+                { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING },
+                { SD_BUS_ERROR_DISCONNECTED, CTL_NOT_RUNNING },
+                { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING },
+                { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED },
+                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED },
+                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE },
+                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE },
+        };
+        char text[700];
+        int status = r == -ENOENT || r == -ECONNREFUSED || r == -ENOTCONN ? CTL_NOT_RUNNING : CTL_FAILED;
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (sd_bus_error_has_name(error, known[i].name))
+                        status = known[i].status;
+
+        if (status == CTL_NOT_RUNNING)
+                return quiet ? status
+                             : ctl_error(status, "wslportd does not run; systemctl status wslportd tells why, "
+                                                 "wslportctl diagnose what can be seen without it");
+        if (status == CTL_NOT_ALLOWED)
+                return ctl_error(status, "not allowed; try it with sudo");
+        return ctl_error(status, "%s", ctl_printable(error->message ? error->message : strerrordesc_np(-r), text,
+                                                     sizeof(text)));
+}
+
+int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types, ...) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        va_list arguments;
+        int r;
+
+        r = ctl_connect(ctl);
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, method);
+        if (r >= 0 && !isempty(types)) {
+                va_start(arguments, types);
+                r = sd_bus_message_appendv(call, types, arguments);
+                va_end(arguments);
+        }
+        if (r >= 0)
+                r = sd_bus_call(ctl->bus, call, CALL_TIMEOUT, &error, &reply);
+        if (r < 0)
+                return ctl_bus_error(&error, r, false);
+
+        if (ret_reply)
+                *ret_reply = TAKE_PTR(reply);
+        return CTL_OK;
+}
+
+/* ── properties ── */
+
+typedef int (*PropertyReader)(sd_bus_message *m, Status *status);
+
+static int read_text(sd_bus_message *m, char *ret, size_t size) {
+        const char *text;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &text);
+        if (r >= 0)
+                (void) ctl_printable(text, ret, size);
+        return r;
+}
+
+#define DEFINE_TEXT_READER(name, member)                                            \
+        static int read_##name(sd_bus_message *m, Status *status) {                 \
+                return read_text(m, status->member, sizeof(status->member));        \
+        }                                                                           \
+        struct swallow_the_semicolon
+
+#define DEFINE_NUMBER_READER(name, type, member)                                    \
+        static int read_##name(sd_bus_message *m, Status *status) {                 \
+                return sd_bus_message_read(m, type, &status->member);               \
+        }                                                                           \
+        struct swallow_the_semicolon
+
+/* A word of a newer daemon's is unknown here, not an error. */
+#define DEFINE_WORD_READER(name, word, member)                                      \
+        static int read_##name(sd_bus_message *m, Status *status) {                 \
+                char text[32];                                                      \
+                int r = read_text(m, text, sizeof(text));                           \
+                                                                                    \
+                if (r >= 0)                                                         \
+                        (void) word##_from_string(text, &status->member);           \
+                return r;                                                           \
+        }                                                                           \
+        struct swallow_the_semicolon
+
+DEFINE_WORD_READER(mode, networking_mode, mode);
+DEFINE_WORD_READER(state, state, state);
+DEFINE_WORD_READER(home_holder, holder, home_holder);
+DEFINE_WORD_READER(mechanism, mechanism, mechanism);
+DEFINE_TEXT_READER(reason, reason);
+DEFINE_TEXT_READER(home_detail, home_detail);
+DEFINE_TEXT_READER(unit, unit);
+DEFINE_NUMBER_READER(home_port, "q", home_port);
+DEFINE_NUMBER_READER(port, "q", port);
+DEFINE_NUMBER_READER(pinned_sessions, "u", pinned_sessions);
+DEFINE_NUMBER_READER(last_change, "t", last_change);
+
+static int read_listeners(sd_bus_message *m, Status *status) {
+        const char *address, *holder, *unit;
+        uint16_t port;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(sqss)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(sqss)", &address, &port, &holder, &unit)) > 0) {
+                StatusListener *listener;
+
+                if (status->n_listeners == STATUS_LISTENERS_MAX)
+                        continue;
+                listener = &status->listeners[status->n_listeners++];
+                listener->port = port;
+                (void) holder_from_string(holder, &listener->holder);
+                (void) ctl_printable(address, listener->address, sizeof(listener->address));
+                (void) ctl_printable(unit, listener->unit, sizeof(listener->unit));
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_reachable(sd_bus_message *m, Status *status) {
+        const char *address, *kind;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(ss)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(ss)", &address, &kind)) > 0) {
+                StatusAddress *to;
+
+                if (status->n_reachable == STATUS_REACHABLE_MAX)
+                        continue;
+                to = &status->reachable[status->n_reachable++];
+                (void) ctl_printable(address, to->address, sizeof(to->address));
+                (void) address_kind_from_string(kind, &to->kind);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static const struct {
+        const char *name, *type;
+        PropertyReader read;
+} properties[] = {
+        { "NetworkingMode", "s", read_mode },
+        { "State", "s", read_state },
+        { "Reason", "s", read_reason },
+        { "HomePort", "q", read_home_port },
+        { "HomePortHolder", "s", read_home_holder },
+        { "HomePortHolderDetail", "s", read_home_detail },
+        { "Port", "q", read_port },
+        { "Unit", "s", read_unit },
+        { "Mechanism", "s", read_mechanism },
+        { "Listeners", "a(sqss)", read_listeners },
+        { "PinnedSessions", "u", read_pinned_sessions },
+        { "Reachable", "a(ss)", read_reachable },
+        { "LastChangeUSec", "t", read_last_change },
+};
+
+static int read_property(sd_bus_message *m, Status *status) {
+        const char *name, *type;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r >= 0)
+                r = sd_bus_message_peek_type(m, NULL, &type);
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < ELEMENTSOF(properties); i++) {
+                if (!streq(name, properties[i].name) || !streq(type, properties[i].type))
+                        continue;
+                r = sd_bus_message_enter_container(m, 'v', type);
+                if (r >= 0)
+                        r = properties[i].read(m, status);
+                return r < 0 ? r : sd_bus_message_exit_container(m);
+        }
+        return sd_bus_message_skip(m, "v");
+}
+
+static int read_status(sd_bus_message *m, Status *ret) {
+        int r;
+
+        *ret = (Status){ 0 };
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                r = read_property(m, ret);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+int ctl_get_status(Ctl *ctl, bool quiet, Status *ret) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r;
+
+        r = ctl_connect(ctl);
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH,
+                                                   "org.freedesktop.DBus.Properties", "GetAll");
+        if (r >= 0)
+                r = sd_bus_message_set_auto_start(call, false);
+        if (r >= 0)
+                r = sd_bus_message_append(call, "s", BUS_INTERFACE);
+        if (r >= 0)
+                r = sd_bus_call(ctl->bus, call, 0, &error, &reply);
+        if (r >= 0)
+                r = read_status(reply, ret);
+        return r < 0 ? ctl_bus_error(&error, r, quiet) : CTL_OK;
+}
