@@ -4,9 +4,14 @@
 #include "announce.h"
 #include "authorize.h"
 #include "bus.h"
+#include "client-config.h"
 #include "config.h"
 #include "diagnosis.h"
+#include "firewall.h"
 #include "log-control.h"
+
+/* The longest name of DNS (RFC 1035, 2.3.4); one in a client's configuration has no limit. */
+#define CLIENT_HOST_MAX 253
 
 /* polkit's actions, of units/org.wslport1.policy */
 #define ACTION(name) "org.wslport1." name
@@ -280,6 +285,66 @@ static int method_diagnose(sd_bus_message *m, void *userdata, sd_bus_error *erro
         return diagnosis_answer(b->diagnosis, m);
 }
 
+/* For a text about the port that sshd has. Returns 0, or what the refusal returned. */
+static int refuse_without_port(const ManagerBus *b, sd_bus_message *m) {
+        if (b->status->port != 0)
+                return 0;
+        return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "sshd does not listen: %s", b->status->reason);
+}
+
+static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const ManagerBus *b = userdata;
+        char text[FIREWALL_TEXT_SIZE];
+        FirewallScope scope;
+        const char *word;
+        int r;
+
+        (void) error;
+        r = sd_bus_message_read(m, "s", &word);
+        if (r < 0)
+                return r;
+        if (firewall_scope_from_string(word, &scope) < 0)
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT, "scope is lan, tailscale or any");
+        r = refuse_without_port(b, m);
+        if (r != 0)
+                return r;
+
+        firewall_render(scope, b->status->port, text);
+        return sd_bus_reply_method_return(m, "s", text);
+}
+
+static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const ManagerBus *b = userdata;
+        ClientAddress addresses[STATUS_REACHABLE_MAX];
+        ClientConfig config = { .addresses = addresses };
+        char text[CLIENT_CONFIG_SIZE];
+        int r;
+
+        (void) error;
+        r = sd_bus_message_read(m, "s", &config.host);
+        if (r < 0)
+                return r;
+        r = refuse_without_port(b, m);
+        if (r != 0)
+                return r;
+
+        config.port = b->status->port;
+        for (; config.n_addresses < b->status->n_reachable; config.n_addresses++)
+                addresses[config.n_addresses] = (ClientAddress){
+                        .address = b->status->reachable[config.n_addresses].address,
+                        .kind = b->status->reachable[config.n_addresses].kind,
+                };
+        r = strlen(config.host) > CLIENT_HOST_MAX ? -EINVAL : client_config_render(&config, text, sizeof(text));
+        if (r == -EINVAL)
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT,
+                                                  "host is of letters, digits, \".\", \"-\" and \"_\", of %d at the most; "
+                                                  "empty: wsl",
+                                                  CLIENT_HOST_MAX);
+        if (r < 0)
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s", strerrordesc_np(-r));
+        return sd_bus_reply_method_return(m, "s", text);
+}
+
 static const Status *status_of(void *userdata) {
         return ((ManagerBus *) userdata)->status;
 }
@@ -366,6 +431,10 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_METHOD("Reload", NULL, NULL, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks), method_diagnose,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetFirewallRules", SD_BUS_ARGS("s", scope), SD_BUS_RESULT("s", rules),
+                                method_get_firewall_rules, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetClientConfig", SD_BUS_ARGS("s", host), SD_BUS_RESULT("s", config),
+                                method_get_client_config, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL_WITH_ARGS("Conflict", SD_BUS_ARGS("q", port, "s", holder, "s", detail), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Relocated", SD_BUS_ARGS("q", from, "q", to), 0),
         SD_BUS_SIGNAL_WITH_ARGS("Restored", SD_BUS_ARGS("q", port), 0),
