@@ -83,7 +83,8 @@ static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_err
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
                                      "Permission denied: there is no polkit here, so only root may do this");
         else if (sd_bus_message_is_method_error(m, NULL) ||
-                 sd_bus_message_read(m, "(bba{ss})", &authorized, &challenge, NULL) < 0)
+                 sd_bus_message_enter_container(m, 'r', "bba{ss}") <= 0 ||
+                 sd_bus_message_read(m, "bb", &authorized, &challenge) <= 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
                                      "Permission denied: polkit has not answered; root may do this");
         else if (authorized)
