@@ -346,8 +346,9 @@ def test_probe_sees_who_is_there_now_and_never_binds(make):
 
 
 def test_probe_does_not_bind_for_an_sshd_that_is_down(make):
-    m = w.boot(w.hide_tracepoint(make(windows=w.WINDOWS_HOLDS_22, policy={"Relocate": "never"})))
-    w.wait_properties(m, Port=0)
+    m = w.boot(w.hide_tracepoint(make(windows={22: w.WINDOWS, 2222: w.WINDOWS}, policy={"CandidatePorts": "2222"})))
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "failed", "there is no port for it")
+    w.wait_properties(m, Port=0, HomePortHolder="windows-openssh")
     w.wait_settled(m)
     before = len(w.binds(m))
     for _ in range(5):
@@ -412,7 +413,7 @@ def test_a_burst_of_changes_is_told_in_few_signals(make, capsys):
     changes = [data for data in seen.signals("PropertiesChanged") if data[0] == w.INTERFACE]
     with capsys.disabled():
         print(f"\n{burst.stdout.strip()} listeners came and went, {evaluations} evaluations, {len(changes)} signals")
-    assert evaluations > 100, "this isn't a burst"
+    assert evaluations > 30, "this isn't a burst"
     assert 2 <= len(changes) <= 1.2 / 0.05 + 2
     # What was said last is what is.
     told: dict[str, Any] = {}
