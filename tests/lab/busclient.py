@@ -3,6 +3,7 @@
 
 busclient.py call PATH INTERFACE MEMBER [SIGNATURE ARGUMENT…]   prints "return" or the error's name, and the text with it
 busclient.py own NAME                                           has that name until it is killed; says "owned"
+busclient.py huge BYTES TIMES                                   calls with a string of that length
 busclient.py flood CLIENTS CALLS                                half of the clients are hostile; prints what came of it
 """
 
@@ -274,6 +275,10 @@ def main():
         client.bus("RequestName", "su", (arguments[0], 4))
         print("owned", flush=True)
         signal.pause()
+    elif verb == "huge":
+        client = Client()
+        for _ in range(int(arguments[1])):
+            print(client.call(*MANAGER, "GetClientConfig", "s", ("x" * int(arguments[0]),)).error)
     elif verb == "flood":
         flood(int(arguments[0]), int(arguments[1]))
 

@@ -339,9 +339,19 @@ def test_probe_sees_who_is_there_now_and_never_binds(make):
 
     for _ in range(5):
         assert ask_manager(m, "Probe") == ("return", "")
+
+    # The same for a daemon that was started later, and so has no answer of bind()'s.
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.wait_properties(m, State="relocated", HomePortHolderDetail="dropbear_2022.83")
+    m.windows.release(22)
+    m.windows.claim(22, w.WINDOWS)
+    assert ask_manager(m, "Probe") == ("return", "")
+    p = w.properties(m)
+    assert (p["HomePortHolder"], p["HomePortHolderDetail"]) == ("windows-openssh", w.WINDOWS_SOFTWARE)
     m.windows.release(22)
     assert ask_manager(m, "Probe") == ("return", "")
-    w.wait_properties(m, State="relocated", Port=2222)
+    p = w.wait_properties(m, State="relocated", Port=2222)
+    assert (p["HomePortHolder"], p["HomePortHolderDetail"]) == ("unknown", "")
     assert len(w.binds(m)) == before
 
 
@@ -459,6 +469,20 @@ def test_ten_thousand_calls_of_fifty_clients(make, capsys):
     assert after["Pss"] - before["Pss"] <= 256
     assert w.properties(m)["Port"] == 22
     assert m.run(["systemctl", "service-log-level", w.UNIT], check=True).stdout == "info\n"
+
+
+def test_huge_strings_leave_nothing_behind(make, capsys):
+    m = w.boot(make())
+    w.wait_properties(m, State="clear")
+    flood(m, 8, 40)
+    before = memory(m)
+    process = client(m, "huge", 24 << 20, 4, uid=65534)
+    assert process.wait(60) == 0, process.stderr
+    assert process.stdout.split() == [f"{OURS}.InvalidArgument"] * 4
+    after = memory(m)
+    with capsys.disabled():
+        print(f"\n{before} → {after}")
+    assert after["Private_Dirty"] - before["Private_Dirty"] <= 128 and after["fds"] == before["fds"]
 
 
 SERVE = """
