@@ -323,6 +323,12 @@ static void manager_greet(Manager *m, uint16_t port) {
                             strerrordesc_np(-r));
 }
 
+/* Where somebody asks for it, a name by an earlier greeting counts no more. */
+static bool manager_is_unnamed(const Manager *m, Holder holder) {
+        return holder == HOLDER_UNKNOWN || (m->request == REQUEST_PROBE && (holder == HOLDER_WINDOWS ||
+                                                                            holder == HOLDER_WINDOWS_OPENSSH));
+}
+
 /* Who has a home port on Windows? One connection for each time that it is newly refused, or that sshd is
  * found moved away from it. */
 static void manager_name_holder(Manager *m) {
@@ -332,7 +338,7 @@ static void manager_name_holder(Manager *m) {
                 if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
-                    (fact->bind != BIND_NOT_ASKED || fact->holder != HOLDER_UNKNOWN || m->kept.port == 0))
+                    (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) || m->kept.port == 0))
                         continue;
                 m->greeted = fact->port;
                 manager_greet(m, fact->port);
@@ -346,6 +352,8 @@ static void manager_note_refusal(Manager *m, const PortFact *fact) {
         port_fact_describe(fact, text, sizeof(text));
         log_event(&m->log, LOG_NOTICE, fact->bind == BIND_NO_ANSWER ? MESSAGE_NO_ANSWER : MESSAGE_CONFLICT,
                   "PORT", port, "Port %u can't be had: %s", fact->port, text);
+        if (fact->bind != BIND_NO_ANSWER)
+                manager_bus_conflict(m->bus, fact->port, fact->holder, fact->detail);
 }
 
 /* A holder that the kernel lists is told once for as long as it stands in the way. */
@@ -521,6 +529,7 @@ static void manager_resume(Manager *m) {
 static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
         Manager *m = userdata;
         char port[sizeof("65535")];
+        uint16_t from = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         Action action = m->moving;
         usec_t now;
 
@@ -544,10 +553,13 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                 if (action == ACTION_RELOCATE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
                                   "sshd is moved to port %u: %s", m->moving_to, m->decision.reason);
+                        manager_bus_relocated(m->bus, from, m->moving_to);
                         (void) hints_for_port("", m->moving_to, manager_on_hint, m);
-                } else if (action == ACTION_RESTORE)
+                } else if (action == ACTION_RESTORE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
+                        manager_bus_restored(m->bus, m->moving_to);
+                }
         }
 
         m->move = move_free(m->move); /* and @text with it */
@@ -927,30 +939,36 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
         m->request = request;
         m->request_port = port;
         m->request_call = sd_bus_message_ref(call);
-        /* Limits are for what happens by itself. */
-        m->backoff = (Backoff){ 0 };
-        m->hold[0] = '\0';
-        manager_forget(m);
+        if (request == REQUEST_PROBE)
+                /* What bind() has answered stays: to forget it can mean to bind, however often somebody asks. */
+                m->greeted = 0;
+        else {
+                /* Limits are for what happens by itself. */
+                m->backoff = (Backoff){ 0 };
+                m->hold[0] = '\0';
+                manager_forget(m);
+        }
         manager_schedule(m);
         return 0;
 }
 
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
-        bool done = m->request == REQUEST_RESTORE
-                                    ? m->kept.port == 0
-                                    : m->kept.port != 0 && (m->request_port == 0 ||
-                                                               m->kept.port == m->request_port);
+        bool done = m->request == REQUEST_PROBE     ? !m->greeting
+                    : m->request == REQUEST_RESTORE ? m->kept.port == 0
+                                                    : m->kept.port != 0 && (m->request_port == 0 ||
+                                                                            m->kept.port == m->request_port);
 
         /* A refusal is told with the name of who is there, which is being asked for. */
         if (m->request == REQUEST_NONE || (!done && m->greeting))
                 return;
 
         if (done) {
-                m->stay = m->request == REQUEST_RELOCATE;
+                if (m->request != REQUEST_PROBE)
+                        m->stay = m->request == REQUEST_RELOCATE;
                 (void) sd_bus_reply_method_return(m->request_call, NULL);
         } else
-                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR("NotPossible"), "%s",
+                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR_NOT_POSSIBLE, "%s",
                                                   d->reason);
         m->request = REQUEST_NONE;
         m->request_call = sd_bus_message_unref(m->request_call);
