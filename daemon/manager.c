@@ -313,7 +313,7 @@ static void manager_on_named(const WindowsAnswer *answer, void *userdata) {
 static void manager_ask_name(Manager *m, uint16_t port) {
         int r;
 
-        if (!m->config.interop || m->windows || !mode_shares_ports(mode_get(m->mode)))
+        if (!m->config.interop || m->windows)
                 return;
 
         m->asked = port;
