@@ -9,6 +9,8 @@ static const struct {
         const char *arguments, *help;
 } verbs[] = {
         { "status", verb_status, "", "who has sshd's port, and where sshd is" },
+        { "firewall", verb_firewall, "[OPTION…]", "the rule of Windows' firewall for sshd's port" },
+        { "ssh-config", verb_ssh_config, "[OPTION…]", "what a client's ~/.ssh/config needs to come here" },
 };
 
 static void print_help(void) {
