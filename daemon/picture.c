@@ -33,8 +33,9 @@ static _printf_(2, 3) void draw(Picture *p, const char *format, ...) {
 }
 
 static void draw_styled(Picture *p, Style style, const char *text) {
-        draw(p, "%s%s%s", style_sequence(p->color, style), text,
-             style == STYLE_PLAIN ? "" : style_sequence(p->color, STYLE_PLAIN));
+        bool styled = p->color && style != STYLE_PLAIN;
+
+        draw(p, "%s%s%s", style_sequence(styled, style), text, style_sequence(styled, STYLE_PLAIN));
 }
 
 /* Characters, not bytes, of what begins at @s: up to the next blank that follows a character, or the end. */
@@ -74,6 +75,7 @@ static void draw_field(Picture *p, const char *label, const char *unclean, unsig
                                 continue;
                         }
                         /* A single word that is longer than a line. */
+                        room = PICTURE_COLUMNS - (n_lines == 1 ? strlen(" ...") : 0);
                         columns = length = 0;
                         while (text[length] && (columns < room - LABEL_COLUMNS || (text[length] & 0xc0) == 0x80))
                                 columns += (text[length++] & 0xc0) != 0x80;
@@ -180,8 +182,9 @@ static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, 
         printable(cell, windows, sizeof(windows));
         linux_cell(s, port, holder, detail, unit, cell, sizeof(cell));
         printable(cell, here, sizeof(here));
-        draw(p, " %s%6u%s  %-*s  %s\n", style_sequence(p->color, port == s->port ? STYLE_STRONG : STYLE_PLAIN), port,
-             style_sequence(p->color, STYLE_PLAIN), WINDOWS_COLUMNS, windows, here);
+        snprintf(cell, sizeof(cell), "%7u", port);
+        draw_styled(p, port == s->port ? STYLE_STRONG : STYLE_PLAIN, cell);
+        draw(p, "  %-*s  %s\n", WINDOWS_COLUMNS, windows, here);
 }
 
 /* One row a port: the home port, the one in force, and others that sshd has. */
@@ -266,7 +269,8 @@ static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         char text[320];
 
         draw(p, "\n");
-        if (!isempty(s->reason))
+        /* Beside the networking mode nothing need be explained there. */
+        if (!isempty(s->reason) && (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode)))
                 draw_field(p, "why", s->reason, 4);
         draw_field(p, "networking", mode_describe(s->mode), 1);
         if (!isempty(s->unit)) {
@@ -309,7 +313,7 @@ static void draw_to_do(Picture *p, const Status *s) {
                 draw(p, "\nnext\n");
                 draw_next(p, "what is wrong, and what mends it:", "wslportctl diagnose");
         } else if (s->mode == MODE_NAT) {
-                draw(p, "\nnext, if other machines shall reach it: in .wslconfig of your Windows user\n"
+                draw(p, "\nnext, if other machines shall reach it: in .wslconfig of Windows 11\n"
                         "  [wsl2]\n"
                         "  networkingMode=mirrored\n"
                         "and then, in Windows: ");
