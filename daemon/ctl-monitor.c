@@ -19,6 +19,12 @@ typedef struct Monitor {
 
 /* ── what is printed ── */
 
+/* A full disk: nothing that follows would be seen either. */
+static void monitor_check_output(Monitor *m) {
+        if (ferror(stdout))
+                (void) sd_event_exit(m->event, CTL_FAILED);
+}
+
 static void monitor_print(Monitor *m, Style style, const char *text) {
         time_t now = time(NULL);
         struct tm local;
@@ -28,6 +34,7 @@ static void monitor_print(Monitor *m, Style style, const char *text) {
                 (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
         printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock, ctl_style(m->ctl, STYLE_PLAIN),
                ctl_style(m->ctl, style), text, style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
+        monitor_check_output(m);
 }
 
 /* An event without more to say about it, and the beginning of one that has. */
@@ -38,17 +45,18 @@ static json_object *event_object(const char *name) {
 }
 
 /* Takes @object over; not @complete: there was no memory for all of it. */
-static void print_object(json_object *object, bool complete) {
+static void monitor_print_object(Monitor *m, json_object *object, bool complete) {
         if (!complete) {
                 json_object_put(object);
                 object = NULL;
         }
         (void) ctl_json_print(object);
+        monitor_check_output(m);
 }
 
 static void monitor_print_event(Monitor *m, const char *name, Style style, const char *text) {
         if (m->ctl->json)
-                (void) ctl_json_print(event_object(name));
+                monitor_print_object(m, event_object(name), true);
         else
                 monitor_print(m, style, text);
 }
@@ -73,7 +81,7 @@ static void monitor_print_status(Monitor *m) {
         if (m->ctl->json) {
                 json_object *object = event_object("Status");
 
-                print_object(object, ctl_json_add(object, "Status", ctl_json_status(&m->status)));
+                monitor_print_object(m, object, ctl_json_add(object, "Status", ctl_json_status(&m->status)));
                 return;
         }
 
@@ -135,7 +143,7 @@ static int on_conflict(sd_bus_message *message, void *userdata, sd_bus_error *er
 
         if (m->ctl->json) {
                 object = event_object("Conflict");
-                print_object(object, ctl_json_add_number(object, "Port", fact.port) &&
+                monitor_print_object(m, object, ctl_json_add_number(object, "Port", fact.port) &&
                                      ctl_json_add_text(object, "Holder", holder_to_string(fact.holder)) &&
                                      ctl_json_add_text(object, "Detail", fact.detail));
                 return 0;
@@ -158,7 +166,7 @@ static int on_relocated(sd_bus_message *message, void *userdata, sd_bus_error *e
 
         if (m->ctl->json) {
                 object = event_object("Relocated");
-                print_object(object, ctl_json_add_number(object, "From", from) &&
+                monitor_print_object(m, object, ctl_json_add_number(object, "From", from) &&
                                      ctl_json_add_number(object, "To", to));
                 return 0;
         }
@@ -179,7 +187,7 @@ static int on_restored(sd_bus_message *message, void *userdata, sd_bus_error *er
 
         if (m->ctl->json) {
                 object = event_object("Restored");
-                print_object(object, ctl_json_add_number(object, "Port", port));
+                monitor_print_object(m, object, ctl_json_add_number(object, "Port", port));
                 return 0;
         }
         snprintf(text, sizeof(text), "restored: back on %u", port);
@@ -313,11 +321,11 @@ int verb_monitor(Ctl *ctl, int argc, char *argv[]) {
                 return r;
 
         (void) setvbuf(stdout, NULL, _IOLBF, 0);
-        monitor_print_status(&m);
-
         r = monitor_set_up_event(&m);
-        if (r >= 0)
+        if (r >= 0) {
+                monitor_print_status(&m);
                 r = sd_event_loop(m.event);
+        }
         (void) sd_bus_detach_event(ctl->bus);
         sd_event_unref(m.event);
         return r < 0 ? ctl_error(CTL_FAILED, "%s", strerrordesc_np(-r)) : r;

@@ -58,39 +58,43 @@ int ctl_connect(Ctl *ctl, bool quiet) {
 }
 
 static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
+        static const char not_running[] = "wslportd does not run; it is started by: systemctl start wslportd "
+                                          "(what can be seen without it: wslportctl diagnose)",
+                          no_answer[] = "wslportd has not answered; see: systemctl status wslportd";
         static const struct {
                 const char *name;
                 int status;
+                const char *text; /* NULL: the error's own */
         } known[] = {
-                { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_DISCONNECTED, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED },
-                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED },
-                { BUS_ERROR("InvalidArgument"), CTL_USAGE },
-                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE },
-                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE },
+                { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING, not_running },
+                { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING, not_running },
+                { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING, no_answer },
+                { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
+                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
+                { BUS_ERROR("InvalidArgument"), CTL_USAGE, NULL },
+                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE, NULL },
+                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE, NULL },
         };
-        char text[700];
-        int status = r == -ENOTCONN || r == -ECONNRESET ? CTL_NOT_RUNNING : CTL_FAILED;
+        const char *text = NULL;
+        int status = CTL_FAILED;
+        char clean[700];
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (sd_bus_error_has_name(error, known[i].name))
+                if (sd_bus_error_has_name(error, known[i].name)) {
                         status = known[i].status;
-
-        if (status == CTL_NOT_RUNNING) {
-                if (quiet)
-                        return status;
-                if (sd_bus_error_has_name(error, SD_BUS_ERROR_NO_REPLY) || !sd_bus_error_is_set(error))
-                        return ctl_error(status, "wslportd has not answered; see systemctl status wslportd");
-                return ctl_error(status, "wslportd does not run; it is started by: systemctl start wslportd "
-                                         "(what can be seen without it: wslportctl diagnose)");
+                        text = known[i].text;
+                }
+        /* Of a user whom it doesn't know, the bus ends the connection too. */
+        if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE) {
+                status = CTL_NOT_RUNNING;
+                text = "the system bus has ended the connection";
         }
-        if (status == CTL_NOT_ALLOWED)
-                return ctl_error(status, geteuid() == 0 ? "not allowed" : "not allowed; try it with sudo");
-        return ctl_error(status, "%s", printable(error->message ? error->message : strerrordesc_np(-r), text,
-                                                 sizeof(text)));
+
+        if (quiet && status == CTL_NOT_RUNNING)
+                return status;
+        if (!text)
+                text = error->message ? error->message : strerrordesc_np(-r);
+        return ctl_error(status, "%s", printable(text, clean, sizeof(clean)));
 }
 
 int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types, ...) {

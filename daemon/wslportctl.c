@@ -182,11 +182,13 @@ int main(int argc, char *argv[]) {
                 status = run_verb(&ctl, argc - optind, argv + optind);
         ctl_done(&ctl);
 
-        /* A full disk or a closed pipe is no success. */
+        /* A full disk is no success, nor is a closed pipe, whose reader has seen enough. */
         errno = 0;
-        if ((fflush(stdout) != 0 || ferror(stdout)) && status == CTL_OK)
-                status = errno == 0 || errno == EPIPE ? CTL_FAILED :
-                                                        ctl_error(CTL_FAILED, "what was to be printed is lost: %s",
-                                                                  strerrordesc_np(errno));
+        if ((fflush(stdout) != 0 || ferror(stdout)) && (status == CTL_OK || status == CTL_FAILED)) {
+                status = CTL_FAILED;
+                if (errno != EPIPE)
+                        (void) ctl_error(status, "what was to be printed is lost%s%s", errno == 0 ? "" : ": ",
+                                         errno == 0 ? "" : strerrordesc_np(errno));
+        }
         return status;
 }
