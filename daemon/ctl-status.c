@@ -1,20 +1,63 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl.h"
 
+#include <time.h>
+
+#include "ctl-json.h"
+#include "picture.h"
+
+static uint64_t now_realtime(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+}
+
 int verb_status(Ctl *ctl, int argc, char *argv[]) {
-        char line[STATUS_LINE_SIZE];
+        char picture[PICTURE_SIZE];
         Status status;
         int r;
 
-        (void) argv;
-        if (argc > 1)
-                return ctl_error(CTL_USAGE, "status takes no argument");
-
-        r = ctl_get_status(ctl, false, &status);
+        r = ctl_check_arguments(argc, argv, 0);
+        if (r == CTL_OK)
+                r = ctl_get_status(ctl, false, &status);
         if (r != CTL_OK)
                 return r;
+        if (ctl->json)
+                return ctl_json_print(ctl_json_status(&status));
 
-        report_status_line(&status, line);
-        puts(line);
+        picture_draw(&status, ctl->color, now_realtime(), picture);
+        fputs(picture, stdout);
+        return CTL_OK;
+}
+
+int verb_listeners(Ctl *ctl, int argc, char *argv[]) {
+        static const char row[] = "%-*s  %5s  %-15s  %s%s\n";
+        int width = (int) strlen("address");
+        Status status;
+        int r;
+
+        r = ctl_check_arguments(argc, argv, 0);
+        if (r == CTL_OK)
+                r = ctl_get_status(ctl, false, &status);
+        if (r != CTL_OK)
+                return r;
+        if (ctl->json)
+                return ctl_json_print(ctl_json_listeners(&status));
+
+        for (size_t i = 0; i < status.n_listeners; i++)
+                if ((int) strlen(status.listeners[i].address) > width)
+                        width = (int) strlen(status.listeners[i].address);
+
+        fputs(ctl_style(ctl, STYLE_FAINT), stdout);
+        printf(row, width, "address", "port", "holder", "unit", ctl_style(ctl, STYLE_PLAIN));
+        for (size_t i = 0; i < status.n_listeners; i++) {
+                const StatusListener *listener = &status.listeners[i];
+                char port[8];
+
+                snprintf(port, sizeof(port), "%u", listener->port);
+                printf(row, width, listener->address, port, holder_to_string(listener->holder),
+                       isempty(listener->unit) ? "-" : listener->unit, "");
+        }
         return CTL_OK;
 }

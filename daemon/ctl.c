@@ -23,108 +23,78 @@ int ctl_error(int status, const char *format, ...) {
         return status;
 }
 
-/* The length of the UTF-8 sequence at @s that a terminal may be shown, 0 where there is none (RFC 3629). */
-static size_t printable_length(const unsigned char *s) {
-        static const struct {
-                unsigned char mask, lead;
-                size_t length;
-                uint32_t least;
-        } forms[] = { { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
+int ctl_check_arguments(int argc, char *argv[], int n_arguments) {
+        char text[41];
 
-        if (*s < 0x80)
-                return *s >= 0x20 && *s != 0x7f;
-
-        for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
-                uint32_t c = *s & (unsigned char) ~forms[i].mask;
-
-                if ((*s & forms[i].mask) != forms[i].lead)
-                        continue;
-                for (size_t k = 1; k < forms[i].length; k++) {
-                        if ((s[k] & 0xc0) != 0x80)
-                                return 0;
-                        c = c << 6 | (s[k] & 0x3f);
-                }
-                /* C1 controls, surrogates, and what turns the order of a line around. */
-                if (c < forms[i].least || c < 0xa0 || (c >= 0xd800 && c <= 0xdfff) || c > 0x10ffff ||
-                    (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069))
-                        return 0;
-                return forms[i].length;
-        }
-        return 0;
-}
-
-const char *ctl_printable(const char *text, char *buffer, size_t size) {
-        const unsigned char *s = (const unsigned char *) text;
-        size_t used = 0;
-
-        while (*s && used + 5 < size) {
-                size_t length = printable_length(s);
-
-                if (length == 0) {
-                        buffer[used++] = '?';
-                        s++;
-                        continue;
-                }
-                memcpy(buffer + used, s, length);
-                used += length;
-                s += length;
-        }
-        buffer[used] = '\0';
-        return buffer;
-}
-
-const char *ctl_style(const Ctl *ctl, CtlStyle style) {
-        static const char *const sequences[] = {
-                [STYLE_PLAIN] = "\033[0m", [STYLE_GOOD] = "\033[32m",   [STYLE_BAD] = "\033[31m",
-                [STYLE_FAINT] = "\033[2m", [STYLE_STRONG] = "\033[1m",
-        };
-
-        return ctl->color ? sequences[style] : "";
+        for (int i = 1; i < argc; i++)
+                if (argv[i][0] == '-')
+                        return ctl_error(CTL_USAGE, "%s has no option \"%s\"; see wslportctl help %s", argv[0],
+                                         printable(argv[i], text, sizeof(text)), argv[0]);
+        if (argc - 1 > n_arguments)
+                return ctl_error(CTL_USAGE, "%s takes %s; see wslportctl help %s", argv[0],
+                                 n_arguments == 0 ? "no argument" : "one argument at the most", argv[0]);
+        return CTL_OK;
 }
 
 /* ── the bus ── */
 
-static int ctl_connect(Ctl *ctl) {
+int ctl_connect(Ctl *ctl, bool quiet) {
         int r;
 
         if (ctl->bus)
-                return 0;
-        r = sd_bus_open_system(&ctl->bus);
-        if (r < 0)
-                return r;
-        (void) sd_bus_set_allow_interactive_authorization(ctl->bus, true);
-        return 0;
+                return CTL_OK;
+
+        r = bus_open_system(NULL, &ctl->bus);
+        if (r >= 0) {
+                /* An agent that is there may ask the person; in a script nobody would answer. */
+                (void) sd_bus_set_allow_interactive_authorization(ctl->bus, isatty(STDIN_FILENO));
+                return CTL_OK;
+        }
+        if (!quiet)
+                (void) ctl_error(CTL_NOT_RUNNING, "the system bus can't be reached (%s), and so wslportd can't: "
+                                                  "dbus must be installed, and /etc/wsl.conf have systemd=true",
+                                 strerrordesc_np(-r));
+        return CTL_NOT_RUNNING;
 }
 
 static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
+        static const char not_running[] = "wslportd does not run; it is started by: systemctl start wslportd "
+                                          "(what can be seen without it: wslportctl diagnose)",
+                          no_answer[] = "wslportd has not answered; see: systemctl status wslportd";
         static const struct {
                 const char *name;
                 int status;
+                const char *text; /* NULL: the error's own */
         } known[] = {
-                { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_DISCONNECTED, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING },
-                { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED },
-                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED },
-                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE },
-                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE },
+                { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING, not_running },
+                { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING, not_running },
+                { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING, no_answer },
+                { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
+                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
+                { BUS_ERROR("InvalidArgument"), CTL_USAGE, NULL },
+                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE, NULL },
+                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE, NULL },
         };
-        char text[700];
-        int status = r == -ENOENT || r == -ECONNREFUSED || r == -ENOTCONN ? CTL_NOT_RUNNING : CTL_FAILED;
+        const char *text = NULL;
+        int status = CTL_FAILED;
+        char clean[700];
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                if (sd_bus_error_has_name(error, known[i].name))
+                if (sd_bus_error_has_name(error, known[i].name)) {
                         status = known[i].status;
+                        text = known[i].text;
+                }
+        /* Of a user whom it doesn't know, the bus ends the connection too. */
+        if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE) {
+                status = CTL_NOT_RUNNING;
+                text = "the system bus has ended the connection";
+        }
 
-        if (status == CTL_NOT_RUNNING)
-                return quiet ? status
-                             : ctl_error(status, "wslportd does not run; systemctl status wslportd tells why, "
-                                                 "wslportctl diagnose what can be seen without it");
-        if (status == CTL_NOT_ALLOWED)
-                return ctl_error(status, "not allowed; try it with sudo");
-        return ctl_error(status, "%s", ctl_printable(error->message ? error->message : strerrordesc_np(-r), text,
-                                                     sizeof(text)));
+        if (quiet && status == CTL_NOT_RUNNING)
+                return status;
+        if (!text)
+                text = error->message ? error->message : strerrordesc_np(-r);
+        return ctl_error(status, "%s", printable(text, clean, sizeof(clean)));
 }
 
 int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types, ...) {
@@ -133,9 +103,13 @@ int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const cha
         va_list arguments;
         int r;
 
-        r = ctl_connect(ctl);
+        r = ctl_connect(ctl, false);
+        if (r != CTL_OK)
+                return r;
+
+        r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, method);
         if (r >= 0)
-                r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, method);
+                r = sd_bus_message_set_auto_start(call, false);
         if (r >= 0 && !isempty(types)) {
                 va_start(arguments, types);
                 r = sd_bus_message_appendv(call, types, arguments);
@@ -161,7 +135,7 @@ static int read_text(sd_bus_message *m, char *ret, size_t size) {
 
         r = sd_bus_message_read(m, "s", &text);
         if (r >= 0)
-                (void) ctl_printable(text, ret, size);
+                (void) printable(text, ret, size);
         return r;
 }
 
@@ -183,9 +157,11 @@ static int read_text(sd_bus_message *m, char *ret, size_t size) {
                 char text[32];                                                      \
                 int r = read_text(m, text, sizeof(text));                           \
                                                                                     \
-                if (r >= 0)                                                         \
-                        (void) word##_from_string(text, &status->member);           \
-                return r;                                                           \
+                if (r < 0)                                                          \
+                        return r;                                                   \
+                status->member = (__typeof__(status->member)) 0;                    \
+                (void) word##_from_string(text, &status->member);                   \
+                return 0;                                                           \
         }                                                                           \
         struct swallow_the_semicolon
 
@@ -201,11 +177,28 @@ DEFINE_NUMBER_READER(port, "q", port);
 DEFINE_NUMBER_READER(pinned_sessions, "u", pinned_sessions);
 DEFINE_NUMBER_READER(last_change, "t", last_change);
 
+/* Status points to words that outlive it. */
+static int read_listener_watch(sd_bus_message *m, Status *status) {
+        static const char *const words[] = { "tracepoint", "timer", "none" };
+        char text[32];
+        int r = read_text(m, text, sizeof(text));
+
+        if (r < 0)
+                return r;
+        status->listener_watch = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (streq(text, words[i]))
+                        status->listener_watch = words[i];
+        return 0;
+}
+
 static int read_listeners(sd_bus_message *m, Status *status) {
         const char *address, *holder, *unit;
         uint16_t port;
         int r;
 
+        status->n_listeners = 0;
+        memset(status->listeners, 0, sizeof(status->listeners));
         r = sd_bus_message_enter_container(m, 'a', "(sqss)");
         while (r >= 0 && (r = sd_bus_message_read(m, "(sqss)", &address, &port, &holder, &unit)) > 0) {
                 StatusListener *listener;
@@ -215,8 +208,8 @@ static int read_listeners(sd_bus_message *m, Status *status) {
                 listener = &status->listeners[status->n_listeners++];
                 listener->port = port;
                 (void) holder_from_string(holder, &listener->holder);
-                (void) ctl_printable(address, listener->address, sizeof(listener->address));
-                (void) ctl_printable(unit, listener->unit, sizeof(listener->unit));
+                (void) printable(address, listener->address, sizeof(listener->address));
+                (void) printable(unit, listener->unit, sizeof(listener->unit));
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
 }
@@ -225,6 +218,8 @@ static int read_reachable(sd_bus_message *m, Status *status) {
         const char *address, *kind;
         int r;
 
+        status->n_reachable = 0;
+        memset(status->reachable, 0, sizeof(status->reachable));
         r = sd_bus_message_enter_container(m, 'a', "(ss)");
         while (r >= 0 && (r = sd_bus_message_read(m, "(ss)", &address, &kind)) > 0) {
                 StatusAddress *to;
@@ -232,7 +227,7 @@ static int read_reachable(sd_bus_message *m, Status *status) {
                 if (status->n_reachable == STATUS_REACHABLE_MAX)
                         continue;
                 to = &status->reachable[status->n_reachable++];
-                (void) ctl_printable(address, to->address, sizeof(to->address));
+                (void) printable(address, to->address, sizeof(to->address));
                 (void) address_kind_from_string(kind, &to->kind);
         }
         return r < 0 ? r : sd_bus_message_exit_container(m);
@@ -254,6 +249,7 @@ static const struct {
         { "Listeners", "a(sqss)", read_listeners },
         { "PinnedSessions", "u", read_pinned_sessions },
         { "Reachable", "a(ss)", read_reachable },
+        { "ListenerWatch", "s", read_listener_watch },
         { "LastChangeUSec", "t", read_last_change },
 };
 
@@ -278,13 +274,12 @@ static int read_property(sd_bus_message *m, Status *status) {
         return sd_bus_message_skip(m, "v");
 }
 
-static int read_status(sd_bus_message *m, Status *ret) {
+int ctl_read_properties(sd_bus_message *m, Status *status) {
         int r;
 
-        *ret = (Status){ 0 };
         r = sd_bus_message_enter_container(m, 'a', "{sv}");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
-                r = read_property(m, ret);
+                r = read_property(m, status);
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
         }
@@ -294,12 +289,16 @@ static int read_status(sd_bus_message *m, Status *ret) {
 int ctl_get_status(Ctl *ctl, bool quiet, Status *ret) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
+        Status status;
         int r;
 
-        r = ctl_connect(ctl);
-        if (r >= 0)
-                r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH,
-                                                   "org.freedesktop.DBus.Properties", "GetAll");
+        r = ctl_connect(ctl, quiet);
+        if (r != CTL_OK)
+                return r;
+
+        memset(&status, 0, sizeof(status));
+        r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties",
+                                           "GetAll");
         if (r >= 0)
                 r = sd_bus_message_set_auto_start(call, false);
         if (r >= 0)
@@ -307,6 +306,10 @@ int ctl_get_status(Ctl *ctl, bool quiet, Status *ret) {
         if (r >= 0)
                 r = sd_bus_call(ctl->bus, call, 0, &error, &reply);
         if (r >= 0)
-                r = read_status(reply, ret);
-        return r < 0 ? ctl_bus_error(&error, r, quiet) : CTL_OK;
+                r = ctl_read_properties(reply, &status);
+        if (r < 0)
+                return ctl_bus_error(&error, r, quiet);
+
+        *ret = status;
+        return CTL_OK;
 }

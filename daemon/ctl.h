@@ -3,7 +3,9 @@
 
 #include <systemd/sd-bus.h>
 
+#include "printable.h"
 #include "report.h"
+#include "style.h"
 
 /* What the verbs of wslportctl share: the bus, the daemon's properties, the terminal. */
 
@@ -29,33 +31,49 @@ typedef struct Ctl {
 typedef int (*CtlVerb)(Ctl *ctl, int argc, char *argv[]);
 
 int verb_status(Ctl *ctl, int argc, char *argv[]);
+int verb_listeners(Ctl *ctl, int argc, char *argv[]);
+int verb_monitor(Ctl *ctl, int argc, char *argv[]);
+int verb_probe(Ctl *ctl, int argc, char *argv[]);
+int verb_relocate(Ctl *ctl, int argc, char *argv[]);
+int verb_restore(Ctl *ctl, int argc, char *argv[]);
+int verb_reload(Ctl *ctl, int argc, char *argv[]);
 int verb_firewall(Ctl *ctl, int argc, char *argv[]);
 int verb_ssh_config(Ctl *ctl, int argc, char *argv[]);
 
 void ctl_done(Ctl *ctl);
 
+/* Connects to the system bus, once. Returns CTL_OK, or CTL_NOT_RUNNING after it has been told on stderr (unless
+ * @quiet). */
+int ctl_connect(Ctl *ctl, bool quiet);
+
 /* What the daemon says of itself; it isn't started for that. Returns CTL_OK, or another one after it has been told on
  * stderr (where @quiet, CTL_NOT_RUNNING isn't). *@ret: see report.h. */
 int ctl_get_status(Ctl *ctl, bool quiet, Status *ret);
 
-/* Calls a method of the daemon's manager with @types and its arguments, polkit may ask the user. Returns CTL_OK and
- * the reply (@ret_reply may be NULL), or another one after it has been told on stderr. */
+/* Takes properties over into @status, which has what they were before: an a{sv} of all, or of those that changed. All
+ * text is printable then. Returns 0 or a negative errno. */
+int ctl_read_properties(sd_bus_message *m, Status *status);
+
+/* Calls a method of the daemon's manager with @types and its arguments; it isn't started for that, polkit may ask the
+ * user on a terminal. Returns CTL_OK and the reply (@ret_reply may be NULL), or another one after it has been told on
+ * stderr. */
 int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types, ...);
+
+/* For a verb without options: CTL_OK, or CTL_USAGE after it has been told that there are more than @n_arguments, or an
+ * option among them. */
+int ctl_check_arguments(int argc, char *argv[], int n_arguments);
 
 /* Prints an error, with the program's name before it; returns @status. */
 int ctl_error(int status, const char *format, ...) _printf_(2, 3);
 
-/* @text without anything that a terminal would take for a command: control characters, and what isn't UTF-8, come out
- * as "?". Returns @buffer. */
-const char *ctl_printable(const char *text, char *buffer, size_t size);
+/* See printable.h. */
+static inline const char *ctl_printable(const char *text, char *buffer, size_t size) {
+        return printable(text, buffer, size);
+}
 
-typedef enum CtlStyle {
-        STYLE_PLAIN,
-        STYLE_GOOD,
-        STYLE_BAD,
-        STYLE_FAINT,
-        STYLE_STRONG,
-} CtlStyle;
+typedef Style CtlStyle;
 
-/* The escape sequence that begins @style, "" without colours; STYLE_PLAIN ends any. */
-const char *ctl_style(const Ctl *ctl, CtlStyle style);
+/* See style.h. */
+static inline const char *ctl_style(const Ctl *ctl, CtlStyle style) {
+        return style_sequence(ctl->color, style);
+}

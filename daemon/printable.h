@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "util.h"
+
+/* Copies @text to @buffer, cut between two characters where it doesn't fit, without anything that a terminal would
+ * take for a command or that a reader wouldn't see: control characters of both sets, line breaks, marks that turn the
+ * order of a line around, invisible ones, and each byte that isn't UTF-8, come out as "?". Returns @buffer. */
+const char *printable(const char *text, char *buffer, size_t size);

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Completion for bash; bash-completion isn't needed for it. Beside _wslportctl, which is zsh's.
+
+# The ports that sshd may be moved to: the first of each of CandidatePorts, as wslportd.conf has them or as they are without.
+_wslportctl_ports() {
+        local line ports='2222 22022'
+
+        while IFS= read -r line; do
+                [[ $line =~ ^[[:blank:]]*CandidatePorts[[:blank:]]*=([^#\;]*) ]] && ports=${BASH_REMATCH[1]}
+        done 2>/dev/null </etc/wslportd.conf
+        while [[ $ports =~ ([0-9]+)(-[0-9]+)?(.*) ]]; do
+                printf '%s\n' "${BASH_REMATCH[1]}"
+                ports=${BASH_REMATCH[3]}
+        done
+}
+
+_wslportctl() {
+        local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' word words='' at=0
+        local verbs='status listeners monitor probe relocate restore reload diagnose firewall ssh-config help'
+        local common='--json --help'
+
+        # What --option=value is taken apart to.
+        [[ $current == = ]] && current='' && previous=${COMP_WORDS[COMP_CWORD - 1]}
+        [[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD - 2]}
+
+        for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+                ((++at))
+                [[ $word == -* ]] && continue
+                verb=$word
+                break
+        done
+
+        case $verb:$previous in
+        : | :*)
+                words="$verbs $common --version"
+                ;;
+        firewall:--scope)
+                words='lan tailscale any'
+                ;;
+        firewall:--port)
+                words=$(_wslportctl_ports)
+                ;;
+        firewall:--timeout | ssh-config:--host) ;;
+        ssh-config:--user)
+                words=$(compgen -u)
+                ;;
+        firewall:*)
+                words='--scope --hyperv --remove --port --apply --check --yes --timeout --help'
+                ;;
+        ssh-config:*)
+                words='--host --user --known-hosts --help'
+                ;;
+        relocate:*)
+                ((at == COMP_CWORD - 1)) && words=$(_wslportctl_ports)
+                words+=" $common"
+                ;;
+        help:*)
+                ((at == COMP_CWORD - 1)) && words=$verbs
+                ;;
+        status:* | listeners:* | monitor:* | probe:* | restore:* | reload:* | diagnose:*)
+                words=$common
+                ;;
+        esac
+
+        # Not compgen -W, which runs what the words may hold.
+        COMPREPLY=()
+        while read -r word; do
+                [[ -n $word && $word == "$current"* ]] && COMPREPLY+=("$word")
+        done <<<"${words// /$'\n'}"
+}
+
+complete -F _wslportctl wslportctl

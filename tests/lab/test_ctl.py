@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""wslportctl: what it prints is what the kernel, ss, systemd and the bus say at that moment; how it ends is what a script
+needs to know; and nothing that others have made up gets to the terminal as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import wslport as w  # noqa: E402
+from machine import Greeting, Machine, Process  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+OK, FAILED, USAGE, NOT_RUNNING, NOT_ALLOWED, NOT_POSSIBLE = range(6)
+NAMES = {"Listeners": ("Address", "Port", "Holder", "Unit"), "Reachable": ("Address", "Kind")}
+ESCAPE = "\x1b"
+SOMEBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
+NOBODY_KNOWS = ["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups"]
+
+HASTE = {"scan_ms": 30, "keep_ms": 1500}
+
+
+# ---- helpers ----
+
+def ctl(m: Machine, *arguments: str, before: Iterable[str] = (), **env: str) -> subprocess.CompletedProcess[str]:
+    return m.run([*before, "wslportctl", *arguments], env=env)
+
+
+def succeeds(m: Machine, *arguments: str, before: Iterable[str] = ()) -> str:
+    result = ctl(m, *arguments, before=before)
+    assert (result.returncode, result.stderr) == (OK, "")
+    return result.stdout
+
+
+def fails(m: Machine, status: int, *arguments: str, before: Iterable[str] = ()) -> str:
+    """Its error: one line, and nothing on stdout."""
+    result = ctl(m, *arguments, before=before)
+    assert (result.returncode, result.stdout) == (status, ""), result.stderr
+    assert result.stderr.startswith("wslportctl: ") and result.stderr.count("\n") == 1
+    return result.stderr
+
+
+def on_a_terminal(m: Machine, command: str, **env: str) -> str:
+    result = m.run(["script", "--quiet", "--return", "--command", command, "/dev/null"],
+                   env={"TERM": "xterm-256color", **env})
+    assert result.returncode == OK
+    return result.stdout.replace("\r\n", "\n")
+
+
+def named(properties: dict[str, Any]) -> dict[str, Any]:
+    """The bus' properties as --json has them."""
+    found = {name: value for name, value in properties.items() if name not in ("Version", "ConfigurationFile")}
+    for name, members in NAMES.items():
+        found[name] = [dict(zip(members, row, strict=True)) for row in found[name]]
+    return found
+
+
+def without_ago(picture: str) -> str:
+    return re.sub(r", \d+ (s|min) ago", "", picture)
+
+
+def is_clean(text: str, color: bool = False) -> bool:
+    """No control character of either set, nor one that turns a line around; colours where they are wanted."""
+    if color:
+        text = re.sub(r"\x1b\[[0-9]+m", "", text)
+    return not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", text)
+
+
+def lines(process: Process) -> list[str]:
+    return [re.sub(r"^\d\d:\d\d:\d\d  ", "", line) for line in process.stdout.splitlines()]
+
+
+def relocated(make: w.Make, **options: Any) -> Machine:
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22, **options))
+    w.check_report(m, "relocated", 2222)
+    return m
+
+
+# ---- what is printed ----
+
+def test_what_is_printed_is_what_is(make):
+    m = relocated(make, tailscale=True, **HASTE)
+    properties = w.properties(m)
+    assert properties is not None
+    assert json.loads(succeeds(m, "status", "--json")) == named(properties) == json.loads(succeeds(m, "--json"))
+
+    picture = succeeds(m)
+    assert without_ago(picture) == without_ago(succeeds(m, "status"))
+    assert picture.count("\n") <= 24 and max(map(len, picture.splitlines())) <= 80
+    assert picture.startswith("relocated: sshd is on port 2222, away from 22\n")
+    # The two sides, from who says it first: the greeting, the socket's owner, systemd.
+    software = m.banner(22).decode().strip().removeprefix("SSH-2.0-")
+    unit = w.show(m, "ssh.service", "Id")["Id"]
+    assert re.search(rf"^ +22  {software} +-$", picture, re.MULTILINE)
+    assert re.search(rf"^ +2222  - +sshd \({unit}\)$", picture, re.MULTILINE)
+    assert w.sshd_ports(m) == {2222}
+    assert f"unit       {unit}, moved by sshd-config\n" in picture and m.exists(w.PORT_FILE)
+    assert "networking mirrored: " in picture
+    since = re.search(r"since +(\d+-\d+-\d+ \d+:\d+:\d+)", picture)
+    assert since and since[1] == m.run(["date", f"--date=@{properties['LastChangeUSec'] // 1_000_000}",
+                                        "+%F %T"], check=True).stdout.strip()
+    # Tailscale's address stands before the LAN's.
+    addresses = json.loads(m.run(["ip", "-json", "address"], check=True).stdout)
+    told = re.findall(r"^  (tailscale|lan) +port 2222 of (.*)$", picture, re.MULTILINE)
+    assert [kind for kind, _ in told] == ["tailscale", "lan"]
+    for (_, text), name in zip(told, ("eth1", "eth0"), strict=True):
+        here = [entry["local"] for link in addresses if link["ifname"] == name for entry in link["addr_info"]
+                if entry["scope"] == "global"]
+        assert sorted(text.split(", ")) == sorted(here)
+    assert "wslportctl firewall\n" in picture and "wslportctl ssh-config\n" in picture
+    assert "diagnose" not in picture and "wslconfig" not in picture
+
+    # The listeners, by ss.
+    head, *rows = [line.split() for line in succeeds(m, "listeners").splitlines()]
+    assert head == ["address", "port", "holder", "unit"]
+    ss = [line.split()[3].rpartition(":") for line in m.run(["ss", "-Hltn"], check=True).stdout.splitlines()]
+    assert sorted(rows) == sorted([address.strip("[]"), port, "sshd", unit] for address, _, port in ss if port in ("22", "2222"))
+    assert len(rows) == 2
+    assert json.loads(succeeds(m, "listeners", "--json")) == named(properties)["Listeners"]
+
+    # A session that stays on the home port is told, while it does.
+    m.windows.release(22)
+    w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
+    session = m.ssh_session(22, "lan")
+    succeeds(m, "relocate")
+    w.wait_properties(m, PinnedSessions=1)
+    picture = succeeds(m)
+    assert re.search(r"^ +22  .* 1 open session$", picture, re.MULTILINE)
+    assert "pinned     1 session still on 22; Windows can have it when the last has ended\n" in picture
+    session.close()
+    w.wait_properties(m, PinnedSessions=0)
+    assert "session" not in succeeds(m)
+
+
+@pytest.mark.parametrize("mode", ["nat", "not-wsl"])
+def test_nothing_in_the_way(make, mode):
+    m = make(mode=mode, windows={} if mode == "not-wsl" else w.WINDOWS_HOLDS_22)
+    if mode == "not-wsl":
+        m.write(f"/etc/systemd/system/{w.UNIT}.d/anywhere.conf", "[Unit]\nConditionVirtualization=\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    picture = succeeds(m)
+    assert picture.startswith("clear: sshd is on port 22, nothing is in its way\n")
+    assert "diagnose" not in picture and "firewall" not in picture
+    assert ("networkingMode=mirrored" in picture) == (mode == "nat")
+    assert json.loads(succeeds(m, "status", "--json"))["NetworkingMode"] == mode
+
+
+def test_colour_on_a_terminal_only(make):
+    m = relocated(make)
+    plain = without_ago(succeeds(m))
+    assert is_clean(plain)
+    for command in ("wslportctl", "wslportctl listeners"):
+        colored = on_a_terminal(m, command)
+        assert ESCAPE in colored and is_clean(colored, color=True)
+    assert without_ago(re.sub(r"\x1b\[[0-9]+m", "", on_a_terminal(m, "wslportctl"))) == plain
+    assert without_ago(on_a_terminal(m, "wslportctl", NO_COLOR="1")) == plain
+    assert without_ago(on_a_terminal(m, "wslportctl", TERM="dumb")) == plain
+    assert ESCAPE in on_a_terminal(m, "wslportctl", NO_COLOR="")  # no-color.org: only where it isn't empty
+    assert ESCAPE not in ctl(m, TERM="xterm-256color").stdout
+    assert ESCAPE not in on_a_terminal(m, "wslportctl --json")
+
+
+# ---- how it ends ----
+
+def test_moves_and_how_they_end(make):
+    m = relocated(make, **HASTE)
+    line = w.STATUS_RELOCATED + "\n"
+    assert succeeds(m, "reload") == line
+    assert "22" in fails(m, NOT_POSSIBLE, "restore") and w.sshd_ports(m) == {2222}
+    assert "80 is not among CandidatePorts" in fails(m, NOT_POSSIBLE, "relocate", "80")
+    assert succeeds(m, "relocate", "22022").startswith("ssh on 22022; ") and w.sshd_ports(m) == {22022}
+    moved = json.loads(succeeds(m, "relocate", "2222", "--json"))
+    assert (moved["Port"], moved["HomePort"]) == (2222, 22) and w.sshd_ports(m) == {2222}
+
+    m.windows.release(22)
+    w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
+    assert w.sshd_ports(m) == {22}
+    assert succeeds(m, "restore") == "ssh on 22; nothing in its way\n"
+
+    m.write(w.CONFIG, "[Policy]\nRelocate=sometimes\n")
+    error = fails(m, FAILED, "reload")
+    assert f"{w.CONFIG}:2" in error and "sometimes" in error
+    m.write(w.CONFIG, w.configuration())
+    succeeds(m, "reload")
+
+    # Without a right to it: told at once, and nothing happens.
+    for verb in ("relocate", "restore", "reload"):
+        assert "sudo" in fails(m, NOT_ALLOWED, verb, before=SOMEBODY)
+    assert w.sshd_ports(m) == {22}
+    for verb in ("status", "listeners"):  # but to look is for everyone
+        assert succeeds(m, verb, "--json", before=SOMEBODY) == succeeds(m, verb, "--json")
+
+    wrong = [["relocate", "0"], ["relocate", "70000"], ["relocate", "65536"], ["relocate", "-1"], ["relocate", "abc"],
+             ["relocate", "2222x"], ["relocate", ""], ["relocate", "2222", "2223"], ["restore", "22"], ["status", "it"],
+             ["reload", "--now"], ["monitor", "x"], ["listeners", "x"], ["probe", "22"], ["stauts"], ["\x1b[2J"],
+             ["help", "stauts"], ["status", "--josn"]]
+    for arguments in wrong:
+        assert is_clean(fails(m, USAGE, *arguments))
+    assert ctl(m, "--nonsense").returncode == USAGE
+    assert w.sshd_ports(m) == {22}
+
+    # Help needs nobody.
+    assert m.run(["systemctl", "stop", w.UNIT]).returncode == 0
+    verbs = re.findall(r"^  ([a-z][a-z-]+) ", succeeds(m, "--help"), re.MULTILINE)
+    assert {"status", "listeners", "monitor", "probe", "relocate", "restore", "reload", "help"} <= set(verbs)
+    assert succeeds(m, "help") == succeeds(m, "--help") == succeeds(m, "-h")
+    for verb in verbs:
+        assert succeeds(m, "help", verb) == succeeds(m, verb, "--help") == succeeds(m, verb, "x", "-h")
+        assert succeeds(m, "help", verb).startswith(f"wslportctl {verb}")
+    assert succeeds(m, "--version") == f"wslportctl {succeeds(m, '--version').split()[1]}\n"
+
+    # The daemon is stopped: nobody starts it for that.
+    for verb in ("status", "listeners", "monitor", "probe", "relocate", "restore", "reload"):
+        assert "systemctl start wslportd" in fails(m, NOT_RUNNING, verb)
+    assert w.active_state(m, w.UNIT) == "inactive"
+    # And without any bus.
+    without_bus = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run/dbus && exec "$@"', "sh"]
+    for verb in ("status", "monitor", "relocate"):
+        assert "system bus" in fails(m, NOT_RUNNING, verb, before=without_bus)
+    assert m.run(["systemctl", "start", w.UNIT]).returncode == 0
+    w.wait_properties(m, State="clear")
+    # The bus has nothing to do with a user who is in no passwd.
+    assert "ended the connection" in fails(m, NOT_RUNNING, "status", before=NOBODY_KNOWS)
+    succeeds(m)
+
+
+def test_probe(make):
+    m = relocated(make)
+    bound = len(w.binds(m))
+    assert succeeds(m, "probe") == w.STATUS_RELOCATED + "\n"
+    assert [entry for entry in w.binds(m)[bound:] if entry["port"]] == []
+    assert "sudo" in fails(m, NOT_ALLOWED, "probe", before=SOMEBODY)
+
+
+def test_where_nothing_can_be_printed(make):
+    m = relocated(make)
+    shell = lambda script: m.run(["sh", "-c", script])  # noqa: E731
+    assert shell("wslportctl >&-").returncode == FAILED
+    full = shell("wslportctl status >/dev/full")
+    assert full.returncode == FAILED and "No space left" in full.stderr
+    assert shell("wslportctl monitor >/dev/full").returncode == FAILED
+    closed = shell("wslportctl status --json <&- 2>&-")
+    assert closed.returncode == OK and json.loads(closed.stdout)["Port"] == 2222
+    # The reader of a pipe has gone: it ends at once, without a word, though nothing more is to be told.
+    piped = shell("{ wslportctl monitor; echo $? >/run/status; } | head -n 1")
+    assert piped.stdout.count("\n") == 1 and piped.stderr == "" and m.read("/run/status") == "0\n"
+
+
+# ---- live ----
+
+def test_monitor_follows(make):
+    m = relocated(make, **HASTE)
+    plain, objects, somebodys = (m.spawn([*before, "wslportctl", "monitor", *arguments])
+                                 for before, arguments in (((), ()), ((), ("--json",)), (SOMEBODY, ())))
+    here = w.STATUS_RELOCATED
+    for process in (plain, somebodys):
+        w.eventually(lambda: lines(process)[:1] == [here], "the first line")  # noqa: B023
+    succeeds(m, "relocate", "22022")
+    w.eventually(lambda: [line for line in lines(plain) if line.startswith("ssh on 22022; ")], "the move")
+    m.windows.release(22)
+    w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
+    w.eventually(lambda: "ssh on 22; nothing in its way" in lines(plain), "and back")
+
+    seen = len(lines(plain))
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.eventually(lambda: lines(plain)[seen:][-1:] == ["ssh on 22; nothing in its way"], "after a restart")
+    again = lines(plain)[seen:]
+    assert again[0].startswith("wslportd has ended") and "wslportd is there again" in again
+
+    # All three have seen the same, and all of it.
+    w.eventually(lambda: lines(somebodys) == lines(plain), "a user sees as much")
+    told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
+    w.eventually(lambda: told()[-1].get("Status") == named(w.properties(m) or {}), "the last is what is")
+    events = told()
+    assert [event["Event"] for event in events if event["Event"] in ("Stopped", "Started")] == ["Stopped", "Started"]
+    ports = [event["Status"]["Port"] for event in events if event["Event"] == "Status"]
+    assert ports[0] == 2222 and 22022 in ports and ports[-1] == 22
+
+    for process, number in ((plain, signal.SIGINT), (objects, signal.SIGTERM), (somebodys, signal.SIGINT)):
+        process.kill(number)
+        assert process.wait() == OK and process.stderr == ""
+    assert all(is_clean(process.stdout) for process in (plain, objects, somebodys))
+
+
+def test_monitor_tells_the_signals(make):
+    m = w.boot(make(**HASTE))
+    w.check_report(m, "clear", 22)
+    plain, objects = (m.spawn(["wslportctl", "monitor", *arguments]) for arguments in ((), ("--json",)))
+    for process in (plain, objects):
+        w.eventually(lambda: process.stdout, "the first line")  # noqa: B023
+    told = lambda: [event for event in map(json.loads, objects.stdout.splitlines())  # noqa: E731
+                    if event["Event"] in ("Conflict", "Relocated", "Restored")]
+
+    succeeds(m, "relocate", "22022")
+    succeeds(m, "restore")
+    moves = [{"Event": "Relocated", "From": 22, "To": 22022}, {"Event": "Restored", "Port": 22}]
+    w.eventually(lambda: told() == moves, "both moves")
+
+    # Windows takes it while sshd is down.
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.eventually(lambda: m.windows.claim(22, Greeting()), "Windows has it")
+    m.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)
+    w.wait_sshd(m, 22022)
+    w.eventually(lambda: [event for event in told()[2:] if event["Event"] == "Relocated"], "the move")
+    assert told()[2:] == [{"Event": "Conflict", "Port": 22, "Holder": "windows-openssh", "Detail": w.WINDOWS_SOFTWARE},
+                          {"Event": "Relocated", "From": 22, "To": 22022}]
+    w.eventually(lambda: [line for line in lines(plain) if line.split(":")[0] in ("conflict", "relocated", "restored")] ==
+                 ["relocated: from 22 to 22022", "restored: back on 22",
+                  f"conflict: Windows ({w.WINDOWS_SOFTWARE}) holds 22", "relocated: from 22 to 22022"], "the words")
+
+
+# ---- what others make up ----
+
+HOSTILE = "\x1b[2J\x1b]0;pwned\x07\r\nsshd is fine\n\x9b31m\u202etxt.exe\u2028\u200b" + 300 * "A"
+
+
+def test_nothing_hostile_reaches_the_terminal(make):
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22, enabled=False))
+    impostor = Path(os.environ["WSLPORTD_BUILD"]) / "tests/lab/lab-impostor"
+    m.write("/root/impostor", impostor.read_bytes(), 0o755)
+    m.spawn(["/root/impostor", HOSTILE])
+    w.eventually(lambda: ctl(m).returncode == OK, "the impostor is there")
+
+    picture = succeeds(m)
+    assert is_clean(picture) and picture.count("\n") <= 24 and max(map(len, picture.splitlines())) <= 80
+    assert "?[2J?]0;pwned???sshd is fine" in picture and "\nsshd is fine" not in picture
+    assert succeeds(m, "listeners").count("\n") == 3 and is_clean(succeeds(m, "listeners"))
+    for colored in (on_a_terminal(m, "wslportctl"), on_a_terminal(m, "wslportctl listeners")):
+        assert is_clean(colored, color=True)
+    for verb in ("status", "listeners"):
+        text = succeeds(m, verb, "--json")
+        assert is_clean(text) and text.count("\n") == 1 and is_clean(str(json.loads(text)))
+    assert "?[2J" in fails(m, NOT_POSSIBLE, "relocate")
+    assert is_clean(fails(m, NOT_POSSIBLE, "relocate"))
+
+    monitors = [m.spawn(["wslportctl", "monitor", *arguments]) for arguments in ((), ("--json",))]
+    for process in monitors:
+        w.eventually(lambda: process.stdout, "the first line")  # noqa: B023
+    succeeds(m, "restore")
+    for process, last in zip(monitors, ("restored: back on 22", '{"Event":"Restored","Port":22}'), strict=True):
+        w.eventually(lambda: process.stdout.rstrip().endswith(last), "all the signals")  # noqa: B023
+        assert is_clean(process.stdout) and len(lines(process)) == 5, process.stdout
+
+    # Another one's signals are nobody's, though the bus lets them through.
+    m.run(["busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId"], check=True)
+    before = [process.stdout for process in monitors]
+    m.run([*SOMEBODY, "busctl", "emit", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"], check=True)
+    succeeds(m, "restore")
+    for process, text in zip(monitors, before, strict=True):
+        w.eventually(lambda: len(process.stdout) > len(text), "the impostor's")  # noqa: B023
+        assert "4711" not in process.stdout

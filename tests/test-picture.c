@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "picture.h"
+
+#include "test.h"
+
+#define NOON (UINT64_C(1700000000) * USEC_PER_SEC) /* 2023-11-14 22:13:20 UTC */
+
+static const struct {
+        const char *name;
+        Status status;
+        const char *picture;
+} pictures[] = {
+        { "moved from Windows' sshd",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_RELOCATED,
+            .reason = "Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222",
+            .home_port = 22,
+            .home_holder = HOLDER_WINDOWS_OPENSSH,
+            .home_detail = "OpenSSH_for_Windows_9.5",
+            .port = 2222,
+            .unit = "ssh.service",
+            .mechanism = MECHANISM_CONFIG,
+            .listeners = { { "0.0.0.0", 2222, HOLDER_SSHD, "ssh.service" }, { "::", 2222, HOLDER_SSHD, "ssh.service" } },
+            .n_listeners = 2,
+            .pinned_sessions = 2,
+            .reachable = { { "192.0.2.2", ADDRESS_LAN },
+                           { "100.101.102.103", ADDRESS_TAILSCALE },
+                           { "2001:db8::2", ADDRESS_LAN } },
+            .n_reachable = 3,
+            .last_change = NOON },
+          "relocated: sshd is on port 2222, away from 22\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  OpenSSH_for_Windows_9.5       2 open sessions\n"
+          "   2222  -                             sshd (ssh.service)\n"
+          "\n"
+          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service, moved by sshd-config\n"
+          "  pinned     2 sessions still on 22; Windows can have it when the last has ended\n"
+          "  since      2023-11-14 22:13:20, 3 min ago\n"
+          "  tailscale  port 2222 of 100.101.102.103\n"
+          "  lan        port 2222 of 192.0.2.2, 2001:db8::2\n"
+          "\n"
+          "next\n"
+          "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
+          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+        { "moved, and the home port is free again",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_RELOCATED,
+            .home_port = 22,
+            .home_holder = HOLDER_NONE,
+            .port = 2222,
+            .unit = "ssh.socket",
+            .mechanism = MECHANISM_SOCKET },
+          "relocated: sshd is on port 2222, away from 22\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  -                             free\n"
+          "   2222  -                             sshd (ssh.socket)\n"
+          "\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.socket, moved by socket\n"
+          "\n"
+          "next\n"
+          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n"
+          "  22 is free, to go back:                     wslportctl restore\n" },
+        { "nothing to do",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_CLEAR,
+            .home_port = 22,
+            .home_holder = HOLDER_SSHD,
+            .port = 22,
+            .unit = "ssh.service",
+            .reachable = { { "192.0.2.2", ADDRESS_LAN } },
+            .n_reachable = 1,
+            .last_change = NOON + 400 * USEC_PER_SEC /* the clock was set back */ },
+          "clear: sshd is on port 22, nothing is in its way\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  -                             sshd (ssh.service)\n"
+          "\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service\n"
+          "  since      2023-11-14 22:20:00\n"
+          "  lan        port 22 of 192.0.2.2\n" },
+        { "nat",
+          { .mode = MODE_NAT,
+            .state = STATE_CLEAR,
+            .reason = "networking mode nat shares no ports with Windows",
+            .home_port = 22,
+            .home_holder = HOLDER_SSHD,
+            .port = 22,
+            .unit = "ssh.service",
+            .reachable = { { "172.20.0.2", ADDRESS_LAN } },
+            .n_reachable = 1 },
+          "clear: sshd is on port 22, nothing is in its way\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  (ports of its own)            sshd (ssh.service)\n"
+          "\n"
+          "  networking nat: Windows and Linux each have ports of their own\n"
+          "  unit       ssh.service\n"
+          "  Windows    port 22 of 172.20.0.2; localhost too\n"
+          "\n"
+          "next, if other machines shall reach it: in .wslconfig of Windows 11\n"
+          "  [wsl2]\n"
+          "  networkingMode=mirrored\n"
+          "and then, in Windows: wsl --shutdown\n" },
+        { "blocked by a program of Linux",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_BLOCKED,
+            .reason = "no candidate is free",
+            .home_port = 22,
+            .home_holder = HOLDER_LINUX,
+            .home_detail = "nginx (pid 7)",
+            .unit = "ssh.service" },
+          "blocked: sshd is not up\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  -                             nginx (pid 7)\n"
+          "\n"
+          "  why        no candidate is free\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service\n"
+          "\n"
+          "next\n"
+          "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+        { "nobody knows",
+          { 0 },
+          "unknown: sshd is not up\n"
+          "\n"
+          "  networking not known\n"
+          "\n"
+          "next\n"
+          "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+};
+
+static void test_whole(const void *data) {
+        const __typeof__(pictures[0]) *row = data;
+        char picture[PICTURE_SIZE];
+
+        setenv("TZ", "UTC", 1);
+        picture_draw(&row->status, false, NOON + 200 * USEC_PER_SEC, picture);
+        test_equal_string(picture, row->picture);
+}
+
+static const struct {
+        const char *name;
+        NetworkingMode mode;
+        Holder holder;
+        const char *row;
+} sides[] = {
+        { "not named by Windows", MODE_MIRRORED, HOLDER_WINDOWS, "     22  a program, or reserved        -\n" },
+        { "nobody answered", MODE_MIRRORED, HOLDER_UNKNOWN, "     22  not known                     not known\n" },
+        { "another distro", MODE_CONSOMME, HOLDER_OTHER_DISTRO,
+          "     22  -                             another distro of WSL's\n" },
+        { "bridged", MODE_BRIDGED, HOLDER_NONE, "     22  (ports of its own)            free\n" },
+        { "no WSL", MODE_NOT_WSL, HOLDER_NONE, "     22  (no Windows here)             free\n" },
+        { "the mode isn't known", MODE_UNKNOWN, HOLDER_UNKNOWN, "     22  not known                     not known\n" },
+};
+
+static void test_side(const void *data) {
+        const __typeof__(sides[0]) *row = data;
+        Status status = { .mode = row->mode, .home_port = 22, .home_holder = row->holder };
+        char picture[PICTURE_SIZE];
+
+        picture_draw(&status, false, 0, picture);
+        test_contains(picture, row->row);
+}
+
+/* As much of everything as there can be, of one character. */
+static void fill(Status *s, const char *c) {
+        memset(s, 0, sizeof(*s));
+        for (size_t i = 0; i + strlen(c) < sizeof(s->reason); i += strlen(c))
+                memcpy(s->reason + i, c, strlen(c));
+        for (size_t i = 0; i + strlen(c) < sizeof(s->unit); i += strlen(c))
+                memcpy(s->unit + i, c, strlen(c));
+        for (size_t i = 0; i + strlen(c) < sizeof(s->home_detail); i += strlen(c))
+                memcpy(s->home_detail + i, c, strlen(c));
+        s->pinned_sessions = UINT32_MAX;
+        s->port = 65535;
+        s->home_port = 22;
+        s->last_change = NOON;
+        s->n_listeners = STATUS_LISTENERS_MAX;
+        for (size_t i = 0; i < s->n_listeners; i++) {
+                s->listeners[i].port = (uint16_t) (1000 + i);
+                s->listeners[i].holder = HOLDER_LINUX;
+                memcpy(s->listeners[i].unit, s->unit, sizeof(s->unit));
+        }
+        s->n_reachable = STATUS_REACHABLE_MAX;
+        for (size_t i = 0; i < s->n_reachable; i++) {
+                strcpy(s->reachable[i].address, "2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff");
+                s->reachable[i].kind = i % 2 ? ADDRESS_TAILSCALE : ADDRESS_LAN;
+        }
+}
+
+static const struct {
+        const char *name, *c;
+} fillings[] = {
+        { "one long word", "x" },    { "short words", "xy z " },  { "words as long as a line", "xxxxxxxxxxxxxxxxxxxxxxxxx"
+          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx " },
+        { "blanks", " " },           { "escapes", "\033[2J" },    { "line breaks", "a\n" },
+        { "other languages", "\u4f60" }, { "what isn't UTF-8", "\xff" }, { "C1", "\xc2\x9b" },
+};
+
+static void test_bounds(const void *data) {
+        const __typeof__(fillings[0]) *row = data;
+        char plain[PICTURE_SIZE], colored[PICTURE_SIZE];
+        Status status;
+
+        fill(&status, row->c);
+        for (int mode = 0; mode < _MODE_MAX; mode++)
+                for (int state = 0; state < _STATE_MAX; state++)
+                        for (int holder = 0; holder < _HOLDER_MAX; holder++) {
+                                size_t lines = 0, columns = 0, used = 0;
+
+                                status.mode = (NetworkingMode) mode;
+                                status.state = (State) state;
+                                status.home_holder = (Holder) holder;
+                                picture_draw(&status, false, NOON, plain);
+                                test_assert(plain[strlen(plain) - 1] == '\n');
+                                for (const char *c = plain; *c; c++) {
+                                        test_assert(*c == '\n' || (unsigned char) *c >= 0x20);
+                                        columns = *c == '\n' ? 0 : columns + ((*c & 0xc0) != 0x80);
+                                        if (columns > PICTURE_COLUMNS)
+                                                test_fail("more than %d columns:\n%s", PICTURE_COLUMNS, plain);
+                                        lines += *c == '\n';
+                                }
+                                if (lines > PICTURE_LINES_MAX)
+                                        test_fail("%zu lines:\n%s", lines, plain);
+
+                                /* With colours it is the same picture, and none is left switched on. */
+                                picture_draw(&status, true, NOON, colored);
+                                for (const char *c = colored; *c;)
+                                        if (*c == '\033')
+                                                c += strcspn(c, "m") + 1;
+                                        else {
+                                                test_assert(*c == plain[used]);
+                                                used++;
+                                                c++;
+                                        }
+                                test_assert(plain[used] == '\0' && strlen(colored) > used);
+                        }
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_whole, pictures),
+                TEST_TABLE(test_side, sides),
+                TEST_TABLE(test_bounds, fillings),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}
