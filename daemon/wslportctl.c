@@ -41,7 +41,8 @@ static const struct {
           "  --port PORT                another port than the one in force\n"
           "  --remove                   what takes the rule away again\n"
           "  --check                    ask Windows whether there is such a rule\n"
-          "  --apply [--yes]            have Windows run it, elevated; it is shown and asked for before" },
+          "  --apply [--yes]            have Windows run it, elevated; it is shown and asked for before\n"
+          "  --timeout SECONDS          how long Windows may take" },
         { "ssh-config", verb_ssh_config, "[OPTION…]",
           "what a client's ~/.ssh/config needs to come here\n"
           "  --host NAME    what the client calls this machine (wsl)\n"
