@@ -228,6 +228,19 @@ static const char *sshd_unit(const CheckFacts *f) {
                        : unit_name(&f->service, "ssh.service");
 }
 
+#define RESTART_SIZE 640
+
+/* One that fails again and again has used up its starts, which a restart alone doesn't give back. */
+static const char *restart(const CheckFacts *f, char buffer[static RESTART_SIZE]) {
+        const char *unit = sshd_unit(f);
+
+        if (f->service.failed || f->service.starting || f->socket.failed)
+                snprintf(buffer, RESTART_SIZE, "sudo systemctl reset-failed %s && sudo systemctl restart %s", unit, unit);
+        else
+                snprintf(buffer, RESTART_SIZE, "sudo systemctl restart %s", unit);
+        return buffer;
+}
+
 /* Sets a key of a file of WSL's, where it stands already or where it can be put. */
 static void mend_setting(Finding *r, const char *path, bool wide, bool root, const WslSetting *setting,
                          const char *section, const char *key, const char *value) {
@@ -353,12 +366,10 @@ static void check_sshd_installed(const CheckFacts *f, Finding *r) {
 }
 
 static void check_sshd_config(const CheckFacts *f, Finding *r) {
-        char file[CHECK_PATH_SIZE], quoted[QUOTED_SIZE];
+        char file[CHECK_PATH_SIZE], quoted[QUOTED_SIZE], command[RESTART_SIZE];
         unsigned line;
 
-        if (f->sshd_installed == FACT_NO)
-                say(r, VERDICT_SKIPPED, "sshd is not installed");
-        else if (f->verdict == SSHD_VERDICT_VALID)
+        if (f->verdict == SSHD_VERDICT_VALID)
                 say(r, VERDICT_OK, "sshd accepts its configuration");
         else if (f->verdict == SSHD_VERDICT_REFUSED_FOR_OURS) {
                 say(r, VERDICT_PROBLEM, "sshd refuses wslportd's file: %s", f->sshd_error);
@@ -366,8 +377,7 @@ static void check_sshd_config(const CheckFacts *f, Finding *r) {
         } else if (f->verdict == SSHD_VERDICT_REFUSED) {
                 say(r, VERDICT_PROBLEM, "sshd refuses its configuration: %s", f->sshd_error);
                 if (sshd_error_find_line(f->sshd_error, file, &line))
-                        mend(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl restart %s", line, quote(file, quoted),
-                             sshd_unit(f));
+                        mend(r, "sudo sed -i '%us/^/#/' %s && %s", line, quote(file, quoted), restart(f, command));
         } else if (f->root)
                 say(r, VERDICT_UNKNOWN, "sshd did not say whether it accepts its configuration: %s", f->sshd_error);
         else
@@ -376,19 +386,19 @@ static void check_sshd_config(const CheckFacts *f, Finding *r) {
 }
 
 static void check_host_keys(const CheckFacts *f, Finding *r) {
-        if (f->sshd_installed == FACT_NO)
-                say(r, VERDICT_SKIPPED, "sshd is not installed");
-        else if (f->host_keys == FACT_YES)
+        char command[RESTART_SIZE];
+
+        if (f->host_keys == FACT_YES)
                 say(r, VERDICT_OK, "sshd has host keys");
         else if (f->host_keys == FACT_NO) {
                 say(r, VERDICT_PROBLEM, "sshd has no host key that it can use, and does not start without one");
-                mend(r, "sudo ssh-keygen -A && sudo systemctl restart %s", sshd_unit(f));
+                mend(r, "sudo ssh-keygen -A && %s", restart(f, command));
         } else
                 say(r, VERDICT_UNKNOWN, "it could not be seen whether there are host keys");
 }
 
 static void check_run_directory(const CheckFacts *f, Finding *r) {
-        if (f->sshd_installed == FACT_NO || !is_up(&f->service))
+        if (!is_up(&f->service))
                 say(r, VERDICT_SKIPPED, "it is made when sshd starts");
         else if (f->run_directory == FACT_YES)
                 say(r, VERDICT_OK, "sshd has its run-time directory");
@@ -402,8 +412,6 @@ static void check_run_directory(const CheckFacts *f, Finding *r) {
 static void check_sshd_enabled(const CheckFacts *f, Finding *r) {
         if (!f->service.name[0])
                 say(r, VERDICT_UNKNOWN, "systemd could not be asked about sshd");
-        else if (f->sshd_installed == FACT_NO)
-                say(r, VERDICT_SKIPPED, "sshd is not installed");
         else if (f->service.masked) {
                 say(r, VERDICT_PROBLEM, "%s is masked: nothing can start it", f->service.name);
                 mend(r, "sudo systemctl unmask %s && sudo systemctl enable --now %s", f->service.name, f->service.name);
@@ -419,10 +427,9 @@ static void check_sshd_enabled(const CheckFacts *f, Finding *r) {
 
 static void check_sshd_running(const CheckFacts *f, Finding *r) {
         const char *why = cause(f), *name = f->service.name;
+        char command[RESTART_SIZE];
 
-        if (f->sshd_installed == FACT_NO)
-                say(r, VERDICT_SKIPPED, "sshd is not installed");
-        else if (is_up(&f->socket))
+        if (is_up(&f->socket))
                 say(r, VERDICT_OK, "%s listens for sshd", f->socket.name);
         else if (!name[0]) {
                 if (f->listens == FACT_YES)
@@ -441,7 +448,7 @@ static void check_sshd_running(const CheckFacts *f, Finding *r) {
                 else
                         say(r, VERDICT_PROBLEM, "%s does not run%s%s", name, why ? "; see " : "", why ? why : "");
                 if (!why && !f->service.masked)
-                        mend(r, "sudo systemctl restart %s", sshd_unit(f));
+                        mend(r, "%s", restart(f, command));
         }
 }
 
@@ -531,11 +538,10 @@ static void check_windows_range(const CheckFacts *f, Finding *r) {
 
 static void check_listening(const CheckFacts *f, Finding *r) {
         const char *why = cause(f);
+        char command[RESTART_SIZE];
 
         if (f->port == 0 && f->listens != FACT_NO)
                 say(r, VERDICT_UNKNOWN, "sshd's port is not known%s", f->root ? "" : "; sudo wslportctl diagnose may tell");
-        else if (f->sshd_installed == FACT_NO)
-                say(r, VERDICT_SKIPPED, "sshd is not installed");
         else if (f->listens == FACT_YES)
                 say(r, VERDICT_OK, "sshd listens on port %u", f->port);
         else if (f->listens == FACT_UNKNOWN)
@@ -544,7 +550,7 @@ static void check_listening(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_PROBLEM, "sshd does not listen on port %u%s%s", f->port, why ? "; see " : "",
                     why ? why : "");
                 if (!why)
-                        mend(r, "sudo systemctl restart %s", sshd_unit(f));
+                        mend(r, "%s", restart(f, command));
         }
 }
 
@@ -669,7 +675,7 @@ static void check_idle_timeout(const CheckFacts *f, Finding *r) {
 }
 
 static void check_port_opener(const CheckFacts *f, Finding *r, const FirewallFact *w, const char *name,
-                              const char *format) {
+                              const char *command) {
         if (w->on == FACT_NO)
                 say(r, VERDICT_SKIPPED, "%s is not on", name);
         else if (w->on == FACT_UNKNOWN)
@@ -684,7 +690,7 @@ static void check_port_opener(const CheckFacts *f, Finding *r, const FirewallFac
                 else
                         say(r, VERDICT_UNKNOWN, "%s is on; whether it lets port %u pass could not be seen%s", name,
                             f->port, f->root ? "" : ", sudo wslportctl diagnose may");
-                snprintf(r->remedy, sizeof(r->remedy), "%s", format);
+                snprintf(r->remedy, sizeof(r->remedy), "%s", command);
         }
 }
 
@@ -710,33 +716,40 @@ static void check_firewalld(const CheckFacts *f, Finding *r) {
         check_port_opener(f, r, &f->firewalld, "firewalld", command);
 }
 
+/* Where a check has a meaning. */
+typedef enum Where {
+        ANYWHERE,
+        WHERE_WSL,
+        WHERE_SSHD,
+} Where;
+
 static const struct {
         const char *name;
         void (*run)(const CheckFacts *facts, Finding *r);
-        bool wsl_only;
+        Where where;
 } checks[] = {
-        { "systemd", check_systemd, true },
-        { "daemon", check_daemon, true },
-        { "configuration", check_configuration, false },
-        { "networking-mode", check_networking_mode, true },
-        { "sshd-installed", check_sshd_installed, false },
-        { "sshd-config", check_sshd_config, false },
-        { "host-keys", check_host_keys, false },
-        { "run-directory", check_run_directory, false },
-        { "sshd-enabled", check_sshd_enabled, false },
-        { "ssh-socket", check_ssh_socket, true },
-        { "port-holder", check_port_holder, false },
-        { "windows-range", check_windows_range, true },
-        { "sshd-running", check_sshd_running, false },
-        { "listening", check_listening, false },
-        { "listen-address", check_listen_address, false },
-        { "selinux", check_selinux, false },
-        { "ufw", check_ufw, false },
-        { "firewalld", check_firewalld, false },
-        { "addresses", check_addresses, false },
-        { "ignored-ports", check_ignored_ports, true },
-        { "windows-firewall", check_windows_firewall, true },
-        { "idle-timeout", check_idle_timeout, true },
+        { "systemd", check_systemd, WHERE_WSL },
+        { "daemon", check_daemon, WHERE_WSL },
+        { "configuration", check_configuration, ANYWHERE },
+        { "networking-mode", check_networking_mode, WHERE_WSL },
+        { "sshd-installed", check_sshd_installed, ANYWHERE },
+        { "sshd-config", check_sshd_config, WHERE_SSHD },
+        { "host-keys", check_host_keys, WHERE_SSHD },
+        { "run-directory", check_run_directory, WHERE_SSHD },
+        { "sshd-enabled", check_sshd_enabled, WHERE_SSHD },
+        { "ssh-socket", check_ssh_socket, WHERE_SSHD },
+        { "port-holder", check_port_holder, WHERE_SSHD },
+        { "windows-range", check_windows_range, WHERE_WSL },
+        { "sshd-running", check_sshd_running, WHERE_SSHD },
+        { "listening", check_listening, WHERE_SSHD },
+        { "listen-address", check_listen_address, WHERE_SSHD },
+        { "selinux", check_selinux, WHERE_SSHD },
+        { "ufw", check_ufw, WHERE_SSHD },
+        { "firewalld", check_firewalld, WHERE_SSHD },
+        { "addresses", check_addresses, ANYWHERE },
+        { "ignored-ports", check_ignored_ports, WHERE_WSL },
+        { "windows-firewall", check_windows_firewall, WHERE_WSL },
+        { "idle-timeout", check_idle_timeout, WHERE_WSL },
 };
 
 _Static_assert(ELEMENTSOF(checks) <= CHECKS_MAX, "there are more checks than fit");
@@ -744,8 +757,10 @@ _Static_assert(ELEMENTSOF(checks) <= CHECKS_MAX, "there are more checks than fit
 size_t checks_run(const CheckFacts *facts, Finding ret[static CHECKS_MAX]) {
         for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
                 ret[i] = (Finding){ .check = checks[i].name };
-                if (checks[i].wsl_only && !is_wsl(facts))
+                if (checks[i].where == WHERE_WSL && !is_wsl(facts))
                         say(&ret[i], VERDICT_SKIPPED, "this is not WSL");
+                else if (checks[i].where == WHERE_SSHD && facts->sshd_installed == FACT_NO)
+                        say(&ret[i], VERDICT_SKIPPED, "sshd is not installed");
                 else
                         checks[i].run(facts, &ret[i]);
                 clean(ret[i].finding);

@@ -45,7 +45,7 @@ PackageManager packages_from_os_release(const char *text);
 
 typedef struct UnitFact {
         char name[256]; /* "": nothing is known of it, and what follows says nothing */
-        bool installed, masked, enabled, active, failed;
+        bool installed, masked, enabled, active, starting, failed; /* .starting is .active too */
         char result[32]; /* systemd's word for how it ended */
 } UnitFact;
 

@@ -29,6 +29,7 @@ typedef struct Ctl {
 typedef int (*CtlVerb)(Ctl *ctl, int argc, char *argv[]);
 
 int verb_status(Ctl *ctl, int argc, char *argv[]);
+int verb_diagnose(Ctl *ctl, int argc, char *argv[]);
 
 void ctl_done(Ctl *ctl);
 

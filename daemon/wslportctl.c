@@ -9,6 +9,7 @@ static const struct {
         const char *arguments, *help;
 } verbs[] = {
         { "status", verb_status, "", "who has sshd's port, and where sshd is" },
+        { "diagnose", verb_diagnose, "[--json]", "what is wrong where sshd can't be reached, and what mends it" },
 };
 
 static void print_help(void) {
