@@ -146,7 +146,7 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("host-keys", script("rm /etc/ssh/ssh_host_*; systemctl restart ssh || true"), "problem", "no host key"),
     ("run-directory", script("rmdir /run/sshd"), "problem", "/run/sshd is missing"),
     ("sshd-enabled", script("systemctl disable ssh.service"), "problem", "ssh.service is not enabled"),
-    ("sshd-enabled", script("systemctl mask --now ssh.service"), "problem", "masked"),
+    ("sshd-enabled", script("systemctl stop ssh.service; systemctl mask ssh.service"), "problem", "masked"),
     ("sshd-running", script("systemctl stop ssh.service"), "problem", "ssh.service does not run"),
     ("listening", script("systemctl stop ssh.service"), "problem", "does not listen on port 2222"),
     ("listen-address", several(append(SSHD_CONFIG, "ListenAddress 127.0.0.1"), script("systemctl reload ssh.service")),
