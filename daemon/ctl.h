@@ -30,6 +30,8 @@ typedef int (*CtlVerb)(Ctl *ctl, int argc, char *argv[]);
 
 int verb_status(Ctl *ctl, int argc, char *argv[]);
 int verb_diagnose(Ctl *ctl, int argc, char *argv[]);
+int verb_firewall(Ctl *ctl, int argc, char *argv[]);
+int verb_ssh_config(Ctl *ctl, int argc, char *argv[]);
 
 void ctl_done(Ctl *ctl);
 

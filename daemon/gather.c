@@ -13,16 +13,20 @@
 #include "greeting.h"
 #include "hints.h"
 #include "home.h"
+#include "interop.h"
 #include "mode.h"
 #include "owner.h"
 #include "sockets.h"
+#include "windows.h"
 #include "winprofile.h"
+#include "wsl-conf.h"
 #include "wsl.h"
 
 /* systemd answers at once, or something is very wrong; all of it ends well before the daemon's patience does. */
 #define SYSTEMD_TIMEOUT (3 * USEC_PER_SEC)
 #define CHILD_TIMEOUT (3 * USEC_PER_SEC)
 #define GREETING_TIMEOUT (1 * USEC_PER_SEC)
+#define WINDOWS_TIMEOUT (8 * USEC_PER_SEC) /* PowerShell takes seconds to come up */
 #define TIMEOUT (12 * USEC_PER_SEC)
 
 #define LISTENERS_MAX 64
@@ -34,6 +38,11 @@ typedef enum Step {
         STEP_LOOK, /* who listens, and what follows from it */
         STEP_END,
 } Step;
+
+/* What is asked of Windows about the port. */
+static const WindowsQuestion questions[] = { WINDOWS_RULES, WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE };
+
+#define WINDOWS_QUESTIONS ELEMENTSOF(questions)
 
 typedef struct Gather {
         sd_event *event;
@@ -48,6 +57,10 @@ typedef struct Gather {
         Mode *mode;
         Units *sshd_units, *own_units;
         Home *home;
+        char drives[WSL_CONF_ROOT_SIZE]; /* where Windows' are mounted, "" for nowhere */
+        Interop *profile_name;
+        Windows *windows[WINDOWS_QUESTIONS];
+        unsigned n_range_answers;
         Child *profile, *journal;
         Greeting *greeting;
         Step step;
@@ -57,6 +70,9 @@ typedef struct Gather {
 static void gather_advance(Gather *g);
 
 static void gather_done(Gather *g) {
+        interop_free(g->profile_name);
+        for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
+                windows_free(g->windows[i]);
         child_free(g->profile);
         child_free(g->journal);
         greeting_free(g->greeting);
@@ -218,37 +234,131 @@ static void on_profile(const ChildResult *result, void *userdata) {
         gather_advance(g);
 }
 
-/* Where Windows' drives are, by /etc/wsl.conf; false where they aren't mounted. */
-static bool find_users(CheckFacts *f, char *ret, size_t size) {
-        char text[16384] = "", value[256], root[256] = "/mnt";
-        size_t length;
-        unsigned line;
+static void read_wsl_conf(Gather *g) {
+        char text[16384], value[64];
+        CheckFacts *f = &g->facts;
+        WslConf conf;
 
         if (!read_text("/etc/wsl.conf", text, sizeof(text)))
                 text[0] = '\0';
         f->systemd_setting.section_line = wslconfig_find_section(text, "boot");
-        if (wslconfig_get(text, "boot", "systemd", value, sizeof(value), &line) > 0)
-                f->systemd_setting.line = line;
-        if (wslconfig_get(text, "automount", "enabled", value, sizeof(value), &line) > 0 &&
-            (strcasecmp(value, "false") == 0 || streq(value, "0")))
+        (void) wslconfig_get(text, "boot", "systemd", value, sizeof(value), &f->systemd_setting.line);
+
+        wsl_conf_parse(text, &conf);
+        snprintf(g->drives, sizeof(g->drives), "%s", conf.automount ? conf.root : "");
+}
+
+/* @profile: the Windows user's own folder, NULL where it isn't known. */
+static void read_profile(Gather *g, const char *profile) {
+        char users[sizeof(g->drives) + 16];
+        const char *argv[] = { "/proc/self/exe", GATHER_PROFILE_OPTION, users, profile, NULL };
+
+        snprintf(users, sizeof(users), "%sc/Users", g->drives);
+        (void) child_spawn(g->event, argv, false, CHILD_TIMEOUT, on_profile, g, &g->profile);
+}
+
+/* "    USERPROFILE    REG_SZ    C:\Users\Name": a name that isn't ASCII comes in an encoding that nobody knows. */
+static bool parse_profile(const char *output, const char *drives, char *ret, size_t size) {
+        const char *value = strstr(output, "REG_SZ");
+        int length;
+
+        value = value ? value + strlen("REG_SZ") + strspn(value + strlen("REG_SZ"), " ") : "";
+        length = (int) strcspn(value, "\r\n");
+        if (!isalpha((unsigned char) value[0]) || value[1] != ':' || value[2] != '\\')
                 return false;
-        if (wslconfig_get(text, "automount", "root", value, sizeof(value), &line) > 0 && value[0] == '/')
-                memcpy(root, value, sizeof(root));
-        length = strlen(root);
-        while (length > 0 && root[length - 1] == '/')
-                root[--length] = '\0';
-        return (size_t) snprintf(ret, size, "%s/c/Users", root) < size;
+        if ((size_t) snprintf(ret, size, "%s%c%.*s", drives, tolower((unsigned char) value[0]), length - 2, value + 2) >=
+            size)
+                return false;
+        for (char *c = ret; *c; c++) {
+                if (*c < ' ' || *c > '~')
+                        return false;
+                if (*c == '\\')
+                        *c = '/';
+        }
+        return true;
+}
+
+static void on_profile_name(int error, int exit_status, const char *output, void *userdata) {
+        Gather *g = userdata;
+        char profile[CHECK_PATH_SIZE];
+        bool known = error == 0 && exit_status == 0 && parse_profile(output, g->drives, profile, sizeof(profile));
+
+        g->profile_name = interop_free(g->profile_name);
+        read_profile(g, known ? profile : NULL);
+        gather_advance(g);
 }
 
 static void ask_for_profile(Gather *g) {
-        char users[300];
-        const char *argv[] = { "/proc/self/exe", GATHER_PROFILE_OPTION, users, NULL };
+        static const char *const arguments[] = { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE", NULL };
         NetworkingMode seen = MODE_UNKNOWN;
 
-        if ((wsl_detect("/proc/sys/kernel/osrelease", &seen) >= 0 && seen == MODE_NOT_WSL) ||
-            !find_users(&g->facts, users, sizeof(users)))
+        read_wsl_conf(g);
+        if (g->drives[0] == '\0' ||
+            (wsl_detect("/proc/sys/kernel/osrelease", &seen) >= 0 && seen == MODE_NOT_WSL))
                 return;
-        (void) child_spawn(g->event, argv, false, CHILD_TIMEOUT, on_profile, g, &g->profile);
+        if (!g->config.interop || interop_start(g->event, INTEROP_REG, arguments, CHILD_TIMEOUT, on_profile_name, g,
+                                                &g->profile_name) < 0)
+                read_profile(g, NULL);
+}
+
+/* A port that sshd has is one that Windows has given, wherever it lies; and that it is in none is known when both kinds
+ * of ranges are. */
+static void read_ranges(Gather *g, const WindowsAnswer *answer) {
+        CheckFacts *f = &g->facts;
+
+        if (answer->error != 0)
+                return;
+        g->n_range_answers++;
+        for (size_t i = 0; i < answer->n_ranges && f->listens != FACT_YES && f->windows_refuses != FACT_YES; i++)
+                if (answer->ranges[i].first <= f->port && f->port <= answer->ranges[i].last) {
+                        f->windows_refuses = FACT_YES;
+                        f->range_first = answer->ranges[i].first;
+                        f->range_last = answer->ranges[i].last;
+                }
+        if (g->n_range_answers == 2 && f->windows_refuses == FACT_UNKNOWN)
+                f->windows_refuses = FACT_NO;
+}
+
+static void on_rules(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        if (answer->error == 0)
+                g->facts.firewall_rule = fact(answer->rules.n > 0);
+        g->windows[0] = windows_free(g->windows[0]);
+        gather_advance(g);
+}
+
+static void on_excluded_ranges(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        read_ranges(g, answer);
+        g->windows[1] = windows_free(g->windows[1]);
+        gather_advance(g);
+}
+
+static void on_dynamic_range(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        read_ranges(g, answer);
+        g->windows[2] = windows_free(g->windows[2]);
+        gather_advance(g);
+}
+
+static void ask_windows(Gather *g) {
+        static const WindowsHandler handlers[] = { on_rules, on_excluded_ranges, on_dynamic_range };
+
+        if (!g->config.interop || !mode_shares_ports(g->facts.mode) || g->facts.port == 0)
+                return;
+        for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
+                (void) windows_ask(g->event, questions[i], g->facts.port, WINDOWS_TIMEOUT, handlers[i], g,
+                                   &g->windows[i]);
+}
+
+static bool windows_is_asked(const Gather *g) {
+        for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
+                if (g->windows[i])
+                        return true;
+        return false;
 }
 
 static void on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
@@ -580,10 +690,11 @@ static void gather_advance(Gather *g) {
                 look(g);
                 g->step = STEP_LOOK;
                 ask_who_greets(g);
+                ask_windows(g);
                 gather_advance(g);
                 return;
         case STEP_LOOK:
-                if (g->profile || g->journal || g->greeting)
+                if (g->profile_name || g->profile || g->journal || g->greeting || windows_is_asked(g))
                         return;
                 g->step = STEP_END;
                 (void) sd_event_exit(g->event, 0);

@@ -26,6 +26,7 @@
 #include "systemd-link.h"
 #include "units.h"
 #include "watch.h"
+#include "windows.h"
 
 /* How long boot is held beside the wait for Windows that ProbeTimeoutSec= allows, and at the very most; what
  * isn't known by then is found out beside it. */
@@ -35,6 +36,9 @@
 /* The bind helper's deadline. Longer than boot is held: sshd's own bind() waits behind the same answer, and
  * a question that is taken back would leave the port reserved for nobody. */
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
+
+/* Windows' programs take a second or two, and longer while Windows itself comes up. */
+#define WINDOWS_TIMEOUT (10 * USEC_PER_SEC)
 
 /* How often it is looked whether Windows has left the home port, where sshd is to go back by itself. */
 #define LOOK_HOME_INTERVAL (60 * USEC_PER_SEC)
@@ -73,6 +77,8 @@ struct Manager {
         Move *move;
         Sequence *sequence;
         Greeting *greeting;
+        Windows *windows; /* names the holder of *asked* */
+        uint16_t asked;
         Action moving; /* what *move carries out */
         uint16_t moving_to;
 
@@ -280,6 +286,55 @@ static int manager_on_boot_deadline(sd_event_source *source, uint64_t usec, void
 
 /* ── operations ── */
 
+static const char no_listener[] = "no listener: a reserved or excluded port";
+
+static void manager_on_named(const WindowsAnswer *answer, void *userdata) {
+        Manager *m = userdata;
+        PortFact *fact = ports_find(&m->ports, m->asked) ? ports_get(&m->ports, m->asked) : NULL;
+        char detail[sizeof(fact->detail)];
+
+        if (answer->error < 0)
+                log_message(&m->log, LOG_INFO, "Windows does not tell which program has port %u: %s", m->asked,
+                            strerrordesc_np(-answer->error));
+        else if (answer->holder[0] && fact &&
+                 (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH)) {
+                bool greets = fact->detail[0] && !streq(fact->detail, no_listener);
+
+                snprintf(detail, sizeof(detail), "%s%s%.44s", answer->holder, greets ? ", " : "",
+                         greets ? fact->detail : "");
+                memcpy(fact->detail, detail, sizeof(detail));
+        }
+
+        m->windows = windows_free(m->windows); /* and *answer with it */
+        manager_schedule(m);
+}
+
+/* Which program it is, only Windows can tell, and only where it may be asked. */
+static void manager_ask_name(Manager *m, uint16_t port) {
+        int r;
+
+        if (!m->config.interop || m->windows || !mode_shares_ports(mode_get(m->mode)))
+                return;
+
+        m->asked = port;
+        r = windows_ask(m->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, manager_on_named, m, &m->windows);
+        if (r < 0)
+                log_message(&m->log, LOG_INFO, "Windows can't be asked which program has port %u: %s", port,
+                            strerrordesc_np(-r));
+}
+
+/* By its greeting. One that is known already keeps its name. */
+static void manager_set_holder(Manager *m, PortFact *fact, Holder holder, const char *detail) {
+        size_t known = strlen(fact->detail), length = strlen(detail);
+
+        if (fact->holder == holder && known >= length && streq(fact->detail + known - length, detail))
+                return;
+
+        fact->holder = holder;
+        snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
+        manager_ask_name(m, fact->port);
+}
+
 static void manager_on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
         Manager *m = userdata;
         PortFact *fact = ports_get(&m->ports, port);
@@ -292,20 +347,19 @@ static void manager_on_greeting(uint16_t port, GreetingResult result, const Bann
 
         switch (result) {
         case GREETING_SSH:
-                fact->holder = banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS;
-                snprintf(fact->detail, sizeof(fact->detail), "%s", banner->software);
+                manager_set_holder(m, fact, banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS,
+                                   banner->software);
                 break;
         case GREETING_OTHER:
-                fact->holder = HOLDER_WINDOWS;
-                snprintf(fact->detail, sizeof(fact->detail), "a program that does not greet as SSH");
+                manager_set_holder(m, fact, HOLDER_WINDOWS, "a program that does not greet as SSH");
                 break;
         case GREETING_REFUSED:
         case GREETING_UNKNOWN:
         default:
                 if (fact->bind == BIND_REFUSED_BY_WINDOWS && !looking) {
                         if (result == GREETING_REFUSED)
-                                snprintf(fact->detail, sizeof(fact->detail),
-                                         "no listener: a reserved or excluded port");
+                                snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
+                        manager_ask_name(m, port); /* it may listen on another address */
                 } else
                         /* One that nobody listens on can hang instead of refusing: that may be free, too. */
                         *fact = (PortFact){ .port = port, .seen_free = true };
@@ -326,7 +380,7 @@ static void manager_greet(Manager *m, uint16_t port) {
 /* Who has a home port on Windows? One connection for each time that it is newly refused, or that sshd is
  * found moved away from it. */
 static void manager_name_holder(Manager *m) {
-        for (size_t i = 0; i < m->home.n_ports && !m->greeting; i++) {
+        for (size_t i = 0; i < m->home.n_ports && !m->greeting && !m->windows; i++) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
 
                 if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
@@ -1173,6 +1227,7 @@ Manager *manager_free(Manager *m) {
         home_free(m->at_home);
         bindprobe_free(m->probe);
         greeting_free(m->greeting);
+        windows_free(m->windows);
         move_free(m->move);
         sequence_free(m->sequence);
         sd_bus_message_unref(m->request_call);

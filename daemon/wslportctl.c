@@ -10,6 +10,8 @@ static const struct {
 } verbs[] = {
         { "status", verb_status, "", "who has sshd's port, and where sshd is" },
         { "diagnose", verb_diagnose, "[--json]", "what is wrong where sshd can't be reached, and what mends it" },
+        { "firewall", verb_firewall, "[OPTION…]", "the rule of Windows' firewall for sshd's port" },
+        { "ssh-config", verb_ssh_config, "[OPTION…]", "what a client's ~/.ssh/config needs to come here" },
 };
 
 static void print_help(void) {
