@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 
 #include "ctl.h"
 
@@ -34,6 +35,9 @@ static const struct {
         { "reload", verb_reload, "",
           "read /etc/wslportd.conf again\n"
           "Where it has an error, that is told, and what was in force stays in force." },
+        { "diagnose", verb_diagnose, "",
+          "what is wrong where sshd can't be reached, and what mends it\n"
+          "With --json, a list of objects: Check, Verdict, Finding, Remedy. It works without the daemon, too." },
         { "firewall", verb_firewall, "[OPTION…]",
           "the rule of Windows' firewall for sshd's port\n"
           "  --scope lan|tailscale|any  who is let in (lan)\n"
@@ -182,10 +186,16 @@ static int open_standard_descriptors(void) {
 int main(int argc, char *argv[]) {
         bool terminal, run = false;
         Ctl ctl = { 0 };
+        sigset_t signals;
         int status;
 
         if (open_standard_descriptors() < 0)
                 return CTL_FAILED;
+
+        /* sd_event_add_child(3) wants it for the programs that verbs run. */
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
 
         terminal = isatty(STDOUT_FILENO);
         ctl.terminal = terminal;

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "bus.h"
+#include "checks.h"
+#include "ctl-json.h"
+#include "ctl.h"
+#include "diagnosis-text.h"
+
+#define PROGRAM LIBEXECDIR "/wslportd-diagnose"
+#define TIMEOUT (25 * USEC_PER_SEC)
+
+typedef struct Diagnosis {
+        DiagnosisLine lines[DIAGNOSIS_LINES_MAX];
+        size_t n;
+} Diagnosis;
+
+static int read_reply(sd_bus_message *m, Diagnosis *d) {
+        const char *check, *verdict, *finding, *remedy;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(ssss)");
+        while (r >= 0 && (r = sd_bus_message_read(m, "(ssss)", &check, &verdict, &finding, &remedy)) > 0) {
+                DiagnosisLine *line;
+
+                if (d->n == ELEMENTSOF(d->lines))
+                        continue;
+                line = &d->lines[d->n++];
+                (void) printable(check, line->check, sizeof(line->check));
+                (void) printable(verdict, line->verdict, sizeof(line->verdict));
+                (void) printable(finding, line->finding, sizeof(line->finding));
+                (void) printable(remedy, line->remedy, sizeof(line->remedy));
+        }
+        return r;
+}
+
+/* The daemon sees what only root can. It isn't started for that. */
+static bool ask_daemon(Ctl *ctl, Diagnosis *d) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+
+        return ctl_connect(ctl, true) == CTL_OK &&
+               sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, "Diagnose") >= 0 &&
+               sd_bus_message_set_auto_start(call, false) >= 0 &&
+               sd_bus_call(ctl->bus, call, TIMEOUT, NULL, &reply) >= 0 && read_reply(reply, d) >= 0 && d->n > 0;
+}
+
+static bool run_program(Diagnosis *d) {
+        static const char *const argv[] = { PROGRAM, NULL };
+        _cleanup_free_ char *text = ctl_run(argv, TIMEOUT);
+        DiagnosisReader reader = { .rest = strempty(text) };
+
+        for (d->n = 0; d->n < ELEMENTSOF(d->lines) && diagnosis_read(&reader, &d->lines[d->n]);)
+                d->n++;
+        return d->n > 0;
+}
+
+static json_object *check_object(const DiagnosisLine *line) {
+        _cleanup_json_ json_object *object = json_object_new_object();
+
+        if (!ctl_json_add_text(object, "Check", line->check) ||
+            !ctl_json_add_text(object, "Verdict", line->verdict) ||
+            !ctl_json_add_text(object, "Finding", line->finding) ||
+            !ctl_json_add_text(object, "Remedy", line->remedy))
+                return NULL;
+        return TAKE_PTR(object);
+}
+
+static json_object *checks_array(const Diagnosis *d) {
+        _cleanup_json_ json_object *array = json_object_new_array();
+
+        for (size_t i = 0; i < d->n; i++)
+                if (!ctl_json_append(array, check_object(&d->lines[i])))
+                        return NULL;
+        return TAKE_PTR(array);
+}
+
+static void print_check(const Ctl *ctl, const DiagnosisLine *line) {
+        static const struct {
+                const char *mark;
+                Style style;
+        } marks[_VERDICT_MAX] = {
+                [VERDICT_UNKNOWN] = { "?", STYLE_STRONG }, [VERDICT_OK] = { "✓", STYLE_GOOD },
+                [VERDICT_WARNING] = { "!", STYLE_STRONG }, [VERDICT_PROBLEM] = { "✗", STYLE_BAD },
+                [VERDICT_SKIPPED] = { "–", STYLE_FAINT },
+        };
+        Verdict verdict = VERDICT_UNKNOWN;
+
+        (void) verdict_from_string(line->verdict, &verdict);
+        printf("%s%s%s %-16s  %s%s%s\n", ctl_style(ctl, marks[verdict].style), marks[verdict].mark,
+               ctl_style(ctl, STYLE_PLAIN), line->check,
+               ctl_style(ctl, verdict == VERDICT_SKIPPED ? STYLE_FAINT : STYLE_PLAIN), line->finding,
+               ctl_style(ctl, STYLE_PLAIN));
+        if (line->remedy[0])
+                printf("%20s%s%s%s\n", "", ctl_style(ctl, STYLE_STRONG), line->remedy, ctl_style(ctl, STYLE_PLAIN));
+}
+
+int verb_diagnose(Ctl *ctl, int argc, char *argv[]) {
+        _cleanup_free_ Diagnosis *d = calloc(1, sizeof(*d));
+        int r, found = CTL_OK;
+
+        r = ctl_check_arguments(argc, argv, 0);
+        if (r != CTL_OK)
+                return r;
+        if (!d)
+                return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
+        if (!ask_daemon(ctl, d) && !run_program(d))
+                return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
+
+        for (size_t i = 0; i < d->n; i++) {
+                if (geteuid() == 0)
+                        remedy_without_sudo(d->lines[i].remedy);
+                if (streq(d->lines[i].verdict, verdict_to_string(VERDICT_PROBLEM)))
+                        found = CTL_FOUND;
+        }
+        if (ctl->json) {
+                r = ctl_json_print(checks_array(d));
+                return r == CTL_OK ? found : r;
+        }
+
+        for (size_t i = 0; i < d->n; i++)
+                print_check(ctl, &d->lines[i]);
+        return found;
+}
