@@ -74,16 +74,6 @@ else:
         os.unlink("{rules}")
 """.replace("{rules}", RULES)
 
-COUNT_CONNECTIONS = """nft -f - <<'END'
-table ip count {
-    chain syn {
-        type filter hook prerouting priority -310
-        tcp dport 22 tcp flags & (syn | ack) == syn counter
-    }
-}
-END
-"""
-
 PROGRAMS = {"NETSTAT.EXE": NETSTAT, "tasklist.exe": TASKLIST, "WindowsPowerShell/v1.0/powershell.exe": POWERSHELL}
 
 
@@ -203,9 +193,8 @@ def test_a_look_at_the_home_port_keeps_the_name(make):
     m.write(w.CONFIG, w.configuration(Policy={"Restore": "auto"}, Windows={"Interop": "yes"}))
     w.boot(m)
     w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh", HomePortHolderDetail=SSHD_EXE)
-    m._shell("windows", COUNT_CONNECTIONS)
-    w.eventually(lambda: "packets 1 " in m._finish(m.beside("windows", ["nft", "list", "table", "ip", "count"]), True, 20).stdout,
-                 "it looks", 80)
+    w.count_connections(m, 22)
+    w.eventually(lambda: w.connections(m), "it looks", 80)
     w.hold(lambda: detail(m) == SSHD_EXE and len(calls(m)) == 2, 1, "it stays")
 
 
