@@ -143,9 +143,10 @@ int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, us
         return child_spawn_with(event, argv, nothing, unprivileged, timeout, handler, userdata, ret);
 }
 
-int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[], bool unprivileged,
-                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
-        const char *variables[2 + CHILD_ENVIRONMENT_MAX + 1] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C" };
+int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[],
+                     bool unprivileged, usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
+        const char *variables[2 + CHILD_ENVIRONMENT_MAX + 1] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
+                                                                 "LC_ALL=C" };
         _cleanup_close_ int output_write_fd = -1, errors_write_fd = -1;
         int output[2], errors[2], r;
         size_t n = 2;

@@ -35,8 +35,8 @@ int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, us
 #define CHILD_ENVIRONMENT_MAX 4
 
 /* The same, with @environment (NAME=value each, NULL ends the list) beside the minimal one. */
-int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[], bool unprivileged,
-                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
+int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[],
+                     bool unprivileged, usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
 
 /* Kills it if it still runs, without waiting for that; its handler is not called any more. */
 Child *child_free(Child *child);

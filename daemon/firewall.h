@@ -28,8 +28,8 @@ typedef enum FirewallForm {
 #define FIREWALL_LINE_SIZE 512
 
 /* A rule has a -Name of its own, made of port and scope: its removal takes away that one and nothing else.
- * Source: Microsoft's reference of the NetSecurity module. That names LocalSubnet for the plain rule only; the Hyper-V
- * one takes it too, as scripts in public use have it. */
+ * Source: Microsoft's reference of the NetSecurity module. That names LocalSubnet for the plain rule only; the
+ * Hyper-V one takes it too, as scripts in public use have it. */
 void firewall_rule(FirewallForm form, FirewallScope scope, uint16_t port,
                    char ret[static FIREWALL_LINE_SIZE]);
 void firewall_removal(FirewallForm form, FirewallScope scope, uint16_t port,

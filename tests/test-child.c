@@ -132,8 +132,10 @@ static void test_environment_is_added_to(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, many, false, USEC_PER_SEC, on_end, o, &o->child), -E2BIG);
-        test_equal_int(child_spawn_with(o->event, argv, variables, false, 10 * USEC_PER_SEC, on_end, o, &o->child),
+        test_equal_int(child_spawn_with(o->event, argv, many, false, USEC_PER_SEC, on_end, o, &o->child),
+                       -E2BIG);
+        test_equal_int(child_spawn_with(o->event, argv, variables, false, 10 * USEC_PER_SEC, on_end, o,
+                                        &o->child),
                        0);
         while (o->calls == 0)
                 test_assert(sd_event_run(o->event, UINT64_MAX) >= 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows-text.h"
 #include "test.h"
+#include "windows-text.h"
 
 static const struct {
         const char *name, *text;
@@ -8,17 +8,21 @@ static const struct {
         PortRange ranges[4];
 } exclusions[] = {
         { "English",
-          "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n"
-          "      5357        5357      \r\n     50000       50059     *\r\n\r\n* - Administered port exclusions.\r\n\r\n",
+          "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    "
+          "--------      \r\n"
+          "      5357        5357      \r\n     50000       50059     *\r\n\r\n* - Administered port "
+          "exclusions.\r\n\r\n",
           2,
           { { 5357, 5357 }, { 50000, 50059 } } },
         { "German",
-          "\r\nPortausschlussbereiche f\x81r Protokoll tcp\r\n\r\nStartport    Endport      \r\n----------    --------  "
+          "\r\nPortausschlussbereiche f\x81r Protokoll tcp\r\n\r\nStartport    Endport      \r\n----------  "
+          "  --------  "
           "\r\n        22        2222  \r\n\r\n* - Verwaltete Portausschl\x81sse.\r\n",
           1,
           { { 22, 2222 } } },
         { "French, in UTF-8",
-          "\r\nPlages d'exclusion de ports du protocole tcp\r\n\r\nPort de d\xc3\xa9marrage    Port de fin\r\n"
+          "\r\nPlages d'exclusion de ports du protocole tcp\r\n\r\nPort de d\xc3\xa9marrage    Port de "
+          "fin\r\n"
           "----------    --------\r\n      2180        2279\r\n      2280        2379\r\n\r\n"
           "* - Exclusions de ports administr\xc3\xa9s.\r\n",
           2,
@@ -62,11 +66,13 @@ static const struct {
         uint16_t first, last; /* 0: refused */
 } dynamic[] = {
         { "English",
-          "\r\nProtocol tcp Dynamic Port Range\r\n---------------------------------\r\nStart Port      : 49152\r\n"
+          "\r\nProtocol tcp Dynamic Port Range\r\n---------------------------------\r\nStart Port      : "
+          "49152\r\n"
           "Number of Ports : 16384\r\n\r\n",
           49152, 65535 },
         { "German",
-          "\r\nProtokoll tcp Dynamischer Portbereich\r\n---------------------------------\r\nStartport          : "
+          "\r\nProtokoll tcp Dynamischer Portbereich\r\n---------------------------------\r\nStartport      "
+          "    : "
           "1024\r\nAnzahl von Ports : 13977\r\n",
           1024, 15000 },
         { "French",
@@ -74,7 +80,8 @@ static const struct {
           "Port de d\x82marrage   : 49152\r\nNombre de ports     : 16384\r\n",
           49152, 65535 },
         { "Japanese",
-          "\r\n\x83v\x83\x8d\x83g\x83R\x83\x8b tcp \x82\xcc\x93\xae\x93I\r\n-----\r\n\x8aJ\x8en\x83|\x81[\x83g : "
+          "\r\n\x83v\x83\x8d\x83g\x83R\x83\x8b tcp "
+          "\x82\xcc\x93\xae\x93I\r\n-----\r\n\x8aJ\x8en\x83|\x81[\x83g : "
           "49152\r\n\x83|\x81[\x83g\x90\x94 : 16384\r\n",
           49152, 65535 },
         { "one number", "Start Port : 49152\n", 0, 0 },
@@ -95,8 +102,9 @@ static void test_dynamic(const void *data) {
         test_equal_int(range.last, row->first ? row->last : 7);
 }
 
-#define NETSTAT_ENGLISH \
-        "\r\nActive Connections\r\n\r\n  Proto  Local Address          Foreign Address        State           PID\r\n"
+#define NETSTAT_ENGLISH                                                                                     \
+        "\r\nActive Connections\r\n\r\n  Proto  Local Address          Foreign Address        State       " \
+        "    PID\r\n"
 
 static const struct {
         const char *name, *text;
@@ -108,14 +116,20 @@ static const struct {
                           "  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING       1000\r\n",
           22, 4312 },
         { "German",
-          "\r\nAktive Verbindungen\r\n\r\n  Proto  Lokale Adresse         Remoteadresse          Status           "
+          "\r\nAktive Verbindungen\r\n\r\n  Proto  Lokale Adresse         Remoteadresse          Status     "
+          "      "
           "PID\r\n  TCP    0.0.0.0:22             0.0.0.0:0              ABH\x99REN         77\r\n",
           22, 77 },
         { "a state in two words",
-          "  TCP    0.0.0.0:22             0.0.0.0:0              \xc0 l'\xe9" "coute         78\r\n", 22, 78 },
+          "  TCP    0.0.0.0:22             0.0.0.0:0              \xc0 l'\xe9"
+          "coute         78\r\n",
+          22, 78 },
         { "no state", "  TCP    0.0.0.0:22             0.0.0.0:0              79\r\n", 22, 79 },
         { "Japanese",
-          "\r\n\x83" "A\x83N\x83" "e\x83" "B\x83u\x82\xc8\x90\xda\x91\xb1\r\n"
+          "\r\n\x83"
+          "A\x83N\x83"
+          "e\x83"
+          "B\x83u\x82\xc8\x90\xda\x91\xb1\r\n"
           "  TCP         0.0.0.0:22             0.0.0.0:0              LISTENING       80\r\n",
           22, 80 },
         { "IPv6", "  TCP    [::]:22                [::]:0                 LISTENING       81\r\n", 22, 81 },
@@ -123,11 +137,15 @@ static const struct {
           "  TCP    192.168.1.5:22         192.168.1.7:50000      ESTABLISHED     82\r\n"
           "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       83\r\n",
           22, 83 },
-        { "a session only", "  TCP    192.168.1.5:22         192.168.1.7:50000      ESTABLISHED     82\r\n", 22, 0 },
-        { "someone else's port 22", "  TCP    192.168.1.5:50000      10.0.0.1:22      ESTABLISHED     82\r\n", 22, 0 },
-        { "another port", "  TCP    0.0.0.0:2222           0.0.0.0:0              LISTENING       84\r\n", 22, 0 },
+        { "a session only", "  TCP    192.168.1.5:22         192.168.1.7:50000      ESTABLISHED     82\r\n",
+          22, 0 },
+        { "someone else's port 22",
+          "  TCP    192.168.1.5:50000      10.0.0.1:22      ESTABLISHED     82\r\n", 22, 0 },
+        { "another port", "  TCP    0.0.0.0:2222           0.0.0.0:0              LISTENING       84\r\n",
+          22, 0 },
         { "UDP", "  UDP    0.0.0.0:22             0.0.0.0:0              x   84\r\n", 22, 0 },
-        { "no process", "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       0\r\n", 22, 0 },
+        { "no process", "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       0\r\n", 22,
+          0 },
         { "a number that is too large", "  TCP 0.0.0.0:22 0.0.0.0:0 LISTENING 4294967296\r\n", 22, 0 },
         { "no port", "  TCP 0.0.0.0 0.0.0.0:0 LISTENING 4\r\n  TCP :22 :0 LISTENING 4\r\n", 22, 0 },
         { "empty", "", 22, 0 },
@@ -151,11 +169,15 @@ static const struct {
         { "the kernel", "\"System\",\"4\",\"Services\",\"0\",\"152 K\"\r\n", 4, "System" },
         { "a blank and a comma", "\"my, server.exe\",\"5\"\r\n", 5, "my, server.exe" },
         { "gone", "INFO: No tasks are running which match the specified criteria.\r\n", 4312, NULL },
-        { "gone, in German", "INFORMATION: Es werden keine Aufgaben mit den angegebenen Kriterien ausgef\x81hrt.\r\n",
-          4312, NULL },
+        { "gone, in German",
+          "INFORMATION: Es werden keine Aufgaben mit den angegebenen Kriterien ausgef\x81hrt.\r\n", 4312,
+          NULL },
         { "gone, in Japanese", "\x8f\xee\x95\xf1: \x8ew\x92\xe8\x82\xb3\x82\xea\x82\xbd\r\n", 4312, NULL },
         { "another one", "\"sshd.exe\",\"4313\",\"Services\"\r\n", 4312, NULL },
-        { "escapes", "\"\033]0;x\a\x9b" "31mevil\",\"5\"\r\n", 5, "?]0;x??31mevil" },
+        { "escapes",
+          "\"\033]0;x\a\x9b"
+          "31mevil\",\"5\"\r\n",
+          5, "?]0;x??31mevil" },
         { "long", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.exe\",\"5\"\r\n", 5,
           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
         { "no name", "\"\",\"5\"\r\n", 5, NULL },
@@ -201,7 +223,8 @@ static const struct {
         size_t n;
         const char *remote, *rule;
 } rules[] = {
-        { "ours", "rule|2222|LocalSubnet|WSL SSH (2222, lan)\r\nend\r\n", 0, 1, "LocalSubnet", "WSL SSH (2222, lan)" },
+        { "ours", "rule|2222|LocalSubnet|WSL SSH (2222, lan)\r\nend\r\n", 0, 1, "LocalSubnet",
+          "WSL SSH (2222, lan)" },
         { "a mask", "rule|2222|100.64.0.0/255.192.0.0|x\nend\n", 0, 1, "100.64.0.0/10", "x" },
         { "a prefix", "rule|2222|100.64.0.0/10|x\nend\n", 0, 1, "100.64.0.0/10", "x" },
         { "one machine", "rule|2222|10.0.0.1/255.255.255.255|x\nend\n", 0, 1, "10.0.0.1/32", "x" },
@@ -213,7 +236,8 @@ static const struct {
         { "any port", "rule|*|*|x\nrule||*|x\nrule|Any|*|x\nend\n", 0, 3, "Any", "x" },
         { "a range", "rule|2200-2299|*|x\nend\n", 0, 1, "Any", "x" },
         { "a list", "rule|22,80,2222|*|x\nend\n", 0, 1, "Any", "x" },
-        { "other ports", "rule|22|*|x\nrule|2223-2300|*|x\nrule|RPC|*|x\nrule|22222|*|x\nend\n", 0, 0, NULL, NULL },
+        { "other ports", "rule|22|*|x\nrule|2223-2300|*|x\nrule|RPC|*|x\nrule|22222|*|x\nend\n", 0, 0, NULL,
+          NULL },
         { "none", "end\r\n", 0, 0, NULL, NULL },
         { "a name with bars", "rule|2222|*|a|b\nend\n", 0, 1, "Any", "a|b" },
         { "escapes", "rule|2222|\033[31m|\033]0;x\a\nend\n", 0, 1, "?[31m", "?]0;x?" },

@@ -10,7 +10,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import signal
 import statistics
 import threading
@@ -78,25 +77,6 @@ def hold_starts(m: Machine) -> None:
             "[Service]\nExecStartPre=/bin/sh -c 'while [ -e /run/hold ]; do sleep 0.02; done'\n")
 
 
-def count_connections(m: Machine, port: int) -> None:
-    """From now on Windows counts who connects to that port of its."""
-    m._shell("windows", f"""nft -f - <<'END'
-table ip count {{
-    chain syn {{
-        type filter hook prerouting priority -310
-        tcp dport {port} tcp flags & (syn | ack) == syn counter
-    }}
-}}
-END
-""")
-
-
-def connections(m: Machine) -> int:
-    process = m.beside("windows", ["nft", "list", "table", "ip", "count"])
-    assert process.wait() == 0
-    return int(re.findall(r"packets (\d+)", process.stdout)[0])
-
-
 def relocated(make, restore: str = "manual", **options: Any) -> tuple[Machine, list[Session]]:
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22, policy={"Restore": restore}, **options))
     reachable(m, "relocated", 2222)
@@ -108,13 +88,13 @@ def relocated(make, restore: str = "manual", **options: Any) -> tuple[Machine, l
 def test_restore_auto_looks_once_a_minute(make):
     m, sessions = relocated(make, "auto")
     w.wait_properties(m, HomePortHolder="windows-openssh")
-    count_connections(m, 22)
+    w.count_connections(m, 22)
     before, start = len(w.binds(m)), time.monotonic()
     with ticking(*sessions):
         # One look in a good minute at a port that Windows still has: a connection, no bind(), and nobody has moved.
-        w.eventually(lambda: connections(m), "it looks", 80)
+        w.eventually(lambda: w.connections(m), "it looks", 80)
         w.hold(lambda: w.sshd_ports(m) == {2222}, max(2, start + 62 - time.monotonic()), "it stays")
-        assert connections(m) == 1 and len(w.binds(m)) == before
+        assert w.connections(m) == 1 and len(w.binds(m)) == before
         w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh")
 
 
@@ -130,14 +110,14 @@ def test_restore_auto_goes_home_by_itself(make):
 
 def test_restore_manual_waits_for_restore(make):
     m, sessions = relocated(make)
-    count_connections(m, 22)
+    w.count_connections(m, 22)
     with ticking(*sessions):
         status, error = w.call(m, "Restore")
         assert status != 0 and "Windows" in error
         reachable(m, "relocated", 2222)
         m.windows.release(22)
         w.hold(lambda: w.sshd_ports(m) == {2222}, 1, "it waits")
-        assert connections(m) <= 1
+        assert w.connections(m) <= 1
         assert w.call(m, "Restore") == (0, "")
         reachable(m, "clear", 22)
         assert len(told(m, "restored")) == 1

@@ -160,6 +160,8 @@ def test_windows_programs_run_only_where_they_may(make):
     assert calls(m) == [
         (f"{DRIVE}/Windows/System32/NETSTAT.EXE", ["-ano", "-p", "TCP"], environment, "/dev/null"),
         (f"{DRIVE}/Windows/System32/tasklist.exe", ["/FI", "PID eq 4312", "/FO", "CSV", "/NH"], environment, "/dev/null")]
+    # WSL's own relay to them needs that (binfmt.cpp, CreateNtProcess); the stand-ins don't.
+    assert "AF_VSOCK" in w.show(m, w.UNIT, "RestrictAddressFamilies")["RestrictAddressFamilies"].split()
     # Once for each holder, not for each evaluation.
     before = w.evaluations(m)
     m.run(["systemctl", "restart", "ssh.service"], check=True)
@@ -183,6 +185,17 @@ def test_windows_programs_run_only_where_they_may(make):
     set_interop(m, "yes")
     w.wait_properties(m, HomePortHolder="windows-openssh", HomePortHolderDetail=SSHD_EXE)
     assert {call[0].split("/")[1] for call in calls(m)} == {"windir"}
+
+
+def test_a_look_at_the_home_port_keeps_the_name(make):
+    """Each minute where sshd is to go back by itself: a connection, and no program."""
+    m = machine(make)
+    m.write(w.CONFIG, w.configuration(Policy={"Restore": "auto"}, Windows={"Interop": "yes"}))
+    w.boot(m)
+    w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh", HomePortHolderDetail=SSHD_EXE)
+    w.count_connections(m, 22)
+    w.eventually(lambda: w.connections(m), "it looks", 80)
+    w.hold(lambda: detail(m) == SSHD_EXE and len(calls(m)) == 2, 1, "it stays")
 
 
 def test_where_ports_are_not_shared_nothing_is_run(make):

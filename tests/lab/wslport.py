@@ -322,6 +322,25 @@ def binds(m: Machine, command: str | None = None, cgroup: str | None = None, boo
             (command is None or entry["command"] == command) and (cgroup is None or entry["cgroup"] == cgroup)]
 
 
+def count_connections(m: Machine, port: int) -> None:
+    """From now on Windows counts who connects to that port of its."""
+    m._shell("windows", f"""nft -f - <<'END'
+table ip count {{
+    chain syn {{
+        type filter hook prerouting priority -310
+        tcp dport {port} tcp flags & (syn | ack) == syn counter
+    }}
+}}
+END
+""")
+
+
+def connections(m: Machine) -> int:
+    process = m.beside("windows", ["nft", "list", "table", "ip", "count"])
+    assert process.wait() == 0
+    return int(re.findall(r"packets (\d+)", process.stdout)[0])
+
+
 def logs_in(m: Machine, port: int, origin: str = "guest") -> bool:
     return m.ssh(port, "echo $((6 * 7))", origin).stdout == "42\n"
 
