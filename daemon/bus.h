@@ -9,7 +9,13 @@
 #define BUS_NAME "org.wslport1"
 #define BUS_PATH "/org/wslport1"
 #define BUS_INTERFACE "org.wslport1.Manager"
+
+/* The errors that are its own. Once out they keep name and meaning; units/org.wslport1.Manager.xml describes them. */
 #define BUS_ERROR(name) "org.wslport1.Error." name
+#define BUS_ERROR_BUSY BUS_ERROR("Busy")                                   /* try again */
+#define BUS_ERROR_INVALID_ARGUMENT BUS_ERROR("InvalidArgument")            /* the text says what would be right */
+#define BUS_ERROR_INVALID_CONFIGURATION BUS_ERROR("InvalidConfiguration")  /* with file, line and key */
+#define BUS_ERROR_NOT_POSSIBLE BUS_ERROR("NotPossible")                    /* as things are; the text says why */
 
 /* Connections that are opened without waiting and without bind(). libsystemd (257 does, 252 does not yet)
  * bind()s a client's socket to a name that describes it; under WSL each bind() waits for the port tracker

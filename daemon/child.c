@@ -120,10 +120,8 @@ static int drop_privileges(void) {
         return 0;
 }
 
-__attribute__((noreturn)) static void child_main(const char *const argv[], bool unprivileged, int output_fd,
-                                                 int errors_fd) {
-        static char *const environment[] = { (char *) "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                             (char *) "LC_ALL=C", NULL };
+__attribute__((noreturn)) static void child_main(const char *const argv[], const char *const environment[],
+                                                 bool unprivileged, int output_fd, int errors_fd) {
         sigset_t none;
         int input_fd;
 
@@ -132,16 +130,31 @@ __attribute__((noreturn)) static void child_main(const char *const argv[], bool 
         if (input_fd >= 0 && dup2(input_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0 &&
             dup2(errors_fd, STDERR_FILENO) >= 0 && sigprocmask(SIG_SETMASK, &none, NULL) >= 0 &&
             prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) >= 0 && (!unprivileged || drop_privileges() >= 0))
-                execve(argv[0], (char *const *) argv, environment);
+                execve(argv[0], (char *const *) argv, (char *const *) environment);
         _exit(127);
 }
 
 int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret) {
+        static const char *const nothing[] = { NULL };
+
+        return child_spawn_with(event, argv, nothing, unprivileged, timeout, handler, userdata, ret);
+}
+
+int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[], bool unprivileged,
+                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
+        const char *variables[2 + CHILD_ENVIRONMENT_MAX + 1] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C" };
         _cleanup_close_ int output_write_fd = -1, errors_write_fd = -1;
         int output[2], errors[2], r;
+        size_t n = 2;
         Child *c;
         pid_t pid;
+
+        for (; *environment; environment++) {
+                if (n == ELEMENTSOF(variables) - 1)
+                        return -E2BIG;
+                variables[n++] = *environment;
+        }
 
         c = malloc(sizeof(*c));
         if (!c)
@@ -172,7 +185,7 @@ int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, us
                 goto fail;
         }
         if (pid == 0)
-                child_main(argv, unprivileged, output_write_fd, errors_write_fd);
+                child_main(argv, variables, unprivileged, output_write_fd, errors_write_fd);
 
         r = sd_event_add_child(event, &c->exit_source, pid, WEXITED, child_on_exit, c);
         if (r < 0) {

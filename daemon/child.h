@@ -31,6 +31,13 @@ typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret);
 
+/* Variables that child_spawn_with() can add. */
+#define CHILD_ENVIRONMENT_MAX 4
+
+/* The same, with @environment (NAME=value each, NULL ends the list) beside the minimal one. */
+int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[], bool unprivileged,
+                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
+
 /* Kills it if it still runs, without waiting for that; its handler is not called any more. */
 Child *child_free(Child *child);
 DEFINE_TRIVIAL_CLEANUP(Child *, child_free);

@@ -71,9 +71,9 @@ static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
                 { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING, no_answer },
                 { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
                 { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
-                { BUS_ERROR("InvalidArgument"), CTL_USAGE, NULL },
-                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE, NULL },
-                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE, NULL },
+                { BUS_ERROR_INVALID_ARGUMENT, CTL_USAGE, NULL },
+                { BUS_ERROR_NOT_POSSIBLE, CTL_NOT_POSSIBLE, NULL },
+                { BUS_ERROR_BUSY, CTL_NOT_POSSIBLE, NULL },
         };
         const char *text = NULL;
         int status = CTL_FAILED;

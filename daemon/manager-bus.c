@@ -1,18 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager-bus.h"
 
+#include "announce.h"
+#include "authorize.h"
 #include "bus.h"
+#include "client-config.h"
 #include "config.h"
+#include "diagnosis.h"
+#include "firewall.h"
+#include "log-control.h"
+
+/* The longest name of DNS (RFC 1035, 2.3.4); one in a client's configuration has no limit. */
+#define CLIENT_HOST_MAX 253
+
+/* polkit's actions, of units/org.wslport1.policy */
+#define ACTION(name) "org.wslport1." name
 
 #define RETRY_FIRST (500 * USEC_PER_MSEC)
 #define RETRY_MAX (30 * USEC_PER_SEC)
 
 struct ManagerBus {
         sd_event *event;
-        const Log *log;
+        Log *log;
         const Status *status;
         const ManagerBusHandlers *handlers;
         void *userdata;
+        Authorizer *authorizer;
+        Announcer *announcer;
+        Diagnosis *diagnosis;
+        LogControl *log_control;
         sd_bus *bus;
         sd_bus_slot *vtable_slot, *connected_slot, *disconnected_slot, *name_slot;
         sd_event_source *retry_source;
@@ -20,6 +36,15 @@ struct ManagerBus {
 };
 
 static void manager_bus_close(ManagerBus *b) {
+        /* Calls that are held keep the bus they came by, which would never end. */
+        if (b->authorizer)
+                authorizer_forget(b->authorizer);
+        if (b->diagnosis)
+                diagnosis_forget(b->diagnosis);
+        if (b->announcer)
+                announcer_forget(b->announcer);
+        if (b->log_control)
+                (void) log_control_attach(b->log_control, NULL);
         b->vtable_slot = sd_bus_slot_unref(b->vtable_slot);
         b->connected_slot = sd_bus_slot_unref(b->connected_slot);
         b->disconnected_slot = sd_bus_slot_unref(b->disconnected_slot);
@@ -33,13 +58,30 @@ ManagerBus *manager_bus_free(ManagerBus *b) {
 
         sd_event_source_disable_unref(b->retry_source);
         manager_bus_close(b);
+        log_control_free(b->log_control);
+        diagnosis_free(b->diagnosis);
+        announcer_free(b->announcer);
+        authorizer_free(b->authorizer);
         free(b);
         return NULL;
 }
 
-int manager_bus_new(sd_event *event, const Log *log, const Status *status,
+static void manager_bus_on_announce(const char *const names[], void *userdata) {
+        ManagerBus *b = userdata;
+        int r;
+
+        if (!b->bus || sd_bus_is_ready(b->bus) <= 0)
+                return;
+
+        r = sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, BUS_INTERFACE, (char **) names);
+        if (r < 0)
+                log_error_errno(b->log, r, "D-Bus: a change could not be told");
+}
+
+int manager_bus_new(sd_event *event, Log *log, const Status *status,
                     const ManagerBusHandlers *handlers, void *userdata, ManagerBus **ret) {
-        ManagerBus *b = malloc(sizeof(*b));
+        _cleanup_(manager_bus_freep) ManagerBus *b = malloc(sizeof(*b));
+        int r;
 
         if (!b)
                 return -ENOMEM;
@@ -52,16 +94,32 @@ int manager_bus_new(sd_event *event, const Log *log, const Status *status,
                 .userdata = userdata,
                 .retry_delay = RETRY_FIRST,
         };
-        *ret = b;
+
+        r = authorizer_new(&b->authorizer);
+        if (r >= 0)
+                r = announcer_new(event, manager_bus_on_announce, b, &b->announcer);
+        if (r >= 0)
+                r = diagnosis_new(event, log, &b->diagnosis);
+        if (r >= 0)
+                r = log_control_new(log, b->authorizer, ACTION("reload"), &b->log_control);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(b);
         return 0;
 }
+
+static void manager_bus_request_name(ManagerBus *b);
 
 static int manager_bus_on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         ManagerBus *b = userdata;
 
         (void) source, (void) usec;
         b->retry_source = sd_event_source_disable_unref(b->retry_source);
-        manager_bus_connect(b);
+        if (b->bus)
+                manager_bus_request_name(b);
+        else
+                manager_bus_connect(b);
         return 0;
 }
 
@@ -81,13 +139,26 @@ static int manager_bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *
         uint32_t code;
 
         (void) error;
-        if (sd_bus_message_is_method_error(m, NULL))
-                log_message(b->log, LOG_WARNING, "D-Bus: the name %s is refused: %s", BUS_NAME,
+        if (sd_bus_message_is_method_error(m, NULL)) {
+                /* The bus daemon may not have read our policy yet. */
+                log_message(b->log, LOG_WARNING, "D-Bus: the name %s is refused, trying again: %s", BUS_NAME,
                             sd_bus_message_get_error(m)->message);
+                manager_bus_retry(b);
+        }
         /* 1 and 4 (DBus specification): it is ours */
         else if (sd_bus_message_read(m, "u", &code) >= 0 && code != 1 && code != 4)
-                log_message(b->log, LOG_WARNING, "D-Bus: another process has the name %s", BUS_NAME);
+                log_message(b->log, LOG_WARNING, "D-Bus: another process has the name %s, it is ours after that",
+                            BUS_NAME);
         return 0;
+}
+
+static void manager_bus_request_name(ManagerBus *b) {
+        int r;
+
+        b->name_slot = sd_bus_slot_unref(b->name_slot);
+        r = sd_bus_request_name_async(b->bus, &b->name_slot, BUS_NAME, SD_BUS_NAME_QUEUE, manager_bus_on_name, b);
+        if (r < 0)
+                log_error_errno(b->log, r, "D-Bus: the name %s could not be asked for", BUS_NAME);
 }
 
 static int manager_bus_on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -116,70 +187,41 @@ void manager_bus_changed(ManagerBus *b, const char *const names[]) {
         if (!b->bus || sd_bus_is_ready(b->bus) <= 0)
                 return;
 
-        r = sd_bus_emit_properties_changed_strv(b->bus, BUS_PATH, BUS_INTERFACE, (char **) names);
+        r = announcer_add(b->announcer, names);
         if (r < 0)
-                log_error_errno(b->log, r, "D-Bus: a change could not be told");
+                log_error_errno(b->log, r, "D-Bus: changes could not be gathered");
 }
 
-/* A call that waits for the bus daemon to say who its caller is; then it is root's to be carried out. */
-typedef struct Authorization Authorization;
-typedef void (*AuthorizedCall)(ManagerBus *b, sd_bus_message *call);
-
-struct Authorization {
-        ManagerBus *bus;
-        sd_bus_message *call;
-        AuthorizedCall carry_out;
-};
-
-static void authorization_free(void *userdata) {
-        Authorization *a = userdata;
-
-        sd_bus_message_unref(a->call);
-        free(a);
+static void manager_bus_emitted(ManagerBus *b, const char *signal, int r) {
+        if (r < 0 && r != -ENOTCONN)
+                log_error_errno(b->log, r, "D-Bus: the signal %s could not be sent", signal);
 }
 
-static int authorization_on_caller(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Authorization *a = userdata;
-        uint32_t uid;
-
-        (void) error;
-        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0 || uid != 0)
-                (void) sd_bus_reply_method_errorf(a->call, SD_BUS_ERROR_ACCESS_DENIED,
-                                                  "only root may do this");
-        else
-                a->carry_out(a->bus, a->call);
-        return 0;
+void manager_bus_conflict(ManagerBus *b, uint16_t port, Holder holder, const char *detail) {
+        if (b->bus)
+                manager_bus_emitted(b, "Conflict",
+                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Conflict", "qss", port,
+                                                       holder_to_string(holder), detail));
 }
 
-/* The bus policy lets only root get here; that is asked once more, in case somebody's policy is wider. */
-static int for_root(ManagerBus *b, sd_bus_message *call, AuthorizedCall carry_out) {
-        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
-        Authorization *a;
-        int r;
-
-        a = malloc(sizeof(*a));
-        if (!a)
-                return -ENOMEM;
-        *a = (Authorization){ .bus = b, .call = sd_bus_message_ref(call), .carry_out = carry_out };
-
-        r = sd_bus_call_method_async(sd_bus_message_get_bus(call), &slot, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionUnixUser", authorization_on_caller, a, "s",
-                                     sd_bus_message_get_sender(call));
-        if (r < 0) {
-                authorization_free(a);
-                return r;
-        }
-        (void) sd_bus_slot_set_destroy_callback(slot, authorization_free);
-        (void) sd_bus_slot_set_floating(slot, 1);
-        return 1;
+void manager_bus_relocated(ManagerBus *b, uint16_t from, uint16_t to) {
+        if (b->bus)
+                manager_bus_emitted(b, "Relocated",
+                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Relocated", "qq", from, to));
 }
 
-static void carry_out_reload(ManagerBus *b, sd_bus_message *call) {
+void manager_bus_restored(ManagerBus *b, uint16_t port) {
+        if (b->bus)
+                manager_bus_emitted(b, "Restored",
+                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Restored", "q", port));
+}
+
+static void carry_out_reload(sd_bus_message *call, void *userdata) {
+        ManagerBus *b = userdata;
         _cleanup_free_ char *error = NULL;
 
         if (b->handlers->reload(&error, b->userdata) < 0)
-                (void) sd_bus_reply_method_errorf(call, BUS_ERROR("InvalidConfiguration"), "%s",
+                (void) sd_bus_reply_method_errorf(call, BUS_ERROR_INVALID_CONFIGURATION, "%s",
                                                   error ? error : "the configuration could not be read");
         else
                 (void) sd_bus_reply_method_return(call, NULL);
@@ -187,36 +229,120 @@ static void carry_out_reload(ManagerBus *b, sd_bus_message *call) {
 
 static void carry_out_request(ManagerBus *b, sd_bus_message *call, Request request, uint16_t port) {
         if (b->handlers->request(request, port, call, b->userdata) < 0)
-                (void) sd_bus_reply_method_errorf(call, BUS_ERROR("Busy"),
+                (void) sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
                                                   "another request is under way; try again");
 }
 
-static void carry_out_relocate(ManagerBus *b, sd_bus_message *call) {
+static void carry_out_probe(sd_bus_message *call, void *userdata) {
+        carry_out_request(userdata, call, REQUEST_PROBE, 0);
+}
+
+static void carry_out_relocate(sd_bus_message *call, void *userdata) {
         uint16_t port;
 
         if (sd_bus_message_read(call, "q", &port) < 0)
                 (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_INVALID_ARGS, "a port is wanted");
         else
-                carry_out_request(b, call, REQUEST_RELOCATE, port);
+                carry_out_request(userdata, call, REQUEST_RELOCATE, port);
 }
 
-static void carry_out_restore(ManagerBus *b, sd_bus_message *call) {
-        carry_out_request(b, call, REQUEST_RESTORE, 0);
+static void carry_out_restore(sd_bus_message *call, void *userdata) {
+        carry_out_request(userdata, call, REQUEST_RESTORE, 0);
 }
 
-static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_probe(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ManagerBus *b = userdata;
+
         (void) error;
-        return for_root(userdata, m, carry_out_reload);
+        return authorizer_ask(b->authorizer, m, ACTION("probe"), carry_out_probe, b);
 }
 
 static int method_relocate(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ManagerBus *b = userdata;
+
         (void) error;
-        return for_root(userdata, m, carry_out_relocate);
+        return authorizer_ask(b->authorizer, m, ACTION("relocate"), carry_out_relocate, b);
 }
 
 static int method_restore(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ManagerBus *b = userdata;
+
         (void) error;
-        return for_root(userdata, m, carry_out_restore);
+        return authorizer_ask(b->authorizer, m, ACTION("restore"), carry_out_restore, b);
+}
+
+static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ManagerBus *b = userdata;
+
+        (void) error;
+        return authorizer_ask(b->authorizer, m, ACTION("reload"), carry_out_reload, b);
+}
+
+static int method_diagnose(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        ManagerBus *b = userdata;
+
+        (void) error;
+        return diagnosis_answer(b->diagnosis, m);
+}
+
+/* For a text about the port that sshd has. Returns 0, or what the refusal returned. */
+static int refuse_without_port(const ManagerBus *b, sd_bus_message *m) {
+        if (b->status->port != 0)
+                return 0;
+        return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "sshd does not listen: %s", b->status->reason);
+}
+
+static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const ManagerBus *b = userdata;
+        char text[FIREWALL_TEXT_SIZE];
+        FirewallScope scope;
+        const char *word;
+        int r;
+
+        (void) error;
+        r = sd_bus_message_read(m, "s", &word);
+        if (r < 0)
+                return r;
+        if (firewall_scope_from_string(word, &scope) < 0)
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT, "scope is lan, tailscale or any");
+        r = refuse_without_port(b, m);
+        if (r != 0)
+                return r;
+
+        firewall_render(scope, b->status->port, text);
+        return sd_bus_reply_method_return(m, "s", text);
+}
+
+static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const ManagerBus *b = userdata;
+        ClientAddress addresses[STATUS_REACHABLE_MAX];
+        ClientConfig config = { .addresses = addresses };
+        char text[CLIENT_CONFIG_SIZE];
+        int r;
+
+        (void) error;
+        r = sd_bus_message_read(m, "s", &config.host);
+        if (r < 0)
+                return r;
+        r = refuse_without_port(b, m);
+        if (r != 0)
+                return r;
+
+        config.port = b->status->port;
+        for (; config.n_addresses < b->status->n_reachable; config.n_addresses++)
+                addresses[config.n_addresses] = (ClientAddress){
+                        .address = b->status->reachable[config.n_addresses].address,
+                        .kind = b->status->reachable[config.n_addresses].kind,
+                };
+        r = strlen(config.host) > CLIENT_HOST_MAX ? -EINVAL : client_config_render(&config, text, sizeof(text));
+        if (r == -EINVAL)
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT,
+                                                  "host is of letters, digits, \".\", \"-\" and \"_\", of %d at the most; "
+                                                  "empty: wsl",
+                                                  CLIENT_HOST_MAX);
+        if (r < 0)
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s", strerrordesc_np(-r));
+        return sd_bus_reply_method_return(m, "s", text);
 }
 
 static const Status *status_of(void *userdata) {
@@ -298,10 +424,20 @@ static const sd_bus_vtable manager_vtable[] = {
         PROPERTY("LastChangeUSec", "t", property_last_change),
         SD_BUS_PROPERTY("ConfigurationFile", "s", property_configuration_file, 0,
                         SD_BUS_VTABLE_PROPERTY_CONST),
+        SD_BUS_METHOD("Probe", NULL, NULL, method_probe, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Relocate", SD_BUS_ARGS("q", port), SD_BUS_NO_RESULT, method_relocate,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Restore", NULL, NULL, method_restore, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Reload", NULL, NULL, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks), method_diagnose,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetFirewallRules", SD_BUS_ARGS("s", scope), SD_BUS_RESULT("s", rules),
+                                method_get_firewall_rules, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("GetClientConfig", SD_BUS_ARGS("s", host), SD_BUS_RESULT("s", config),
+                                method_get_client_config, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_SIGNAL_WITH_ARGS("Conflict", SD_BUS_ARGS("q", port, "s", holder, "s", detail), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Relocated", SD_BUS_ARGS("q", from, "q", to), 0),
+        SD_BUS_SIGNAL_WITH_ARGS("Restored", SD_BUS_ARGS("q", port), 0),
         SD_BUS_VTABLE_END,
 };
 
@@ -319,7 +455,9 @@ static int manager_bus_set_up(ManagerBus *b) {
                 r = sd_bus_add_object_vtable(b->bus, &b->vtable_slot, BUS_PATH, BUS_INTERFACE,
                                              manager_vtable, b);
         if (r >= 0)
-                r = sd_bus_request_name_async(b->bus, &b->name_slot, BUS_NAME, 0, manager_bus_on_name, b);
+                r = log_control_attach(b->log_control, b->bus);
+        if (r >= 0)
+                manager_bus_request_name(b);
         return r;
 }
 

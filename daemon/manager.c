@@ -26,6 +26,7 @@
 #include "systemd-link.h"
 #include "units.h"
 #include "watch.h"
+#include "windows.h"
 
 /* How long boot is held beside the wait for Windows that ProbeTimeoutSec= allows, and at the very most; what
  * isn't known by then is found out beside it. */
@@ -35,6 +36,9 @@
 /* The bind helper's deadline. Longer than boot is held: sshd's own bind() waits behind the same answer, and
  * a question that is taken back would leave the port reserved for nobody. */
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
+
+/* Windows' programs take a second or two, and longer while Windows itself comes up. */
+#define WINDOWS_TIMEOUT (10 * USEC_PER_SEC)
 
 /* How often it is looked whether Windows has left the home port, where sshd is to go back by itself. */
 #define LOOK_HOME_INTERVAL (60 * USEC_PER_SEC)
@@ -73,6 +77,8 @@ struct Manager {
         Move *move;
         Sequence *sequence;
         Greeting *greeting;
+        Windows *windows; /* names the holder of *asked* */
+        uint16_t asked;
         Action moving; /* what *move carries out */
         uint16_t moving_to;
 
@@ -280,6 +286,55 @@ static int manager_on_boot_deadline(sd_event_source *source, uint64_t usec, void
 
 /* ── operations ── */
 
+static const char no_listener[] = "no listener: a reserved or excluded port";
+
+static void manager_on_named(const WindowsAnswer *answer, void *userdata) {
+        Manager *m = userdata;
+        PortFact *fact = ports_find(&m->ports, m->asked) ? ports_get(&m->ports, m->asked) : NULL;
+        char detail[sizeof(fact->detail)];
+
+        if (answer->error < 0)
+                log_message(&m->log, LOG_INFO, "Windows does not tell which program has port %u: %s", m->asked,
+                            strerrordesc_np(-answer->error));
+        else if (answer->holder[0] && fact &&
+                 (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH)) {
+                bool greets = fact->detail[0] && !streq(fact->detail, no_listener);
+
+                snprintf(detail, sizeof(detail), "%s%s%.44s", answer->holder, greets ? ", " : "",
+                         greets ? fact->detail : "");
+                memcpy(fact->detail, detail, sizeof(detail));
+        }
+
+        m->windows = windows_free(m->windows); /* and *answer with it */
+        manager_schedule(m);
+}
+
+/* Which program it is, only Windows can tell, and only where it may be asked. */
+static void manager_ask_name(Manager *m, uint16_t port) {
+        int r;
+
+        if (!m->config.interop || m->windows)
+                return;
+
+        m->asked = port;
+        r = windows_ask(m->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, manager_on_named, m, &m->windows);
+        if (r < 0)
+                log_message(&m->log, LOG_INFO, "Windows can't be asked which program has port %u: %s", port,
+                            strerrordesc_np(-r));
+}
+
+/* By its greeting. One that is known already keeps its name. */
+static void manager_set_holder(Manager *m, PortFact *fact, Holder holder, const char *detail) {
+        size_t known = strlen(fact->detail), length = strlen(detail);
+
+        if (fact->holder == holder && known >= length && streq(fact->detail + known - length, detail))
+                return;
+
+        fact->holder = holder;
+        snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
+        manager_ask_name(m, fact->port);
+}
+
 static void manager_on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
         Manager *m = userdata;
         PortFact *fact = ports_get(&m->ports, port);
@@ -292,20 +347,19 @@ static void manager_on_greeting(uint16_t port, GreetingResult result, const Bann
 
         switch (result) {
         case GREETING_SSH:
-                fact->holder = banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS;
-                snprintf(fact->detail, sizeof(fact->detail), "%s", banner->software);
+                manager_set_holder(m, fact, banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS,
+                                   banner->software);
                 break;
         case GREETING_OTHER:
-                fact->holder = HOLDER_WINDOWS;
-                snprintf(fact->detail, sizeof(fact->detail), "a program that does not greet as SSH");
+                manager_set_holder(m, fact, HOLDER_WINDOWS, "a program that does not greet as SSH");
                 break;
         case GREETING_REFUSED:
         case GREETING_UNKNOWN:
         default:
                 if (fact->bind == BIND_REFUSED_BY_WINDOWS && !looking) {
                         if (result == GREETING_REFUSED)
-                                snprintf(fact->detail, sizeof(fact->detail),
-                                         "no listener: a reserved or excluded port");
+                                snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
+                        manager_ask_name(m, port); /* it may listen on another address */
                 } else
                         /* One that nobody listens on can hang instead of refusing: that may be free, too. */
                         *fact = (PortFact){ .port = port, .seen_free = true };
@@ -323,16 +377,22 @@ static void manager_greet(Manager *m, uint16_t port) {
                             strerrordesc_np(-r));
 }
 
+/* Where somebody asks for it, a name by an earlier greeting counts no more. */
+static bool manager_is_unnamed(const Manager *m, Holder holder) {
+        return holder == HOLDER_UNKNOWN || (m->request == REQUEST_PROBE && (holder == HOLDER_WINDOWS ||
+                                                                            holder == HOLDER_WINDOWS_OPENSSH));
+}
+
 /* Who has a home port on Windows? One connection for each time that it is newly refused, or that sshd is
  * found moved away from it. */
 static void manager_name_holder(Manager *m) {
-        for (size_t i = 0; i < m->home.n_ports && !m->greeting; i++) {
+        for (size_t i = 0; i < m->home.n_ports && !m->greeting && !m->windows; i++) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
 
                 if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
-                    (fact->bind != BIND_NOT_ASKED || fact->holder != HOLDER_UNKNOWN || m->kept.port == 0))
+                    (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) || m->kept.port == 0))
                         continue;
                 m->greeted = fact->port;
                 manager_greet(m, fact->port);
@@ -346,6 +406,8 @@ static void manager_note_refusal(Manager *m, const PortFact *fact) {
         port_fact_describe(fact, text, sizeof(text));
         log_event(&m->log, LOG_NOTICE, fact->bind == BIND_NO_ANSWER ? MESSAGE_NO_ANSWER : MESSAGE_CONFLICT,
                   "PORT", port, "Port %u can't be had: %s", fact->port, text);
+        if (fact->bind != BIND_NO_ANSWER)
+                manager_bus_conflict(m->bus, fact->port, fact->holder, fact->detail);
 }
 
 /* A holder that the kernel lists is told once for as long as it stands in the way. */
@@ -521,6 +583,7 @@ static void manager_resume(Manager *m) {
 static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
         Manager *m = userdata;
         char port[sizeof("65535")];
+        uint16_t from = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         Action action = m->moving;
         usec_t now;
 
@@ -544,10 +607,13 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                 if (action == ACTION_RELOCATE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
                                   "sshd is moved to port %u: %s", m->moving_to, m->decision.reason);
+                        manager_bus_relocated(m->bus, from, m->moving_to);
                         (void) hints_for_port("", m->moving_to, manager_on_hint, m);
-                } else if (action == ACTION_RESTORE)
+                } else if (action == ACTION_RESTORE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
+                        manager_bus_restored(m->bus, m->moving_to);
+                }
         }
 
         m->move = move_free(m->move); /* and @text with it */
@@ -927,30 +993,36 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
         m->request = request;
         m->request_port = port;
         m->request_call = sd_bus_message_ref(call);
-        /* Limits are for what happens by itself. */
-        m->backoff = (Backoff){ 0 };
-        m->hold[0] = '\0';
-        manager_forget(m);
+        if (request == REQUEST_PROBE)
+                /* What bind() has answered stays: to forget it can mean to bind, however often somebody asks. */
+                m->greeted = 0;
+        else {
+                /* Limits are for what happens by itself. */
+                m->backoff = (Backoff){ 0 };
+                m->hold[0] = '\0';
+                manager_forget(m);
+        }
         manager_schedule(m);
         return 0;
 }
 
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
-        bool done = m->request == REQUEST_RESTORE
-                                    ? m->kept.port == 0
-                                    : m->kept.port != 0 && (m->request_port == 0 ||
-                                                               m->kept.port == m->request_port);
+        bool done = m->request == REQUEST_PROBE     ? !m->greeting
+                    : m->request == REQUEST_RESTORE ? m->kept.port == 0
+                                                    : m->kept.port != 0 && (m->request_port == 0 ||
+                                                                            m->kept.port == m->request_port);
 
         /* A refusal is told with the name of who is there, which is being asked for. */
         if (m->request == REQUEST_NONE || (!done && m->greeting))
                 return;
 
         if (done) {
-                m->stay = m->request == REQUEST_RELOCATE;
+                if (m->request != REQUEST_PROBE)
+                        m->stay = m->request == REQUEST_RELOCATE;
                 (void) sd_bus_reply_method_return(m->request_call, NULL);
         } else
-                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR("NotPossible"), "%s",
+                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR_NOT_POSSIBLE, "%s",
                                                   d->reason);
         m->request = REQUEST_NONE;
         m->request_call = sd_bus_message_unref(m->request_call);
@@ -1173,6 +1245,7 @@ Manager *manager_free(Manager *m) {
         home_free(m->at_home);
         bindprobe_free(m->probe);
         greeting_free(m->greeting);
+        windows_free(m->windows);
         move_free(m->move);
         sequence_free(m->sequence);
         sd_bus_message_unref(m->request_call);

@@ -30,6 +30,7 @@ typedef enum Request {
         REQUEST_NONE,
         REQUEST_RELOCATE,
         REQUEST_RESTORE,
+        REQUEST_PROBE, /* to look anew; changes nothing about what is decided */
 } Request;
 
 typedef struct Snapshot {

@@ -34,6 +34,20 @@ static const struct {
         { "reload", verb_reload, "",
           "read /etc/wslportd.conf again\n"
           "Where it has an error, that is told, and what was in force stays in force." },
+        { "firewall", verb_firewall, "[OPTION]",
+          "the rule of Windows' firewall for sshd's port\n\n"
+          "  --scope lan|tailscale|any  whom it lets in; lan without it\n"
+          "  --hyperv                   the form for the Hyper-V firewall\n"
+          "  --port PORT                instead of the one in force\n"
+          "  --remove                   the line that takes it away again\n"
+          "  --apply                    have Windows run it, after a question; --yes: without one\n"
+          "  --check                    ask Windows whether the port is let in\n"
+          "  --timeout SECONDS          how long Windows may take" },
+        { "ssh-config", verb_ssh_config, "[OPTION]",
+          "what a client's ~/.ssh/config needs to come here\n\n"
+          "  --host NAME    the name of the block\n"
+          "  --user NAME    who logs in\n"
+          "  --known-hosts  the lines for ~/.ssh/known_hosts instead" },
         { "help", verb_help, "[VERB]", "print this, or what a verb does" },
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 
 #include <systemd/sd-daemon.h>
@@ -151,6 +152,10 @@ static int run(void) {
         if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
                 return log_error_errno(&log, -errno, "Signals could not be blocked");
         (void) signal(SIGPIPE, SIG_IGN);
+
+        /* Fixed: else glibc learns from the first huge message of D-Bus to keep room for the next, for good
+         * (mallopt(3)). Anybody may send one. */
+        (void) mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 
         /* A machine whose only way in is sshd is better served by the defaults than by nothing. */
         r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);

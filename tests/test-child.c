@@ -121,6 +121,26 @@ static void test_environment_is_ours(void) {
         finish(o);
 }
 
+static void test_environment_is_added_to(void) {
+        static const char *const argv[] = { "/bin/sh", "-c", "echo $LC_ALL:$ONE:$TWO", NULL };
+        static const char *const variables[] = { "ONE=1", "TWO=a b", NULL };
+        static const char *const many[] = { "A=", "B=", "C=", "D=", "E=", NULL };
+        Outcome *o = outcome();
+        sigset_t signals;
+
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
+        test_assert(sd_event_new(&o->event) >= 0);
+        test_equal_int(child_spawn_with(o->event, argv, many, false, USEC_PER_SEC, on_end, o, &o->child), -E2BIG);
+        test_equal_int(child_spawn_with(o->event, argv, variables, false, 10 * USEC_PER_SEC, on_end, o, &o->child),
+                       0);
+        while (o->calls == 0)
+                test_assert(sd_event_run(o->event, UINT64_MAX) >= 0);
+        test_equal_string(o->output, "C:1:a b\n");
+        finish(o);
+}
+
 static void test_unprivileged_reads_all_and_writes_nothing(void) {
         Outcome *o = outcome();
 
@@ -168,6 +188,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_flood_stands_still_until_the_deadline),
                 TEST(test_killed_is_no_exit),
                 TEST(test_environment_is_ours),
+                TEST(test_environment_is_added_to),
                 TEST(test_unprivileged_reads_all_and_writes_nothing),
                 TEST_TABLE(test_wslinfo_answer, answers),
         };

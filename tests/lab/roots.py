@@ -20,7 +20,7 @@ from pathlib import Path
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-systemd", "openssh-server", "libjson-c5",
     "openssh-client", "iproute2", "procps", "strace", "libinih1", "libmnl0", "libsystemd0", "python3-minimal",
-    "systemd-timesyncd",
+    "systemd-timesyncd", "polkitd",
 ]
 
 # What a boot doesn't need here, and what would reach for the host's devices.

@@ -343,7 +343,7 @@ def contents(m: Machine, *folders: str) -> dict[str, bytes | str]:
 def own_files(m: Machine) -> dict[str, bytes | str]:
     """What the daemon may have left anywhere, but for what is installed."""
     found = contents(m, "/etc/ssh", "/etc/systemd", "/run/systemd/system", "/run/systemd/transient", STATE_DIRECTORY)
-    not_its = (STATIC_FILE, f".wants/{UNIT}", ".wants/wslportd-reset.service", UNTRACED)
+    not_its = (STATIC_FILE, f".wants/{UNIT}", ".wants/wslportd-reset.service", "/dbus-org.wslport1.service", UNTRACED)
     return {name: data for name, data in found.items() if "wslport" in name and not name.endswith(not_its)}
 
 

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "authorize.h"
+
+#include "bus.h"
+
+#define POLKIT "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_AUTHORITY POLKIT ".Authority"
+
+/* polkit starts at the first question; and where it may ask the user, a password has to be typed. */
+#define POLKIT_TIMEOUT (25 * USEC_PER_SEC)
+#define POLKIT_INTERACTIVE_TIMEOUT (120 * USEC_PER_SEC)
+
+/* org.freedesktop.PolicyKit1.Authority, CheckAuthorizationFlags */
+#define POLKIT_ALLOW_USER_INTERACTION 1U
+
+typedef struct Authorization {
+        Authorizer *authorizer;
+        sd_bus_message *call; /* NULL: this place is free */
+        sd_bus_slot *slot;    /* of the question that is open */
+        const char *action;
+        AuthorizedCall carry_out;
+        void *userdata;
+        bool at_polkit;
+        uint32_t uid; /* known while .at_polkit */
+} Authorization;
+
+struct Authorizer {
+        Authorization places[AUTHORIZER_CALLS_MAX];
+};
+
+static void authorization_end(Authorization *a) {
+        sd_bus_slot_unref(a->slot);
+        sd_bus_message_unref(a->call);
+        *a = (Authorization){ 0 };
+}
+
+int authorizer_new(Authorizer **ret) {
+        Authorizer *authorizer = calloc(1, sizeof(*authorizer));
+
+        if (!authorizer)
+                return -ENOMEM;
+
+        *ret = authorizer;
+        return 0;
+}
+
+void authorizer_forget(Authorizer *authorizer) {
+        for (size_t i = 0; i < ELEMENTSOF(authorizer->places); i++)
+                authorization_end(&authorizer->places[i]);
+}
+
+Authorizer *authorizer_free(Authorizer *authorizer) {
+        if (!authorizer)
+                return NULL;
+
+        authorizer_forget(authorizer);
+        free(authorizer);
+        return NULL;
+}
+
+static void authorization_refuse(Authorization *a, const char *error, const char *text) {
+        (void) sd_bus_reply_method_errorf(a->call, error, "%s", text);
+        authorization_end(a);
+}
+
+static void authorization_grant(Authorization *a) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = sd_bus_message_ref(a->call);
+        AuthorizedCall carry_out = a->carry_out;
+        void *userdata = a->userdata;
+
+        authorization_end(a);
+        carry_out(call, userdata);
+}
+
+static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Authorization *a = userdata;
+        int authorized, challenge;
+
+        (void) error;
+        if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
+            sd_bus_message_is_method_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
+                                     "Permission denied: there is no polkit here, so only root may do this");
+        else if (sd_bus_message_is_method_error(m, NULL) ||
+                 sd_bus_message_enter_container(m, 'r', "bba{ss}") <= 0 ||
+                 sd_bus_message_read(m, "bb", &authorized, &challenge) <= 0)
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
+                                     "Permission denied: polkit has not answered; root may do this");
+        else if (authorized)
+                authorization_grant(a);
+        else if (challenge)
+                authorization_refuse(a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                     "Permission denied: polkit wants the user to be asked, which can't be done here");
+        else
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied by polkit");
+        return 0;
+}
+
+static int authorization_ask_polkit(Authorization *a) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int interactive = sd_bus_message_get_allow_interactive_authorization(a->call);
+        int r;
+
+        r = sd_bus_message_new_method_call(sd_bus_message_get_bus(a->call), &m, POLKIT, POLKIT_PATH,
+                                           POLKIT_AUTHORITY, "CheckAuthorization");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "(sa{sv})sa{ss}us", "system-bus-name", 1, "name", "s",
+                                          sd_bus_message_get_sender(a->call), a->action, 0,
+                                          interactive > 0 ? POLKIT_ALLOW_USER_INTERACTION : 0U, "");
+        if (r < 0)
+                return r;
+
+        a->at_polkit = true;
+        return sd_bus_call_async(sd_bus_message_get_bus(a->call), &a->slot, m, authorization_on_polkit, a,
+                                 interactive > 0 ? POLKIT_INTERACTIVE_TIMEOUT : POLKIT_TIMEOUT);
+}
+
+static size_t authorizer_count(const Authorizer *authorizer, uint32_t uid) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(authorizer->places); i++)
+                if (authorizer->places[i].at_polkit && authorizer->places[i].uid == uid)
+                        n++;
+        return n;
+}
+
+static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Authorization *a = userdata;
+        uint32_t uid;
+        int r;
+
+        (void) error;
+        a->slot = sd_bus_slot_unref(a->slot);
+        if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0)
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied: who asks isn't known");
+        else if (uid == 0)
+                authorization_grant(a);
+        else if (!a->action)
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied: only root may do this");
+        else if (authorizer_count(a->authorizer, uid) >= AUTHORIZER_CALLS_PER_USER_MAX)
+                authorization_refuse(a, BUS_ERROR_BUSY, "polkit still decides about other calls of this user");
+        else {
+                a->uid = uid;
+                r = authorization_ask_polkit(a);
+                if (r < 0)
+                        authorization_refuse(a, SD_BUS_ERROR_NO_MEMORY, strerrordesc_np(-r));
+        }
+        return 0;
+}
+
+int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *action, AuthorizedCall carry_out,
+                   void *userdata) {
+        Authorization *a = NULL;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(authorizer->places) && !a; i++)
+                if (!authorizer->places[i].call)
+                        a = &authorizer->places[i];
+        if (!a)
+                return sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY, "too many calls at once; try again");
+
+        *a = (Authorization){
+                .authorizer = authorizer,
+                .call = sd_bus_message_ref(call),
+                .action = action,
+                .carry_out = carry_out,
+                .userdata = userdata,
+        };
+        r = sd_bus_call_method_async(sd_bus_message_get_bus(call), &a->slot, "org.freedesktop.DBus",
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser",
+                                     authorization_on_user, a, "s", sd_bus_message_get_sender(call));
+        if (r < 0) {
+                authorization_end(a);
+                return r;
+        }
+        return 1;
+}

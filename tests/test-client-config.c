@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client-config.h"
+#include "test.h"
+
+#define WINDOWS_HEAD "\n# For Windows on this machine, in %USERPROFILE%\\.ssh\\config:\n"
+#define OTHERS_HEAD "# For other machines, in ~/.ssh/config:\n"
+
+static const struct {
+        const char *name;
+        ClientConfig config;
+        ClientAddress addresses[8];
+        const char *text;
+} configs[] = {
+        { "tailscale before lan, IPv4 before IPv6",
+          { .host = "box.example_1-a", .user = "me", .port = 2222, .n_addresses = 6 },
+          { { "192.168.1.5", ADDRESS_LAN },
+            { "2001:db8::5", ADDRESS_LAN },
+            { "fe80::1", ADDRESS_LINK_LOCAL },
+            { "fd7a:115c:a1e0::1", ADDRESS_TAILSCALE },
+            { "127.0.0.1", ADDRESS_LOOPBACK },
+            { "100.101.102.103", ADDRESS_TAILSCALE } },
+          OTHERS_HEAD
+          "Host box.example_1-a\n    HostName 100.101.102.103\n    # HostName fd7a:115c:a1e0::1\n"
+          "    # HostName 192.168.1.5\n    # HostName 2001:db8::5\n    Port 2222\n    User "
+          "me\n" WINDOWS_HEAD "Host box.example_1-a\n    HostName localhost\n    Port 2222\n    User me\n" },
+        { "no alias, no user",
+          { .port = 22, .n_addresses = 1 },
+          { { "10.0.0.1", ADDRESS_LAN } },
+          OTHERS_HEAD "Host wsl\n    HostName 10.0.0.1\n    Port 22\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n" },
+        { "nothing for others",
+          { .host = "", .user = "", .port = 22, .n_addresses = 2 },
+          { { "fe80::1", ADDRESS_LINK_LOCAL }, { "::1", ADDRESS_LOOPBACK } },
+          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n" },
+        { "no address at all",
+          { .user = "me", .port = 22 },
+          { { 0 } },
+          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n    User me\n" },
+        { "a second word in the alias", { .host = "wsl *", .port = 22 }, { { 0 } }, NULL },
+        { "a pattern as alias", { .host = "*", .port = 22 }, { { 0 } }, NULL },
+        { "a line end in the alias", { .host = "wsl\nProxyCommand=x", .port = 22 }, { { 0 } }, NULL },
+        { "a quote in the alias", { .host = "\"wsl\"", .port = 22 }, { { 0 } }, NULL },
+        { "bytes in the alias", { .host = "w\xc3\xa4sl", .port = 22 }, { { 0 } }, NULL },
+        { "a line end in the user", { .user = "me\nProxyCommand x", .port = 22 }, { { 0 } }, NULL },
+        { "a blank in the user", { .user = "a b", .port = 22 }, { { 0 } }, NULL },
+        { "a token in the user", { .user = "%h", .port = 22 }, { { 0 } }, NULL },
+        { "a domain's user",
+          { .user = "me@example.org", .port = 22 },
+          { { 0 } },
+          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n    User me@example.org\n" },
+        { "what isn't an address",
+          { .port = 22, .n_addresses = 1 },
+          { { "10.0.0.1\nProxyCommand x", ADDRESS_LAN } },
+          NULL },
+        { "a scoped address",
+          { .port = 22, .n_addresses = 1 },
+          { { "2001:db8::1%eth0", ADDRESS_LAN } },
+          NULL },
+        { "sshd is nowhere", { .port = 0 }, { { 0 } }, NULL },
+};
+
+static void test_config(const void *data) {
+        const __typeof__(configs[0]) *row = data;
+        ClientConfig config = row->config;
+        char text[CLIENT_CONFIG_SIZE] = "untouched";
+
+        config.addresses = row->addresses;
+        test_equal_int(client_config_render(&config, text, sizeof(text)), row->text ? 0 : -EINVAL);
+        test_equal_string(text, row->text ? row->text : "untouched");
+}
+
+static void test_room(void) {
+        ClientConfig config = { .port = 22 };
+        char text[CLIENT_CONFIG_SIZE];
+        size_t length;
+
+        test_equal_int(client_config_render(&config, text, sizeof(text)), 0);
+        length = strlen(text);
+        memcpy(text, "untouched", 10);
+        test_equal_int(client_config_render(&config, text, length), -E2BIG);
+        test_equal_string(text, "untouched");
+        test_equal_int(client_config_render(&config, text, length + 1), 0);
+        test_equal_int(strlen(text), length);
+}
+
+static void test_too_long(void) {
+        char host[CLIENT_CONFIG_SIZE + 1], text[2 * CLIENT_CONFIG_SIZE] = "untouched";
+
+        memset(host, 'a', sizeof(host) - 1);
+        host[sizeof(host) - 1] = '\0';
+        test_equal_int(client_config_render(&(ClientConfig){ .host = host, .port = 22 }, text, sizeof(text)),
+                       -E2BIG);
+        test_equal_string(text, "untouched");
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_config, configs),
+                TEST(test_room),
+                TEST(test_too_long),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

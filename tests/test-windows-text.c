@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "windows-text.h"
+#include "test.h"
+
+static const struct {
+        const char *name, *text;
+        size_t n;
+        PortRange ranges[4];
+} exclusions[] = {
+        { "English",
+          "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    --------      \r\n"
+          "      5357        5357      \r\n     50000       50059     *\r\n\r\n* - Administered port exclusions.\r\n\r\n",
+          2,
+          { { 5357, 5357 }, { 50000, 50059 } } },
+        { "German",
+          "\r\nPortausschlussbereiche f\x81r Protokoll tcp\r\n\r\nStartport    Endport      \r\n----------    --------  "
+          "\r\n        22        2222  \r\n\r\n* - Verwaltete Portausschl\x81sse.\r\n",
+          1,
+          { { 22, 2222 } } },
+        { "French, in UTF-8",
+          "\r\nPlages d'exclusion de ports du protocole tcp\r\n\r\nPort de d\xc3\xa9marrage    Port de fin\r\n"
+          "----------    --------\r\n      2180        2279\r\n      2280        2379\r\n\r\n"
+          "* - Exclusions de ports administr\xc3\xa9s.\r\n",
+          2,
+          { { 2180, 2279 }, { 2280, 2379 } } },
+        { "Japanese, in its code page",
+          "\r\n\x83v\x83\x8d\x83g\x83R\x83\x8b tcp \x83|\x81[\x83g\x8f\x9c\x8aO\x94\xcd\x88\xcd\r\n\r\n"
+          "\x8aJ\x8en\x83|\x81[\x83g    \x8fI\x97\xb9\x83|\x81[\x83g\r\n----------    --------\r\n"
+          "      2200        2299\r\n",
+          1,
+          { { 2200, 2299 } } },
+        { "none", "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port\r\n", 0, { { 0 } } },
+        { "empty", "", 0, { { 0 } } },
+        { "upside down", "2299 2200\n", 0, { { 0 } } },
+        { "beyond the last port", "2200 65536\n1 4294967297\n0 18446744073709551617\n", 0, { { 0 } } },
+        { "signs", "-22 22\n+1 2\n0x16 0x17\n", 0, { { 0 } } },
+        { "a third number", "1 2 3\n1 2 * *\n", 0, { { 0 } } },
+        { "no line end", "7 9", 1, { { 7, 9 } } },
+};
+
+static void test_exclusions(const void *data) {
+        const __typeof__(exclusions[0]) *row = data;
+        PortRange ranges[4] = { 0 };
+
+        test_equal_int(windows_parse_excluded_ranges(row->text, ranges, ELEMENTSOF(ranges)), row->n);
+        for (size_t i = 0; i < row->n; i++) {
+                test_equal_int(ranges[i].first, row->ranges[i].first);
+                test_equal_int(ranges[i].last, row->ranges[i].last);
+        }
+}
+
+static void test_more_exclusions_than_room(void) {
+        PortRange ranges[2] = { 0 };
+
+        test_equal_int(windows_parse_excluded_ranges("1 1\n2 2\n3 3\n", ranges, 1), 3);
+        test_equal_int(ranges[0].first, 1);
+        test_equal_int(ranges[1].first, 0);
+}
+
+static const struct {
+        const char *name, *text;
+        uint16_t first, last; /* 0: refused */
+} dynamic[] = {
+        { "English",
+          "\r\nProtocol tcp Dynamic Port Range\r\n---------------------------------\r\nStart Port      : 49152\r\n"
+          "Number of Ports : 16384\r\n\r\n",
+          49152, 65535 },
+        { "German",
+          "\r\nProtokoll tcp Dynamischer Portbereich\r\n---------------------------------\r\nStartport          : "
+          "1024\r\nAnzahl von Ports : 13977\r\n",
+          1024, 15000 },
+        { "French",
+          "\r\nPlage de ports dynamique du protocole tcp\r\n---------------------------------\r\n"
+          "Port de d\x82marrage   : 49152\r\nNombre de ports     : 16384\r\n",
+          49152, 65535 },
+        { "Japanese",
+          "\r\n\x83v\x83\x8d\x83g\x83R\x83\x8b tcp \x82\xcc\x93\xae\x93I\r\n-----\r\n\x8aJ\x8en\x83|\x81[\x83g : "
+          "49152\r\n\x83|\x81[\x83g\x90\x94 : 16384\r\n",
+          49152, 65535 },
+        { "one number", "Start Port : 49152\n", 0, 0 },
+        { "three numbers", "a : 1\nb : 2\nc : 3\n", 0, 0 },
+        { "too many ports", "a : 49152\nb : 16385\n", 0, 0 },
+        { "no port", "a : 0\nb : 10\n", 0, 0 },
+        { "none of them", "a : 10\nb : 0\n", 0, 0 },
+        { "all of them", "a : 1\nb : 65535\n", 1, 65535 },
+        { "empty", "", 0, 0 },
+};
+
+static void test_dynamic(const void *data) {
+        const __typeof__(dynamic[0]) *row = data;
+        PortRange range = { 7, 7 };
+
+        test_equal_int(windows_parse_dynamic_range(row->text, &range), row->first ? 0 : -EBADMSG);
+        test_equal_int(range.first, row->first ? row->first : 7);
+        test_equal_int(range.last, row->first ? row->last : 7);
+}
+
+#define NETSTAT_ENGLISH \
+        "\r\nActive Connections\r\n\r\n  Proto  Local Address          Foreign Address        State           PID\r\n"
+
+static const struct {
+        const char *name, *text;
+        uint16_t port;
+        uint32_t pid; /* 0: nobody listens */
+} listeners[] = {
+        { "English",
+          NETSTAT_ENGLISH "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       4312\r\n"
+                          "  TCP    0.0.0.0:135            0.0.0.0:0              LISTENING       1000\r\n",
+          22, 4312 },
+        { "German",
+          "\r\nAktive Verbindungen\r\n\r\n  Proto  Lokale Adresse         Remoteadresse          Status           "
+          "PID\r\n  TCP    0.0.0.0:22             0.0.0.0:0              ABH\x99REN         77\r\n",
+          22, 77 },
+        { "a state in two words",
+          "  TCP    0.0.0.0:22             0.0.0.0:0              \xc0 l'\xe9" "coute         78\r\n", 22, 78 },
+        { "no state", "  TCP    0.0.0.0:22             0.0.0.0:0              79\r\n", 22, 79 },
+        { "Japanese",
+          "\r\n\x83" "A\x83N\x83" "e\x83" "B\x83u\x82\xc8\x90\xda\x91\xb1\r\n"
+          "  TCP         0.0.0.0:22             0.0.0.0:0              LISTENING       80\r\n",
+          22, 80 },
+        { "IPv6", "  TCP    [::]:22                [::]:0                 LISTENING       81\r\n", 22, 81 },
+        { "a session of its isn't it",
+          "  TCP    192.168.1.5:22         192.168.1.7:50000      ESTABLISHED     82\r\n"
+          "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       83\r\n",
+          22, 83 },
+        { "a session only", "  TCP    192.168.1.5:22         192.168.1.7:50000      ESTABLISHED     82\r\n", 22, 0 },
+        { "someone else's port 22", "  TCP    192.168.1.5:50000      10.0.0.1:22      ESTABLISHED     82\r\n", 22, 0 },
+        { "another port", "  TCP    0.0.0.0:2222           0.0.0.0:0              LISTENING       84\r\n", 22, 0 },
+        { "UDP", "  UDP    0.0.0.0:22             0.0.0.0:0              x   84\r\n", 22, 0 },
+        { "no process", "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       0\r\n", 22, 0 },
+        { "a number that is too large", "  TCP 0.0.0.0:22 0.0.0.0:0 LISTENING 4294967296\r\n", 22, 0 },
+        { "no port", "  TCP 0.0.0.0 0.0.0.0:0 LISTENING 4\r\n  TCP :22 :0 LISTENING 4\r\n", 22, 0 },
+        { "empty", "", 22, 0 },
+};
+
+static void test_listener(const void *data) {
+        const __typeof__(listeners[0]) *row = data;
+        uint32_t pid = 0;
+
+        test_equal_int(windows_parse_listener(row->text, row->port, &pid), row->pid != 0);
+        test_equal_int(pid, row->pid);
+}
+
+static const struct {
+        const char *name, *text;
+        uint32_t pid;
+        const char *task; /* NULL: not there */
+} tasks[] = {
+        { "sshd", "\"sshd.exe\",\"4312\",\"Services\",\"0\",\"9,876 K\"\r\n", 4312, "sshd.exe" },
+        { "German", "\"sshd.exe\",\"4312\",\"Services\",\"0\",\"9.876 K\"\r\n", 4312, "sshd.exe" },
+        { "the kernel", "\"System\",\"4\",\"Services\",\"0\",\"152 K\"\r\n", 4, "System" },
+        { "a blank and a comma", "\"my, server.exe\",\"5\"\r\n", 5, "my, server.exe" },
+        { "gone", "INFO: No tasks are running which match the specified criteria.\r\n", 4312, NULL },
+        { "gone, in German", "INFORMATION: Es werden keine Aufgaben mit den angegebenen Kriterien ausgef\x81hrt.\r\n",
+          4312, NULL },
+        { "gone, in Japanese", "\x8f\xee\x95\xf1: \x8ew\x92\xe8\x82\xb3\x82\xea\x82\xbd\r\n", 4312, NULL },
+        { "another one", "\"sshd.exe\",\"4313\",\"Services\"\r\n", 4312, NULL },
+        { "escapes", "\"\033]0;x\a\x9b" "31mevil\",\"5\"\r\n", 5, "?]0;x??31mevil" },
+        { "long", "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.exe\",\"5\"\r\n", 5,
+          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+        { "no name", "\"\",\"5\"\r\n", 5, NULL },
+        { "no quotes", "sshd.exe,5\r\n", 5, NULL },
+        { "half a field", "\"sshd.exe\",\"5\n\"x\n", 5, NULL },
+        { "a name over a line's end", "\"sshd\n.exe\",\"5\"\r\n", 5, NULL },
+        { "empty", "", 5, NULL },
+};
+
+static void test_task(const void *data) {
+        const __typeof__(tasks[0]) *row = data;
+        char name[WINDOWS_NAME_SIZE] = "untouched";
+
+        test_equal_int(windows_parse_task(row->text, row->pid, name), row->task != NULL);
+        test_equal_string(name, row->task ? row->task : "untouched");
+}
+
+#define KEY "\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\sshd\r\n"
+
+static const struct {
+        const char *name, *text, *start;
+} starts[] = {
+        { "automatic", KEY "    Start    REG_DWORD    0x2\r\n\r\n", "automatic" },
+        { "manual", KEY "    Start    REG_DWORD    0x3\r\n\r\n", "manual" },
+        { "disabled", KEY "    Start    REG_DWORD    0x4\r\n\r\n", "disabled" },
+        { "a driver's", KEY "    Start    REG_DWORD    0x1\r\n\r\n", NULL },
+        { "another value", KEY "    Type    REG_DWORD    0x2\r\n\r\n", NULL },
+        { "a string", KEY "    Start    REG_SZ    0x2\r\n\r\n", NULL },
+        { "nothing", "", NULL },
+};
+
+static void test_start(const void *data) {
+        const __typeof__(starts[0]) *row = data;
+        WindowsStart start = WINDOWS_START_ABSENT;
+
+        test_equal_int(windows_parse_start(row->text, &start), row->start ? 0 : -EBADMSG);
+        test_equal_string(windows_start_to_string(start), row->start ? row->start : "absent");
+}
+
+static const struct {
+        const char *name, *text;
+        int result;
+        size_t n;
+        const char *remote, *rule;
+} rules[] = {
+        { "ours", "rule|2222|LocalSubnet|WSL SSH (2222, lan)\r\nend\r\n", 0, 1, "LocalSubnet", "WSL SSH (2222, lan)" },
+        { "a mask", "rule|2222|100.64.0.0/255.192.0.0|x\nend\n", 0, 1, "100.64.0.0/10", "x" },
+        { "a prefix", "rule|2222|100.64.0.0/10|x\nend\n", 0, 1, "100.64.0.0/10", "x" },
+        { "one machine", "rule|2222|10.0.0.1/255.255.255.255|x\nend\n", 0, 1, "10.0.0.1/32", "x" },
+        { "no such mask", "rule|2222|10.0.0.1/255.0.255.0|x\nend\n", 0, 1, "10.0.0.1/255.0.255.0", "x" },
+        { "several", "rule|2222|10.0.0.0/255.0.0.0,LocalSubnet,fd00::/8|x\nend\n", 0, 1,
+          "10.0.0.0/8,LocalSubnet,fd00::/8", "x" },
+        { "anyone", "rule|2222|*|x\nend\n", 0, 1, "Any", "x" },
+        { "anyone, as the Hyper-V firewall says it", "rule|2222|Any|x\nend\n", 0, 1, "Any", "x" },
+        { "any port", "rule|*|*|x\nrule||*|x\nrule|Any|*|x\nend\n", 0, 3, "Any", "x" },
+        { "a range", "rule|2200-2299|*|x\nend\n", 0, 1, "Any", "x" },
+        { "a list", "rule|22,80,2222|*|x\nend\n", 0, 1, "Any", "x" },
+        { "other ports", "rule|22|*|x\nrule|2223-2300|*|x\nrule|RPC|*|x\nrule|22222|*|x\nend\n", 0, 0, NULL, NULL },
+        { "none", "end\r\n", 0, 0, NULL, NULL },
+        { "a name with bars", "rule|2222|*|a|b\nend\n", 0, 1, "Any", "a|b" },
+        { "escapes", "rule|2222|\033[31m|\033]0;x\a\nend\n", 0, 1, "?[31m", "?]0;x?" },
+        { "cut off", "rule|2222|*|x\r\n", -EBADMSG, 0, NULL, NULL },
+        { "too few fields", "rule|2222|*\nrule\nend\n", 0, 0, NULL, NULL },
+        { "an error message", "New-Object : Cannot create type.\r\n", -EBADMSG, 0, NULL, NULL },
+        { "empty", "", -EBADMSG, 0, NULL, NULL },
+        { "nine",
+          "rule|*|*|1\nrule|*|*|2\nrule|*|*|3\nrule|*|*|4\nrule|*|*|5\nrule|*|*|6\nrule|*|*|7\nrule|*|*|8\n"
+          "rule|*|*|9\nend\n",
+          0, 8, "Any", "1" },
+};
+
+static void test_rules(const void *data) {
+        const __typeof__(rules[0]) *row = data;
+        WindowsRules found = { .n = 99 };
+
+        test_equal_int(windows_parse_rules(row->text, 2222, &found), row->result);
+        test_equal_int(found.n, row->result < 0 ? 99 : row->n);
+        if (row->remote) {
+                test_equal_string(found.rules[0].remote, row->remote);
+                test_equal_string(found.rules[0].name, row->rule);
+        }
+}
+
+static const struct {
+        const char *name, *command, *encoded;
+} commands[] = {
+        /* As `printf %s … | iconv -t UTF-16LE | base64` has them. */
+        { "nothing", "", "" },
+        { "one letter", "a", "YQA=" },
+        { "two letters", "ab", "YQBiAA==" },
+        { "three letters", "abc", "YQBiAGMA" },
+        { "quotes", "\"'`", "IgAnAGAA" },
+};
+
+static void test_encoding(const void *data) {
+        const __typeof__(commands[0]) *row = data;
+        char encoded[16] = "untouched";
+
+        test_equal_int(windows_encode_command(row->command, encoded, strlen(row->encoded)), -E2BIG);
+        test_equal_string(encoded, "untouched");
+        test_equal_int(windows_encode_command(row->command, encoded, strlen(row->encoded) + 1), 0);
+        test_equal_string(encoded, row->encoded);
+}
+
+static void test_elevated(void) {
+        char script[1024] = "untouched";
+
+        test_equal_int(windows_elevated_script("abc", script, 100), -E2BIG);
+        test_equal_string(script, "untouched");
+        test_equal_int(windows_elevated_script("abc", script, sizeof(script)), 0);
+        test_contains(script, "'-EncodedCommand','YQBiAGMA' -Verb RunAs -Wait -PassThru;");
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_exclusions, exclusions),
+                TEST(test_more_exclusions_than_room),
+                TEST_TABLE(test_dynamic, dynamic),
+                TEST_TABLE(test_listener, listeners),
+                TEST_TABLE(test_task, tasks),
+                TEST_TABLE(test_start, starts),
+                TEST_TABLE(test_rules, rules),
+                TEST_TABLE(test_encoding, commands),
+                TEST(test_elevated),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}
