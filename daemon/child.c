@@ -109,6 +109,8 @@ static int drop_privileges(void) {
         uint32_t keep = 1U << CAP_DAC_READ_SEARCH;
         struct __user_cap_data_struct data[2] = { { keep, keep, keep } };
 
+        if (geteuid() != 0) /* a user has none */
+                return 0;
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
             setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||
             setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||

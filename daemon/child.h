@@ -24,7 +24,7 @@ typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 
 /* Starts @argv (argv[0] is an absolute path, NULL ends the list) with /dev/null as input and a minimal
  * environment. @unprivileged: as nobody, with nothing but the right to read every file
- * (CAP_DAC_READ_SEARCH).
+ * (CAP_DAC_READ_SEARCH); run by a user, as that one.
  * @timeout is from now, in µs. SIGCHLD must be blocked, as sd_event_add_child(3) wants it.
  * Returns 0, or a negative errno and nothing was started; that the program can't be executed comes as the
  * exit status 127. */

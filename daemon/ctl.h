@@ -37,6 +37,7 @@ int verb_probe(Ctl *ctl, int argc, char *argv[]);
 int verb_relocate(Ctl *ctl, int argc, char *argv[]);
 int verb_restore(Ctl *ctl, int argc, char *argv[]);
 int verb_reload(Ctl *ctl, int argc, char *argv[]);
+int verb_diagnose(Ctl *ctl, int argc, char *argv[]);
 int verb_firewall(Ctl *ctl, int argc, char *argv[]);
 int verb_ssh_config(Ctl *ctl, int argc, char *argv[]);
 

@@ -10,3 +10,15 @@
  * enforcing. @root is "" but in tests. Returns how many there were. */
 unsigned hints_for_port(const char *root, uint16_t port, void (*on_hint)(const char *text, void *userdata),
                         void *userdata);
+
+typedef enum Hint {
+        HINT_SELINUX,
+        HINT_UFW,
+        HINT_FIREWALLD,
+        _HINT_MAX,
+} Hint;
+
+/* Whether it is on, and whether its own records let @port pass. Returns 1, 0, or a negative errno where that can't be
+ * read, as all of them are root's. */
+int hints_is_on(const char *root, Hint hint);
+int hints_allows(const char *root, Hint hint, uint16_t port);

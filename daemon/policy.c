@@ -231,7 +231,7 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
                                 return;
 
                 decide(d, STATE_BLOCKED, ACTION_NONE,
-                       "%s, and every port of CandidatePorts is taken too: add one that is free", why);
+                       "%s, and " REASON_ALL_TAKEN ": add one that is free", why);
         }
 }
 

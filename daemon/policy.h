@@ -78,6 +78,9 @@ typedef enum Action {
 
 #define REASON_SIZE 512
 
+/* In the reason, where nothing is left to move to. */
+#define REASON_ALL_TAKEN "every port of CandidatePorts is taken too"
+
 typedef struct Decision {
         State state;
         Action action;

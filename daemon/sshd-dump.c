@@ -150,21 +150,32 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) 
         *ret = home;
 }
 
-bool sshd_line_fixes_port(const char *line) {
+/* The value of a ListenAddress line, and its length; NULL for another line. */
+static const char *listen_address(const char *line, size_t *ret_length) {
         static const char keyword[] = "listenaddress", blanks[] = " \t=\"";
-        const char *value, *colon;
+        const char *value;
         size_t length;
 
         line += strspn(line, " \t");
         if (strncasecmp(line, keyword, strlen(keyword)) != 0)
-                return false;
+                return NULL;
 
         value = line + strlen(keyword);
         length = strspn(value, blanks);
         if (length == 0)
-                return false;
+                return NULL;
         value += length;
-        length = strcspn(value, " \t\"\r\n");
+        *ret_length = strcspn(value, " \t\"\r\n");
+        return value;
+}
+
+bool sshd_line_fixes_port(const char *line) {
+        const char *value, *colon;
+        size_t length;
+
+        value = listen_address(line, &length);
+        if (!value)
+                return false;
 
         /* An IPv6 address has colons of its own; with a port it stands in brackets. */
         colon = memchr(value, ':', length);
@@ -174,4 +185,16 @@ bool sshd_line_fixes_port(const char *line) {
                 return bracket && bracket + 1 < value + length && bracket[1] == ':';
         }
         return colon && !memchr(colon + 1, ':', length - (size_t) (colon + 1 - value));
+}
+
+bool sshd_line_is_loopback(const char *line) {
+        static const char *const names[] = { "127.", "localhost", "[127.", "[localhost", "[::1]" };
+        const char *value;
+        size_t length;
+
+        value = listen_address(line, &length);
+        for (size_t i = 0; value && i < ELEMENTSOF(names); i++)
+                if (strncasecmp(value, names[i], strlen(names[i])) == 0)
+                        return true;
+        return value && length == 3 && memcmp(value, "::1", 3) == 0;
 }

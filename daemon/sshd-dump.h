@@ -53,3 +53,6 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret);
 
 /* Whether a line of sshd_config is a ListenAddress with a port. */
 bool sshd_line_fixes_port(const char *line);
+
+/* Whether a line of sshd_config is a ListenAddress of the loopback interface. */
+bool sshd_line_is_loopback(const char *line);

@@ -2,6 +2,7 @@
 #include "sshd.h"
 
 #include <glob.h>
+#include <limits.h>
 
 #include "child.h"
 #include "fs.h"
@@ -161,7 +162,8 @@ int sshd_query(sd_event *event, const char *program, const char *options, bool w
 
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
 
-static int find_fixed_in(const char *path, char *ret, size_t size) {
+static int find_line_in(const char *path, bool (*matches)(const char *line), char *ret_line, size_t size,
+                        unsigned *ret_number) {
         _cleanup_free_ char *text = malloc(CONFIG_SIZE_MAX);
         unsigned number = 1;
 
@@ -173,11 +175,9 @@ static int find_fixed_in(const char *path, char *ret, size_t size) {
                 bool more = line[length] == '\n';
 
                 line[length] = '\0';
-                if (sshd_line_fixes_port(line)) {
-                        snprintf(ret, size, "%s:%u (%.80s)", path, number, line + strspn(line, " \t"));
-                        for (char *c = ret; *c; c++)
-                                if (*c < ' ' || *c > '~')
-                                        *c = ' ';
+                if (matches(line)) {
+                        snprintf(ret_line, size, "%s", line + strspn(line, " \t"));
+                        *ret_number = number;
                         return 1;
                 }
                 line += length + more;
@@ -185,7 +185,8 @@ static int find_fixed_in(const char *path, char *ret, size_t size) {
         return 0;
 }
 
-int sshd_find_fixed(char *ret, size_t size) {
+static int find_line(bool (*matches)(const char *line), char *ret_path, size_t path_size, char *ret_line,
+                     size_t line_size, unsigned *ret_number) {
         static const char *const patterns[] = { "/etc/ssh/sshd_config.d/*.conf", "/etc/ssh/sshd_config",
                                                 "/usr/etc/ssh/sshd_config.d/*.conf", "/usr/etc/ssh/sshd_config" };
         int found = 0;
@@ -195,8 +196,30 @@ int sshd_find_fixed(char *ret, size_t size) {
 
                 if (glob(patterns[i], 0, NULL, &paths) == 0)
                         for (size_t k = 0; k < paths.gl_pathc && !found; k++)
-                                found = find_fixed_in(paths.gl_pathv[k], ret, size);
+                                found = strlen(paths.gl_pathv[k]) < path_size &&
+                                        find_line_in(paths.gl_pathv[k], matches, ret_line, line_size, ret_number) &&
+                                        strcpy(ret_path, paths.gl_pathv[k]);
                 globfree(&paths);
         }
         return found;
+}
+
+int sshd_find_fixed(char *ret, size_t size) {
+        char path[PATH_MAX], line[81];
+        unsigned number;
+
+        if (!find_line(sshd_line_fixes_port, path, sizeof(path), line, sizeof(line), &number))
+                return 0;
+
+        snprintf(ret, size, "%s:%u (%s)", path, number, line);
+        for (char *c = ret; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        *c = ' ';
+        return 1;
+}
+
+int sshd_find_loopback(char *ret_path, size_t size, unsigned *ret_line) {
+        char line[81];
+
+        return find_line(sshd_line_is_loopback, ret_path, size, line, sizeof(line), ret_line);
 }

@@ -37,5 +37,8 @@ int sshd_query(sd_event *event, const char *program, const char *options, bool w
  * are not followed. Returns 1, or 0 where there is none. */
 int sshd_find_fixed(char *ret, size_t size);
 
+/* The same for a ListenAddress of the loopback interface: its file and line. */
+int sshd_find_loopback(char *ret_path, size_t size, unsigned *ret_line);
+
 SshdQuery *sshd_query_free(SshdQuery *query);
 DEFINE_TRIVIAL_CLEANUP(SshdQuery *, sshd_query_free);

@@ -34,6 +34,9 @@ static const struct {
         { "reload", verb_reload, "",
           "read /etc/wslportd.conf again\n"
           "Where it has an error, that is told, and what was in force stays in force." },
+        { "diagnose", verb_diagnose, "",
+          "what is wrong where sshd can't be reached, and what mends it\n"
+          "It works without the daemon too, as far as it can; as root it sees more." },
         { "firewall", verb_firewall, "[OPTION]",
           "the rule of Windows' firewall for sshd's port\n\n"
           "  --scope lan|tailscale|any  whom it lets in; lan without it\n"

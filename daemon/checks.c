@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "checks.h"
+
+#include <ctype.h>
+#include <limits.h>
+#include <stdarg.h>
+
+#define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
+#define START_DAEMON "sudo systemctl enable --now wslportd.service"
+#define SHUTDOWN "wsl.exe --shutdown"
+#define WSL_CONF "/etc/wsl.conf"
+
+static const char *const verdicts[_VERDICT_MAX] = {
+        [VERDICT_UNKNOWN] = "unknown", [VERDICT_OK] = "ok",           [VERDICT_WARNING] = "warning",
+        [VERDICT_PROBLEM] = "problem", [VERDICT_SKIPPED] = "skipped",
+};
+
+const char *verdict_to_string(Verdict verdict) {
+        return verdicts[verdict];
+}
+
+int verdict_from_string(const char *s, Verdict *ret) {
+        for (size_t i = 0; i < _VERDICT_MAX; i++)
+                if (streq(verdicts[i], s)) {
+                        *ret = (Verdict) i;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+/* ── words ── */
+
+static void _printf_(3, 4) say(Finding *r, Verdict verdict, const char *format, ...) {
+        va_list arguments;
+
+        r->verdict = verdict;
+        va_start(arguments, format);
+        vsnprintf(r->finding, sizeof(r->finding), format, arguments);
+        va_end(arguments);
+}
+
+/* Half a command is none. */
+static void _printf_(2, 3) mend(Finding *r, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        if ((size_t) vsnprintf(r->remedy, sizeof(r->remedy), format, arguments) >= sizeof(r->remedy))
+                r->remedy[0] = '\0';
+        va_end(arguments);
+}
+
+#define QUOTED_SIZE (4 * CHECK_PATH_SIZE)
+
+/* One word of a shell's. Returns @buffer. */
+static const char *quote(const char *s, char buffer[static QUOTED_SIZE]) {
+        static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.,:@%+=/";
+        size_t n = 0;
+
+        if (*s && s[strspn(s, plain)] == '\0') {
+                snprintf(buffer, QUOTED_SIZE, "%s", s);
+                return buffer;
+        }
+        buffer[n++] = '\'';
+        for (; *s && n + 6 < QUOTED_SIZE; s++)
+                if (*s == '\'')
+                        n += (size_t) snprintf(buffer + n, QUOTED_SIZE - n, "'\\''");
+                else
+                        buffer[n++] = *s;
+        buffer[n++] = '\'';
+        buffer[n] = '\0';
+        return buffer;
+}
+
+void remedy_without_sudo(char *remedy) {
+        static const char sudo[] = "sudo ";
+        bool quoted = false, begins = true;
+        char *to = remedy;
+
+        for (const char *from = remedy; *from;) {
+                if (begins && !quoted && startswith(from, sudo)) {
+                        from += strlen(sudo);
+                        begins = false;
+                        continue;
+                }
+                if (*from == '\'')
+                        quoted = !quoted;
+                begins = !quoted && (*from == '|' || *from == '&' || *from == ';' || (begins && *from == ' '));
+                *to++ = *from++;
+        }
+        *to = '\0';
+}
+
+/* The code point at @s where it may be shown, and its length; 0 where it may not (RFC 3629). */
+static size_t printable_length(const unsigned char *s) {
+        size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
+        static const unsigned char bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+        uint32_t c = *s & bits[n];
+
+        for (size_t i = 1; i < n; i++) {
+                if ((s[i] & 0xc0) != 0x80)
+                        return 0;
+                c = c << 6 | (s[i] & 0x3f);
+        }
+        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+                return 0;
+        /* What turns the order of a line around, other ends of lines, and what has no width. */
+        if (c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+            c == 0xfeff || (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe)
+                return 0;
+        return n;
+}
+
+bool path_is_printable(const char *path) {
+        for (const unsigned char *s = (const unsigned char *) path; *s;) {
+                size_t n = printable_length(s);
+
+                if (n == 0)
+                        return false;
+                s += n;
+        }
+        return true;
+}
+
+/* Whatever came in, one printable line goes out. */
+static void clean(char *text) {
+        for (unsigned char *s = (unsigned char *) text; *s;) {
+                size_t n = printable_length(s);
+
+                if (n == 0)
+                        *s = '?';
+                s += n ? n : 1;
+        }
+}
+
+bool sshd_error_find_line(const char *error, char ret_file[static CHECK_PATH_SIZE], unsigned *ret_line) {
+        const char *word = strstr(error, " line ");
+        unsigned long line;
+        size_t length;
+        char *end;
+
+        if (error[0] != '/' || !word)
+                return false;
+        length = (size_t) (word - error);
+        if (length > 0 && error[length - 1] == ':')
+                length--;
+        line = strtoul(word + strlen(" line "), &end, 10);
+        if (*end != ':' || line == 0 || line > UINT_MAX || length >= CHECK_PATH_SIZE)
+                return false;
+
+        memcpy(ret_file, error, length);
+        ret_file[length] = '\0';
+        *ret_line = (unsigned) line;
+        return true;
+}
+
+static PackageManager packages_of_id(const char *id) {
+        static const struct {
+                const char *id;
+                PackageManager packages;
+        } known[] = {
+                { "debian", PACKAGES_APT },         { "ubuntu", PACKAGES_APT },   { "fedora", PACKAGES_DNF },
+                { "rhel", PACKAGES_DNF },           { "centos", PACKAGES_DNF },   { "suse", PACKAGES_ZYPPER },
+                { "opensuse", PACKAGES_ZYPPER },    { "arch", PACKAGES_PACMAN },  { "opensuse-leap", PACKAGES_ZYPPER },
+                { "archlinux", PACKAGES_PACMAN },   { "kali", PACKAGES_APT },     { "opensuse-tumbleweed", PACKAGES_ZYPPER },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                if (streq(known[i].id, id))
+                        return known[i].packages;
+        return PACKAGES_UNKNOWN;
+}
+
+PackageManager packages_from_os_release(const char *text) {
+        static const char *const keys[] = { "ID=", "ID_LIKE=" };
+
+        for (size_t i = 0; i < ELEMENTSOF(keys); i++)
+                for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                        const char *value = startswith(line, keys[i]);
+                        size_t length = value ? strcspn(value, "\n") : 0;
+                        char words[128], *rest = words, *word;
+
+                        if (length == 0 || length >= sizeof(words))
+                                continue;
+                        memcpy(words, value, length);
+                        words[length] = '\0';
+                        while ((word = strsep(&rest, " \"'\r")))
+                                if (packages_of_id(word) != PACKAGES_UNKNOWN)
+                                        return packages_of_id(word);
+                }
+        return PACKAGES_UNKNOWN;
+}
+
+/* ── what several checks ask ── */
+
+static bool is_wsl(const CheckFacts *f) {
+        return f->mode != MODE_NOT_WSL;
+}
+
+static bool is_up(const UnitFact *unit) {
+        return unit->name[0] && unit->active;
+}
+
+/* The check that tells why sshd isn't where it should be; NULL where none of them does. */
+static const char *cause(const CheckFacts *f) {
+        if (f->sshd_installed == FACT_NO)
+                return "sshd-installed";
+        if (f->verdict == SSHD_VERDICT_REFUSED || f->verdict == SSHD_VERDICT_REFUSED_FOR_OURS)
+                return "sshd-config";
+        if (f->host_keys == FACT_NO)
+                return "host-keys";
+        if (f->holder == HOLDER_LINUX || f->holder == HOLDER_OTHER_DISTRO || f->holder == HOLDER_WINDOWS ||
+            f->holder == HOLDER_WINDOWS_OPENSSH)
+                return "port-holder";
+        if (strstr(f->reason, REASON_ALL_TAKEN) || f->windows_refuses == FACT_YES)
+                return "windows-range";
+        return NULL;
+}
+
+static const char *unit_name(const UnitFact *unit, const char *otherwise) {
+        return unit->name[0] ? unit->name : otherwise;
+}
+
+/* What starts sshd again. */
+static const char *sshd_unit(const CheckFacts *f) {
+        return is_up(&f->socket) || (f->socket.name[0] && f->socket.enabled && !f->service.enabled)
+                       ? f->socket.name
+                       : unit_name(&f->service, "ssh.service");
+}
+
+#define RESTART_SIZE 640
+
+/* One that fails again and again has used up its starts, which a restart alone doesn't give back. */
+static const char *restart(const CheckFacts *f, char buffer[static RESTART_SIZE]) {
+        const char *unit = sshd_unit(f);
+
+        if (f->service.failed || f->service.starting || f->socket.failed)
+                snprintf(buffer, RESTART_SIZE, "sudo systemctl reset-failed %s && sudo systemctl restart %s", unit, unit);
+        else
+                snprintf(buffer, RESTART_SIZE, "sudo systemctl restart %s", unit);
+        return buffer;
+}
+
+/* Sets a key of a file of WSL's, where it stands already or where it can be put. */
+static void mend_setting(Finding *r, const char *path, bool wide, bool root, const WslSetting *setting,
+                         const char *section, const char *key, const char *value) {
+        char quoted[QUOTED_SIZE];
+
+        if (path[0] == '\0' || wide)
+                return;
+        quote(path, quoted);
+        if (setting->line != 0)
+                mend(r, "%ssed -i '%us/.*/%s=%s/' %s && " SHUTDOWN, root ? "sudo " : "", setting->line, key, value,
+                     quoted);
+        else if (setting->section_line != 0)
+                mend(r, "%ssed -i '%ua %s=%s' %s && " SHUTDOWN, root ? "sudo " : "", setting->section_line, key, value,
+                     quoted);
+        else if (root)
+                mend(r, "printf '\\n[%s]\\n%s=%s\\n' | sudo tee -a %s && " SHUTDOWN, section, key, value, quoted);
+        else
+                mend(r, "printf '\\n[%s]\\n%s=%s\\n' >> %s && " SHUTDOWN, section, key, value, quoted);
+}
+
+static void mend_wslconfig(Finding *r, const CheckFacts *f, const WslSetting *setting, const char *section,
+                           const char *key, const char *value) {
+        mend_setting(r, f->wslconfig_path, f->wslconfig_wide, false, setting, section, key, value);
+}
+
+/* ── the checks ── */
+
+static void check_systemd(const CheckFacts *f, Finding *r) {
+        if (f->systemd == FACT_YES)
+                say(r, VERDICT_OK, "systemd runs");
+        else if (f->systemd == FACT_NO) {
+                say(r, VERDICT_PROBLEM, "systemd does not run here, and sshd and wslportd are its services; [boot] "
+                                        "systemd=true in " WSL_CONF " turns it on");
+                mend_setting(r, WSL_CONF, false, true, &f->systemd_setting, "boot", "systemd", "true");
+        } else
+                say(r, VERDICT_UNKNOWN, "it could not be seen whether systemd runs");
+}
+
+static void check_daemon(const CheckFacts *f, Finding *r) {
+        const UnitFact *d = &f->daemon;
+
+        if (!d->name[0]) {
+                if (f->daemon_answers == FACT_YES)
+                        say(r, VERDICT_OK, "wslportd answers");
+                else
+                        say(r, VERDICT_UNKNOWN, "systemd could not be asked about wslportd%s",
+                            f->root ? "" : "; sudo wslportctl diagnose may");
+        } else if (d->masked) {
+                say(r, VERDICT_PROBLEM, "wslportd is masked");
+                mend(r, "sudo systemctl unmask %s && " START_DAEMON, d->name);
+        } else if (!d->installed) {
+                say(r, VERDICT_PROBLEM, "systemd does not know wslportd.service; it reads anew what is installed with a "
+                                        "daemon-reload");
+                mend(r, "sudo systemctl daemon-reload && " START_DAEMON);
+        } else if (d->failed) {
+                say(r, VERDICT_PROBLEM, "wslportd has failed (%s)", d->result);
+                mend(r, "sudo systemctl reset-failed %s && " START_DAEMON, d->name);
+        } else if (!d->active) {
+                say(r, VERDICT_PROBLEM, "wslportd does not run%s", d->enabled ? "" : ", and is not enabled");
+                mend(r, START_DAEMON);
+        } else if (!d->enabled) {
+                say(r, VERDICT_PROBLEM, "wslportd runs, and will not at the next boot: it is not enabled");
+                mend(r, START_DAEMON);
+        } else if (f->daemon_answers == FACT_NO)
+                say(r, VERDICT_WARNING, "wslportd runs, and does not answer on D-Bus: what it knows is missing below");
+        else
+                say(r, VERDICT_OK, "wslportd is enabled and runs");
+}
+
+static void check_configuration(const CheckFacts *f, Finding *r) {
+        if (f->config_valid == FACT_YES)
+                say(r, VERDICT_OK, "%s has no errors", SYSCONFDIR "/wslportd.conf");
+        else if (f->config_valid == FACT_NO && f->config_line == 0)
+                say(r, VERDICT_PROBLEM, "%s is refused: %s", SYSCONFDIR "/wslportd.conf", f->config_error);
+        else if (f->config_valid == FACT_NO) {
+                say(r, VERDICT_PROBLEM, "%s:%u: %s", SYSCONFDIR "/wslportd.conf", f->config_line, f->config_error);
+                mend(r, "sudo sed -i '%us/^/#/' %s && " RELOAD_DAEMON, f->config_line, SYSCONFDIR "/wslportd.conf");
+        } else
+                say(r, VERDICT_UNKNOWN, "%s could not be read", SYSCONFDIR "/wslportd.conf");
+}
+
+static void check_networking_mode(const CheckFacts *f, Finding *r) {
+        const char *mode = networking_mode_to_string(f->mode);
+
+        if (f->mode == MODE_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "WSL does not say which networking mode it runs in; wslinfo --networking-mode may");
+        else if (mode_shares_ports(f->mode) || f->mode == MODE_BRIDGED)
+                say(r, VERDICT_OK, "the networking mode is %s: other machines can reach WSL", mode);
+        else if (f->mode == MODE_WSL1) {
+                say(r, VERDICT_PROBLEM, "this distro runs under WSL 1");
+                mend(r, "wsl.exe --set-version \"$WSL_DISTRO_NAME\" 2");
+        } else if (f->wsl.mode == MODE_MIRRORED) {
+                say(r, VERDICT_PROBLEM,
+                    "the networking mode is %s, though .wslconfig says mirrored: WSL has not been shut down since, or "
+                    "this Windows can't",
+                    mode);
+                mend(r, SHUTDOWN);
+        } else {
+                say(r, VERDICT_PROBLEM,
+                    "the networking mode is %s: other machines don't reach WSL; below [wsl2] in .wslconfig of the "
+                    "Windows user goes networkingMode=mirrored, and then " SHUTDOWN,
+                    mode);
+                mend_wslconfig(r, f, &f->wsl.networking_mode, "wsl2", "networkingMode", "mirrored");
+        }
+}
+
+static void check_sshd_installed(const CheckFacts *f, Finding *r) {
+        static const char *const commands[] = {
+                [PACKAGES_UNKNOWN] = "",
+                [PACKAGES_APT] = "sudo apt-get install -y openssh-server",
+                [PACKAGES_DNF] = "sudo dnf install -y openssh-server",
+                [PACKAGES_ZYPPER] = "sudo zypper --non-interactive install openssh",
+                [PACKAGES_PACMAN] = "sudo pacman -S --noconfirm openssh",
+        };
+
+        if (f->sshd_installed == FACT_YES)
+                say(r, VERDICT_OK, "sshd is installed");
+        else if (f->sshd_installed == FACT_NO) {
+                say(r, VERDICT_PROBLEM, "sshd is not installed");
+                mend(r, "%s", commands[f->packages]);
+        } else
+                say(r, VERDICT_UNKNOWN, "it could not be seen whether sshd is installed");
+}
+
+static void check_sshd_config(const CheckFacts *f, Finding *r) {
+        char file[CHECK_PATH_SIZE], quoted[QUOTED_SIZE], command[RESTART_SIZE];
+        unsigned line;
+
+        if (f->verdict == SSHD_VERDICT_VALID)
+                say(r, VERDICT_OK, "sshd accepts its configuration");
+        else if (f->verdict == SSHD_VERDICT_REFUSED_FOR_OURS) {
+                say(r, VERDICT_PROBLEM, "sshd refuses wslportd's file: %s", f->sshd_error);
+                mend(r, "sudo systemctl restart wslportd.service");
+        } else if (f->verdict == SSHD_VERDICT_REFUSED) {
+                say(r, VERDICT_PROBLEM, "sshd refuses its configuration: %s", f->sshd_error);
+                if (sshd_error_find_line(f->sshd_error, file, &line))
+                        mend(r, "sudo sed -i '%us/^/#/' %s && %s", line, quote(file, quoted), restart(f, command));
+        } else if (f->root)
+                say(r, VERDICT_UNKNOWN, "sshd did not say whether it accepts its configuration: %s", f->sshd_error);
+        else
+                say(r, VERDICT_UNKNOWN, "only root can have sshd check its configuration: sudo wslportctl diagnose, or "
+                                        "sudo sshd -t");
+}
+
+static void check_host_keys(const CheckFacts *f, Finding *r) {
+        char command[RESTART_SIZE];
+
+        if (f->host_keys == FACT_YES)
+                say(r, VERDICT_OK, "sshd has host keys");
+        else if (f->host_keys == FACT_NO) {
+                say(r, VERDICT_PROBLEM, "sshd has no host key that it can use, and does not start without one");
+                mend(r, "sudo ssh-keygen -A && %s", restart(f, command));
+        } else
+                say(r, VERDICT_UNKNOWN, "it could not be seen whether there are host keys");
+}
+
+static void check_run_directory(const CheckFacts *f, Finding *r) {
+        if (!is_up(&f->service))
+                say(r, VERDICT_SKIPPED, "it is made when sshd starts");
+        else if (f->run_directory == FACT_YES)
+                say(r, VERDICT_OK, "sshd has its run-time directory");
+        else if (f->run_directory == FACT_NO) {
+                say(r, VERDICT_PROBLEM, "/run/sshd is missing: sshd runs, and ends each connection");
+                mend(r, "sudo mkdir -m 0755 /run/sshd");
+        } else
+                say(r, VERDICT_UNKNOWN, "it could not be seen whether /run/sshd is there");
+}
+
+static void check_sshd_enabled(const CheckFacts *f, Finding *r) {
+        if (!f->service.name[0])
+                say(r, VERDICT_UNKNOWN, "systemd could not be asked about sshd");
+        else if (f->service.masked) {
+                say(r, VERDICT_PROBLEM, "%s is masked: nothing can start it", f->service.name);
+                mend(r, "sudo systemctl unmask %s && sudo systemctl enable --now %s", f->service.name, f->service.name);
+        } else if (f->socket.name[0] && f->socket.enabled)
+                say(r, VERDICT_OK, "%s is enabled", f->socket.name);
+        else if (f->service.enabled)
+                say(r, VERDICT_OK, "%s is enabled", f->service.name);
+        else {
+                say(r, VERDICT_PROBLEM, "%s is not enabled: sshd does not start at boot", f->service.name);
+                mend(r, "sudo systemctl enable --now %s", f->service.name);
+        }
+}
+
+static void check_sshd_running(const CheckFacts *f, Finding *r) {
+        const char *why = cause(f), *name = f->service.name;
+        char command[RESTART_SIZE];
+
+        if (is_up(&f->socket))
+                say(r, VERDICT_OK, "%s listens for sshd", f->socket.name);
+        else if (!name[0]) {
+                if (f->listens == FACT_YES)
+                        say(r, VERDICT_OK, "sshd runs");
+                else
+                        say(r, VERDICT_UNKNOWN, "systemd could not be asked about sshd");
+        } else if (f->service.active)
+                say(r, VERDICT_OK, "%s runs", name);
+        else {
+                const char *error = f->last_error[0] ? f->last_error : f->sshd_error[0] ? f->sshd_error : "";
+
+                if (f->service.failed)
+                        say(r, VERDICT_PROBLEM, "%s has failed (%s)%s%.300s%s%s%s", name, f->service.result,
+                            error[0] ? ": " : "", error, why ? "; see " : "", why ? why : "",
+                            !error[0] && !f->root ? "; sudo wslportctl diagnose may see why" : "");
+                else
+                        say(r, VERDICT_PROBLEM, "%s does not run%s%s", name, why ? "; see " : "", why ? why : "");
+                if (!why && !f->service.masked)
+                        mend(r, "%s", restart(f, command));
+        }
+}
+
+static void check_ssh_socket(const CheckFacts *f, Finding *r) {
+        const UnitFact *socket = &f->socket;
+
+        if (f->socket_activation == SOCKET_ACTIVATION_KEEP)
+                say(r, VERDICT_SKIPPED, "SocketActivation=keep: either is right");
+        else if (!f->service.name[0])
+                say(r, VERDICT_UNKNOWN, "systemd could not be asked about sshd's socket");
+        else if (!socket->name[0] || (!socket->active && !socket->enabled))
+                say(r, VERDICT_OK, "sshd listens by itself, as SocketActivation=disable wants it");
+        else {
+                say(r, VERDICT_PROBLEM, "%s is %s, and SocketActivation=disable wants %s in its place", socket->name,
+                    socket->active ? "active" : "enabled", f->service.name);
+                mend(r, "sudo systemctl disable --now %s && sudo systemctl enable --now %s", socket->name,
+                     f->service.name);
+        }
+}
+
+static void check_port_holder(const CheckFacts *f, Finding *r) {
+        char quoted[QUOTED_SIZE];
+        bool home_is_windows = f->home_holder == HOLDER_WINDOWS || f->home_holder == HOLDER_WINDOWS_OPENSSH;
+        const char *detail = f->home_detail[0] ? f->home_detail : "a program or a reserved range";
+
+        if (f->port == 0)
+                say(r, VERDICT_UNKNOWN, "sshd's port is not known%s", f->root ? "" : "; sudo wslportctl diagnose may tell");
+        else if (f->holder == HOLDER_LINUX && f->holder_unit[0]) {
+                say(r, VERDICT_PROBLEM, "%s (pid %d, %s) has port %u", f->holder_name, f->holder_pid, f->holder_unit,
+                    f->port);
+                mend(r, "sudo systemctl stop %s", quote(f->holder_unit, quoted));
+        } else if (f->holder == HOLDER_LINUX) {
+                say(r, VERDICT_PROBLEM, "%s (pid %d) has port %u", f->holder_name, f->holder_pid, f->port);
+                if (f->holder_pid > 1)
+                        mend(r, "sudo kill %d", f->holder_pid);
+        } else if (f->holder == HOLDER_OTHER_DISTRO) {
+                say(r, VERDICT_PROBLEM,
+                    "another WSL distro has port %u: stop it there, or end that distro with wsl.exe --terminate NAME; "
+                    "the names are",
+                    f->port);
+                mend(r, "wsl.exe --list --running");
+        } else if (f->holder == HOLDER_WINDOWS || f->holder == HOLDER_WINDOWS_OPENSSH) {
+                say(r, VERDICT_PROBLEM, "Windows (%s) has port %u, and sshd is not moved%s%.200s", detail, f->port,
+                    f->reason[0] ? ": " : "", f->reason);
+                if (!is_up(&f->daemon))
+                        mend(r, START_DAEMON);
+        } else if (f->holder == HOLDER_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "it could not be seen who has port %u%s", f->port,
+                    f->root ? "" : "; sudo wslportctl diagnose may tell");
+        else if (home_is_windows && f->home_port != f->port)
+                say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u", f->port, detail, f->home_port);
+        else
+                say(r, VERDICT_OK, "nobody else has port %u", f->port);
+}
+
+static void check_windows_range(const CheckFacts *f, Finding *r) {
+        static const char more[] = "8022 10022-10121 30022-30121";
+        const char *conf = SYSCONFDIR "/wslportd.conf";
+
+        if (!mode_shares_ports(f->mode) && f->mode != MODE_UNKNOWN)
+                say(r, VERDICT_SKIPPED, "in this networking mode Windows has its own ports");
+        else if (f->windows_refuses == FACT_YES || strstr(f->reason, REASON_ALL_TAKEN)) {
+                if (f->windows_refuses == FACT_YES)
+                        say(r, VERDICT_PROBLEM, "port %u lies in %u-%u, which Windows keeps for itself", f->port,
+                            f->range_first, f->range_last);
+                else
+                        say(r, VERDICT_PROBLEM, "Windows refuses every port that sshd may be moved to: more candidates, "
+                                                "away from Windows' ranges, help");
+                if (f->candidates_line != 0)
+                        mend(r, "sudo sed -i '%us/$/ %s/' %s && " RELOAD_DAEMON, f->candidates_line, more, conf);
+                else if (f->policy_line != 0)
+                        mend(r, "sudo sed -i '%ua CandidatePorts=2222 22022 2200-2299 %s' %s && " RELOAD_DAEMON,
+                             f->policy_line, more, conf);
+                else
+                        mend(r,
+                             "printf '\\n[Policy]\\nCandidatePorts=2222 22022 2200-2299 %s\\n' | sudo tee -a %s && "
+                             RELOAD_DAEMON,
+                             more, conf);
+        } else if (f->windows_refuses == FACT_NO)
+                say(r, VERDICT_OK, "port %u is in no range that Windows keeps for itself", f->port);
+        else if (f->listens == FACT_YES)
+                say(r, VERDICT_OK, "Windows lets sshd have port %u", f->port);
+        else
+                say(r, VERDICT_UNKNOWN, "whether Windows lets sshd have a port is seen when it binds it, or with "
+                                        "Interop=yes in wslportd.conf");
+}
+
+static void check_listening(const CheckFacts *f, Finding *r) {
+        const char *why = cause(f);
+        char command[RESTART_SIZE];
+
+        if (f->port == 0 && f->listens != FACT_NO)
+                say(r, VERDICT_UNKNOWN, "sshd's port is not known%s", f->root ? "" : "; sudo wslportctl diagnose may tell");
+        else if (f->listens == FACT_YES)
+                say(r, VERDICT_OK, "sshd listens on port %u", f->port);
+        else if (f->listens == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "something listens on port %u; whether it is sshd only root can see", f->port);
+        else {
+                say(r, VERDICT_PROBLEM, "sshd does not listen on port %u%s%s", f->port, why ? "; see " : "",
+                    why ? why : "");
+                if (!why)
+                        mend(r, "%s", restart(f, command));
+        }
+}
+
+static void check_listen_address(const CheckFacts *f, Finding *r) {
+        char quoted[QUOTED_SIZE];
+
+        if (f->listens == FACT_NO)
+                say(r, VERDICT_SKIPPED, "sshd does not listen");
+        else if (f->listens == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "it is not known where sshd listens");
+        else if (!f->loopback_only)
+                say(r, VERDICT_OK, "sshd listens for other machines too");
+        else if (f->listen_file[0]) {
+                say(r, VERDICT_PROBLEM, "sshd listens on this machine's own address only: ListenAddress in %s:%u",
+                    f->listen_file, f->listen_line);
+                mend(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl reload %s", f->listen_line,
+                     quote(f->listen_file, quoted), unit_name(&f->service, "ssh.service"));
+        } else
+                say(r, VERDICT_PROBLEM,
+                    "sshd listens on this machine's own address only; why was not found in sshd_config: look into %s",
+                    sshd_unit(f));
+}
+
+static void check_addresses(const CheckFacts *f, Finding *r) {
+        bool inside = f->mode == MODE_NAT || f->mode == MODE_NONE || f->mode == MODE_VIRTIOPROXY;
+
+        if (f->has_addresses == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "this machine's addresses could not be read");
+        else if (f->has_addresses == FACT_YES && inside)
+                say(r, VERDICT_PROBLEM,
+                    "%s is an address inside of Windows: other machines can't use it; see networking-mode",
+                    f->lan[0] ? f->lan : f->tailscale);
+        else if (f->has_addresses == FACT_YES)
+                say(r, VERDICT_OK, "other machines use %s%s%s%s%s", f->lan, f->lan[0] ? " (LAN)" : "",
+                    f->lan[0] && f->tailscale[0] ? " or " : "", f->tailscale, f->tailscale[0] ? " (Tailscale)" : "");
+        else {
+                if (f->link_local[0])
+                        say(r, VERDICT_PROBLEM,
+                            "only %s, which is what a machine gives itself in a network that gives it none",
+                            f->link_local);
+                else
+                        say(r, VERDICT_PROBLEM, "no address of a LAN or of Tailscale that other machines could use%s",
+                            is_wsl(f) && !inside ? "; WSL takes over those of Windows when it starts" : "");
+                if (is_wsl(f) && !inside)
+                        mend(r, SHUTDOWN);
+        }
+}
+
+static void check_windows_firewall(const CheckFacts *f, Finding *r) {
+        if (!mode_shares_ports(f->mode) && f->mode != MODE_UNKNOWN)
+                say(r, VERDICT_SKIPPED, "in this networking mode nothing comes in through it");
+        else if (f->port == 0)
+                say(r, VERDICT_UNKNOWN, "sshd's port is not known");
+        else if (f->firewall_rule == FACT_YES)
+                say(r, VERDICT_OK, "Windows' firewall has a rule that lets others in to port %u", f->port);
+        else {
+                if (f->firewall_rule == FACT_NO)
+                        say(r, VERDICT_PROBLEM, "Windows' firewall has no rule that lets others in to port %u", f->port);
+                else
+                        say(r, VERDICT_UNKNOWN,
+                            "whether Windows' firewall lets others in to port %u can't be seen from here without "
+                            "Interop=yes in wslportd.conf; this adds a rule",
+                            f->port);
+                mend(r, "wslportctl firewall --apply");
+        }
+}
+
+/* The list without our port, or "" where nothing is left. */
+static void other_ports(const WslConfig *wsl, uint16_t port, char *ret, size_t size) {
+        size_t used = 0;
+
+        ret[0] = '\0';
+        for (size_t i = 0; i < wsl->n_ports && used < size; i++)
+                if (wsl->ports[i] != port)
+                        used += (size_t) snprintf(ret + used, size - used, "%s%u", used ? "," : "", wsl->ports[i]);
+}
+
+static void check_ignored_ports(const CheckFacts *f, Finding *r) {
+        char others[6 * WSLCONFIG_PORTS_MAX + 1], quoted[QUOTED_SIZE];
+        bool ignored = false;
+
+        for (size_t i = 0; i < f->wsl.n_ports; i++)
+                ignored = ignored || (f->port != 0 && f->wsl.ports[i] == f->port);
+
+        if (!mode_shares_ports(f->mode) && f->mode != MODE_UNKNOWN)
+                say(r, VERDICT_SKIPPED, "in this networking mode it has no meaning");
+        else if (f->wslconfig == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "the Windows user's .wslconfig could not be found");
+        else if (f->port == 0)
+                say(r, VERDICT_UNKNOWN, "sshd's port is not known");
+        else if (!ignored)
+                say(r, VERDICT_OK, "ignoredPorts in .wslconfig does not have port %u", f->port);
+        else {
+                say(r, VERDICT_PROBLEM,
+                    "ignoredPorts in line %u of .wslconfig has port %u: sshd can bind it, and what others send goes to "
+                    "Windows all the same",
+                    f->wsl.ignored_ports.line, f->port);
+                other_ports(&f->wsl, f->port, others, sizeof(others));
+                if (others[0])
+                        mend_wslconfig(r, f, &f->wsl.ignored_ports, "experimental", "ignoredPorts", others);
+                else if (f->wslconfig_path[0] && !f->wslconfig_wide)
+                        mend(r, "sed -i %ud %s && " SHUTDOWN, f->wsl.ignored_ports.line,
+                             quote(f->wslconfig_path, quoted));
+        }
+}
+
+static void check_idle_timeout(const CheckFacts *f, Finding *r) {
+        if (f->wslconfig == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN,
+                    "the Windows user's .wslconfig could not be found; without [general] instanceIdleTimeout=-1 there "
+                    "WSL stops a distro that no Windows program uses, sshd and all");
+        else if (f->wsl.instance_idle_msec < 0)
+                say(r, VERDICT_OK, "WSL leaves this distro running when no Windows program uses it");
+        else {
+                say(r, VERDICT_WARNING,
+                    "WSL stops this distro %d s after the last Windows program that used it, sshd and all "
+                    "([general] instanceIdleTimeout in .wslconfig)%s",
+                    f->wsl.instance_idle_msec / 1000,
+                    f->wsl.vm_idle_msec >= 0 ? ", and the virtual machine after it" : "; vmIdleTimeout does not help");
+                mend_wslconfig(r, f, &f->wsl.instance_idle_timeout, "general", "instanceIdleTimeout", "-1");
+        }
+}
+
+static void check_port_opener(const CheckFacts *f, Finding *r, const FirewallFact *w, const char *name,
+                              const char *command) {
+        if (w->on == FACT_NO)
+                say(r, VERDICT_SKIPPED, "%s is not on", name);
+        else if (w->on == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "it could not be seen whether %s is on", name);
+        else if (f->port == 0)
+                say(r, VERDICT_UNKNOWN, "%s is on, and sshd's port is not known", name);
+        else if (w->allows == FACT_YES)
+                say(r, VERDICT_OK, "%s is on, and lets port %u pass", name, f->port);
+        else {
+                if (w->allows == FACT_NO)
+                        say(r, VERDICT_PROBLEM, "%s is on, and does not let port %u pass", name, f->port);
+                else
+                        say(r, VERDICT_UNKNOWN, "%s is on; whether it lets port %u pass could not be seen%s", name,
+                            f->port, f->root ? "" : ", sudo wslportctl diagnose may");
+                snprintf(r->remedy, sizeof(r->remedy), "%s", command);
+        }
+}
+
+static void check_selinux(const CheckFacts *f, Finding *r) {
+        char command[80];
+
+        snprintf(command, sizeof(command), "sudo semanage port -a -t ssh_port_t -p tcp %u", f->port);
+        check_port_opener(f, r, &f->selinux, "SELinux", command);
+}
+
+static void check_ufw(const CheckFacts *f, Finding *r) {
+        char command[80];
+
+        snprintf(command, sizeof(command), "sudo ufw allow %u/tcp", f->port);
+        check_port_opener(f, r, &f->ufw, "ufw", command);
+}
+
+static void check_firewalld(const CheckFacts *f, Finding *r) {
+        char command[120];
+
+        snprintf(command, sizeof(command),
+                 "sudo firewall-cmd --permanent --add-port=%u/tcp && sudo firewall-cmd --reload", f->port);
+        check_port_opener(f, r, &f->firewalld, "firewalld", command);
+}
+
+/* Where a check has a meaning. */
+typedef enum Where {
+        ANYWHERE,
+        WHERE_WSL,
+        WHERE_SSHD,
+} Where;
+
+static const struct {
+        const char *name;
+        void (*run)(const CheckFacts *facts, Finding *r);
+        Where where;
+} checks[] = {
+        { "systemd", check_systemd, WHERE_WSL },
+        { "daemon", check_daemon, WHERE_WSL },
+        { "configuration", check_configuration, ANYWHERE },
+        { "networking-mode", check_networking_mode, WHERE_WSL },
+        { "sshd-installed", check_sshd_installed, ANYWHERE },
+        { "sshd-config", check_sshd_config, WHERE_SSHD },
+        { "host-keys", check_host_keys, WHERE_SSHD },
+        { "run-directory", check_run_directory, WHERE_SSHD },
+        { "sshd-enabled", check_sshd_enabled, WHERE_SSHD },
+        { "ssh-socket", check_ssh_socket, WHERE_SSHD },
+        { "port-holder", check_port_holder, WHERE_SSHD },
+        { "windows-range", check_windows_range, WHERE_WSL },
+        { "sshd-running", check_sshd_running, WHERE_SSHD },
+        { "listening", check_listening, WHERE_SSHD },
+        { "listen-address", check_listen_address, WHERE_SSHD },
+        { "selinux", check_selinux, WHERE_SSHD },
+        { "ufw", check_ufw, WHERE_SSHD },
+        { "firewalld", check_firewalld, WHERE_SSHD },
+        { "addresses", check_addresses, ANYWHERE },
+        { "ignored-ports", check_ignored_ports, WHERE_WSL },
+        { "windows-firewall", check_windows_firewall, WHERE_WSL },
+        { "idle-timeout", check_idle_timeout, WHERE_WSL },
+};
+
+_Static_assert(ELEMENTSOF(checks) <= CHECKS_MAX, "there are more checks than fit");
+
+size_t checks_run(const CheckFacts *facts, Finding ret[static CHECKS_MAX]) {
+        for (size_t i = 0; i < ELEMENTSOF(checks); i++) {
+                ret[i] = (Finding){ .check = checks[i].name };
+                if (checks[i].where == WHERE_WSL && !is_wsl(facts))
+                        say(&ret[i], VERDICT_SKIPPED, "this is not WSL");
+                else if (checks[i].where == WHERE_SSHD && facts->sshd_installed == FACT_NO)
+                        say(&ret[i], VERDICT_SKIPPED, "sshd is not installed");
+                else
+                        checks[i].run(facts, &ret[i]);
+                clean(ret[i].finding);
+                clean(ret[i].remedy);
+        }
+        return ELEMENTSOF(checks);
+}

@@ -1,0 +1,761 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "gather.h"
+
+#include <ctype.h>
+#include <glob.h>
+
+#include <systemd/sd-daemon.h>
+
+#include "bus.h"
+#include "child.h"
+#include "config.h"
+#include "fs.h"
+#include "greeting.h"
+#include "hints.h"
+#include "home.h"
+#include "interop.h"
+#include "mode.h"
+#include "owner.h"
+#include "sockets.h"
+#include "windows.h"
+#include "winprofile.h"
+#include "wsl-conf.h"
+#include "wsl.h"
+
+/* systemd answers at once, or something is very wrong; all of it ends well before the daemon's patience does. */
+#define SYSTEMD_TIMEOUT (3 * USEC_PER_SEC)
+#define CHILD_TIMEOUT (3 * USEC_PER_SEC)
+#define GREETING_TIMEOUT (1 * USEC_PER_SEC)
+#define WINDOWS_TIMEOUT (8 * USEC_PER_SEC) /* PowerShell takes seconds to come up */
+#define TIMEOUT (12 * USEC_PER_SEC)
+
+#define LISTENERS_MAX 64
+#define ADDRESSES_MAX 64
+
+typedef enum Step {
+        STEP_ASK,  /* systemd, the mode and Windows' file, all at once */
+        STEP_HOME, /* sshd, once systemd has told its command */
+        STEP_LOOK, /* who listens, and what follows from it */
+        STEP_END,
+} Step;
+
+/* What is asked of Windows about the port. */
+static const WindowsQuestion questions[] = { WINDOWS_RULES, WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE };
+
+#define WINDOWS_QUESTIONS ELEMENTSOF(questions)
+
+typedef struct Gather {
+        sd_event *event;
+        const Status *status;
+        CheckFacts facts;
+        Config config;
+        Log log;
+        Kept kept;
+        sd_bus *bus;
+        Routes *routes;
+        Sockets *sockets;
+        Mode *mode;
+        Units *sshd_units, *own_units;
+        Home *home;
+        char drives[WSL_CONF_ROOT_SIZE]; /* where Windows' are mounted, "" for nowhere */
+        Interop *profile_name;
+        Windows *windows[WINDOWS_QUESTIONS];
+        unsigned n_range_answers;
+        Child *profile, *journal;
+        Greeting *greeting;
+        Step step;
+        bool systemd_is_late;
+} Gather;
+
+static void gather_advance(Gather *g);
+
+static void gather_done(Gather *g) {
+        interop_free(g->profile_name);
+        for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
+                windows_free(g->windows[i]);
+        child_free(g->profile);
+        child_free(g->journal);
+        greeting_free(g->greeting);
+        home_free(g->home);
+        units_free(g->sshd_units);
+        units_free(g->own_units);
+        mode_free(g->mode);
+        routes_free(g->routes);
+        sockets_free(g->sockets);
+        bus_close(g->bus);
+        sd_event_unref(g->event);
+}
+
+/* ── files ── */
+
+static Fact fact_of(int r) {
+        return r < 0 ? FACT_UNKNOWN : fact(r > 0);
+}
+
+static char *read_text(const char *path, char *buffer, size_t size) {
+        return fs_read(path, buffer, size) < 0 ? NULL : buffer;
+}
+
+static void on_config_error(const char *path, unsigned line, const char *message, void *userdata) {
+        CheckFacts *f = userdata;
+
+        (void) path;
+        if (f->config_error[0] == '\0') {
+                f->config_line = line;
+                snprintf(f->config_error, sizeof(f->config_error), "%s", message);
+        }
+}
+
+static void read_config(Gather *g) {
+        _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
+        CheckFacts *f = &g->facts;
+        unsigned number = 1;
+        int r;
+
+        g->config = config_default();
+        r = config_load(CONFIG_FILE, on_config_error, f, &g->config);
+        f->config_valid = r >= 0 ? FACT_YES : r == -EACCES ? FACT_UNKNOWN : FACT_NO;
+        f->relocate = g->config.relocate;
+        f->socket_activation = g->config.socket_activation;
+
+        if (!text || !read_text(CONFIG_FILE, text, WSLCONFIG_SIZE_MAX))
+                return;
+        for (char *rest = text, *line; (line = strsep(&rest, "\n")); number++) {
+                if (startswith(line, "CandidatePorts="))
+                        f->candidates_line = number;
+                if (startswith(line, "[Policy]") && f->policy_line == 0)
+                        f->policy_line = number;
+        }
+}
+
+static void read_files(Gather *g) {
+        static const char *const programs[] = { "/usr/sbin/sshd", "/usr/bin/sshd" };
+        char text[8192];
+        CheckFacts *f = &g->facts;
+        glob_t keys = { 0 };
+
+        read_config(g);
+        if (kept_read(&g->kept) < 0)
+                g->kept = (Kept){ 0 };
+
+        if (read_text("/etc/os-release", text, sizeof(text)) || read_text("/usr/lib/os-release", text, sizeof(text)))
+                f->packages = packages_from_os_release(text);
+
+        f->sshd_installed = FACT_NO;
+        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
+                if (access(programs[i], X_OK) >= 0)
+                        f->sshd_installed = FACT_YES;
+        f->host_keys = fact(glob("/etc/ssh/ssh_host_*_key", 0, NULL, &keys) == 0);
+        globfree(&keys);
+        /* Debian's sshd has it built in; elsewhere it is a folder of the package's. */
+        f->run_directory = fact(f->packages != PACKAGES_APT || access("/run/sshd", F_OK) >= 0);
+        f->systemd = fact(sd_booted() > 0);
+}
+
+static void read_hints(CheckFacts *f) {
+        FirewallFact *const facts[_HINT_MAX] = {
+                [HINT_SELINUX] = &f->selinux, [HINT_UFW] = &f->ufw, [HINT_FIREWALLD] = &f->firewalld
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(facts); i++) {
+                facts[i]->on = fact_of(hints_is_on("", (Hint) i));
+                if (facts[i]->on == FACT_YES && f->port != 0)
+                        facts[i]->allows = fact_of(hints_allows("", (Hint) i, f->port));
+        }
+}
+
+/* What belongs to containers and the like is of no use to other machines. */
+static bool is_inner(const char *interface) {
+        static const char *const names[] = { "docker", "br-", "veth", "virbr", "cni", "podman", "lxc" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (startswith(interface, names[i]))
+                        return true;
+        return false;
+}
+
+/* IPv4 is read first, and so is what is told. */
+static void read_addresses(Gather *g) {
+        Address addresses[ADDRESSES_MAX];
+        CheckFacts *f = &g->facts;
+        int n;
+
+        n = g->routes ? routes_list_addresses(g->routes, addresses, ELEMENTSOF(addresses)) : -ENOTCONN;
+        if (n < 0)
+                return;
+
+        for (int i = 0; i < n && i < ADDRESSES_MAX; i++) {
+                char *to = addresses[i].kind == ADDRESS_LAN          ? f->lan
+                           : addresses[i].kind == ADDRESS_TAILSCALE  ? f->tailscale
+                           : addresses[i].kind == ADDRESS_LINK_LOCAL ? f->link_local
+                                                                     : NULL;
+
+                if (to && to[0] == '\0' && !is_inner(addresses[i].interface))
+                        address_format(&addresses[i], to);
+        }
+        f->has_addresses = fact(f->lan[0] || f->tailscale[0]);
+}
+
+/* ── Windows' side ── */
+
+int gather_profile_main(int argc, char *argv[]) {
+        _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
+        char path[CHECK_PATH_SIZE];
+        bool wide = false;
+        int r;
+
+        if (argc < 3 || !text)
+                return EXIT_FAILURE;
+        r = winprofile_read(argv[2], argc > 3 ? argv[3] : NULL, path, sizeof(path), text, &wide);
+        if (r < 0 || strchr(path, '\n'))
+                return EXIT_FAILURE;
+
+        /* The caller reads what fits into a pipe: a file of that size would be no .wslconfig. */
+        printf("%s\n%s\n%s", path, r == 0 ? "absent" : wide ? "wide" : "plain", r > 0 ? text : "");
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static void on_profile(const ChildResult *result, void *userdata) {
+        Gather *g = userdata;
+        CheckFacts *f = &g->facts;
+        const char *kind = strchr(result->output, '\n'), *text = kind ? strchr(kind + 1, '\n') : NULL;
+        char path[CHECK_PATH_SIZE];
+
+        if (result->exit_status == 0 && text && (size_t) (kind - result->output) < sizeof(path)) {
+                memcpy(path, result->output, (size_t) (kind - result->output));
+                path[kind - result->output] = '\0';
+                f->wslconfig = fact(!startswith(kind + 1, "absent\n"));
+                f->wslconfig_wide = startswith(kind + 1, "wide\n");
+                wslconfig_parse(text + 1, &f->wsl);
+                /* One that can't be shown can be read all the same. */
+                snprintf(f->wslconfig_path, sizeof(f->wslconfig_path), "%s", path_is_printable(path) ? path : "");
+        }
+        g->profile = child_free(g->profile);
+        gather_advance(g);
+}
+
+static void read_wsl_conf(Gather *g) {
+        char text[16384], value[64];
+        CheckFacts *f = &g->facts;
+        WslConf conf;
+
+        if (!read_text("/etc/wsl.conf", text, sizeof(text)))
+                text[0] = '\0';
+        f->systemd_setting.section_line = wslconfig_find_section(text, "boot");
+        (void) wslconfig_get(text, "boot", "systemd", value, sizeof(value), &f->systemd_setting.line);
+
+        wsl_conf_parse(text, &conf);
+        snprintf(g->drives, sizeof(g->drives), "%s", conf.automount ? conf.root : "");
+}
+
+/* @profile: the Windows user's own folder, NULL where it isn't known. */
+static void read_profile(Gather *g, const char *profile) {
+        char users[sizeof(g->drives) + 16];
+        const char *argv[] = { "/proc/self/exe", GATHER_PROFILE_OPTION, users, profile, NULL };
+
+        snprintf(users, sizeof(users), "%sc/Users", g->drives);
+        (void) child_spawn(g->event, argv, false, CHILD_TIMEOUT, on_profile, g, &g->profile);
+}
+
+/* "    USERPROFILE    REG_SZ    C:\Users\Name": a name that isn't ASCII comes in an encoding that nobody knows. */
+static bool parse_profile(const char *output, const char *drives, char *ret, size_t size) {
+        const char *value = strstr(output, "REG_SZ");
+        int length;
+
+        value = value ? value + strlen("REG_SZ") + strspn(value + strlen("REG_SZ"), " ") : "";
+        length = (int) strcspn(value, "\r\n");
+        if (!isalpha((unsigned char) value[0]) || value[1] != ':' || value[2] != '\\')
+                return false;
+        if ((size_t) snprintf(ret, size, "%s%c%.*s", drives, tolower((unsigned char) value[0]), length - 2, value + 2) >=
+            size)
+                return false;
+        for (char *c = ret; *c; c++) {
+                if (*c < ' ' || *c > '~')
+                        return false;
+                if (*c == '\\')
+                        *c = '/';
+        }
+        return true;
+}
+
+static void on_profile_name(int error, int exit_status, const char *output, void *userdata) {
+        Gather *g = userdata;
+        char profile[CHECK_PATH_SIZE];
+        bool known = error == 0 && exit_status == 0 && parse_profile(output, g->drives, profile, sizeof(profile));
+
+        g->profile_name = interop_free(g->profile_name);
+        read_profile(g, known ? profile : NULL);
+        gather_advance(g);
+}
+
+static void ask_for_profile(Gather *g) {
+        static const char *const arguments[] = { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE", NULL };
+        NetworkingMode seen = MODE_UNKNOWN;
+
+        read_wsl_conf(g);
+        if (g->drives[0] == '\0' ||
+            (wsl_detect("/proc/sys/kernel/osrelease", &seen) >= 0 && seen == MODE_NOT_WSL))
+                return;
+        if (!g->config.interop || interop_start(g->event, INTEROP_REG, arguments, CHILD_TIMEOUT, on_profile_name, g,
+                                                &g->profile_name) < 0)
+                read_profile(g, NULL);
+}
+
+/* A port that sshd has is one that Windows has given, wherever it lies; and that it is in none is known when both kinds
+ * of ranges are. */
+static void read_ranges(Gather *g, const WindowsAnswer *answer) {
+        CheckFacts *f = &g->facts;
+
+        if (answer->error != 0)
+                return;
+        g->n_range_answers++;
+        for (size_t i = 0; i < answer->n_ranges && f->listens != FACT_YES && f->windows_refuses != FACT_YES; i++)
+                if (answer->ranges[i].first <= f->port && f->port <= answer->ranges[i].last) {
+                        f->windows_refuses = FACT_YES;
+                        f->range_first = answer->ranges[i].first;
+                        f->range_last = answer->ranges[i].last;
+                }
+        if (g->n_range_answers == 2 && f->windows_refuses == FACT_UNKNOWN)
+                f->windows_refuses = FACT_NO;
+}
+
+static void on_rules(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        if (answer->error == 0)
+                g->facts.firewall_rule = fact(answer->rules.n > 0);
+        g->windows[0] = windows_free(g->windows[0]);
+        gather_advance(g);
+}
+
+static void on_excluded_ranges(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        read_ranges(g, answer);
+        g->windows[1] = windows_free(g->windows[1]);
+        gather_advance(g);
+}
+
+static void on_dynamic_range(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        read_ranges(g, answer);
+        g->windows[2] = windows_free(g->windows[2]);
+        gather_advance(g);
+}
+
+static void ask_windows(Gather *g) {
+        static const WindowsHandler handlers[] = { on_rules, on_excluded_ranges, on_dynamic_range };
+
+        if (!g->config.interop || !mode_shares_ports(g->facts.mode) || g->facts.port == 0)
+                return;
+        for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
+                (void) windows_ask(g->event, questions[i], g->facts.port, WINDOWS_TIMEOUT, handlers[i], g,
+                                   &g->windows[i]);
+}
+
+static bool windows_is_asked(const Gather *g) {
+        for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
+                if (g->windows[i])
+                        return true;
+        return false;
+}
+
+static void on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
+        Gather *g = userdata;
+        CheckFacts *f = &g->facts;
+
+        (void) port;
+        /* A refusal is no proof that Windows hasn't got it, and nothing is asserted of it. */
+        if (result == GREETING_SSH)
+                f->holder = banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS;
+        else if (result == GREETING_OTHER)
+                f->holder = HOLDER_WINDOWS;
+        if (result == GREETING_SSH)
+                snprintf(f->home_detail, sizeof(f->home_detail), "%s", banner->software);
+        g->greeting = greeting_free(g->greeting);
+        gather_advance(g);
+}
+
+/* Nobody here listens there, and Windows may: one connection, as it isn't to be bound for a look. */
+static void ask_who_greets(Gather *g) {
+        CheckFacts *f = &g->facts;
+
+        if (mode_shares_ports(f->mode) && f->port != 0 && f->listens == FACT_NO && f->holder == HOLDER_NONE && !g->status)
+                (void) greeting_start(g->event, f->port, GREETING_TIMEOUT, on_greeting, g, &g->greeting);
+}
+
+/* ── systemd ── */
+
+static void fill_unit(const UnitState *state, UnitFact *ret) {
+        static const char *const enabled[] = { "enabled", "enabled-runtime", "static", "alias", "linked", "generated" };
+
+        if (!state)
+                return;
+        snprintf(ret->name, sizeof(ret->name), "%s", state->id);
+        snprintf(ret->result, sizeof(ret->result), "%s", state->result);
+        ret->installed = streq(state->load_state, "loaded") || streq(state->load_state, "masked");
+        ret->masked = streq(state->load_state, "masked");
+        ret->active = streq(state->active_state, "active") || streq(state->active_state, "reloading") ||
+                      streq(state->active_state, "activating");
+        ret->failed = streq(state->active_state, "failed") || startswith(state->sub_state, "auto-restart");
+        if (ret->failed)
+                ret->active = false;
+        ret->starting = ret->active && streq(state->active_state, "activating");
+        for (size_t i = 0; i < ELEMENTSOF(enabled); i++)
+                ret->enabled = ret->enabled || streq(state->unit_file_state, enabled[i]);
+}
+
+/* A socket unit that is enabled and doesn't listen now is one too. */
+static void fill_socket(const Units *units, UnitFact *ret) {
+        const UnitState *service = units_service(units), *socket = units_socket(units);
+        size_t length;
+
+        fill_unit(socket, ret);
+        if (ret->name[0] || !service || !units_socket_is_enabled(units))
+                return;
+        length = strlen(service->id) - strlen(".service");
+        *ret = (UnitFact){ .installed = true, .enabled = true };
+        snprintf(ret->name, sizeof(ret->name), "%.*s.socket", (int) length, service->id);
+}
+
+static void on_units(void *userdata) {
+        gather_advance(userdata);
+}
+
+static int on_systemd_is_late(sd_event_source *source, uint64_t usec, void *userdata) {
+        Gather *g = userdata;
+
+        (void) source, (void) usec;
+        g->systemd_is_late = true;
+        gather_advance(g);
+        return 0;
+}
+
+static void ask_systemd(Gather *g) {
+        int r;
+
+        r = g->facts.root ? bus_open_private(g->event, &g->bus) : -EACCES;
+        if (r < 0)
+                r = bus_open_system(g->event, &g->bus);
+        if (r >= 0)
+                r = units_new(g->config.unit, on_units, g, &g->sshd_units);
+        if (r >= 0)
+                r = units_new("wslportd.service", on_units, g, &g->own_units);
+        if (r >= 0)
+                r = units_attach(g->sshd_units, g->bus);
+        if (r >= 0)
+                r = units_attach(g->own_units, g->bus);
+        if (r >= 0)
+                r = sd_event_add_time_relative(g->event, NULL, CLOCK_MONOTONIC, SYSTEMD_TIMEOUT, 0, on_systemd_is_late,
+                                               g);
+        g->systemd_is_late = r < 0;
+}
+
+static bool systemd_has_answered(const Gather *g) {
+        return g->systemd_is_late || (units_service(g->sshd_units) && units_service(g->own_units));
+}
+
+static const UnitState *sshd_service(const Gather *g) {
+        return g->sshd_units ? units_service(g->sshd_units) : NULL;
+}
+
+static void read_units(Gather *g) {
+        CheckFacts *f = &g->facts;
+
+        if (!g->sshd_units)
+                return;
+        fill_unit(sshd_service(g), &f->service);
+        fill_socket(g->sshd_units, &f->socket);
+        if (g->own_units)
+                fill_unit(units_service(g->own_units), &f->daemon);
+}
+
+/* ── sshd ── */
+
+static void on_home(void *userdata) {
+        gather_advance(userdata);
+}
+
+static void read_home(Gather *g) {
+        static const ManagedUnits none = { 0 };
+        CheckFacts *f = &g->facts;
+        HomeView view = home_view(g->home, g->sshd_units ? units_managed(g->sshd_units) : none, &g->kept);
+
+        f->verdict = view.verdict;
+        snprintf(f->sshd_error, sizeof(f->sshd_error), "%s", strempty(view.detail));
+        if (view.home.n_ports > 0)
+                f->home_port = view.home.ports[0];
+        /* It has read all of its configuration before it looks for its keys, which are root's. */
+        if (f->verdict == SSHD_VERDICT_REFUSED && strstr(f->sshd_error, "no hostkeys available")) {
+                f->verdict = SSHD_VERDICT_VALID;
+                if (f->root)
+                        f->host_keys = FACT_NO;
+        } else if (f->verdict == SSHD_VERDICT_REFUSED && !f->root && strstr(f->sshd_error, "ermission denied"))
+                f->verdict = SSHD_VERDICT_UNKNOWN;
+        else if (f->verdict == SSHD_VERDICT_VALID)
+                f->host_keys = FACT_YES;
+}
+
+/* The last of sshd's errors that tells more than that it ended. */
+static void on_journal(const ChildResult *result, void *userdata) {
+        Gather *g = userdata;
+        CheckFacts *f = &g->facts;
+        const char *end = "Cannot bind any address";
+
+        for (const char *line = result->output; result->exit_status == 0 && *line;
+             line += strcspn(line, "\n"), line += *line == '\n') {
+                char text[sizeof(f->last_error)];
+                size_t n = 0;
+
+                for (const char *c = line; *c && *c != '\n' && n < sizeof(text) - 1; c++)
+                        text[n++] = *c >= ' ' && *c <= '~' ? *c : '?';
+                text[n] = '\0';
+                if (n > 0 && (f->last_error[0] == '\0' || !strstr(text, end)))
+                        memcpy(f->last_error, text, n + 1);
+        }
+        g->journal = child_free(g->journal);
+        gather_advance(g);
+}
+
+static void ask_journal(Gather *g) {
+        static const char *const argv[] = { "/usr/bin/journalctl", "--boot", "--quiet", "--no-pager", "--output=cat",
+                                            "--priority=err", "--lines=20", "--identifier=sshd", NULL };
+
+        if (g->facts.service.failed)
+                (void) child_spawn(g->event, argv, false, CHILD_TIMEOUT, on_journal, g, &g->journal);
+}
+
+/* ── who listens ── */
+
+typedef enum Whose {
+        WHOSE_UNKNOWN,
+        WHOSE_SSHD,
+        WHOSE_LINUX,
+        WHOSE_OTHER_DISTRO,
+} Whose;
+
+static Whose whose(const CheckFacts *f, const Owner *owner) {
+        if (owner->result == OWNER_ELSEWHERE)
+                return WHOSE_OTHER_DISTRO;
+        if (owner->result != OWNER_FOUND)
+                return WHOSE_UNKNOWN;
+        if (!f->service.name[0])
+                return streq(owner->comm, "sshd") ? WHOSE_SSHD : WHOSE_LINUX;
+        return streq(owner->unit, f->service.name) ||
+                               (f->socket.name[0] && (owner->pid == 1 || streq(owner->unit, f->socket.name)))
+                       ? WHOSE_SSHD
+                       : WHOSE_LINUX;
+}
+
+/* By the daemon, which may see more. */
+static Whose whose_by_status(const Status *status, const Listener *listener) {
+        char address[INET6_ADDRSTRLEN];
+
+        listener_format_address(listener, address);
+        for (size_t i = 0; status && i < status->n_listeners; i++)
+                if (status->listeners[i].port == listener->port && streq(status->listeners[i].address, address))
+                        switch (status->listeners[i].holder) {
+                        case HOLDER_SSHD:
+                                return WHOSE_SSHD;
+                        case HOLDER_LINUX:
+                                return WHOSE_LINUX;
+                        case HOLDER_OTHER_DISTRO:
+                                return WHOSE_OTHER_DISTRO;
+                        default:
+                                break;
+                        }
+        return WHOSE_UNKNOWN;
+}
+
+static bool is_loopback(const Listener *listener) {
+        return listener->family == AF_INET ? (ntohl(listener->address.in.s_addr) >> 24) == 127
+                                           : IN6_IS_ADDR_LOOPBACK(&listener->address.in6);
+}
+
+static void look_at_port(Gather *g, const Listener *listeners, int n) {
+        CheckFacts *f = &g->facts;
+        bool elsewhere = false, sshd = false, unknown = false;
+
+        f->holder = HOLDER_NONE;
+        for (int i = 0; i < n; i++) {
+                Whose by = WHOSE_UNKNOWN;
+                Owner owner = { 0 };
+
+                if (listeners[i].port != f->port)
+                        continue;
+                if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0)
+                        by = whose(f, &owner);
+                if (by == WHOSE_UNKNOWN)
+                        by = whose_by_status(g->status, &listeners[i]);
+
+                sshd = sshd || by == WHOSE_SSHD;
+                unknown = unknown || by == WHOSE_UNKNOWN;
+                elsewhere = elsewhere || (by == WHOSE_SSHD && !is_loopback(&listeners[i]));
+                if (by == WHOSE_LINUX) {
+                        f->holder = HOLDER_LINUX;
+                        f->holder_pid = owner.pid;
+                        snprintf(f->holder_name, sizeof(f->holder_name), "%s",
+                                 owner.comm[0] ? owner.comm : "another program");
+                        snprintf(f->holder_unit, sizeof(f->holder_unit), "%s", owner.unit);
+                        /* A session's scope is more than that program. */
+                        if (strstr(f->holder_unit, ".scope") || startswith(f->holder_unit, "user@"))
+                                f->holder_unit[0] = '\0';
+                } else if (by == WHOSE_OTHER_DISTRO && f->holder == HOLDER_NONE)
+                        f->holder = HOLDER_OTHER_DISTRO;
+        }
+        if (unknown && f->holder == HOLDER_NONE)
+                f->holder = sshd ? HOLDER_NONE : HOLDER_UNKNOWN;
+        f->listens = sshd ? FACT_YES : unknown ? FACT_UNKNOWN : FACT_NO;
+        f->loopback_only = sshd && !elsewhere;
+        if (f->loopback_only)
+                (void) sshd_find_loopback(f->listen_file, sizeof(f->listen_file), &f->listen_line);
+        if (!path_is_printable(f->listen_file))
+                f->listen_file[0] = '\0';
+}
+
+/* Where an sshd whose configuration tells nothing listens all the same; else its own default. */
+static uint16_t find_port(const CheckFacts *f, const Listener *listeners, int n) {
+        if (!f->root)
+                return 0;
+        for (int i = 0; i < n; i++) {
+                Owner owner;
+
+                if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0 && whose(f, &owner) == WHOSE_SSHD &&
+                    owner.pid != 1)
+                        return listeners[i].port;
+        }
+        return 22;
+}
+
+static void look(Gather *g) {
+        Listener listeners[LISTENERS_MAX];
+        const Status *status = g->status;
+        CheckFacts *f = &g->facts;
+        int n;
+
+        n = g->sockets ? sockets_list_listeners(g->sockets, 0, listeners, LISTENERS_MAX) : -ENOTCONN;
+        if (n > LISTENERS_MAX)
+                n = LISTENERS_MAX;
+
+        if (status && f->home_port == 0)
+                f->home_port = status->home_port;
+        f->port = status && status->port != 0 ? status->port
+                  : g->kept.port != 0         ? g->kept.port
+                  : f->home_port != 0         ? f->home_port
+                  : n >= 0                    ? find_port(f, listeners, n)
+                                              : 0;
+        if (f->home_port == 0)
+                f->home_port = g->kept.port == 0 ? f->port : 0;
+
+        f->holder = HOLDER_UNKNOWN;
+        if (n >= 0 && f->port != 0)
+                look_at_port(g, listeners, n);
+        if (!status)
+                return;
+        f->home_holder = status->home_holder;
+        snprintf(f->home_detail, sizeof(f->home_detail), "%s", status->home_detail);
+        if (f->holder == HOLDER_NONE && f->listens == FACT_NO && f->port == status->home_port &&
+            (status->home_holder == HOLDER_WINDOWS || status->home_holder == HOLDER_WINDOWS_OPENSSH))
+                f->holder = status->home_holder;
+}
+
+/* ── the order of it ── */
+
+static void read_mode(Gather *g) {
+        if (g->mode)
+                g->facts.mode = mode_get(g->mode);
+        else if (wsl_detect("/proc/sys/kernel/osrelease", &g->facts.mode) < 0)
+                g->facts.mode = MODE_UNKNOWN;
+        if (g->facts.mode == MODE_UNKNOWN && g->status)
+                g->facts.mode = g->status->mode;
+}
+
+static void gather_advance(Gather *g) {
+        switch (g->step) {
+        case STEP_ASK:
+                if (!systemd_has_answered(g))
+                        return;
+                read_units(g);
+                g->step = STEP_HOME;
+                (void) home_refresh(g->home, sshd_service(g), &g->kept);
+                ask_journal(g);
+                gather_advance(g);
+                return;
+        case STEP_HOME:
+                if (home_is_pending(g->home) || (g->mode && mode_is_pending(g->mode)))
+                        return;
+                read_home(g);
+                read_mode(g);
+                look(g);
+                g->step = STEP_LOOK;
+                ask_who_greets(g);
+                ask_windows(g);
+                gather_advance(g);
+                return;
+        case STEP_LOOK:
+                if (g->profile_name || g->profile || g->journal || g->greeting || windows_is_asked(g))
+                        return;
+                g->step = STEP_END;
+                (void) sd_event_exit(g->event, 0);
+                return;
+        case STEP_END:
+        default:
+                return;
+        }
+}
+
+static void on_mode(void *userdata) {
+        gather_advance(userdata);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) usec, (void) userdata;
+        return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int on_begin(sd_event_source *source, void *userdata) {
+        (void) source;
+        gather_advance(userdata);
+        return 0;
+}
+
+int gather_facts(const Status *status, bool can_ask, CheckFacts *ret) {
+        _cleanup_(gather_done) Gather g = {
+                .status = status,
+                .log = { .max_level = LOG_EMERG },
+                .facts = { .root = geteuid() == 0, .daemon_answers = !can_ask ? FACT_UNKNOWN : fact(status) },
+        };
+        int r;
+
+        r = sd_event_new(&g.event);
+        if (r >= 0)
+                r = sd_event_add_time_relative(g.event, NULL, CLOCK_MONOTONIC, TIMEOUT, 0, on_deadline, &g);
+        if (r >= 0)
+                r = sd_event_add_defer(g.event, NULL, on_begin, &g);
+        if (r >= 0)
+                r = home_new(g.event, &g.log, on_home, &g, &g.home);
+        if (r < 0)
+                return r;
+
+        /* Each of these may fail, and its facts are unknown then. */
+        read_files(&g);
+        (void) sockets_new(&g.sockets);
+        if (routes_new(&g.routes) >= 0)
+                (void) mode_new(g.event, g.routes, on_mode, &g, &g.mode);
+        ask_for_profile(&g);
+        ask_systemd(&g);
+        if (status) {
+                g.facts.state = status->state;
+                snprintf(g.facts.reason, sizeof(g.facts.reason), "%s", status->reason);
+        }
+
+        r = sd_event_loop(g.event);
+        if (r < 0)
+                return r;
+
+        read_addresses(&g);
+        read_hints(&g.facts);
+        *ret = g.facts;
+        return 0;
+}

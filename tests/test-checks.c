@@ -1,0 +1,3 @@
+#include "checks.h"
+#include "test.h"
+int main(void){return 0;}
