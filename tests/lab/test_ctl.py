@@ -257,6 +257,16 @@ def test_where_nothing_can_be_printed(make):
     assert piped.stdout.count("\n") == 1 and piped.stderr == "" and m.read("/run/status") == "0\n"
 
 
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_it_binds_nothing(make, suite):
+    """Each bind() waits for Windows; the libsystemd of Debian 13 would do one to connect to the bus."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22, suite=suite))
+    w.wait_properties(m, State="relocated", Port=2222)
+    for verb in (["status"], ["relocate"]):
+        traced = m.run(["strace", "-f", "-e", "trace=bind,connect", "wslportctl", *verb], check=True)
+        assert traced.stdout.count("\n") >= 1 and "connect(" in traced.stderr and "bind(" not in traced.stderr
+
+
 # ---- live ----
 
 def test_monitor_follows(make):
@@ -325,6 +335,7 @@ def test_monitor_tells_the_signals(make):
 # ---- what others make up ----
 
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\r\nsshd is fine\n\x9b31m\u202etxt.exe\u2028\u200b" + 300 * "A"
+LAST = ("restored: back on 22", '{"Event":"Restored","Port":22}')  # of what the impostor sends
 
 
 def test_nothing_hostile_reaches_the_terminal(make):
@@ -350,15 +361,19 @@ def test_nothing_hostile_reaches_the_terminal(make):
     for process in monitors:
         w.eventually(lambda: process.stdout, "the first line")  # noqa: B023
     succeeds(m, "restore")
-    for process, last in zip(monitors, ("restored: back on 22", '{"Event":"Restored","Port":22}'), strict=True):
+    for process, last in zip(monitors, LAST, strict=True):
         w.eventually(lambda: process.stdout.rstrip().endswith(last), "all the signals")  # noqa: B023
         assert is_clean(process.stdout) and len(lines(process)) == 5, process.stdout
 
     # Another one's signals are nobody's, though the bus lets them through.
-    m.run(["busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId"], check=True)
     before = [process.stdout for process in monitors]
-    m.run([*SOMEBODY, "busctl", "emit", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"], check=True)
+    names = [line.split()[0] for line in m.run(["busctl", "list", "--no-legend"], check=True).stdout.splitlines()
+             if line.split()[2] == "wslportctl"]
+    assert len(names) == 2
+    for name in names:
+        m.run([*SOMEBODY, "busctl", "emit", f"--destination={name}", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"],
+              check=True)
     succeeds(m, "restore")
-    for process, text in zip(monitors, before, strict=True):
-        w.eventually(lambda: len(process.stdout) > len(text), "the impostor's")  # noqa: B023
+    for process, text, last in zip(monitors, before, LAST, strict=True):
+        w.eventually(lambda: process.stdout[len(text):].rstrip().endswith(last), "the impostor's")  # noqa: B023
         assert "4711" not in process.stdout
