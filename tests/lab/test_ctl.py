@@ -197,6 +197,8 @@ def test_moves_and_how_they_end(make):
     # Without a right to it: told at once, and nothing happens.
     for verb in ("relocate", "restore", "reload"):
         assert "sudo" in fails(m, NOT_ALLOWED, verb, before=SOMEBODY)
+    m.run(["systemctl", "mask", "--runtime", "--now", "polkit.service"], check=True)
+    assert "sudo" in fails(m, NOT_ALLOWED, "relocate", before=SOMEBODY)
     assert w.sshd_ports(m) == {22}
     for verb in ("status", "listeners"):  # but to look is for everyone
         assert succeeds(m, verb, "--json", before=SOMEBODY) == succeeds(m, verb, "--json")
@@ -247,6 +249,7 @@ def test_where_nothing_can_be_printed(make):
     m = relocated(make)
     shell = lambda script: m.run(["sh", "-c", script])  # noqa: E731
     assert shell("wslportctl >&-").returncode == FAILED
+    assert shell("wslportctl monitor >&-").returncode == FAILED  # nor does the bus get what isn't for it
     full = shell("wslportctl status >/dev/full")
     assert full.returncode == FAILED and "No space left" in full.stderr
     assert shell("wslportctl monitor >/dev/full").returncode == FAILED
@@ -282,6 +285,9 @@ def test_monitor_follows(make):
     w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
     w.eventually(lambda: "ssh on 22; nothing in its way" in lines(plain), "and back")
 
+    told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
+    last_is_what_is = lambda: told()[-1].get("Status") == named(w.properties(m) or {})  # noqa: E731
+    w.eventually(last_is_what_is, "the last is what is")
     seen = len(lines(plain))
     m.run(["systemctl", "restart", w.UNIT], check=True)
     w.eventually(lambda: lines(plain)[seen:][-1:] == ["ssh on 22; nothing in its way"], "after a restart")
@@ -290,8 +296,7 @@ def test_monitor_follows(make):
 
     # All three have seen the same, and all of it.
     w.eventually(lambda: lines(somebodys) == lines(plain), "a user sees as much")
-    told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
-    w.eventually(lambda: told()[-1].get("Status") == named(w.properties(m) or {}), "the last is what is")
+    w.eventually(last_is_what_is, "the last is what is")
     events = told()
     assert [event["Event"] for event in events if event["Event"] in ("Stopped", "Started")] == ["Stopped", "Started"]
     ports = [event["Status"]["Port"] for event in events if event["Event"] == "Status"]
