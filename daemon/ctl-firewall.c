@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
-#include <signal.h>
 
 #include "ctl.h"
 #include "firewall.h"
@@ -184,7 +183,6 @@ int verb_firewall(Ctl *ctl, int argc, char *argv[]) {
         char rule[FIREWALL_LINE_SIZE], removal[FIREWALL_LINE_SIZE];
         WindowsRules rules;
         Options wanted;
-        sigset_t signals;
         Status status;
         int r;
 
@@ -202,10 +200,6 @@ int verb_firewall(Ctl *ctl, int argc, char *argv[]) {
                         return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; --port names one");
                 wanted.port = status.port;
         }
-
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
 
         if (wanted.check)
                 return check(wanted.port, wanted.timeout > 0 ? wanted.timeout : CHECK_TIMEOUT_SEC, &rules);

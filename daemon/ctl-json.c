@@ -19,8 +19,7 @@ bool ctl_json_add_number(json_object *object, const char *key, uint64_t number) 
         return ctl_json_add(object, key, json_object_new_int64((int64_t) number));
 }
 
-/* Takes @value over. */
-static bool append(json_object *array, json_object *value) {
+bool ctl_json_append(json_object *array, json_object *value) {
         if (array && value && json_object_array_add(array, value) == 0)
                 return true;
 
@@ -43,7 +42,7 @@ json_object *ctl_json_listeners(const Status *status) {
         _cleanup_json_ json_object *array = json_object_new_array();
 
         for (size_t i = 0; i < status->n_listeners; i++)
-                if (!append(array, listener_object(&status->listeners[i])))
+                if (!ctl_json_append(array, listener_object(&status->listeners[i])))
                         return NULL;
         return TAKE_PTR(array);
 }
@@ -61,7 +60,7 @@ static json_object *reachable_array(const Status *status) {
         _cleanup_json_ json_object *array = json_object_new_array();
 
         for (size_t i = 0; i < status->n_reachable; i++)
-                if (!append(array, address_object(&status->reachable[i])))
+                if (!ctl_json_append(array, address_object(&status->reachable[i])))
                         return NULL;
         return TAKE_PTR(array);
 }

@@ -2,9 +2,8 @@
 #include <getopt.h>
 #include <glob.h>
 #include <pwd.h>
-#include <signal.h>
+#include <strings.h>
 
-#include "child.h"
 #include "client-config.h"
 #include "ctl.h"
 #include "fs.h"
@@ -18,36 +17,6 @@ typedef struct HostKeys {
         char public[HOST_KEYS_MAX][PATH_SIZE]; /* files of public keys */
         size_t n;
 } HostKeys;
-
-/* ── programs ── */
-
-typedef struct Run {
-        sd_event *event;
-        char *output; /* NULL: it failed */
-} Run;
-
-static void on_end(const ChildResult *result, void *userdata) {
-        Run *run = userdata;
-
-        if (result->exit_status == 0)
-                run->output = strdup(result->output);
-        (void) sd_event_exit(run->event, 0);
-}
-
-/* What it prints, NULL where it fails. */
-static char *run_program(const char *const argv[]) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(child_freep) Child *child = NULL;
-        Run run = { 0 };
-
-        if (sd_event_new(&event) < 0)
-                return NULL;
-        run.event = event;
-        if (child_spawn(event, argv, false, PROGRAM_TIMEOUT, on_end, &run, &child) < 0 ||
-            sd_event_loop(event) < 0)
-                return NULL;
-        return run.output;
-}
 
 /* ── host keys ── */
 
@@ -68,13 +37,14 @@ static void find_host_keys(HostKeys *ret) {
 
         *ret = (HostKeys){ .n = 0 };
         for (size_t i = 0; i < ELEMENTSOF(commands) && ret->n == 0; i++) {
-                _cleanup_free_ char *output = run_program(commands[i]);
+                _cleanup_free_ char *output = ctl_run(commands[i], PROGRAM_TIMEOUT);
 
                 for (const char *line = strempty(output); *line;
                      line += strcspn(line, "\n"), line += *line == '\n') {
-                        const char *path = startswith(line, "hostkey ");
+                        /* In lower case up to OpenSSH 10.0, as `HostKey` in 10.6. */
+                        const char *path = line + strlen("hostkey ");
 
-                        if (path)
+                        if (strncasecmp(line, "hostkey ", strlen("hostkey ")) == 0)
                                 add_host_key(ret, path, strcspn(path, "\n"), ".pub");
                 }
         }
@@ -93,7 +63,7 @@ static void print_fingerprints(const HostKeys *keys) {
 
         for (size_t i = 0; i < keys->n; i++) {
                 const char *const argv[] = { "/usr/bin/ssh-keygen", "-lf", keys->public[i], NULL };
-                _cleanup_free_ char *output = run_program(argv);
+                _cleanup_free_ char *output = ctl_run(argv, PROGRAM_TIMEOUT);
                 char text[300];
 
                 if (!output)
@@ -221,7 +191,6 @@ int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
         _cleanup_free_ HostKeys *keys = malloc(sizeof(*keys));
         ClientConfig config;
         Options wanted;
-        sigset_t signals;
         Status status;
         int r;
 
@@ -251,10 +220,6 @@ int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
                 .addresses = addresses,
                 .n_addresses = status.n_reachable,
         };
-
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
 
         find_host_keys(keys);
         if (wanted.known_hosts)

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 
 #include "bus.h"
+#include "child.h"
 
 /* Longer than any move takes; polkit may have a person asked meanwhile. */
 #define CALL_TIMEOUT (120 * USEC_PER_SEC)
@@ -34,6 +35,34 @@ int ctl_check_arguments(int argc, char *argv[], int n_arguments) {
                 return ctl_error(CTL_USAGE, "%s takes %s; see wslportctl help %s", argv[0],
                                  n_arguments == 0 ? "no argument" : "one argument at the most", argv[0]);
         return CTL_OK;
+}
+
+/* ── programs ── */
+
+typedef struct Run {
+        sd_event *event;
+        char *output; /* NULL: it failed */
+} Run;
+
+static void run_on_end(const ChildResult *result, void *userdata) {
+        Run *run = userdata;
+
+        if (result->exit_status == 0)
+                run->output = strdup(result->output);
+        (void) sd_event_exit(run->event, 0);
+}
+
+char *ctl_run(const char *const argv[], usec_t timeout) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(child_freep) Child *child = NULL;
+        Run run = { 0 };
+
+        if (sd_event_new(&event) < 0)
+                return NULL;
+        run.event = event;
+        if (child_spawn(event, argv, false, timeout, run_on_end, &run, &child) < 0 || sd_event_loop(event) < 0)
+                return NULL;
+        return run.output;
 }
 
 /* ── the bus ── */

@@ -64,6 +64,10 @@ int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const cha
  * option among them. */
 int ctl_check_arguments(int argc, char *argv[], int n_arguments);
 
+/* Runs @argv (argv[0] an absolute path, NULL at the end) and waits, @timeout µs at the most. Returns what it printed, to
+ * be freed, or NULL where it failed. */
+char *ctl_run(const char *const argv[], usec_t timeout);
+
 /* Prints an error, with the program's name before it; returns @status. */
 int ctl_error(int status, const char *format, ...) _printf_(2, 3);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 
 #include "ctl.h"
 
@@ -36,20 +37,20 @@ static const struct {
           "Where it has an error, that is told, and what was in force stays in force." },
         { "diagnose", verb_diagnose, "",
           "what is wrong where sshd can't be reached, and what mends it\n"
-          "It works without the daemon too, as far as it can; as root it sees more." },
-        { "firewall", verb_firewall, "[OPTION]",
-          "the rule of Windows' firewall for sshd's port\n\n"
-          "  --scope lan|tailscale|any  whom it lets in; lan without it\n"
-          "  --hyperv                   the form for the Hyper-V firewall\n"
-          "  --port PORT                instead of the one in force\n"
-          "  --remove                   the line that takes it away again\n"
-          "  --apply                    have Windows run it, after a question; --yes: without one\n"
-          "  --check                    ask Windows whether the port is let in\n"
+          "With --json, a list of objects: Check, Verdict, Finding, Remedy. It works without the daemon, too." },
+        { "firewall", verb_firewall, "[OPTION…]",
+          "the rule of Windows' firewall for sshd's port\n"
+          "  --scope lan|tailscale|any  who is let in (lan)\n"
+          "  --hyperv                   for the Hyper-V firewall, so for WSL alone\n"
+          "  --port PORT                another port than the one in force\n"
+          "  --remove                   what takes the rule away again\n"
+          "  --check                    ask Windows whether there is such a rule\n"
+          "  --apply [--yes]            have Windows run it, elevated; it is shown and asked for before\n"
           "  --timeout SECONDS          how long Windows may take" },
-        { "ssh-config", verb_ssh_config, "[OPTION]",
-          "what a client's ~/.ssh/config needs to come here\n\n"
-          "  --host NAME    the name of the block\n"
-          "  --user NAME    who logs in\n"
+        { "ssh-config", verb_ssh_config, "[OPTION…]",
+          "what a client's ~/.ssh/config needs to come here\n"
+          "  --host NAME    what the client calls this machine (wsl)\n"
+          "  --user NAME    who logs in here (you)\n"
           "  --known-hosts  the lines for ~/.ssh/known_hosts instead" },
         { "help", verb_help, "[VERB]", "print this, or what a verb does" },
 };
@@ -185,10 +186,16 @@ static int open_standard_descriptors(void) {
 int main(int argc, char *argv[]) {
         bool terminal, run = false;
         Ctl ctl = { 0 };
+        sigset_t signals;
         int status;
 
         if (open_standard_descriptors() < 0)
                 return CTL_FAILED;
+
+        /* sd_event_add_child(3) wants it for the programs that verbs run. */
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
 
         terminal = isatty(STDOUT_FILENO);
         ctl.terminal = terminal;
