@@ -88,7 +88,8 @@ json_object *ctl_json_status(const Status *status) {
 
 int ctl_json_print(json_object *unowned) {
         _cleanup_json_ json_object *object = unowned;
-        const char *text = object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE) : NULL;
+        const char *text = object ? json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE)
+                                  : NULL;
 
         if (!text)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));

@@ -12,7 +12,7 @@
 typedef struct Monitor {
         Ctl *ctl;
         sd_event *event;
-        char owner[256];  /* the daemon's unique name on the bus; "" while it isn't there */
+        char owner[256]; /* the daemon's unique name on the bus; "" while it isn't there */
         Status status;
         char line[STATUS_LINE_SIZE]; /* the last that was printed */
 } Monitor;
@@ -134,18 +134,21 @@ static int on_conflict(sd_bus_message *message, void *userdata, sd_bus_error *er
         PortFact fact = { 0 };
         char text[200], clean[200];
         json_object *object;
+        bool complete;
 
         (void) error;
-        if (!is_from_daemon(m, message) || sd_bus_message_read(message, "qss", &fact.port, &word, &detail) < 0)
+        if (!is_from_daemon(m, message) ||
+            sd_bus_message_read(message, "qss", &fact.port, &word, &detail) < 0)
                 return 0;
         (void) holder_from_string(word, &fact.holder);
         printable(detail, fact.detail, sizeof(fact.detail));
 
         if (m->ctl->json) {
                 object = event_object("Conflict");
-                monitor_print_object(m, object, ctl_json_add_number(object, "Port", fact.port) &&
-                                     ctl_json_add_text(object, "Holder", holder_to_string(fact.holder)) &&
-                                     ctl_json_add_text(object, "Detail", fact.detail));
+                complete = ctl_json_add_number(object, "Port", fact.port) &&
+                           ctl_json_add_text(object, "Holder", holder_to_string(fact.holder)) &&
+                           ctl_json_add_text(object, "Detail", fact.detail);
+                monitor_print_object(m, object, complete);
                 return 0;
         }
         port_fact_describe(&fact, clean, sizeof(clean));
@@ -159,6 +162,7 @@ static int on_relocated(sd_bus_message *message, void *userdata, sd_bus_error *e
         uint16_t from, to;
         char text[64];
         json_object *object;
+        bool complete;
 
         (void) error;
         if (!is_from_daemon(m, message) || sd_bus_message_read(message, "qq", &from, &to) < 0)
@@ -166,8 +170,8 @@ static int on_relocated(sd_bus_message *message, void *userdata, sd_bus_error *e
 
         if (m->ctl->json) {
                 object = event_object("Relocated");
-                monitor_print_object(m, object, ctl_json_add_number(object, "From", from) &&
-                                     ctl_json_add_number(object, "To", to));
+                complete = ctl_json_add_number(object, "From", from) && ctl_json_add_number(object, "To", to);
+                monitor_print_object(m, object, complete);
                 return 0;
         }
         snprintf(text, sizeof(text), "relocated: from %u to %u", from, to);
@@ -218,12 +222,14 @@ static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus
 
         snprintf(m->owner, sizeof(m->owner), "%s", new);
         if (isempty(new)) {
-                monitor_print_event(m, "Stopped", STYLE_BAD, "wslportd has ended; waiting for it to come back");
+                monitor_print_event(m, "Stopped", STYLE_BAD,
+                                    "wslportd has ended; waiting for it to come back");
                 return 0;
         }
         monitor_print_event(m, "Started", STYLE_PLAIN, "wslportd is there again");
-        (void) sd_bus_call_method_async(m->ctl->bus, NULL, BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties",
-                                        "GetAll", on_all_properties, m, "s", BUS_INTERFACE);
+        (void) sd_bus_call_method_async(m->ctl->bus, NULL, BUS_NAME, BUS_PATH,
+                                        "org.freedesktop.DBus.Properties", "GetAll", on_all_properties, m,
+                                        "s", BUS_INTERFACE);
         return 0;
 }
 
@@ -248,7 +254,8 @@ static int monitor_subscribe(Monitor *m) {
                 const char *sender, *path, *interface, *member;
                 sd_bus_message_handler_t handler;
         } signals[] = {
-                { BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged", on_properties_changed },
+                { BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged",
+                  on_properties_changed },
                 { BUS_NAME, BUS_PATH, BUS_INTERFACE, "Conflict", on_conflict },
                 { BUS_NAME, BUS_PATH, BUS_INTERFACE, "Relocated", on_relocated },
                 { BUS_NAME, BUS_PATH, BUS_INTERFACE, "Restored", on_restored },
@@ -259,11 +266,12 @@ static int monitor_subscribe(Monitor *m) {
 
         r = sd_bus_add_match(m->ctl->bus, NULL,
                              "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-                             "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
+                             "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME
+                             "'",
                              on_name_owner_changed, m);
         for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
-                r = sd_bus_match_signal(m->ctl->bus, NULL, signals[i].sender, signals[i].path, signals[i].interface,
-                                        signals[i].member, signals[i].handler, m);
+                r = sd_bus_match_signal(m->ctl->bus, NULL, signals[i].sender, signals[i].path,
+                                        signals[i].interface, signals[i].member, signals[i].handler, m);
         return r;
 }
 
@@ -285,7 +293,7 @@ static int monitor_set_up_event(Monitor *m) {
         if (r < 0)
                 return r;
 
-        /* Where the reader of a pipe goes away, nothing need be written to see it. A file can't be watched. */
+        /* Where the reader of a pipe goes away, nothing need be written to see it. Files can't be watched. */
         r = sd_event_add_io(m->event, NULL, STDOUT_FILENO, EPOLLERR, on_reader_gone, m);
         if (r < 0 && r != -EPERM)
                 return r;
@@ -296,8 +304,8 @@ static int monitor_find_owner(Monitor *m) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         const char *owner;
 
-        if (sd_bus_call_method(m->ctl->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                               "GetNameOwner", NULL, &reply, "s", BUS_NAME) >= 0 &&
+        if (sd_bus_call_method(m->ctl->bus, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                               "org.freedesktop.DBus", "GetNameOwner", NULL, &reply, "s", BUS_NAME) >= 0 &&
             sd_bus_message_read(reply, "s", &owner) >= 0)
                 snprintf(m->owner, sizeof(m->owner), "%s", owner);
         return ctl_get_status(m->ctl, false, &m->status);

@@ -3,7 +3,8 @@
 
 #include "ctl-json.h"
 
-/* What the daemon is asked to do. It answers when it is done; what is the case then is printed, not what was asked. */
+/* What the daemon is asked to do. It answers when it is done; what is the case then is printed, not what was
+ * asked. */
 
 static int print_what_is(Ctl *ctl) {
         char line[STATUS_LINE_SIZE];

@@ -29,8 +29,8 @@ int ctl_check_arguments(int argc, char *argv[], int n_arguments) {
 
         for (int i = 1; i < argc; i++)
                 if (argv[i][0] == '-')
-                        return ctl_error(CTL_USAGE, "%s has no option \"%s\"; see wslportctl help %s", argv[0],
-                                         printable(argv[i], text, sizeof(text)), argv[0]);
+                        return ctl_error(CTL_USAGE, "%s has no option \"%s\"; see wslportctl help %s",
+                                         argv[0], printable(argv[i], text, sizeof(text)), argv[0]);
         if (argc - 1 > n_arguments)
                 return ctl_error(CTL_USAGE, "%s takes %s; see wslportctl help %s", argv[0],
                                  n_arguments == 0 ? "no argument" : "one argument at the most", argv[0]);
@@ -60,7 +60,8 @@ char *ctl_run(const char *const argv[], usec_t timeout) {
         if (sd_event_new(&event) < 0)
                 return NULL;
         run.event = event;
-        if (child_spawn(event, argv, false, timeout, run_on_end, &run, &child) < 0 || sd_event_loop(event) < 0)
+        if (child_spawn(event, argv, false, timeout, run_on_end, &run, &child) < 0 ||
+            sd_event_loop(event) < 0)
                 return NULL;
         return run.output;
 }
@@ -80,16 +81,17 @@ int ctl_connect(Ctl *ctl, bool quiet) {
                 return CTL_OK;
         }
         if (!quiet)
-                (void) ctl_error(CTL_NOT_RUNNING, "the system bus can't be reached (%s), and so wslportd can't: "
-                                                  "dbus must be installed, and /etc/wsl.conf have systemd=true",
+                (void) ctl_error(CTL_NOT_RUNNING,
+                                 "the system bus can't be reached (%s), and so wslportd can't: "
+                                 "dbus must be installed, and /etc/wsl.conf have systemd=true",
                                  strerrordesc_np(-r));
         return CTL_NOT_RUNNING;
 }
 
 static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
         static const char not_running[] = "wslportd does not run; it is started by: systemctl start wslportd "
-                                          "(what can be seen without it: wslportctl diagnose)",
-                          no_answer[] = "wslportd has not answered; see: systemctl status wslportd";
+                                          "(what can be seen without it: wslportctl diagnose)";
+        static const char no_answer[] = "wslportd has not answered; see: systemctl status wslportd";
         static const struct {
                 const char *name;
                 int status;
@@ -99,10 +101,11 @@ static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
                 { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING, not_running },
                 { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING, no_answer },
                 { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
-                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
-                { BUS_ERROR("InvalidArgument"), CTL_USAGE, NULL },
-                { BUS_ERROR("NotPossible"), CTL_NOT_POSSIBLE, NULL },
-                { BUS_ERROR("Busy"), CTL_NOT_POSSIBLE, NULL },
+                { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED,
+                  "not allowed; try it with sudo" },
+                { BUS_ERROR_INVALID_ARGUMENT, CTL_USAGE, NULL },
+                { BUS_ERROR_NOT_POSSIBLE, CTL_NOT_POSSIBLE, NULL },
+                { BUS_ERROR_BUSY, CTL_NOT_POSSIBLE, NULL },
         };
         const char *text = NULL;
         int status = CTL_FAILED;
@@ -168,30 +171,30 @@ static int read_text(sd_bus_message *m, char *ret, size_t size) {
         return r;
 }
 
-#define DEFINE_TEXT_READER(name, member)                                            \
-        static int read_##name(sd_bus_message *m, Status *status) {                 \
-                return read_text(m, status->member, sizeof(status->member));        \
-        }                                                                           \
+#define DEFINE_TEXT_READER(name, member)                                     \
+        static int read_##name(sd_bus_message *m, Status *status) {          \
+                return read_text(m, status->member, sizeof(status->member)); \
+        }                                                                    \
         struct swallow_the_semicolon
 
-#define DEFINE_NUMBER_READER(name, type, member)                                    \
-        static int read_##name(sd_bus_message *m, Status *status) {                 \
-                return sd_bus_message_read(m, type, &status->member);               \
-        }                                                                           \
+#define DEFINE_NUMBER_READER(name, type, member)                      \
+        static int read_##name(sd_bus_message *m, Status *status) {   \
+                return sd_bus_message_read(m, type, &status->member); \
+        }                                                             \
         struct swallow_the_semicolon
 
 /* A word of a newer daemon's is unknown here, not an error. */
-#define DEFINE_WORD_READER(name, word, member)                                      \
-        static int read_##name(sd_bus_message *m, Status *status) {                 \
-                char text[32];                                                      \
-                int r = read_text(m, text, sizeof(text));                           \
-                                                                                    \
-                if (r < 0)                                                          \
-                        return r;                                                   \
-                status->member = (__typeof__(status->member)) 0;                    \
-                (void) word##_from_string(text, &status->member);                   \
-                return 0;                                                           \
-        }                                                                           \
+#define DEFINE_WORD_READER(name, word, member)                      \
+        static int read_##name(sd_bus_message *m, Status *status) { \
+                char text[32];                                      \
+                int r = read_text(m, text, sizeof(text));           \
+                                                                    \
+                if (r < 0)                                          \
+                        return r;                                   \
+                status->member = (__typeof__(status->member)) 0;    \
+                (void) word##_from_string(text, &status->member);   \
+                return 0;                                           \
+        }                                                           \
         struct swallow_the_semicolon
 
 DEFINE_WORD_READER(mode, networking_mode, mode);
@@ -326,8 +329,8 @@ int ctl_get_status(Ctl *ctl, bool quiet, Status *ret) {
                 return r;
 
         memset(&status, 0, sizeof(status));
-        r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties",
-                                           "GetAll");
+        r = sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH,
+                                           "org.freedesktop.DBus.Properties", "GetAll");
         if (r >= 0)
                 r = sd_bus_message_set_auto_start(call, false);
         if (r >= 0)

@@ -43,29 +43,29 @@ int verb_ssh_config(Ctl *ctl, int argc, char *argv[]);
 
 void ctl_done(Ctl *ctl);
 
-/* Connects to the system bus, once. Returns CTL_OK, or CTL_NOT_RUNNING after it has been told on stderr (unless
- * @quiet). */
+/* Connects to the system bus, once. Returns CTL_OK, or CTL_NOT_RUNNING after it has been told on stderr
+ * (unless @quiet). */
 int ctl_connect(Ctl *ctl, bool quiet);
 
-/* What the daemon says of itself; it isn't started for that. Returns CTL_OK, or another one after it has been told on
- * stderr (where @quiet, CTL_NOT_RUNNING isn't). *@ret: see report.h. */
+/* What the daemon says of itself; it isn't started for that. Returns CTL_OK, or another one after it has
+ * been told on stderr (where @quiet, CTL_NOT_RUNNING isn't). *@ret: see report.h. */
 int ctl_get_status(Ctl *ctl, bool quiet, Status *ret);
 
-/* Takes properties over into @status, which has what they were before: an a{sv} of all, or of those that changed. All
- * text is printable then. Returns 0 or a negative errno. */
+/* Takes properties over into @status, which has what they were before: an a{sv} of all, or of those that
+ * changed. All text is printable then. Returns 0 or a negative errno. */
 int ctl_read_properties(sd_bus_message *m, Status *status);
 
-/* Calls a method of the daemon's manager with @types and its arguments; it isn't started for that, polkit may ask the
- * user on a terminal. Returns CTL_OK and the reply (@ret_reply may be NULL), or another one after it has been told on
- * stderr. */
+/* Calls a method of the daemon's manager with @types and its arguments; it isn't started for that, polkit
+ * may ask the user on a terminal. Returns CTL_OK and the reply (@ret_reply may be NULL), or another one
+ * after it has been told on stderr. */
 int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types, ...);
 
-/* For a verb without options: CTL_OK, or CTL_USAGE after it has been told that there are more than @n_arguments, or an
- * option among them. */
+/* For a verb without options: CTL_OK, or CTL_USAGE after it has been told that there are more than
+ * @n_arguments, or an option among them. */
 int ctl_check_arguments(int argc, char *argv[], int n_arguments);
 
-/* Runs @argv (argv[0] an absolute path, NULL at the end) and waits, @timeout µs at the most. Returns what it printed, to
- * be freed, or NULL where it failed. */
+/* Runs @argv (argv[0] an absolute path, NULL at the end) and waits, @timeout µs at the most. Returns what it
+ * printed, to be freed, or NULL where it failed. */
 char *ctl_run(const char *const argv[], usec_t timeout);
 
 /* Prints an error, with the program's name before it; returns @status. */

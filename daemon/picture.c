@@ -50,7 +50,8 @@ static size_t word_length(const char *s, size_t *ret_columns) {
         return length;
 }
 
-/* A label and its text, in lines of whole words; what doesn't fit into @n_lines of them is left out, and that is shown. */
+/* A label and its text, in lines of whole words; what doesn't fit into @n_lines of them is left out, and
+ * that is shown. */
 static void draw_field(Picture *p, const char *label, const char *unclean, unsigned n_lines) {
         char clean[FIELD_SIZE];
         const char *text = printable(unclean, clean, sizeof(clean));
@@ -77,7 +78,8 @@ static void draw_field(Picture *p, const char *label, const char *unclean, unsig
                         /* A single word that is longer than a line. */
                         room = PICTURE_COLUMNS - (n_lines == 1 ? strlen(" ...") : 0);
                         columns = length = 0;
-                        while (text[length] && (columns < room - LABEL_COLUMNS || (text[length] & 0xc0) == 0x80))
+                        while (text[length] &&
+                               (columns < room - LABEL_COLUMNS || (text[length] & 0xc0) == 0x80))
                                 columns += (text[length++] & 0xc0) != 0x80;
                 }
                 draw(p, "%.*s", (int) length, text);
@@ -119,9 +121,9 @@ static const char *mode_describe(NetworkingMode mode) {
 }
 
 static void draw_headline(Picture *p, const Status *s) {
-        Style style = s->state == STATE_CLEAR || s->state == STATE_RELOCATED ? STYLE_GOOD :
-                      s->state == STATE_CONFLICT || s->state == STATE_BLOCKED ? STYLE_BAD :
-                                                                               STYLE_STRONG;
+        Style style = s->state == STATE_CLEAR || s->state == STATE_RELOCATED    ? STYLE_GOOD
+                      : s->state == STATE_CONFLICT || s->state == STATE_BLOCKED ? STYLE_BAD
+                                                                                : STYLE_STRONG;
 
         draw_styled(p, style, state_to_string(s->state));
         if (s->port == 0)
@@ -140,17 +142,18 @@ static void windows_cell(const Status *s, Holder holder, const char *detail, cha
                 snprintf(ret, size, "(no Windows here)");
         else if (is_windows(holder))
                 snprintf(ret, size, "%s",
-                         !isempty(detail)                 ? detail :
-                         holder == HOLDER_WINDOWS_OPENSSH ? "OpenSSH" :
-                                                            "a program, or reserved");
-        else if (s->mode == MODE_NAT || s->mode == MODE_BRIDGED || s->mode == MODE_VIRTIOPROXY || s->mode == MODE_NONE)
+                         !isempty(detail)                   ? detail
+                         : holder == HOLDER_WINDOWS_OPENSSH ? "OpenSSH"
+                                                            : "a program, or reserved");
+        else if (s->mode == MODE_NAT || s->mode == MODE_BRIDGED || s->mode == MODE_VIRTIOPROXY ||
+                 s->mode == MODE_NONE)
                 snprintf(ret, size, "(ports of its own)");
         else
                 snprintf(ret, size, holder == HOLDER_UNKNOWN ? "not known" : "-");
 }
 
-static void linux_cell(const Status *s, uint16_t port, Holder holder, const char *detail, const char *unit, char *ret,
-                       size_t size) {
+static void linux_cell(const Status *s, uint16_t port, Holder holder, const char *detail, const char *unit,
+                       char *ret, size_t size) {
         switch (holder) {
         case HOLDER_SSHD:
                 snprintf(ret, size, isempty(unit) ? "sshd" : "sshd (%s)", unit);
@@ -172,10 +175,12 @@ static void linux_cell(const Status *s, uint16_t port, Holder holder, const char
                 snprintf(ret, size, holder == HOLDER_UNKNOWN ? "not known" : "-");
         }
         if (port == s->home_port && s->pinned_sessions > 0 && holder != HOLDER_SSHD)
-                snprintf(ret, size, "%u open session%s", s->pinned_sessions, s->pinned_sessions == 1 ? "" : "s");
+                snprintf(ret, size, "%u open session%s", s->pinned_sessions,
+                         s->pinned_sessions == 1 ? "" : "s");
 }
 
-static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, const char *detail, const char *unit) {
+static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, const char *detail,
+                     const char *unit) {
         char cell[320], windows[WINDOWS_COLUMNS], here[LINUX_COLUMNS];
 
         windows_cell(s, holder, detail, cell, sizeof(cell));
@@ -195,8 +200,8 @@ static void draw_sides(Picture *p, const Status *s) {
         if (s->home_port == 0 && s->port == 0 && s->n_listeners == 0)
                 return;
 
-        draw(p, "\n%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT), WINDOWS_COLUMNS, "Windows",
-             style_sequence(p->color, STYLE_PLAIN));
+        draw(p, "\n%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT), WINDOWS_COLUMNS,
+             "Windows", style_sequence(p->color, STYLE_PLAIN));
         if (s->home_port != 0) {
                 drawn[n++] = s->home_port;
                 draw_row(p, s, s->home_port, s->home_holder, s->home_detail, s->unit);
@@ -231,8 +236,8 @@ static void draw_reachable(Picture *p, const Status *s) {
                 used += snprintf(text, sizeof(text), "port %u of ", s->port);
                 for (size_t k = 0; k < s->n_reachable; k++)
                         if (s->reachable[k].kind == order[i])
-                                used += snprintf(text + used, sizeof(text) - used, "%s%s", n++ == 0 ? "" : ", ",
-                                                 s->reachable[k].address);
+                                used += snprintf(text + used, sizeof(text) - used, "%s%s",
+                                                 n++ == 0 ? "" : ", ", s->reachable[k].address);
                 if (inside)
                         snprintf(text + used, sizeof(text) - used, "; localhost too");
                 if (n > 0)
@@ -274,12 +279,13 @@ static void draw_facts(Picture *p, const Status *s, uint64_t now) {
                 draw_field(p, "why", s->reason, 4);
         draw_field(p, "networking", mode_describe(s->mode), 1);
         if (!isempty(s->unit)) {
-                snprintf(text, sizeof(text), s->mechanism == MECHANISM_NONE ? "%s" : "%s, moved by %s", s->unit,
-                         mechanism_to_string(s->mechanism));
+                snprintf(text, sizeof(text), s->mechanism == MECHANISM_NONE ? "%s" : "%s, moved by %s",
+                         s->unit, mechanism_to_string(s->mechanism));
                 draw_field(p, "unit", text, 2);
         }
         if (s->pinned_sessions > 0) {
-                snprintf(text, sizeof(text), "%u session%s still on %u; Windows can have it when the last has ended",
+                snprintf(text, sizeof(text),
+                         "%u session%s still on %u; Windows can have it when the last has ended",
                          s->pinned_sessions, s->pinned_sessions == 1 ? "" : "s", s->home_port);
                 draw_field(p, "pinned", text, 1);
         }
@@ -298,7 +304,8 @@ static void draw_to_do(Picture *p, const Status *s) {
         char text[64];
 
         for (size_t i = 0; i < s->n_reachable; i++)
-                reachable |= s->reachable[i].kind == ADDRESS_LAN || s->reachable[i].kind == ADDRESS_TAILSCALE;
+                reachable |= s->reachable[i].kind == ADDRESS_LAN ||
+                             s->reachable[i].kind == ADDRESS_TAILSCALE;
 
         if (s->state == STATE_RELOCATED && s->port != 0) {
                 draw(p, "\nnext\n");

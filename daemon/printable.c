@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "printable.h"
 
-/* Of the characters that UTF-8 can say, what isn't one to be shown (RFC 3629; Unicode's Cc, Zl, Zp and most of Cf). */
+/* Of the characters that UTF-8 can say, what isn't one to be shown (RFC 3629; Unicode's Cc, Zl, Zp and most
+ * of Cf). */
 static const struct {
         uint32_t first, last;
 } unprintable[] = {
-        { 0x0, 0x1f },        { 0x7f, 0x9f },       { 0xad, 0xad },         { 0x61c, 0x61c },
-        { 0x180e, 0x180e },   { 0x200b, 0x200f },   { 0x2028, 0x202e },     { 0x2060, 0x206f },
-        { 0xd800, 0xdfff },   { 0xfeff, 0xfeff },   { 0xfff9, 0xfffb },     { 0xe0000, 0xe007f },
+        { 0x0, 0x1f },
+        { 0x7f, 0x9f },
+        { 0xad, 0xad },
+        { 0x61c, 0x61c },
+        { 0x180e, 0x180e },
+        { 0x200b, 0x200f },
+        { 0x2028, 0x202e },
+        { 0x2060, 0x206f },
+        { 0xd800, 0xdfff },
+        { 0xfeff, 0xfeff },
+        { 0xfff9, 0xfffb },
+        { 0xe0000, 0xe007f },
         { 0x110000, UINT32_MAX },
 };
 
@@ -24,7 +34,10 @@ static size_t decode(const unsigned char *s, uint32_t *ret) {
                 unsigned char mask, lead;
                 size_t length;
                 uint32_t least;
-        } forms[] = { { 0x80, 0x00, 1, 0 }, { 0xe0, 0xc0, 2, 0x80 }, { 0xf0, 0xe0, 3, 0x800 }, { 0xf8, 0xf0, 4, 0x10000 } };
+        } forms[] = { { 0x80, 0x00, 1, 0 },
+                      { 0xe0, 0xc0, 2, 0x80 },
+                      { 0xf0, 0xe0, 3, 0x800 },
+                      { 0xf8, 0xf0, 4, 0x10000 } };
 
         for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
                 uint32_t c = *s & (unsigned char) ~forms[i].mask;

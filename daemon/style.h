@@ -15,7 +15,7 @@ typedef enum Style {
 /* The escape sequence that begins @style, "" without colours; STYLE_PLAIN ends any. */
 static inline const char *style_sequence(bool color, Style style) {
         static const char *const sequences[] = {
-                [STYLE_PLAIN] = "\033[0m", [STYLE_GOOD] = "\033[32m",   [STYLE_BAD] = "\033[31m",
+                [STYLE_PLAIN] = "\033[0m", [STYLE_GOOD] = "\033[32m",  [STYLE_BAD] = "\033[31m",
                 [STYLE_FAINT] = "\033[2m", [STYLE_STRONG] = "\033[1m",
         };
 

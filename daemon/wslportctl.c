@@ -21,8 +21,8 @@ static const struct {
           "With --json, a list of objects: Address, Port, Holder, Unit." },
         { "monitor", verb_monitor, "",
           "print a line at each change, until interrupted\n"
-          "It goes on when wslportd is restarted. With --json, each line is an object: its Event is Status (with all\n"
-          "of Status), Conflict, Relocated, Restored, Stopped or Started." },
+          "It goes on when wslportd is restarted. With --json, each line is an object: its Event is\n"
+          "Status (with all of Status), Conflict, Relocated, Restored, Stopped or Started." },
         { "probe", verb_probe, "",
           "look again who has the home port\n"
           "Windows isn't disturbed: the home port is never bound for that." },
@@ -38,7 +38,7 @@ static const struct {
         { "diagnose", verb_diagnose, "",
           "what is wrong where sshd can't be reached, and what mends it\n"
           "With --json, a list of objects: Check, Verdict, Finding, Remedy. It works without the daemon, too." },
-        { "firewall", verb_firewall, "[OPTION…]",
+        { "firewall", verb_firewall, "[OPTION]",
           "the rule of Windows' firewall for sshd's port\n"
           "  --scope lan|tailscale|any  who is let in (lan)\n"
           "  --hyperv                   for the Hyper-V firewall, so for WSL alone\n"
@@ -47,7 +47,7 @@ static const struct {
           "  --check                    ask Windows whether there is such a rule\n"
           "  --apply [--yes]            have Windows run it, elevated; it is shown and asked for before\n"
           "  --timeout SECONDS          how long Windows may take" },
-        { "ssh-config", verb_ssh_config, "[OPTION…]",
+        { "ssh-config", verb_ssh_config, "[OPTION]",
           "what a client's ~/.ssh/config needs to come here\n"
           "  --host NAME    what the client calls this machine (wsl)\n"
           "  --user NAME    who logs in here (you)\n"
@@ -169,8 +169,8 @@ static int run_verb(Ctl *ctl, int argc, char *argv[]) {
         return unknown_verb(argv[0]);
 }
 
-/* Where the shell has closed one of the three, the bus would get its number, and what is printed. Read-only: to print is
- * an error then. */
+/* Where the shell has closed one of the three, the bus would get its number, and what is printed. Read-only:
+ * to print is an error then. */
 static int open_standard_descriptors(void) {
         int fd;
 

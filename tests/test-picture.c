@@ -20,7 +20,8 @@ static const struct {
             .port = 2222,
             .unit = "ssh.service",
             .mechanism = MECHANISM_CONFIG,
-            .listeners = { { "0.0.0.0", 2222, HOLDER_SSHD, "ssh.service" }, { "::", 2222, HOLDER_SSHD, "ssh.service" } },
+            .listeners = { { "0.0.0.0", 2222, HOLDER_SSHD, "ssh.service" },
+                           { "::", 2222, HOLDER_SSHD, "ssh.service" } },
             .n_listeners = 2,
             .pinned_sessions = 2,
             .reachable = { { "192.0.2.2", ADDRESS_LAN },
@@ -151,13 +152,16 @@ static const struct {
         Holder holder;
         const char *row;
 } sides[] = {
-        { "not named by Windows", MODE_MIRRORED, HOLDER_WINDOWS, "     22  a program, or reserved        -\n" },
-        { "nobody answered", MODE_MIRRORED, HOLDER_UNKNOWN, "     22  not known                     not known\n" },
+        { "not named by Windows", MODE_MIRRORED, HOLDER_WINDOWS,
+          "     22  a program, or reserved        -\n" },
+        { "nobody answered", MODE_MIRRORED, HOLDER_UNKNOWN,
+          "     22  not known                     not known\n" },
         { "another distro", MODE_CONSOMME, HOLDER_OTHER_DISTRO,
           "     22  -                             another distro of WSL's\n" },
         { "bridged", MODE_BRIDGED, HOLDER_NONE, "     22  (ports of its own)            free\n" },
         { "no WSL", MODE_NOT_WSL, HOLDER_NONE, "     22  (no Windows here)             free\n" },
-        { "the mode isn't known", MODE_UNKNOWN, HOLDER_UNKNOWN, "     22  not known                     not known\n" },
+        { "the mode isn't known", MODE_UNKNOWN, HOLDER_UNKNOWN,
+          "     22  not known                     not known\n" },
 };
 
 static void test_side(const void *data) {
@@ -198,10 +202,16 @@ static void fill(Status *s, const char *c) {
 static const struct {
         const char *name, *c;
 } fillings[] = {
-        { "one long word", "x" },    { "short words", "xy z " },  { "words as long as a line", "xxxxxxxxxxxxxxxxxxxxxxxxx"
-          "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx " },
-        { "blanks", " " },           { "escapes", "\033[2J" },    { "line breaks", "a\n" },
-        { "other languages", "\u4f60" }, { "what isn't UTF-8", "\xff" }, { "C1", "\xc2\x9b" },
+        { "one long word", "x" },
+        { "short words", "xy z " },
+        { "words as long as a line", "xxxxxxxxxxxxxxxxxxxxxxxxx"
+                                     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx " },
+        { "blanks", " " },
+        { "escapes", "\033[2J" },
+        { "line breaks", "a\n" },
+        { "other languages", "\u4f60" },
+        { "what isn't UTF-8", "\xff" },
+        { "C1", "\xc2\x9b" },
 };
 
 static void test_bounds(const void *data) {
@@ -224,7 +234,8 @@ static void test_bounds(const void *data) {
                                         test_assert(*c == '\n' || (unsigned char) *c >= 0x20);
                                         columns = *c == '\n' ? 0 : columns + ((*c & 0xc0) != 0x80);
                                         if (columns > PICTURE_COLUMNS)
-                                                test_fail("more than %d columns:\n%s", PICTURE_COLUMNS, plain);
+                                                test_fail("more than %d columns:\n%s", PICTURE_COLUMNS,
+                                                          plain);
                                         lines += *c == '\n';
                                 }
                                 if (lines > PICTURE_LINES_MAX)

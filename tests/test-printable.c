@@ -14,8 +14,14 @@ static const struct {
         { "an escape sequence", "\033[31mred\033]0;title\a", "?[31mred?]0;title?" },
         { "line breaks and tabs", "a\nb\r\nc\td\ve\f", "a?b??c?d?e?" },
         { "backspace and delete", "a\bb\177", "a?b?" },
-        { "C1 in UTF-8", "\xc2\x9b" "31m\xc2\x85\xc2\x80", "?31m??" },
-        { "C1 as bytes", "\x9b" "31m\x9d", "?31m?" },
+        { "C1 in UTF-8",
+          "\xc2\x9b"
+          "31m\xc2\x85\xc2\x80",
+          "?31m??" },
+        { "C1 as bytes",
+          "\x9b"
+          "31m\x9d",
+          "?31m?" },
         { "soft hyphen", "a\u00adb", "a?b" },
         { "the order of a line", "\u202egnp.exe\u202c \u2066x\u2069 \u200f\u061c", "?gnp.exe? ?x? ??" },
         { "line separators", "\u2028\u2029", "??" },
@@ -25,7 +31,10 @@ static const struct {
         { "overlong slash", "\xc0\xaf", "??" },
         { "overlong escape", "\xe0\x80\x9b", "???" },
         { "a character cut short", "a\xe2\x82", "a??" },
-        { "a character cut short by another", "\xe2\x82" "a", "??a" },
+        { "a character cut short by another",
+          "\xe2\x82"
+          "a",
+          "??a" },
         { "a follower without its leader", "\x80\xbf", "??" },
         { "bytes that never occur", "\xfe\xff\xf8\x88\x80\x80\x80", "???????" },
 };
@@ -46,7 +55,12 @@ static void test_cut_between_characters(void) {
 
         for (size_t size = 1; size <= sizeof(text); size++) {
                 char *buffer = malloc(size); /* so that a byte too many is seen */
-                size_t fits = size > 11 ? 11 : size > 10 ? 10 : size > 6 ? 6 : size > 3 ? 3 : size > 1 ? 1 : 0;
+                size_t fits = size > 11   ? 11
+                              : size > 10 ? 10
+                              : size > 6  ? 6
+                              : size > 3  ? 3
+                              : size > 1  ? 1
+                                          : 0;
 
                 memcpy(expected, text, sizeof(text));
                 if (fits == 11)
@@ -61,7 +75,8 @@ static void test_every_single_byte(void) {
         for (int c = 1; c < 256; c++) {
                 char text[] = { (char) c, '\0' }, buffer[4];
 
-                test_equal_string(printable(text, buffer, sizeof(buffer)), c >= 0x20 && c < 0x7f ? text : "?");
+                test_equal_string(printable(text, buffer, sizeof(buffer)),
+                                  c >= 0x20 && c < 0x7f ? text : "?");
         }
 }
 

@@ -3,20 +3,20 @@
 
 #include "bus.h"
 
-/* lab-impostor TEXT: takes the daemon's name on the bus, and has TEXT for each text it says. Relocate() is refused with
- * it; Restore() changes the port and sends all the signals. Ends when it is killed. */
+/* lab-impostor TEXT: takes the daemon's name on the bus, and has TEXT for each text it says. Relocate() is
+ * refused with it; Restore() changes the port and sends all the signals. Ends when it is killed. */
 
 static const char *text;
 static uint16_t port = 2222;
 
-static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *error) {
+static int get_text(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         (void) bus, (void) path, (void) interface, (void) property, (void) userdata, (void) error;
         return sd_bus_message_append(reply, "s", text);
 }
 
-static int get_port(sd_bus *bus, const char *path, const char *interface, const char *property, sd_bus_message *reply,
-                    void *userdata, sd_bus_error *error) {
+static int get_port(sd_bus *bus, const char *path, const char *interface, const char *property,
+                    sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         (void) bus, (void) path, (void) interface, (void) property, (void) userdata, (void) error;
         return sd_bus_message_append(reply, "q", port);
 }
@@ -50,7 +50,8 @@ static int signal_all(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return sd_bus_reply_method_return(m, NULL);
 }
 
-#define PROPERTY(name, type, getter) SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+#define PROPERTY(name, type, getter) \
+        SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),

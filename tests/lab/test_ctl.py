@@ -197,6 +197,8 @@ def test_moves_and_how_they_end(make):
     # Without a right to it: told at once, and nothing happens.
     for verb in ("relocate", "restore", "reload"):
         assert "sudo" in fails(m, NOT_ALLOWED, verb, before=SOMEBODY)
+    m.run(["systemctl", "mask", "--runtime", "--now", "polkit.service"], check=True)
+    assert "sudo" in fails(m, NOT_ALLOWED, "relocate", before=SOMEBODY)
     assert w.sshd_ports(m) == {22}
     for verb in ("status", "listeners"):  # but to look is for everyone
         assert succeeds(m, verb, "--json", before=SOMEBODY) == succeeds(m, verb, "--json")
@@ -247,6 +249,8 @@ def test_where_nothing_can_be_printed(make):
     m = relocated(make)
     shell = lambda script: m.run(["sh", "-c", script])  # noqa: E731
     assert shell("wslportctl >&-").returncode == FAILED
+    closed = shell("wslportctl monitor >&-")
+    assert closed.returncode == FAILED and "lost" in closed.stderr  # and the bus has not got its number
     full = shell("wslportctl status >/dev/full")
     assert full.returncode == FAILED and "No space left" in full.stderr
     assert shell("wslportctl monitor >/dev/full").returncode == FAILED
@@ -255,6 +259,16 @@ def test_where_nothing_can_be_printed(make):
     # The reader of a pipe has gone: it ends at once, without a word, though nothing more is to be told.
     piped = shell("{ wslportctl monitor; echo $? >/run/status; } | head -n 1")
     assert piped.stdout.count("\n") == 1 and piped.stderr == "" and m.read("/run/status") == "0\n"
+
+
+@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
+def test_it_binds_nothing(make, suite):
+    """Each bind() waits for Windows; the libsystemd of Debian 13 would do one to connect to the bus."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22, suite=suite))
+    w.wait_properties(m, State="relocated", Port=2222)
+    for verb in (["status"], ["relocate"]):
+        traced = m.run(["strace", "-f", "-e", "trace=bind,connect", "wslportctl", *verb], check=True)
+        assert traced.stdout.count("\n") >= 1 and "connect(" in traced.stderr and "bind(" not in traced.stderr
 
 
 # ---- live ----
@@ -272,6 +286,9 @@ def test_monitor_follows(make):
     w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
     w.eventually(lambda: "ssh on 22; nothing in its way" in lines(plain), "and back")
 
+    told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
+    last_is_what_is = lambda: told()[-1].get("Status") == named(w.properties(m) or {})  # noqa: E731
+    w.eventually(last_is_what_is, "the last is what is")
     seen = len(lines(plain))
     m.run(["systemctl", "restart", w.UNIT], check=True)
     w.eventually(lambda: lines(plain)[seen:][-1:] == ["ssh on 22; nothing in its way"], "after a restart")
@@ -280,8 +297,7 @@ def test_monitor_follows(make):
 
     # All three have seen the same, and all of it.
     w.eventually(lambda: lines(somebodys) == lines(plain), "a user sees as much")
-    told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
-    w.eventually(lambda: told()[-1].get("Status") == named(w.properties(m) or {}), "the last is what is")
+    w.eventually(last_is_what_is, "the last is what is")
     events = told()
     assert [event["Event"] for event in events if event["Event"] in ("Stopped", "Started")] == ["Stopped", "Started"]
     ports = [event["Status"]["Port"] for event in events if event["Event"] == "Status"]
@@ -313,16 +329,19 @@ def test_monitor_tells_the_signals(make):
     m.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)
     w.wait_sshd(m, 22022)
     w.eventually(lambda: [event for event in told()[2:] if event["Event"] == "Relocated"], "the move")
-    assert told()[2:] == [{"Event": "Conflict", "Port": 22, "Holder": "windows-openssh", "Detail": w.WINDOWS_SOFTWARE},
-                          {"Event": "Relocated", "From": 22, "To": 22022}]
-    w.eventually(lambda: [line for line in lines(plain) if line.split(":")[0] in ("conflict", "relocated", "restored")] ==
-                 ["relocated: from 22 to 22022", "restored: back on 22",
-                  f"conflict: Windows ({w.WINDOWS_SOFTWARE}) holds 22", "relocated: from 22 to 22022"], "the words")
+    conflict, moved = told()[2:]
+    assert conflict["Event"] == "Conflict" and conflict["Port"] == 22 and conflict["Holder"].startswith("windows")
+    assert moved == {"Event": "Relocated", "From": 22, "To": 22022}
+    signals = lambda: [line for line in lines(plain) if re.match("(conflict|relocated|restored): ", line)]  # noqa: E731
+    w.eventually(lambda: len(signals()) == 4, "the words")
+    assert signals()[:2] == ["relocated: from 22 to 22022", "restored: back on 22"]
+    assert re.match(r"conflict: Windows .*\b22\b", signals()[2]) and signals()[3] == "relocated: from 22 to 22022"
 
 
 # ---- what others make up ----
 
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\r\nsshd is fine\n\x9b31m\u202etxt.exe\u2028\u200b" + 300 * "A"
+LAST = ("restored: back on 22", '{"Event":"Restored","Port":22}')  # of what the impostor sends
 
 
 def test_nothing_hostile_reaches_the_terminal(make):
@@ -348,15 +367,19 @@ def test_nothing_hostile_reaches_the_terminal(make):
     for process in monitors:
         w.eventually(lambda: process.stdout, "the first line")  # noqa: B023
     succeeds(m, "restore")
-    for process, last in zip(monitors, ("restored: back on 22", '{"Event":"Restored","Port":22}'), strict=True):
+    for process, last in zip(monitors, LAST, strict=True):
         w.eventually(lambda: process.stdout.rstrip().endswith(last), "all the signals")  # noqa: B023
         assert is_clean(process.stdout) and len(lines(process)) == 5, process.stdout
 
     # Another one's signals are nobody's, though the bus lets them through.
-    m.run(["busctl", "call", "org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetId"], check=True)
     before = [process.stdout for process in monitors]
-    m.run([*SOMEBODY, "busctl", "emit", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"], check=True)
+    names = [line.split()[0] for line in m.run(["busctl", "list", "--no-legend"], check=True).stdout.splitlines()
+             if line.split()[2] == "wslportctl"]
+    assert len(names) == 2
+    for name in names:
+        m.run([*SOMEBODY, "busctl", "emit", f"--destination={name}", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"],
+              check=True)
     succeeds(m, "restore")
-    for process, text in zip(monitors, before, strict=True):
-        w.eventually(lambda: len(process.stdout) > len(text), "the impostor's")  # noqa: B023
+    for process, text, last in zip(monitors, before, LAST, strict=True):
+        w.eventually(lambda: process.stdout[len(text):].rstrip().endswith(last), "the impostor's")  # noqa: B023
         assert "4711" not in process.stdout
