@@ -91,7 +91,8 @@ static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_err
                 authorization_grant(a);
         else if (challenge)
                 authorization_refuse(a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                                     "Permission denied: polkit wants the user to be asked, which can't be done here");
+                                     "Permission denied: polkit wants the user to be asked, which can't be "
+                                     "done here");
         else
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied by polkit");
         return 0;
@@ -133,13 +134,16 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
         (void) error;
         a->slot = sd_bus_slot_unref(a->slot);
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0)
-                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied: who asks isn't known");
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
+                                     "Permission denied: who asks isn't known");
         else if (uid == 0)
                 authorization_grant(a);
         else if (!a->action)
-                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied: only root may do this");
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
+                                     "Permission denied: only root may do this");
         else if (authorizer_count(a->authorizer, uid) >= AUTHORIZER_CALLS_PER_USER_MAX)
-                authorization_refuse(a, BUS_ERROR_BUSY, "polkit still decides about other calls of this user");
+                authorization_refuse(a, BUS_ERROR_BUSY,
+                                     "polkit still decides about other calls of this user");
         else {
                 a->uid = uid;
                 r = authorization_ask_polkit(a);
@@ -149,8 +153,8 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
         return 0;
 }
 
-int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *action, AuthorizedCall carry_out,
-                   void *userdata) {
+int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *action,
+                   AuthorizedCall carry_out, void *userdata) {
         Authorization *a = NULL;
         int r;
 
@@ -168,8 +172,9 @@ int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *act
                 .userdata = userdata,
         };
         r = sd_bus_call_method_async(sd_bus_message_get_bus(call), &a->slot, "org.freedesktop.DBus",
-                                     "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixUser",
-                                     authorization_on_user, a, "s", sd_bus_message_get_sender(call));
+                                     "/org/freedesktop/DBus", "org.freedesktop.DBus",
+                                     "GetConnectionUnixUser", authorization_on_user, a, "s",
+                                     sd_bus_message_get_sender(call));
         if (r < 0) {
                 authorization_end(a);
                 return r;

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnosis-text.h"
 
-/* How many bytes the code point at @s has, of @left; 0 where it is none, or none that may be shown: control characters,
- * what turns the direction of the text around it, other ends of lines (Unicode 15, 23.1 and 23.2). */
+/* How many bytes the code point at @s has, of @left; 0 where it is none, or none that may be shown: control
+ * characters, what turns the direction of the text around it, other ends of lines (Unicode 15, 23.1
+ * and 23.2). */
 static size_t printable(const unsigned char *s, size_t left) {
-        size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+        size_t n = s[0] < 0x80   ? 1
+                   : s[0] < 0xc2 ? 0
+                   : s[0] < 0xe0 ? 2
+                   : s[0] < 0xf0 ? 3
+                   : s[0] < 0xf5 ? 4
+                                 : 0;
         static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
         static const unsigned char bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
         uint32_t c;

@@ -59,7 +59,8 @@ static int diagnosis_reply(sd_bus_message *call, const char *text) {
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssss)");
         while (r >= 0 && diagnosis_read(&reader, &line))
-                r = sd_bus_message_append(reply, "(ssss)", line.check, line.verdict, line.finding, line.remedy);
+                r = sd_bus_message_append(reply, "(ssss)", line.check, line.verdict, line.finding,
+                                          line.remedy);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
@@ -113,14 +114,16 @@ int diagnosis_answer(Diagnosis *d, sd_bus_message *call) {
         if (d->text && sd_event_now(d->event, CLOCK_MONOTONIC, &now) >= 0 && now - d->text_at < FRESH)
                 return diagnosis_reply(call, d->text);
         if (d->n_waiting == ELEMENTSOF(d->waiting))
-                return sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
-                                                  "too many wait for the diagnosis that is under way; try again");
+                return sd_bus_reply_method_errorf(
+                                call, BUS_ERROR_BUSY,
+                                "too many wait for the diagnosis that is under way; try again");
 
         if (!d->child) {
                 r = child_spawn(d->event, argv, false, DEADLINE, diagnosis_on_end, d, &d->child);
                 if (r < 0)
-                        return sd_bus_reply_method_errorf(call, BUS_ERROR_NOT_POSSIBLE, "%s can't be run: %s",
-                                                          PROGRAM, strerrordesc_np(-r));
+                        return sd_bus_reply_method_errorf(call, BUS_ERROR_NOT_POSSIBLE,
+                                                          "%s can't be run: %s", PROGRAM,
+                                                          strerrordesc_np(-r));
         }
         d->waiting[d->n_waiting++] = sd_bus_message_ref(call);
         return 1;

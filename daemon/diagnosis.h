@@ -5,8 +5,8 @@
 
 #include "log.h"
 
-/* Diagnose(): runs wslportd-diagnose beside the loop, one at a time, and answers all who have asked meanwhile. The
- * program may ask this daemon for its state. */
+/* Diagnose(): runs wslportd-diagnose beside the loop, one at a time, and answers all who have asked
+ * meanwhile. The program may ask this daemon for its state. */
 typedef struct Diagnosis Diagnosis;
 
 #define DIAGNOSIS_WAITING_MAX 32
@@ -16,7 +16,8 @@ int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret);
 Diagnosis *diagnosis_free(Diagnosis *diagnosis);
 DEFINE_TRIVIAL_CLEANUP(Diagnosis *, diagnosis_free);
 
-/* Answers @call with a(ssss), now or when the program has ended. To be returned from the method's handler. */
+/* Answers @call with a(ssss), now or when the program has ended. To be returned from the method's handler.
+ */
 int diagnosis_answer(Diagnosis *diagnosis, sd_bus_message *call);
 
 /* Whoever waits is not answered any more: to be called before their bus is closed. */

@@ -55,7 +55,8 @@ static void log_control_set(sd_bus_message *call, void *userdata) {
 
         r = sd_bus_message_read(call, "ss", &interface, &property);
         if (r < 0 || !streq(interface, LOG_CONTROL_INTERFACE)) {
-                (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_INTERFACE, "no such interface here");
+                (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_INTERFACE,
+                                                  "no such interface here");
                 return;
         }
         if (streq(property, "SyslogIdentifier")) {
@@ -63,12 +64,13 @@ static void log_control_set(sd_bus_message *call, void *userdata) {
                 return;
         }
         if (!streq(property, "LogLevel") && !streq(property, "LogTarget")) {
-                (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_PROPERTY, "no such property here");
+                (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_UNKNOWN_PROPERTY,
+                                                  "no such property here");
                 return;
         }
 
         r = sd_bus_message_read(call, "v", "s", &value);
-        wrong = r < 0                      ? "a string is wanted"
+        wrong = r < 0                         ? "a string is wanted"
                 : streq(property, "LogLevel") ? set_level(c->log, value)
                                               : set_target(c->log, value);
         if (wrong)
@@ -77,7 +79,8 @@ static void log_control_set(sd_bus_message *call, void *userdata) {
                 (void) sd_bus_reply_method_return(call, NULL);
 }
 
-/* Before the table below has its turn, which can't answer later: to ask libsystemd there who calls would wait. */
+/* Before the table below has its turn, which can't answer later: to ask libsystemd there who calls would
+ * wait. */
 static int log_control_on_message(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         LogControl *c = userdata;
 
@@ -119,8 +122,10 @@ static int property_set(sd_bus *bus, const char *path, const char *interface, co
 
 static const sd_bus_vtable log_control_vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_WRITABLE_PROPERTY("LogLevel", "s", property_level, property_set, 0, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_WRITABLE_PROPERTY("LogTarget", "s", property_target, property_set, 0, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_WRITABLE_PROPERTY("LogLevel", "s", property_level, property_set, 0,
+                                 SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_WRITABLE_PROPERTY("LogTarget", "s", property_target, property_set, 0,
+                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("SyslogIdentifier", "s", property_identifier, 0, 0),
         SD_BUS_VTABLE_END,
 };

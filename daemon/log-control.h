@@ -4,11 +4,12 @@
 #include "authorize.h"
 #include "log.h"
 
-/* org.freedesktop.LogControl1(5): log level and target at run time, for `systemctl service-log-level`. What is set
- * lasts until the configuration is read again. */
+/* org.freedesktop.LogControl1(5): log level and target at run time, for `systemctl service-log-level`. What
+ * is set lasts until the configuration is read again. */
 typedef struct LogControl LogControl;
 
-/* @log is changed by it; both outlive it. @action of polkit's is what setting needs. Returns 0 or -ENOMEM. */
+/* @log is changed by it; both outlive it. @action of polkit's is what setting needs. Returns 0 or -ENOMEM.
+ */
 int log_control_new(Log *log, Authorizer *authorizer, const char *action, LogControl **ret);
 LogControl *log_control_free(LogControl *control);
 DEFINE_TRIVIAL_CLEANUP(LogControl *, log_control_free);

@@ -78,8 +78,8 @@ static void manager_bus_on_announce(const char *const names[], void *userdata) {
                 log_error_errno(b->log, r, "D-Bus: a change could not be told");
 }
 
-int manager_bus_new(sd_event *event, Log *log, const Status *status,
-                    const ManagerBusHandlers *handlers, void *userdata, ManagerBus **ret) {
+int manager_bus_new(sd_event *event, Log *log, const Status *status, const ManagerBusHandlers *handlers,
+                    void *userdata, ManagerBus **ret) {
         _cleanup_(manager_bus_freep) ManagerBus *b = malloc(sizeof(*b));
         int r;
 
@@ -147,8 +147,8 @@ static int manager_bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *
         }
         /* 1 and 4 (DBus specification): it is ours */
         else if (sd_bus_message_read(m, "u", &code) >= 0 && code != 1 && code != 4)
-                log_message(b->log, LOG_WARNING, "D-Bus: another process has the name %s, it is ours after that",
-                            BUS_NAME);
+                log_message(b->log, LOG_WARNING,
+                            "D-Bus: another process has the name %s, it is ours after that", BUS_NAME);
         return 0;
 }
 
@@ -156,7 +156,8 @@ static void manager_bus_request_name(ManagerBus *b) {
         int r;
 
         b->name_slot = sd_bus_slot_unref(b->name_slot);
-        r = sd_bus_request_name_async(b->bus, &b->name_slot, BUS_NAME, SD_BUS_NAME_QUEUE, manager_bus_on_name, b);
+        r = sd_bus_request_name_async(b->bus, &b->name_slot, BUS_NAME, SD_BUS_NAME_QUEUE,
+                                      manager_bus_on_name, b);
         if (r < 0)
                 log_error_errno(b->log, r, "D-Bus: the name %s could not be asked for", BUS_NAME);
 }
@@ -200,20 +201,22 @@ static void manager_bus_emitted(ManagerBus *b, const char *signal, int r) {
 void manager_bus_conflict(ManagerBus *b, uint16_t port, Holder holder, const char *detail) {
         if (b->bus)
                 manager_bus_emitted(b, "Conflict",
-                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Conflict", "qss", port,
-                                                       holder_to_string(holder), detail));
+                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Conflict", "qss",
+                                                       port, holder_to_string(holder), detail));
 }
 
 void manager_bus_relocated(ManagerBus *b, uint16_t from, uint16_t to) {
         if (b->bus)
                 manager_bus_emitted(b, "Relocated",
-                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Relocated", "qq", from, to));
+                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Relocated", "qq",
+                                                       from, to));
 }
 
 void manager_bus_restored(ManagerBus *b, uint16_t port) {
         if (b->bus)
-                manager_bus_emitted(b, "Restored",
-                                    sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Restored", "q", port));
+                manager_bus_emitted(
+                                b, "Restored",
+                                sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Restored", "q", port));
 }
 
 static void carry_out_reload(sd_bus_message *call, void *userdata) {
@@ -289,7 +292,8 @@ static int method_diagnose(sd_bus_message *m, void *userdata, sd_bus_error *erro
 static int refuse_without_port(const ManagerBus *b, sd_bus_message *m) {
         if (b->status->port != 0)
                 return 0;
-        return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "sshd does not listen: %s", b->status->reason);
+        return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "sshd does not listen: %s",
+                                          b->status->reason);
 }
 
 static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -304,7 +308,8 @@ static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_e
         if (r < 0)
                 return r;
         if (firewall_scope_from_string(word, &scope) < 0)
-                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT, "scope is lan, tailscale or any");
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT,
+                                                  "scope is lan, tailscale or any");
         r = refuse_without_port(b, m);
         if (r != 0)
                 return r;
@@ -334,12 +339,14 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
                         .address = b->status->reachable[config.n_addresses].address,
                         .kind = b->status->reachable[config.n_addresses].kind,
                 };
-        r = strlen(config.host) > CLIENT_HOST_MAX ? -EINVAL : client_config_render(&config, text, sizeof(text));
+        r = strlen(config.host) > CLIENT_HOST_MAX ? -EINVAL
+                                                  : client_config_render(&config, text, sizeof(text));
         if (r == -EINVAL)
-                return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT,
-                                                  "host is of letters, digits, \".\", \"-\" and \"_\", of %d at the most; "
-                                                  "empty: wsl",
-                                                  CLIENT_HOST_MAX);
+                return sd_bus_reply_method_errorf(
+                                m, BUS_ERROR_INVALID_ARGUMENT,
+                                "host is of letters, digits, \".\", \"-\" and \"_\", of %d at the most; "
+                                "empty: wsl",
+                                CLIENT_HOST_MAX);
         if (r < 0)
                 return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s", strerrordesc_np(-r));
         return sd_bus_reply_method_return(m, "s", text);
@@ -429,8 +436,8 @@ static const sd_bus_vtable manager_vtable[] = {
                                 SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Restore", NULL, NULL, method_restore, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Reload", NULL, NULL, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks), method_diagnose,
-                                SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks),
+                                method_diagnose, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetFirewallRules", SD_BUS_ARGS("s", scope), SD_BUS_RESULT("s", rules),
                                 method_get_firewall_rules, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetClientConfig", SD_BUS_ARGS("s", host), SD_BUS_RESULT("s", config),

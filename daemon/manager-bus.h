@@ -16,23 +16,23 @@ typedef struct ManagerBusHandlers {
         void (*on_bus)(sd_bus *bus, void *userdata);
         /* Reload(). 0, or a negative errno and the first error in *@ret_error, to be freed. */
         int (*reload)(char **ret_error, void *userdata);
-        /* Probe(), Relocate() and Restore(). 0: @call was taken over (referenced), and is answered when it is
-         * done; or -EBUSY where another one is under way. */
+        /* Probe(), Relocate() and Restore(). 0: @call was taken over (referenced), and is answered when it
+         * is done; or -EBUSY where another one is under way. */
         int (*request)(Request request, uint16_t port, sd_bus_message *call, void *userdata);
 } ManagerBusHandlers;
 
-/* All that is pointed to outlives it; @status is shown as it is at each call, @log can be changed from the bus.
- * Returns 0 or -ENOMEM. */
-int manager_bus_new(sd_event *event, Log *log, const Status *status,
-                    const ManagerBusHandlers *handlers, void *userdata, ManagerBus **ret);
+/* All that is pointed to outlives it; @status is shown as it is at each call, @log can be changed from the
+ * bus. Returns 0 or -ENOMEM. */
+int manager_bus_new(sd_event *event, Log *log, const Status *status, const ManagerBusHandlers *handlers,
+                    void *userdata, ManagerBus **ret);
 ManagerBus *manager_bus_free(ManagerBus *bus);
 DEFINE_TRIVIAL_CLEANUP(ManagerBus *, manager_bus_free);
 
 /* Begins to connect; errors are logged and tried again later. */
 void manager_bus_connect(ManagerBus *bus);
 
-/* Tells everyone that these properties (NULL-terminated, as report_changes() names them) have changed: at once, or,
- * where much changes, together with what follows. */
+/* Tells everyone that these properties (NULL-terminated, as report_changes() names them) have changed: at
+ * once, or, where much changes, together with what follows. */
 void manager_bus_changed(ManagerBus *bus, const char *const names[]);
 
 /* The signals. They are lost where the bus isn't there. */

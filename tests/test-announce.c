@@ -18,8 +18,8 @@ static void on_told(const char *const names[], void *userdata) {
         t->calls++;
         t->last[0] = '\0';
         for (; *names; names++)
-                snprintf(t->last + strlen(t->last), sizeof(t->last) - strlen(t->last), "%s%s", t->last[0] ? " " : "",
-                         *names);
+                snprintf(t->last + strlen(t->last), sizeof(t->last) - strlen(t->last), "%s%s",
+                         t->last[0] ? " " : "", *names);
         test_assert(sd_event_now(t->event, CLOCK_MONOTONIC, &t->at) >= 0);
 }
 
@@ -130,9 +130,12 @@ static void test_nothing(void) {
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
-                TEST(test_the_first_is_told_at_once), TEST(test_a_burst_is_told_twice),
-                TEST(test_the_pause_begins_anew),     TEST(test_after_the_pause_at_once_again),
-                TEST(test_forgotten),                 TEST(test_nothing),
+                TEST(test_the_first_is_told_at_once),
+                TEST(test_a_burst_is_told_twice),
+                TEST(test_the_pause_begins_anew),
+                TEST(test_after_the_pause_at_once_again),
+                TEST(test_forgotten),
+                TEST(test_nothing),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

@@ -10,8 +10,8 @@ typedef struct LineRow {
 } LineRow;
 
 static const LineRow line_rows[] = {
-        { "a whole one", "sshd-enabled\tfail\tssh.service is disabled\tsystemctl enable ssh\n", "sshd-enabled", "fail",
-          "ssh.service is disabled", "systemctl enable ssh" },
+        { "a whole one", "sshd-enabled\tfail\tssh.service is disabled\tsystemctl enable ssh\n",
+          "sshd-enabled", "fail", "ssh.service is disabled", "systemctl enable ssh" },
         { "without the line's end", "mode\tok\tmirrored\t", "mode", "ok", "mirrored", "" },
         { "nothing to say", "mode\tok\t\t\n", "mode", "ok", "", "" },
         { "UTF-8", "a\tok\tänderbar → 🙂\tß\n", "a", "ok", "änderbar → 🙂", "ß" },

@@ -215,8 +215,9 @@ def ready_seconds(m: Machine, unit: str = UNIT) -> float:
 
 
 def properties(m: Machine) -> dict[str, Any] | None:
-    """All of the daemon's D-Bus properties; None where it isn't on the bus."""
-    result = m.run(["busctl", "--json=short", "call", *BUS, "org.freedesktop.DBus.Properties", "GetAll", "s", INTERFACE])
+    """All of the daemon's D-Bus properties; None where it isn't on the bus: to look doesn't start it."""
+    result = m.run(["busctl", "--auto-start=no", "--json=short", "call", *BUS, "org.freedesktop.DBus.Properties", "GetAll", "s",
+                    INTERFACE])
     if result.returncode != 0:
         return None
     return {name: value["data"] for name, value in json.loads(result.stdout)["data"][0].items()}
