@@ -427,7 +427,8 @@ static void check_sshd_enabled(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "%s is enabled", f->service.name);
         else {
                 say(r, VERDICT_PROBLEM, "%s is not enabled: sshd does not start at boot", f->service.name);
-                mend(r, "sudo systemctl enable --now %s", f->service.name);
+                /* systemd 252 may lose track of an active ssh.service when its alias comes back, and start it twice. */
+                mend(r, "sudo systemctl enable %s%s", f->service.active ? "" : "--now ", f->service.name);
         }
 }
 

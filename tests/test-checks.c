@@ -89,6 +89,7 @@ CHANGE(no_keys_down) { f->host_keys = FACT_NO; f->service.active = f->service.st
 CHANGE(no_run_directory) { f->run_directory = FACT_NO; }
 CHANGE(no_run_directory_down) { f->run_directory = FACT_NO; f->service.active = false; }
 CHANGE(not_enabled) { f->service.enabled = false; }
+CHANGE(not_enabled_stopped) { f->service.enabled = f->service.active = false; }
 CHANGE(sshd_masked) { f->service.masked = true; f->service.enabled = f->service.active = false; f->listens = FACT_NO; }
 CHANGE(by_socket) {
         f->service.enabled = f->service.active = false;
@@ -258,7 +259,9 @@ static const struct {
 
         { "enabled", nothing, "sshd-enabled", OK, "ssh.service", "" },
         { "enabled, the socket", by_socket, "sshd-enabled", OK, "ssh.socket", "" },
-        { "not enabled", not_enabled, "sshd-enabled", PROBLEM, "", "sudo systemctl enable --now ssh.service" },
+        { "not enabled", not_enabled, "sshd-enabled", PROBLEM, "", "sudo systemctl enable ssh.service" },
+        { "not enabled, and stopped", not_enabled_stopped, "sshd-enabled", PROBLEM, "",
+          "sudo systemctl enable --now ssh.service" },
         { "masked", sshd_masked, "sshd-enabled", PROBLEM, "masked",
           "sudo systemctl unmask ssh.service && sudo systemctl enable --now ssh.service" },
         { "masked, so it isn't started", sshd_masked, "sshd-running", PROBLEM, "", "" },

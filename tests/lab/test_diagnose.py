@@ -148,7 +148,7 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("sshd-config", append(SSHD_CONFIG, "NoSuchOption yes"), "problem", "Bad configuration option: NoSuchOption"),
     ("host-keys", script("rm /etc/ssh/ssh_host_*; systemctl restart ssh || true"), "problem", "no host key"),
     ("run-directory", script("rmdir /run/sshd"), "problem", "/run/sshd is missing"),
-    ("sshd-enabled", script("systemctl disable ssh.service"), "problem", "ssh.service is not enabled"),
+    ("sshd-enabled", script("systemctl disable --now ssh.service"), "problem", "ssh.service is not enabled"),
     ("sshd-enabled", script("systemctl stop ssh.service; systemctl mask ssh.service"), "problem", "masked"),
     ("sshd-running", script("systemctl stop ssh.service"), "problem", "ssh.service does not run"),
     ("listening", script("systemctl stop ssh.service"), "problem", "does not listen on port 2222"),
@@ -401,7 +401,7 @@ def test_a_drive_that_hangs_and_files_that_are_hostile(make):
 
 
 def test_windows_is_asked_where_that_is_allowed(make):
-    m = furnish(make(windows=w.WINDOWS_HOLDS_22))
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22, keep_ms=2000))
     m.write(w.CONFIG, w.configuration(Windows={"Interop": "yes"}))
     second = "/mnt/c/Users/second/.wslconfig"
     m.write(second, "[wsl2]\nnetworkingMode=mirrored\nvmIdleTimeout=-1\n[general]\ninstanceIdleTimeout=7000\n")
@@ -432,6 +432,9 @@ esac """)
     assert any(call.startswith("powershell.exe ") and "RunAs" in call for call in calls(m))
 
     run(m, "systemctl stop wslportd.service ssh.service")
-    w.eventually(lambda: 2222 not in m.listeners(), "sshd is gone")
+    w.eventually(lambda: "tcp/2222" not in m.windows.reservations(), "Windows has 2222 back")
     m.windows.exclude("2222")
+    m.run(["systemctl", "start", "ssh.service"])
+    assert diagnose(m)["sshd-running"].finding.endswith("see windows-range")
     assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2230") == "systemctl enable --now wslportd.service"
+    w.wait_sshd(m, 22022)
