@@ -592,6 +592,9 @@ static void check_addresses(const CheckFacts *f, Finding *r) {
 
         if (f->has_addresses == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "this machine's addresses could not be read");
+        else if (f->mode == MODE_CONSOMME)
+                say(r, VERDICT_UNKNOWN, "in this networking mode other machines use Windows' own addresses, which are not "
+                                        "seen from here; ipconfig.exe tells them");
         else if (f->has_addresses == FACT_YES && inside)
                 say(r, VERDICT_PROBLEM,
                     "%s is an address inside of Windows: other machines can't use it; see networking-mode",

@@ -140,6 +140,7 @@ CHANGE(loopback_nowhere) { f->loopback_only = true; }
 CHANGE(no_address) { f->has_addresses = FACT_NO; f->lan[0] = '\0'; }
 CHANGE(wrong_address) { no_address(f); strcpy(f->link_local, "169.254.1.1"); }
 CHANGE(mesh) { strcpy(f->tailscale, "100.64.0.1"); }
+CHANGE(consomme) { f->mode = MODE_CONSOMME; }
 CHANGE(addresses_unseen) { f->has_addresses = FACT_UNKNOWN; }
 CHANGE(ignored) {
         f->wsl.ports[0] = 80, f->wsl.ports[1] = 2222, f->wsl.ports[2] = 443;
@@ -334,6 +335,7 @@ static const struct {
         { "no address", no_address, "addresses", PROBLEM, "no address", "wsl.exe --shutdown" },
         { "wrong address", wrong_address, "addresses", PROBLEM, "169.254.1.1", "wsl.exe --shutdown" },
         { "an address inside of Windows", nat, "addresses", PROBLEM, "see networking-mode", "" },
+        { "addresses of Windows", consomme, "addresses", UNKNOWN, "ipconfig.exe", "" },
         { "addresses unknown", addresses_unseen, "addresses", UNKNOWN, "", "" },
 
         { "ports ignored: none", nothing, "ignored-ports", OK, "", "" },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "hints.h"
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "test.h"
@@ -93,14 +94,11 @@ static void test_what_may_not_be_read_is_unknown(void) {
         put(root, "/etc/firewalld/zones/a.xml", "<port port=\"2222\" protocol=\"tcp\"/>");
         snprintf(path, sizeof(path), "%s/etc/firewalld/zones", root);
         test_assert(chmod(root, 0755) == 0 && chmod(path, 0700) == 0);
-        if (geteuid() == 0 && seteuid(65534) < 0)
-                test_skip("it needs root");
-        /* access() goes by the real one. */
-        if (geteuid() != getuid() && setresuid(65534, 65534, 0) < 0)
-                test_skip("it needs root");
-        if (getuid() != 65534)
+        if (setresuid(65534, 65534, 0) < 0)
                 test_skip("it needs root");
         test_equal_int(hints_allows(root, HINT_FIREWALLD, 2222), -EACCES);
+        /* The leak checker looks into this process. */
+        test_assert(setresuid(0, 0, 0) == 0 && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) == 0);
 }
 
 int main(int argc, char *argv[]) {
