@@ -82,6 +82,12 @@ void remedy_without_sudo(char *remedy) {
                         begins = false;
                         continue;
                 }
+                if (!quoted && from[0] == '\\' && from[1]) {
+                        *to++ = *from++;
+                        *to++ = *from++;
+                        begins = false;
+                        continue;
+                }
                 if (*from == '\'')
                         quoted = !quoted;
                 begins = !quoted && (*from == '|' || *from == '&' || *from == ';' || (begins && *from == ' '));
@@ -421,7 +427,8 @@ static void check_sshd_enabled(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "%s is enabled", f->service.name);
         else {
                 say(r, VERDICT_PROBLEM, "%s is not enabled: sshd does not start at boot", f->service.name);
-                mend(r, "sudo systemctl enable --now %s", f->service.name);
+                /* systemd 252 may lose track of an active ssh.service when its alias comes back, and start it twice. */
+                mend(r, "sudo systemctl enable %s%s", f->service.active ? "" : "--now ", f->service.name);
         }
 }
 
@@ -497,36 +504,42 @@ static void check_port_holder(const CheckFacts *f, Finding *r) {
                         mend(r, START_DAEMON);
         } else if (f->holder == HOLDER_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "it could not be seen who has port %u%s", f->port,
-                    f->root ? "" : "; sudo wslportctl diagnose may tell");
+                    f->listens == FACT_NO ? "; nobody here, and whether Windows has it is seen when sshd binds it"
+                    : f->root             ? ""
+                                          : "; sudo wslportctl diagnose may tell");
         else if (home_is_windows && f->home_port != f->port)
                 say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u", f->port, detail, f->home_port);
         else
                 say(r, VERDICT_OK, "nobody else has port %u", f->port);
 }
 
-static void check_windows_range(const CheckFacts *f, Finding *r) {
+static void mend_candidates(Finding *r, const CheckFacts *f) {
         static const char more[] = "8022 10022-10121 30022-30121";
         const char *conf = SYSCONFDIR "/wslportd.conf";
 
+        if (f->candidates_line != 0)
+                mend(r, "sudo sed -i '%us/$/ %s/' %s && " RELOAD_DAEMON, f->candidates_line, more, conf);
+        else if (f->policy_line != 0)
+                mend(r, "sudo sed -i '%ua CandidatePorts=2222 22022 2200-2299 %s' %s && " RELOAD_DAEMON, f->policy_line,
+                     more, conf);
+        else
+                mend(r,
+                     "printf '\\n[Policy]\\nCandidatePorts=2222 22022 2200-2299 %s\\n' | sudo tee -a %s && "
+                     RELOAD_DAEMON,
+                     more, conf);
+}
+
+static void check_windows_range(const CheckFacts *f, Finding *r) {
         if (!mode_shares_ports(f->mode) && f->mode != MODE_UNKNOWN)
                 say(r, VERDICT_SKIPPED, "in this networking mode Windows has its own ports");
-        else if (f->windows_refuses == FACT_YES || strstr(f->reason, REASON_ALL_TAKEN)) {
-                if (f->windows_refuses == FACT_YES)
-                        say(r, VERDICT_PROBLEM, "port %u lies in %u-%u, which Windows keeps for itself", f->port,
-                            f->range_first, f->range_last);
-                else
-                        say(r, VERDICT_PROBLEM, "Windows refuses every port that sshd may be moved to: more candidates, "
-                                                "away from Windows' ranges, help");
-                if (f->candidates_line != 0)
-                        mend(r, "sudo sed -i '%us/$/ %s/' %s && " RELOAD_DAEMON, f->candidates_line, more, conf);
-                else if (f->policy_line != 0)
-                        mend(r, "sudo sed -i '%ua CandidatePorts=2222 22022 2200-2299 %s' %s && " RELOAD_DAEMON,
-                             f->policy_line, more, conf);
-                else
-                        mend(r,
-                             "printf '\\n[Policy]\\nCandidatePorts=2222 22022 2200-2299 %s\\n' | sudo tee -a %s && "
-                             RELOAD_DAEMON,
-                             more, conf);
+        else if (strstr(f->reason, REASON_ALL_TAKEN)) {
+                say(r, VERDICT_PROBLEM, "Windows refuses every port that sshd may be moved to: more candidates, away from "
+                                        "Windows' ranges, help");
+                mend_candidates(r, f);
+        } else if (f->windows_refuses == FACT_YES) {
+                say(r, VERDICT_PROBLEM, "port %u lies in %u-%u, which Windows keeps for itself; wslportd finds another",
+                    f->port, f->range_first, f->range_last);
+                mend(r, "%s", is_up(&f->daemon) ? "sudo systemctl restart wslportd.service" : START_DAEMON);
         } else if (f->windows_refuses == FACT_NO)
                 say(r, VERDICT_OK, "port %u is in no range that Windows keeps for itself", f->port);
         else if (f->listens == FACT_YES)
@@ -579,6 +592,9 @@ static void check_addresses(const CheckFacts *f, Finding *r) {
 
         if (f->has_addresses == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "this machine's addresses could not be read");
+        else if (f->mode == MODE_CONSOMME)
+                say(r, VERDICT_UNKNOWN, "in this networking mode other machines use Windows' own addresses, which are not "
+                                        "seen from here; ipconfig.exe tells them");
         else if (f->has_addresses == FACT_YES && inside)
                 say(r, VERDICT_PROBLEM,
                     "%s is an address inside of Windows: other machines can't use it; see networking-mode",

@@ -366,22 +366,28 @@ static void on_greeting(uint16_t port, GreetingResult result, const Banner *bann
         CheckFacts *f = &g->facts;
 
         (void) port;
-        /* A refusal is no proof that Windows hasn't got it, and nothing is asserted of it. */
+        /* Where nobody listens a range may still be in the way, which is another check's. */
         if (result == GREETING_SSH)
                 f->holder = banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS;
-        else if (result == GREETING_OTHER)
-                f->holder = HOLDER_WINDOWS;
+        else if (result != GREETING_UNKNOWN)
+                f->holder = result == GREETING_OTHER ? HOLDER_WINDOWS : HOLDER_NONE;
         if (result == GREETING_SSH)
                 snprintf(f->home_detail, sizeof(f->home_detail), "%s", banner->software);
         g->greeting = greeting_free(g->greeting);
         gather_advance(g);
 }
 
-/* Nobody here listens there, and Windows may: one connection, as it isn't to be bound for a look. */
+/* Nobody here listens there, and Windows may: by what the daemon knows of its home port, else by one connection, as it
+ * isn't to be bound for a look. */
 static void ask_who_greets(Gather *g) {
+        const Status *status = g->status;
         CheckFacts *f = &g->facts;
 
-        if (mode_shares_ports(f->mode) && f->port != 0 && f->listens == FACT_NO && f->holder == HOLDER_NONE && !g->status)
+        if (!mode_shares_ports(f->mode) || f->port == 0 || f->listens != FACT_NO || f->holder != HOLDER_NONE)
+                return;
+
+        f->holder = status && f->port == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
+        if (f->holder == HOLDER_UNKNOWN)
                 (void) greeting_start(g->event, f->port, GREETING_TIMEOUT, on_greeting, g, &g->greeting);
 }
 
@@ -655,9 +661,6 @@ static void look(Gather *g) {
                 return;
         f->home_holder = status->home_holder;
         snprintf(f->home_detail, sizeof(f->home_detail), "%s", status->home_detail);
-        if (f->holder == HOLDER_NONE && f->listens == FACT_NO && f->port == status->home_port &&
-            (status->home_holder == HOLDER_WINDOWS || status->home_holder == HOLDER_WINDOWS_OPENSSH))
-                f->holder = status->home_holder;
 }
 
 /* ── the order of it ── */

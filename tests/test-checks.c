@@ -1,3 +1,521 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "checks.h"
+
 #include "test.h"
-int main(void){return 0;}
+
+/* A machine on which nothing is wrong. */
+static CheckFacts well(void) {
+        return (CheckFacts){
+                .root = true,
+                .mode = MODE_MIRRORED,
+                .systemd = FACT_YES,
+                .daemon = { "wslportd.service", .installed = true, .enabled = true, .active = true },
+                .daemon_answers = FACT_YES,
+                .state = STATE_RELOCATED,
+                .config_valid = FACT_YES,
+                .packages = PACKAGES_APT,
+                .sshd_installed = FACT_YES,
+                .verdict = SSHD_VERDICT_VALID,
+                .host_keys = FACT_YES,
+                .run_directory = FACT_YES,
+                .service = { "ssh.service", .installed = true, .enabled = true, .active = true },
+                .home_port = 22,
+                .port = 2222,
+                .listens = FACT_YES,
+                .holder = HOLDER_NONE,
+                .home_holder = HOLDER_WINDOWS_OPENSSH,
+                .home_detail = "OpenSSH_for_Windows_9.5",
+                .windows_refuses = FACT_NO,
+                .firewall_rule = FACT_YES,
+                .has_addresses = FACT_YES,
+                .lan = "192.0.2.1",
+                .wslconfig = FACT_YES,
+                .wslconfig_path = "/mnt/c/Users/me/.wslconfig",
+                .wsl = { .instance_idle_msec = -1 },
+                .selinux = { FACT_NO, FACT_UNKNOWN },
+                .ufw = { FACT_NO, FACT_UNKNOWN },
+                .firewalld = { FACT_NO, FACT_UNKNOWN },
+        };
+}
+
+static const Finding *find(const Finding *findings, size_t n, const char *check) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(findings[i].check, check))
+                        return &findings[i];
+        test_fail("there is no check %s", check);
+}
+
+#define CHANGE(name) static void name(CheckFacts *f)
+
+CHANGE(nothing) { (void) f; }
+CHANGE(all_unknown) { *f = (CheckFacts){ 0 }; }
+CHANGE(not_wsl) { f->mode = MODE_NOT_WSL; }
+CHANGE(no_systemd) { f->systemd = FACT_NO; }
+CHANGE(no_systemd_boot_section) { f->systemd = FACT_NO; f->systemd_setting.section_line = 2; }
+CHANGE(no_systemd_said) { f->systemd = FACT_NO; f->systemd_setting = (WslSetting){ 4, 2 }; }
+CHANGE(daemon_absent) { f->daemon.installed = f->daemon.active = f->daemon.enabled = false; }
+CHANGE(daemon_masked) { f->daemon.masked = true; }
+CHANGE(daemon_off) { f->daemon.active = f->daemon.enabled = false; }
+CHANGE(daemon_failed) { f->daemon.active = false; f->daemon.failed = true; strcpy(f->daemon.result, "exit-code"); }
+CHANGE(daemon_disabled) { f->daemon.enabled = false; }
+CHANGE(daemon_silent) { f->daemon_answers = FACT_NO; }
+CHANGE(daemon_unseen) { f->daemon.name[0] = '\0'; f->daemon_answers = FACT_UNKNOWN; }
+CHANGE(config_line) { f->config_valid = FACT_NO; f->config_line = 7; strcpy(f->config_error, "no such key"); }
+CHANGE(config_whole) { f->config_valid = FACT_NO; strcpy(f->config_error, "too long"); }
+CHANGE(nat) { f->mode = MODE_NAT; }
+CHANGE(nat_no_file) { f->mode = MODE_NAT; f->wslconfig = FACT_UNKNOWN; f->wslconfig_path[0] = '\0'; }
+CHANGE(nat_key) { f->mode = MODE_NAT; f->wsl.mode = MODE_NAT; f->wsl.networking_mode = (WslSetting){ 3, 2 }; }
+CHANGE(nat_section) { f->mode = MODE_NAT; f->wsl.networking_mode.section_line = 2; }
+CHANGE(nat_wide) { f->mode = MODE_NAT; f->wslconfig_wide = true; }
+CHANGE(nat_quotes) { f->mode = MODE_NAT; strcpy(f->wslconfig_path, "/mnt/c/Users/O'Neil $x/.wslconfig"); }
+CHANGE(nat_though_mirrored) { f->mode = MODE_NAT; f->wsl.mode = MODE_MIRRORED; }
+CHANGE(wsl1) { f->mode = MODE_WSL1; }
+CHANGE(not_installed) { f->sshd_installed = FACT_NO; }
+CHANGE(not_installed_dnf) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_DNF; }
+CHANGE(not_installed_zypper) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_ZYPPER; }
+CHANGE(not_installed_pacman) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_PACMAN; }
+CHANGE(not_installed_other) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_UNKNOWN; }
+CHANGE(refused) {
+        f->verdict = SSHD_VERDICT_REFUSED;
+        strcpy(f->sshd_error, "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo");
+}
+CHANGE(refused_down) { refused(f); f->service.active = false; f->service.failed = true; f->listens = FACT_NO; }
+CHANGE(refused_no_line) { f->verdict = SSHD_VERDICT_REFUSED; strcpy(f->sshd_error, "something \033[31m else"); }
+CHANGE(refused_for_ours) { f->verdict = SSHD_VERDICT_REFUSED_FOR_OURS; }
+CHANGE(config_unseen_user) { f->verdict = SSHD_VERDICT_UNKNOWN; f->root = false; }
+CHANGE(config_unseen) { f->verdict = SSHD_VERDICT_UNKNOWN; strcpy(f->sshd_error, "did not end in time"); }
+CHANGE(no_keys) { f->host_keys = FACT_NO; }
+CHANGE(no_keys_down) { f->host_keys = FACT_NO; f->service.active = f->service.starting = true; }
+CHANGE(no_run_directory) { f->run_directory = FACT_NO; }
+CHANGE(no_run_directory_down) { f->run_directory = FACT_NO; f->service.active = false; }
+CHANGE(not_enabled) { f->service.enabled = false; }
+CHANGE(not_enabled_stopped) { f->service.enabled = f->service.active = false; }
+CHANGE(sshd_masked) { f->service.masked = true; f->service.enabled = f->service.active = false; f->listens = FACT_NO; }
+CHANGE(by_socket) {
+        f->service.enabled = f->service.active = false;
+        f->socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true, .active = true };
+}
+CHANGE(socket_unwanted) { by_socket(f); f->socket_activation = SOCKET_ACTIVATION_DISABLE; }
+CHANGE(socket_wanted_off) { f->socket_activation = SOCKET_ACTIVATION_DISABLE; }
+CHANGE(socket_unseen) { f->socket_activation = SOCKET_ACTIVATION_DISABLE; f->service.name[0] = '\0'; }
+CHANGE(socket_enabled_unwanted) {
+        f->socket_activation = SOCKET_ACTIVATION_DISABLE;
+        f->socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true };
+}
+CHANGE(socket_lost) { by_socket(f); f->listens = FACT_NO; }
+CHANGE(stopped) { f->service.active = false; f->listens = FACT_NO; }
+CHANGE(failed) {
+        stopped(f);
+        f->service.failed = true;
+        strcpy(f->service.result, "exit-code");
+        strcpy(f->last_error, "error: Bind to port 22");
+}
+CHANGE(failed_user) { failed(f); f->last_error[0] = '\0'; f->root = false; }
+CHANGE(units_unseen) { f->service.name[0] = '\0'; }
+CHANGE(units_unseen_deaf) { f->service.name[0] = '\0'; f->listens = FACT_UNKNOWN; }
+CHANGE(held) {
+        failed(f);
+        f->holder = HOLDER_LINUX;
+        f->holder_pid = 71;
+        strcpy(f->holder_name, "nginx");
+        strcpy(f->holder_unit, "nginx.service");
+}
+CHANGE(held_unit_quotes) { held(f); strcpy(f->holder_unit, "a\\x2db$(x).service"); }
+CHANGE(held_by_pid) { held(f); f->holder_unit[0] = '\0'; }
+CHANGE(held_by_distro) { stopped(f); f->holder = HOLDER_OTHER_DISTRO; }
+CHANGE(held_by_windows) { stopped(f); f->holder = HOLDER_WINDOWS; f->daemon.active = false; f->home_detail[0] = '\0'; }
+CHANGE(held_by_windows_up) { stopped(f); f->holder = HOLDER_WINDOWS; strcpy(f->reason, "Relocate=never"); }
+CHANGE(held_by_someone) { f->holder = HOLDER_UNKNOWN; f->listens = FACT_UNKNOWN; f->root = false; }
+CHANGE(held_by_windows_perhaps) { stopped(f); f->holder = HOLDER_UNKNOWN; }
+CHANGE(port_unknown) { f->port = 0; f->listens = FACT_UNKNOWN; f->root = false; }
+CHANGE(all_taken) { stopped(f); strcpy(f->reason, "Windows holds 22, and " REASON_ALL_TAKEN ": add one"); }
+CHANGE(all_taken_line) { all_taken(f); f->candidates_line = 9; f->policy_line = 2; }
+CHANGE(all_taken_section) { all_taken(f); f->policy_line = 2; }
+CHANGE(range) { f->windows_refuses = FACT_YES; f->range_first = 2200; f->range_last = 2300; }
+CHANGE(range_daemon_off) { range(f); f->daemon.active = false; }
+CHANGE(range_unseen) { f->windows_refuses = FACT_UNKNOWN; f->listens = FACT_NO; }
+CHANGE(range_nat) { nat(f); f->windows_refuses = FACT_YES; }
+CHANGE(loopback) { f->loopback_only = true; strcpy(f->listen_file, "/etc/ssh/sshd_config"); f->listen_line = 12; }
+CHANGE(loopback_nowhere) { f->loopback_only = true; }
+CHANGE(no_address) { f->has_addresses = FACT_NO; f->lan[0] = '\0'; }
+CHANGE(wrong_address) { no_address(f); strcpy(f->link_local, "169.254.1.1"); }
+CHANGE(mesh) { strcpy(f->tailscale, "100.64.0.1"); }
+CHANGE(consomme) { f->mode = MODE_CONSOMME; }
+CHANGE(addresses_unseen) { f->has_addresses = FACT_UNKNOWN; }
+CHANGE(ignored) {
+        f->wsl.ports[0] = 80, f->wsl.ports[1] = 2222, f->wsl.ports[2] = 443;
+        f->wsl.n_ports = 3;
+        f->wsl.ignored_ports = (WslSetting){ 5, 4 };
+}
+CHANGE(ignored_alone) { ignored(f); f->wsl.ports[0] = 2222; f->wsl.n_ports = 1; }
+CHANGE(ignored_other) { ignored(f); f->port = 22; }
+CHANGE(wslconfig_unseen) { f->wslconfig = FACT_UNKNOWN; f->wslconfig_path[0] = '\0'; f->wsl = (WslConfig){ 0 }; }
+CHANGE(rule_missing) { f->firewall_rule = FACT_NO; }
+CHANGE(rule_unseen) { f->firewall_rule = FACT_UNKNOWN; }
+CHANGE(idle) { f->wsl.instance_idle_msec = 15000; f->wsl.vm_idle_msec = 60000; }
+CHANGE(idle_vm_never) { f->wsl.instance_idle_msec = 15000; f->wsl.vm_idle_msec = -1; }
+CHANGE(idle_absent) { idle(f); f->wslconfig = FACT_NO; }
+CHANGE(openers_on) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_NO }; }
+CHANGE(openers_open) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_YES }; }
+CHANGE(openers_half_seen) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_UNKNOWN }; }
+CHANGE(openers_unseen) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ 0 }; }
+
+#define UNKNOWN VERDICT_UNKNOWN
+#define OK VERDICT_OK
+#define WARNING VERDICT_WARNING
+#define PROBLEM VERDICT_PROBLEM
+#define SKIPPED VERDICT_SKIPPED
+#define START "sudo systemctl enable --now wslportd.service"
+#define RELOAD " && sudo systemctl try-reload-or-restart wslportd.service"
+#define ANEW " && wsl.exe --shutdown"
+#define FILE_OF_ME " /mnt/c/Users/me/.wslconfig"
+
+static const struct {
+        const char *name;
+        void (*change)(CheckFacts *facts);
+        const char *check;
+        Verdict verdict;
+        const char *finding; /* a part of it */
+        const char *remedy;  /* all of it */
+} rows[] = {
+        { "systemd", nothing, "systemd", OK, "runs", "" },
+        { "systemd unknown", all_unknown, "systemd", UNKNOWN, "could not be seen", "" },
+        { "no systemd", no_systemd, "systemd", PROBLEM, "systemd=true",
+          "printf '\\n[boot]\\nsystemd=true\\n' | sudo tee -a /etc/wsl.conf" ANEW },
+        { "no systemd, [boot]", no_systemd_boot_section, "systemd", PROBLEM, "",
+          "sudo sed -i '2a systemd=true' /etc/wsl.conf" ANEW },
+        { "no systemd, said so", no_systemd_said, "systemd", PROBLEM, "",
+          "sudo sed -i '4s/.*/systemd=true/' /etc/wsl.conf" ANEW },
+
+        { "daemon", nothing, "daemon", OK, "enabled and runs", "" },
+        { "daemon absent", daemon_absent, "daemon", PROBLEM, "does not know",
+          "sudo systemctl daemon-reload && " START },
+        { "daemon masked", daemon_masked, "daemon", PROBLEM, "masked",
+          "sudo systemctl unmask wslportd.service && " START },
+        { "daemon off", daemon_off, "daemon", PROBLEM, "not enabled", START },
+        { "daemon failed", daemon_failed, "daemon", PROBLEM, "failed (exit-code)",
+          "sudo systemctl reset-failed wslportd.service && " START },
+        { "daemon disabled", daemon_disabled, "daemon", PROBLEM, "next boot", START },
+        { "daemon silent", daemon_silent, "daemon", WARNING, "D-Bus", "" },
+        { "daemon unknown", daemon_unseen, "daemon", UNKNOWN, "could not be asked", "" },
+
+        { "configuration", nothing, "configuration", OK, "", "" },
+        { "configuration, a line", config_line, "configuration", PROBLEM, "/etc/wslportd.conf:7: no such key",
+          "sudo sed -i '7s/^/#/' /etc/wslportd.conf" RELOAD },
+        { "configuration, all of it", config_whole, "configuration", PROBLEM, "too long", "" },
+        { "configuration unknown", all_unknown, "configuration", UNKNOWN, "", "" },
+
+        { "mode", nothing, "networking-mode", OK, "mirrored", "" },
+        { "mode unknown", all_unknown, "networking-mode", UNKNOWN, "wslinfo", "" },
+        { "nat", nat, "networking-mode", PROBLEM, "networkingMode=mirrored",
+          "printf '\\n[wsl2]\\nnetworkingMode=mirrored\\n' >>" FILE_OF_ME ANEW },
+        { "nat, its key there", nat_key, "networking-mode", PROBLEM, "",
+          "sed -i '3s/.*/networkingMode=mirrored/'" FILE_OF_ME ANEW },
+        { "nat, its section there", nat_section, "networking-mode", PROBLEM, "",
+          "sed -i '2a networkingMode=mirrored'" FILE_OF_ME ANEW },
+        { "nat, UTF-16", nat_wide, "networking-mode", PROBLEM, "[wsl2]", "" },
+        { "nat, the file not found", nat_no_file, "networking-mode", PROBLEM, "wsl.exe --shutdown", "" },
+        { "nat, a name with quotes", nat_quotes, "networking-mode", PROBLEM, "",
+          "printf '\\n[wsl2]\\nnetworkingMode=mirrored\\n' >> '/mnt/c/Users/O'\\''Neil $x/.wslconfig'" ANEW },
+        { "nat, though it says mirrored", nat_though_mirrored, "networking-mode", PROBLEM, "shut down since",
+          "wsl.exe --shutdown" },
+        { "WSL 1", wsl1, "networking-mode", PROBLEM, "WSL 1", "wsl.exe --set-version \"$WSL_DISTRO_NAME\" 2" },
+        { "not WSL", not_wsl, "networking-mode", SKIPPED, "not WSL", "" },
+        { "not WSL, daemon", not_wsl, "daemon", SKIPPED, "not WSL", "" },
+
+        { "installed", nothing, "sshd-installed", OK, "", "" },
+        { "installed unknown", all_unknown, "sshd-installed", UNKNOWN, "", "" },
+        { "not installed, apt", not_installed, "sshd-installed", PROBLEM, "",
+          "sudo apt-get install -y openssh-server" },
+        { "not installed, dnf", not_installed_dnf, "sshd-installed", PROBLEM, "", "sudo dnf install -y openssh-server" },
+        { "not installed, zypper", not_installed_zypper, "sshd-installed", PROBLEM, "",
+          "sudo zypper --non-interactive install openssh" },
+        { "not installed, pacman", not_installed_pacman, "sshd-installed", PROBLEM, "",
+          "sudo pacman -S --noconfirm openssh" },
+        { "not installed, what installs?", not_installed_other, "sshd-installed", PROBLEM, "", "" },
+        { "not installed skips others", not_installed, "listening", SKIPPED, "not installed", "" },
+
+        { "sshd's config", nothing, "sshd-config", OK, "", "" },
+        { "sshd's config unknown to root", config_unseen, "sshd-config", UNKNOWN, "did not end in time", "" },
+        { "sshd's config unknown to a user", config_unseen_user, "sshd-config", UNKNOWN, "sudo", "" },
+        { "sshd's config refused", refused, "sshd-config", PROBLEM, "line 3: Bad configuration option: Foo",
+          "sudo sed -i '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl restart ssh.service" },
+        { "sshd's config refused, and sshd failed on it", refused_down, "sshd-config", PROBLEM, "",
+          "sudo sed -i '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
+          "sudo systemctl restart ssh.service" },
+        { "what it is refused for is told once", refused_down, "sshd-running", PROBLEM, "see sshd-config", "" },
+        { "sshd's config refused, no line", refused_no_line, "sshd-config", PROBLEM, "something ?[31m else", "" },
+        { "our file refused", refused_for_ours, "sshd-config", PROBLEM, "wslportd's file",
+          "sudo systemctl restart wslportd.service" },
+
+        { "host keys", nothing, "host-keys", OK, "", "" },
+        { "host keys unknown", all_unknown, "host-keys", UNKNOWN, "", "" },
+        { "no host keys", no_keys, "host-keys", PROBLEM, "", "sudo ssh-keygen -A && sudo systemctl restart ssh.service" },
+        { "no host keys, and it tries again and again", no_keys_down, "host-keys", PROBLEM, "",
+          "sudo ssh-keygen -A && sudo systemctl reset-failed ssh.service && sudo systemctl restart ssh.service" },
+
+        { "run directory", nothing, "run-directory", OK, "", "" },
+        { "no run directory", no_run_directory, "run-directory", PROBLEM, "/run/sshd", "sudo mkdir -m 0755 /run/sshd" },
+        { "no run directory, sshd is down", no_run_directory_down, "run-directory", SKIPPED, "", "" },
+
+        { "enabled", nothing, "sshd-enabled", OK, "ssh.service", "" },
+        { "enabled, the socket", by_socket, "sshd-enabled", OK, "ssh.socket", "" },
+        { "not enabled", not_enabled, "sshd-enabled", PROBLEM, "", "sudo systemctl enable ssh.service" },
+        { "not enabled, and stopped", not_enabled_stopped, "sshd-enabled", PROBLEM, "",
+          "sudo systemctl enable --now ssh.service" },
+        { "masked", sshd_masked, "sshd-enabled", PROBLEM, "masked",
+          "sudo systemctl unmask ssh.service && sudo systemctl enable --now ssh.service" },
+        { "masked, so it isn't started", sshd_masked, "sshd-running", PROBLEM, "", "" },
+        { "enabled unknown", units_unseen, "sshd-enabled", UNKNOWN, "", "" },
+
+        { "running", nothing, "sshd-running", OK, "", "" },
+        { "running, by the socket", by_socket, "sshd-running", OK, "ssh.socket", "" },
+        { "running, without systemd", units_unseen, "sshd-running", OK, "", "" },
+        { "running unknown", units_unseen_deaf, "sshd-running", UNKNOWN, "", "" },
+        { "stopped", stopped, "sshd-running", PROBLEM, "does not run", "sudo systemctl restart ssh.service" },
+        { "failed", failed, "sshd-running", PROBLEM, "failed (exit-code): error: Bind to port 22",
+          "sudo systemctl reset-failed ssh.service && sudo systemctl restart ssh.service" },
+        { "failed, for a user", failed_user, "sshd-running", PROBLEM, "sudo wslportctl diagnose",
+          "sudo systemctl reset-failed ssh.service && sudo systemctl restart ssh.service" },
+        { "failed, for another has the port", held, "sshd-running", PROBLEM, "see port-holder", "" },
+
+        { "socket kept", by_socket, "ssh-socket", SKIPPED, "keep", "" },
+        { "socket against the policy", socket_unwanted, "ssh-socket", PROBLEM, "ssh.socket is active",
+          "sudo systemctl disable --now ssh.socket && sudo systemctl enable --now ssh.service" },
+        { "socket enabled against the policy", socket_enabled_unwanted, "ssh-socket", PROBLEM, "ssh.socket is enabled",
+          "sudo systemctl disable --now ssh.socket && sudo systemctl enable --now ssh.service" },
+        { "no socket, as the policy has it", socket_wanted_off, "ssh-socket", OK, "", "" },
+        { "socket unknown", socket_unseen, "ssh-socket", UNKNOWN, "", "" },
+
+        { "holder", nothing, "port-holder", OK, "Windows (OpenSSH_for_Windows_9.5) has 22", "" },
+        { "holder, a unit", held, "port-holder", PROBLEM, "nginx (pid 71, nginx.service) has port 2222",
+          "sudo systemctl stop nginx.service" },
+        { "holder, a unit of a strange name", held_unit_quotes, "port-holder", PROBLEM, "",
+          "sudo systemctl stop 'a\\x2db$(x).service'" },
+        { "holder, a process", held_by_pid, "port-holder", PROBLEM, "nginx (pid 71) has", "sudo kill 71" },
+        { "holder, another distro", held_by_distro, "port-holder", PROBLEM, "another WSL distro",
+          "wsl.exe --list --running" },
+        { "holder, Windows, and no daemon", held_by_windows, "port-holder", PROBLEM, "a program or a reserved range",
+          START },
+        { "holder, Windows, and the daemon won't", held_by_windows_up, "port-holder", PROBLEM, "Relocate=never", "" },
+        { "holder unknown", held_by_someone, "port-holder", UNKNOWN, "sudo", "" },
+        { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", UNKNOWN, "when sshd binds it", "" },
+        { "holder, no port known", port_unknown, "port-holder", UNKNOWN, "sudo", "" },
+
+        { "range", nothing, "windows-range", OK, "", "" },
+        { "range, all candidates", all_taken, "windows-range", PROBLEM, "every port",
+          "printf '\\n[Policy]\\nCandidatePorts=2222 22022 2200-2299 8022 10022-10121 30022-30121\\n' | "
+          "sudo tee -a /etc/wslportd.conf" RELOAD },
+        { "range, all candidates of a line", all_taken_line, "windows-range", PROBLEM, "",
+          "sudo sed -i '9s/$/ 8022 10022-10121 30022-30121/' /etc/wslportd.conf" RELOAD },
+        { "range, all candidates, a section", all_taken_section, "windows-range", PROBLEM, "",
+          "sudo sed -i '2a CandidatePorts=2222 22022 2200-2299 8022 10022-10121 30022-30121' /etc/wslportd.conf" RELOAD },
+        { "range, by interop", range, "windows-range", PROBLEM, "2200-2300", "sudo systemctl restart wslportd.service" },
+        { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
+        { "range unknown", range_unseen, "windows-range", UNKNOWN, "Interop=yes", "" },
+        { "range in nat", range_nat, "windows-range", SKIPPED, "", "" },
+
+        { "listening", nothing, "listening", OK, "2222", "" },
+        { "not listening", stopped, "listening", PROBLEM, "", "sudo systemctl restart ssh.service" },
+        { "not listening, a socket that lost its own", socket_lost, "listening", PROBLEM, "",
+          "sudo systemctl restart ssh.socket" },
+        { "not listening, told elsewhere", held, "listening", PROBLEM, "see port-holder", "" },
+        { "listening unknown", held_by_someone, "listening", UNKNOWN, "root", "" },
+        { "listening, no port known", port_unknown, "listening", UNKNOWN, "sudo", "" },
+
+        { "address", nothing, "listen-address", OK, "", "" },
+        { "loopback", loopback, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
+          "sudo sed -i '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl reload ssh.service" },
+        { "loopback, nowhere said", loopback_nowhere, "listen-address", PROBLEM, "not found", "" },
+        { "address unknown", held_by_someone, "listen-address", UNKNOWN, "", "" },
+        { "address of none", stopped, "listen-address", SKIPPED, "", "" },
+
+        { "LAN", nothing, "addresses", OK, "192.0.2.1 (LAN)", "" },
+        { "LAN and mesh", mesh, "addresses", OK, "192.0.2.1 (LAN) or 100.64.0.1 (Tailscale)", "" },
+        { "no address", no_address, "addresses", PROBLEM, "no address", "wsl.exe --shutdown" },
+        { "wrong address", wrong_address, "addresses", PROBLEM, "169.254.1.1", "wsl.exe --shutdown" },
+        { "an address inside of Windows", nat, "addresses", PROBLEM, "see networking-mode", "" },
+        { "addresses of Windows", consomme, "addresses", UNKNOWN, "ipconfig.exe", "" },
+        { "addresses unknown", addresses_unseen, "addresses", UNKNOWN, "", "" },
+
+        { "ports ignored: none", nothing, "ignored-ports", OK, "", "" },
+        { "ports ignored: ours among them", ignored, "ignored-ports", PROBLEM, "line 5",
+          "sed -i '5s/.*/ignoredPorts=80,443/'" FILE_OF_ME ANEW },
+        { "ports ignored: ours", ignored_alone, "ignored-ports", PROBLEM, "line 5", "sed -i 5d" FILE_OF_ME ANEW },
+        { "ports ignored: others", ignored_other, "ignored-ports", OK, "", "" },
+        { "ports ignored: unknown", wslconfig_unseen, "ignored-ports", UNKNOWN, "", "" },
+
+        { "rule", nothing, "windows-firewall", OK, "2222", "" },
+        { "no rule", rule_missing, "windows-firewall", PROBLEM, "2222", "wslportctl firewall --apply" },
+        { "rule unknown", rule_unseen, "windows-firewall", UNKNOWN, "Interop=yes", "wslportctl firewall --apply" },
+        { "rule in nat", nat, "windows-firewall", SKIPPED, "", "" },
+
+        { "idle", nothing, "idle-timeout", OK, "", "" },
+        { "idle, stopped", idle, "idle-timeout", WARNING, "15 s after",
+          "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
+        { "idle, the VM lives on", idle_vm_never, "idle-timeout", WARNING, "vmIdleTimeout does not help",
+          "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
+        { "idle, no file yet", idle_absent, "idle-timeout", WARNING, "15 s after",
+          "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
+        { "idle unknown", wslconfig_unseen, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
+
+        { "SELinux off", nothing, "selinux", SKIPPED, "", "" },
+        { "SELinux lets it", openers_open, "selinux", OK, "2222", "" },
+        { "SELinux", openers_on, "selinux", PROBLEM, "2222", "sudo semanage port -a -t ssh_port_t -p tcp 2222" },
+        { "SELinux half known", openers_half_seen, "selinux", UNKNOWN, "", "sudo semanage port -a -t ssh_port_t -p tcp 2222" },
+        { "SELinux unknown", openers_unseen, "selinux", UNKNOWN, "", "" },
+        { "ufw off", nothing, "ufw", SKIPPED, "", "" },
+        { "ufw lets it", openers_open, "ufw", OK, "2222", "" },
+        { "ufw", openers_on, "ufw", PROBLEM, "2222", "sudo ufw allow 2222/tcp" },
+        { "ufw unknown", openers_unseen, "ufw", UNKNOWN, "", "" },
+        { "firewalld off", nothing, "firewalld", SKIPPED, "", "" },
+        { "firewalld lets it", openers_open, "firewalld", OK, "2222", "" },
+        { "firewalld", openers_on, "firewalld", PROBLEM, "2222",
+          "sudo firewall-cmd --permanent --add-port=2222/tcp && sudo firewall-cmd --reload" },
+        { "firewalld unknown", openers_unseen, "firewalld", UNKNOWN, "", "" },
+};
+
+static void test_check(const void *data) {
+        const __typeof__(rows[0]) *row = data;
+        Finding findings[CHECKS_MAX];
+        const Finding *finding;
+        CheckFacts f = well();
+
+        row->change(&f);
+        finding = find(findings, checks_run(&f, findings), row->check);
+        test_equal_string(verdict_to_string(finding->verdict), verdict_to_string(row->verdict));
+        test_contains(finding->finding, row->finding);
+        test_equal_string(finding->remedy, row->remedy);
+}
+
+/* Where nothing is known nothing is claimed, where nothing is wrong nothing is to be done, and every check was tried for
+ * each of what it can say. */
+static void test_as_a_whole(void) {
+        Finding findings[CHECKS_MAX];
+        CheckFacts f = { 0 };
+        size_t n;
+
+        n = checks_run(&f, findings);
+        for (size_t i = 0; i < n; i++) {
+                if (findings[i].verdict != VERDICT_UNKNOWN && findings[i].verdict != VERDICT_SKIPPED)
+                        test_fail("%s claims %s of nothing", findings[i].check, findings[i].finding);
+                test_assert(findings[i].finding[0]);
+        }
+
+        f = well();
+        n = checks_run(&f, findings);
+        for (size_t i = 0; i < n; i++) {
+                bool ok = false, wrong = false, unknown = false;
+
+                if (findings[i].verdict != VERDICT_OK && findings[i].verdict != VERDICT_SKIPPED)
+                        test_fail("%s says %s", findings[i].check, findings[i].finding);
+                test_equal_string(findings[i].remedy, "");
+
+                for (size_t k = 0; k < ELEMENTSOF(rows); k++)
+                        if (streq(rows[k].check, findings[i].check)) {
+                                ok = ok || rows[k].verdict == VERDICT_OK;
+                                wrong = wrong || rows[k].verdict == VERDICT_PROBLEM || rows[k].verdict == VERDICT_WARNING;
+                                unknown = unknown || rows[k].verdict == VERDICT_UNKNOWN;
+                        }
+                if (!ok || !wrong || (!unknown && !streq(findings[i].check, "run-directory")))
+                        test_fail("%s is not tried for all that it says", findings[i].check);
+        }
+}
+
+/* Half a command is never printed, and nothing that isn't a line. */
+static void test_hostile_facts(void) {
+        Finding findings[CHECKS_MAX];
+        CheckFacts f = well();
+        size_t n;
+
+        failed(&f);
+        nat(&f);
+        memset(f.wslconfig_path, '\'', sizeof(f.wslconfig_path) - 1);
+        memset(f.last_error, '\t', sizeof(f.last_error) - 1);
+        strcpy(f.service.result, "\033]0;x\a\xff\xc3\xa9\xe2\x80\xae");
+        n = checks_run(&f, findings);
+        for (size_t i = 0; i < n; i++) {
+                test_assert(path_is_printable(findings[i].finding) && path_is_printable(findings[i].remedy));
+                test_assert(!strchr(findings[i].remedy, '\t'));
+        }
+        test_equal_string(find(findings, n, "networking-mode")->remedy, "");
+        test_contains(find(findings, n, "sshd-running")->finding, "(?]0;x?" "?\xc3\xa9?" "?" "?)");
+}
+
+static const struct {
+        const char *name, *remedy, *without;
+} sudos[] = {
+        { "none", "wsl.exe --shutdown", "wsl.exe --shutdown" },
+        { "one", "sudo kill 1", "kill 1" },
+        { "each", "sudo a && sudo b && c", "a && b && c" },
+        { "behind a pipe", "printf 'x' | sudo tee -a f && sudo g; sudo h", "printf 'x' | tee -a f && g; h" },
+        { "in quotes", "sed 's/a/sudo b/' 'c && sudo d'", "sed 's/a/sudo b/' 'c && sudo d'" },
+        { "a quote in quotes", "sudo a 'O'\\''N && sudo x' && sudo b", "a 'O'\\''N && sudo x' && b" },
+        { "as an argument", "echo sudo x", "echo sudo x" },
+        { "nothing", "", "" },
+};
+
+static void test_sudo(const void *data) {
+        const __typeof__(sudos[0]) *row = data;
+        char remedy[200];
+
+        strcpy(remedy, row->remedy);
+        remedy_without_sudo(remedy);
+        test_equal_string(remedy, row->without);
+}
+
+static const struct {
+        const char *name, *error, *file; /* NULL: none is named */
+        unsigned line;
+} errors[] = {
+        { "an option", "/etc/ssh/sshd_config: line 3: Bad configuration option: x", "/etc/ssh/sshd_config", 3 },
+        { "a value", "/etc/ssh/sshd_config line 41: Badly formatted port number.", "/etc/ssh/sshd_config", 41 },
+        { "the command line", "command-line line 0: x", NULL, 0 },
+        { "no file", "no hostkeys available -- exiting.", NULL, 0 },
+        { "line 0", "/a line 0: x", NULL, 0 },
+        { "no number", "/a line x: x", NULL, 0 },
+        { "no end", "/a line 3", NULL, 0 },
+        { "too large", "/a line 99999999999999999999: x", NULL, 0 },
+        { "nothing", "", NULL, 0 },
+};
+
+static void test_error(const void *data) {
+        const __typeof__(errors[0]) *row = data;
+        char file[CHECK_PATH_SIZE] = "";
+        unsigned line = 0;
+
+        test_equal_int(sshd_error_find_line(row->error, file, &line), row->file != NULL);
+        test_equal_string(file, strempty(row->file));
+        test_equal_int(line, row->line);
+}
+
+static const struct {
+        const char *name, *text;
+        PackageManager packages;
+} releases[] = {
+        { "Debian", "PRETTY_NAME=\"x\"\nID=debian\n", PACKAGES_APT },
+        { "Ubuntu", "ID=ubuntu\nID_LIKE=debian\n", PACKAGES_APT },
+        { "Fedora", "ID=fedora\n", PACKAGES_DNF },
+        { "Alma", "ID=\"almalinux\"\nID_LIKE=\"rhel centos fedora\"\n", PACKAGES_DNF },
+        { "openSUSE", "ID=\"opensuse-tumbleweed\"\n", PACKAGES_ZYPPER },
+        { "SLES", "ID=\"sles\"\nID_LIKE=\"suse\"\n", PACKAGES_ZYPPER },
+        { "Arch", "ID=arch", PACKAGES_PACMAN },
+        { "something like it comes second", "ID_LIKE=arch\nID=debian\n", PACKAGES_APT },
+        { "Alpine", "ID=alpine\n", PACKAGES_UNKNOWN },
+        { "nothing", "", PACKAGES_UNKNOWN },
+};
+
+static void test_packages(const void *data) {
+        const __typeof__(releases[0]) *row = data;
+
+        test_equal_int(packages_from_os_release(row->text), row->packages);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_check, rows),    TEST(test_as_a_whole),          TEST(test_hostile_facts),
+                TEST_TABLE(test_sudo, sudos),    TEST_TABLE(test_error, errors), TEST_TABLE(test_packages, releases),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}

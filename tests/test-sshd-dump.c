@@ -104,8 +104,34 @@ static void test_line_fixes_port(const void *data) {
         test_equal_int(sshd_line_fixes_port(row->name), row->fixes);
 }
 
+static const struct {
+        const char *name, *line;
+        bool loopback;
+} addresses[] = {
+        { "IPv4", "ListenAddress 127.0.0.1", true },
+        { "another of IPv4", "\tlistenaddress = \"127.0.0.2\"", true },
+        { "with a port", "ListenAddress 127.0.0.1:22", true },
+        { "IPv6", "ListenAddress ::1", true },
+        { "IPv6 with a port", "ListenAddress [::1]:22", true },
+        { "a name", "ListenAddress localhost", true },
+        { "all", "ListenAddress 0.0.0.0", false },
+        { "all of IPv6", "ListenAddress ::", false },
+        { "begins like it", "ListenAddress ::1234", false },
+        { "another address", "ListenAddress 192.0.2.127", false },
+        { "a comment", "#ListenAddress 127.0.0.1", false },
+        { "another keyword", "ListenAddresses 127.0.0.1", false },
+        { "no value", "ListenAddress", false },
+};
+
+static void test_loopback(const void *data) {
+        const __typeof__(addresses[0]) *row = data;
+
+        test_equal_int(sshd_line_is_loopback(row->line), row->loopback);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
+                TEST_TABLE(test_loopback, addresses),
                 TEST_TABLE(test_home, dumps),
                 TEST_TABLE(test_refused, refused),
                 TEST_TABLE(test_line_fixes_port, lines),

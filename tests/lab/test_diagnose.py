@@ -51,12 +51,11 @@ def parse(text: str) -> dict[str, Check]:
     return found
 
 
-def diagnose(m: Machine, *wrapper: str, check_status: bool = True) -> dict[str, Check]:
+def diagnose(m: Machine, *wrapper: str) -> dict[str, Check]:
     result = m.run([*wrapper, "wslportctl", "diagnose"])
     found = parse(result.stdout)
     assert len(found) == 22 and result.stderr == ""
-    if check_status:
-        assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
+    assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
     return found
 
 
@@ -117,6 +116,10 @@ def several(*steps: Callable[[Machine], None]) -> Callable[[Machine], None]:
     return provoke
 
 
+def wslconfig(more: str) -> Callable[[Machine], None]:
+    return lambda m: m.write(WSLCONFIG, GOOD_WSLCONFIG + more)
+
+
 def tools(m: Machine) -> None:
     """Stand-ins for what the lab's root has not: each notes its call, and does to its own records what the real one does."""
     m.path("/etc/firewalld/zones").mkdir(parents=True, exist_ok=True)
@@ -145,21 +148,34 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("sshd-config", append(SSHD_CONFIG, "NoSuchOption yes"), "problem", "Bad configuration option: NoSuchOption"),
     ("host-keys", script("rm /etc/ssh/ssh_host_*; systemctl restart ssh || true"), "problem", "no host key"),
     ("run-directory", script("rmdir /run/sshd"), "problem", "/run/sshd is missing"),
-    ("sshd-enabled", script("systemctl disable ssh.service"), "problem", "ssh.service is not enabled"),
+    ("sshd-enabled", script("systemctl disable --now ssh.service"), "problem", "ssh.service is not enabled"),
     ("sshd-enabled", script("systemctl stop ssh.service; systemctl mask ssh.service"), "problem", "masked"),
     ("sshd-running", script("systemctl stop ssh.service"), "problem", "ssh.service does not run"),
     ("listening", script("systemctl stop ssh.service"), "problem", "does not listen on port 2222"),
     ("listen-address", several(append(SSHD_CONFIG, "ListenAddress 127.0.0.1"), script("systemctl reload ssh.service")),
      "problem", f"ListenAddress in {SSHD_CONFIG}:"),
-    ("ignored-ports", append(WSLCONFIG, "[experimental]\nignoredPorts=80, 2222,443"), "problem", "has port 2222"),
-    ("ignored-ports", append(WSLCONFIG, "[experimental]\nIgnoredPorts = \"2222\""), "problem", "has port 2222"),
-    ("idle-timeout", lambda m: m.write(WSLCONFIG, "[wsl2]\nnetworkingMode=mirrored\n[general]\ninstanceIdleTimeout=20000\n"),
-     "warning", "20 s after"),
+    ("ignored-ports", wslconfig("[experimental]\nignoredPorts=80, 2222,443\n"), "problem", "has port 2222"),
+    ("ignored-ports", wslconfig("[EXPERIMENTAL]\r\nIgnoredPorts = \"2222\"\r\n"), "problem", "has port 2222"),
+    ("idle-timeout", lambda m: m.write(WSLCONFIG, "[general]\ninstanceIdleTimeout=20000\n"), "warning", "20 s after"),
     ("idle-timeout", lambda m: m.write(WSLCONFIG, "[general]\n[wsl2]\nnetworkingMode=mirrored"), "warning", "15 s after"),
     ("idle-timeout", lambda m: m.path(WSLCONFIG).unlink(), "warning", "15 s after"),
     ("ufw", several(tools, lambda m: m.write("/etc/ufw/ufw.conf", "ENABLED=yes\n")), "problem", "ufw is on"),
     ("firewalld", several(tools, lambda m: m.write("/run/firewalld.pid", "1\n")), "problem", "firewalld is on"),
 ]
+
+
+def expect(m: Machine, name: str, verdict: str, text: str) -> Check:
+    check = diagnose(m)[name]
+    assert (check.verdict, text in check.finding) == (verdict, True), (name, check)
+    return check
+
+
+def mends(m: Machine, name: str, verdict: str, text: str) -> str:
+    """It is found, and not any more once its remedy was typed. Returns that."""
+    remedy = expect(m, name, verdict, text).remedy
+    type_it(m, remedy)
+    w.eventually(lambda: diagnose(m)[name].verdict == "ok", f"{name}: {remedy}")
+    return remedy
 
 
 def test_each_check_is_found_and_mended(make):
@@ -172,21 +188,275 @@ def test_each_check_is_found_and_mended(make):
 
     for name, provoke, verdict, text in CASES:
         provoke(m)
-        found = diagnose(m)
-        assert (found[name].verdict, text in found[name].finding) == (verdict, True), (name, found[name])
-        type_it(m, found[name].remedy)
-        m.write(WSLCONFIG, m.read(WSLCONFIG))  # it is there now, if it was not
-        well = wait_well(m)
-        assert well[name].verdict == "ok", name
+        mends(m, name, verdict, text)
         w.wait_sshd(m, 2222)
+        wait_well(m)
         if name in ("ignored-ports", "idle-timeout"):
-            assert calls(m)[-1] == "wsl.exe --shutdown"
-    assert "ignoredPorts=80,443" in m.read(WSLCONFIG) or True
+            assert calls(m).pop() == "wsl.exe --shutdown"
+    assert m.read(WSLCONFIG) == "\n[general]\ninstanceIdleTimeout=-1\n"
 
     tools(m)
-    enforcing = diagnose(m, *ENFORCING)
-    assert (enforcing["selinux"].verdict, enforcing["selinux"].remedy) == (
-        "problem", "semanage port -a -t ssh_port_t -p tcp 2222")
-    type_it(m, enforcing["selinux"].remedy)
+    enforcing = diagnose(m, *ENFORCING)["selinux"]
+    assert (enforcing.verdict, enforcing.remedy) == ("problem", "semanage port -a -t ssh_port_t -p tcp 2222")
+    type_it(m, enforcing.remedy)
     assert diagnose(m, *ENFORCING)["selinux"].verdict == "ok"
-    assert calls(m)[-1] == "semanage port -a -t ssh_port_t -p tcp 2222"
+    assert calls(m)[-1] == enforcing.remedy
+
+
+def test_without_the_daemon(make):
+    """Who has the port, why sshd failed, what Windows has to do with it, and the socket against the policy."""
+    m = furnish(make(enabled=False, foreign=(22,), keep_ms=2000))
+    append(SSHD_CONFIG, "AddressFamily inet")(m)
+    w.linux_holder(m, 22)
+    w.boot(m)
+    w.eventually(lambda: w.failed_units(m) == ["ssh.service"], "sshd has failed")
+    found = diagnose(m)
+    assert found["sshd-running"].finding == (
+        "ssh.service has failed (exit-code): error: Bind to port 22 on 0.0.0.0 failed: Address already in use.; see port-holder")
+    assert found["sshd-running"].remedy == "" and "see port-holder" in found["listening"].finding
+    assert re.match(r"python3 \(pid \d+, holder-22.service\) has port 22", found["port-holder"].finding)
+    assert mends(m, "port-holder", "problem", "holder-22.service") == "systemctl stop holder-22.service"
+    mends(m, "sshd-running", "problem", "Address already in use")
+    assert w.logs_in(m, 22)
+
+    # Somebody's own program, in no unit of systemd's.
+    run(m, "systemctl stop ssh.service")
+    m.write("/root/listen.py", w.LISTEN)
+    m.spawn(["python3", "-S", "/root/listen.py", "0.0.0.0", "22", "listen"])
+    m.wait_listening(22)
+    assert mends(m, "port-holder", "problem", "python3 (pid ").startswith("kill ")
+
+    # Another distro's.
+    other = m.other_distro(["python3", "-S", "/root/listen.py", "0.0.0.0", "22", "listen"])
+    m.wait_listening(22)
+    check = expect(m, "port-holder", "problem", "another WSL distro has port 22")
+    type_it(m, check.remedy)
+    assert calls(m)[-1] == "wsl.exe --list --running"
+    other.kill()
+    w.eventually(lambda: 22 not in m.listeners(), "the other distro's is gone")
+
+    # Windows', which only greets; then wslportd is what helps.
+    w.eventually(lambda: m.windows.claim(22), "Windows has 22")
+    m.run(["systemctl", "start", "ssh.service"])
+    assert "Address already in use" in diagnose(m)["sshd-running"].finding
+    assert mends(m, "port-holder", "problem", "Windows (OpenSSH_for_Windows_9.5) has port 22") == (
+        "systemctl enable --now wslportd.service")
+    w.wait_sshd(m, 2222)
+    wait_well(m)
+
+    # The socket unit, against what the policy says; the daemon would see to that itself.
+    m.windows.release(22)
+    run(m, "systemctl disable --now wslportd.service ssh.service && systemctl enable --now ssh.socket")
+    m.write(w.CONFIG, w.configuration(SSH={"SocketActivation": "disable"}))
+    assert mends(m, "ssh-socket", "problem", "ssh.socket is active") == (
+        "systemctl disable --now ssh.socket && systemctl enable --now ssh.service")
+    w.wait_sshd(m, 2222)
+
+
+def test_windows_refuses_every_candidate(make):
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22, excluded=["2222", "22022", "2200-2299"]))
+    m.write(w.CONFIG, w.configuration(Policy={"CandidatePorts": "2222 22022 2200-2203"}))
+    w.boot(m)
+    w.wait_properties(m, State="blocked")
+    check = expect(m, "windows-range", "problem", "Windows refuses every port that sshd may be moved to")
+    assert expect(m, "port-holder", "problem", "Windows (").remedy == ""
+    type_it(m, check.remedy)
+    w.wait_properties(m, timeout=60, State="relocated", Port=8022)
+    w.wait_sshd(m, 8022)
+    wait_well(m)
+
+
+def wsl_starts_anew(m: Machine, mode: str) -> None:
+    """What `wsl.exe --shutdown` leads to."""
+    assert calls(m)[-1] == "wsl.exe --shutdown"
+    m.kill()
+    w.set_mode(m, mode)
+    w.boot(m)
+
+
+def test_modes_and_addresses(make):
+    m = furnish(make(mode="nat", windows=w.WINDOWS_HOLDS_22), "[wsl2]\r\nmemory=4GB\r\n[general]\ninstanceIdleTimeout=-1")
+    w.boot(m)
+    found = diagnose(m)
+    assert found["addresses"].finding.startswith("172.29.0.2 is an address inside of Windows")
+    check = expect(m, "networking-mode", "problem", "the networking mode is nat")
+    type_it(m, check.remedy)
+    assert "mirrored: WSL has not been shut down since" in diagnose(m)["networking-mode"].finding
+    assert diagnose(m)["networking-mode"].remedy == "wsl.exe --shutdown"
+    assert m.read(WSLCONFIG).splitlines()[1] == "networkingMode=mirrored"
+    wsl_starts_anew(m, "mirrored")
+    w.wait_sshd(m, 2222)
+    assert wait_well(m)["networking-mode"].verdict == "ok"
+
+    run(m, "ip address flush dev eth0 scope global")
+    type_it(m, expect(m, "addresses", "problem", "no address of a LAN or of Tailscale").remedy)
+    run(m, "ip address add 169.254.7.7/16 dev eth0")
+    type_it(m, expect(m, "addresses", "problem", "only 169.254.7.7").remedy)
+    wsl_starts_anew(m, "mirrored")
+    w.wait_sshd(m, 2222)
+    assert wait_well(m)["addresses"].verdict == "ok"
+
+
+REPACK = """
+archive=/srv/archive; tree=/tmp/tree; name=openssh-server
+mkdir -p $archive $tree/DEBIAN
+dpkg-query --status $name | sed -e '/^Status:/d' -e '/^Conffiles:/,/^[^ ]/{/^Conffiles:/d;/^ /d}' > $tree/DEBIAN/control
+for script in preinst postinst prerm postrm conffiles templates config; do
+        [ ! -e /var/lib/dpkg/info/$name.$script ] || cp -p /var/lib/dpkg/info/$name.$script $tree/DEBIAN/$script
+done
+while read -r path; do
+        [ ! -e "$path" ] || { [ -L "$path" ] && [ -d "$path" ]; } || echo "$path"
+done < /var/lib/dpkg/info/$name.list | tar -C / --no-recursion -T - -cf - | tar -C $tree -xf -
+dpkg-deb --build --root-owner-group -Znone $tree $archive/$name.deb > /dev/null
+{ cat $tree/DEBIAN/control; echo "Filename: ./$name.deb"; echo "Size: $(stat -c %s $archive/$name.deb)"
+  echo "SHA256: $(sha256sum $archive/$name.deb | cut -d' ' -f1)"; } > $archive/Packages
+rm -rf /etc/apt/sources.list /etc/apt/sources.list.d/* $tree
+echo "deb [trusted=yes] file:$archive ./" > /etc/apt/sources.list
+apt-get -qq update
+dpkg --purge $name
+"""
+
+
+def test_sshd_is_not_installed(make):
+    m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
+    run(m, REPACK)
+    found = diagnose(m)
+    assert found["sshd-running"].verdict == found["listening"].verdict == "skipped"
+    assert mends(m, "sshd-installed", "problem", "sshd is not installed") == "apt-get install -y openssh-server"
+    w.wait_sshd(m, 2222)
+    wait_well(m)
+    assert w.logs_in(m, 2222)
+
+
+USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+# The bus is stopped and hidden; or PID 1 as well, as in a distro whose wsl.conf does not turn systemd on.
+NO_BUS = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /run/dbus; exec "$@"', "sh"]
+NO_SYSTEMD = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /run/dbus; mount -t tmpfs none /run/systemd; exec "$@"', "sh"]
+
+
+def test_as_far_as_it_can(make):
+    """As a user, in the daemon's sandbox, without the daemon, without D-Bus, without systemd, and where it isn't WSL."""
+    m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
+    w.wait_sshd(m, 2222)
+    well = wait_well(m)
+
+    of_json = json.loads(m.run(["wslportctl", "diagnose", "--json"], check=True).stdout)
+    assert {entry["check"]: Check(entry["verdict"], entry["finding"], entry["remedy"]) for entry in of_json} == well
+    assert json.loads(m.run(["wslportctl", "--json", "diagnose"], check=True).stdout) == of_json
+
+    # In the unit's sandbox, as Diagnose() runs it, it sees what root sees.
+    unit = m.read("/usr/lib/systemd/system/wslportd.service")
+    service = re.sub(r"(?m)^(Type|ExecStart|ExecReload|ExecStopPost|Restart|WatchdogSec|NotifyAccess|RestartSec|StateDirectory\w*)=.*\n", "",
+                     unit[unit.index("[Service]"):unit.index("[Install]")])
+    m.write("/etc/systemd/system/boxed.service", service +
+            "Type=oneshot\nExecStart=/usr/libexec/wslportd-diagnose\nStandardOutput=file:/run/boxed\n")
+    run(m, "systemctl daemon-reload && systemctl start boxed.service")
+    boxed = [line.split("\t") for line in m.read("/run/boxed").splitlines()]
+    assert {name: Check(verdict, finding, remedy) for name, verdict, finding, remedy in boxed} == well
+
+    # A user sees less, and is told so; what needs root begins with sudo.
+    as_user = diagnose(m, *USER)
+    assert verdicts(as_user) == verdicts(well) and as_user["sshd-config"].verdict == "ok"
+    run(m, "systemctl stop wslportd.service")
+    as_user = diagnose(m, *USER)
+    assert (as_user["daemon"].verdict, as_user["daemon"].remedy) == ("problem", "sudo systemctl enable --now wslportd.service")
+    assert as_user["port-holder"].verdict == as_user["listening"].verdict == "unknown"
+
+    for wrapper in (NO_BUS, NO_SYSTEMD):
+        found = diagnose(m, *wrapper)
+        assert found["listening"].verdict == "ok" and found["sshd-config"].verdict == "ok"
+        assert found["networking-mode"].verdict == "ok"
+    assert found["systemd"].remedy == "printf '\\n[boot]\\nsystemd=true\\n' | tee -a /etc/wsl.conf && wsl.exe --shutdown"
+    type_it(m, found["systemd"].remedy)
+    assert m.read("/etc/wsl.conf") == "\n[boot]\nsystemd=true\n" and calls(m)[-1] == "wsl.exe --shutdown"
+
+    m.kill()
+    w.set_mode(m, "not-wsl")
+    m.kernel = "6.18.0-amd64"
+    w.boot(m)
+    for wrapper in ([], USER):
+        found = diagnose(m, *wrapper)
+        assert {name for name, check in found.items() if check.finding == "this is not WSL"} == {
+            "systemd", "daemon", "networking-mode", "windows-range", "ignored-ports", "windows-firewall", "idle-timeout"}
+        assert found["sshd-running"].verdict == "ok"
+
+
+HANGING_DRIVE = """
+[ -e /dev/fuse ] || mknod /dev/fuse c 10 229
+mkdir -p /mnt/c
+exec 7<> /dev/fuse
+mount -i -t fuse -o fd=7,rootmode=40000,user_id=0,group_id=0 none /mnt/c
+exec sleep infinity
+"""
+
+
+def test_a_drive_that_hangs(make):
+    """Windows' file server takes questions and answers none: a file system whose server never reads."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.wait_sshd(m, 2222)
+    m.spawn(["sh", "-ec", HANGING_DRIVE])
+    w.eventually(lambda: " /mnt/c fuse " in m.read(f"/proc/{w.main_pid(m)}/mounts"), "the drive is there")
+    touch = m.spawn(["ls", "/mnt/c"])
+    found = diagnose(m)
+    assert touch.poll() is None
+    assert found["idle-timeout"].verdict == found["ignored-ports"].verdict == "unknown"
+    assert found["listening"].verdict == "ok"
+    touch.kill()
+
+
+def test_files_that_are_hostile(make):
+    m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
+    w.wait_sshd(m, 2222)
+    m.path(WSLCONFIG).unlink()
+    run(m, f'mkfifo "{WSLCONFIG}"')
+    assert diagnose(m)["idle-timeout"].verdict == "unknown"
+    m.path(WSLCONFIG).unlink()
+
+    m.write("/mnt/c/Users/\x1b[2J\n\tevil/.wslconfig", "[general]\ninstanceIdleTimeout=5000\n")
+    check = diagnose(m)["idle-timeout"]
+    assert check.remedy == "" and check.verdict == "unknown"
+
+    append(SSHD_CONFIG, "\x1b[31mPort\x9b 22")(m)
+    result = m.run(["wslportctl", "diagnose"])
+    assert not re.search(r"[^\x20-\x7e\n✓✗–]", result.stdout)
+    assert parse(result.stdout)["sshd-config"].verdict == "problem"
+
+
+def test_windows_is_asked_where_that_is_allowed(make):
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22, keep_ms=2000))
+    m.write(w.CONFIG, w.configuration(Windows={"Interop": "yes"}))
+    second = "/mnt/c/Users/second/.wslconfig"
+    m.write(second, "[wsl2]\nnetworkingMode=mirrored\nvmIdleTimeout=-1\n[general]\ninstanceIdleTimeout=7000\n")
+    stand_in(m, f"{SYSTEM32}/reg.exe", r"""printf '\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\second\r\n\r\n' """)
+    stand_in(m, f"{SYSTEM32}/netsh.exe", r"""
+case "$4" in
+excludedportrange) printf '\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n' ;;
+dynamicport) printf '\r\nStartport : 49152\r\nAnzahl : 16384\r\n' ;;
+esac """)
+    # One script asks for the rules, another has a command run elevated.
+    stand_in(m, f"{SYSTEM32}/WindowsPowerShell/v1.0/powershell.exe", r"""
+case "$3" in
+-EncodedCommand) cat /root/rules 2> /dev/null; echo end ;;
+*) echo 'rule|2222|LocalSubnet|WSL SSH (2222, lan)' >> /root/rules ;;
+esac """)
+    w.boot(m)
+    w.wait_sshd(m, 2222)
+    assert diagnose(m)["windows-range"].verdict == "ok"  # sshd has it, so Windows gave it
+
+    assert "'" not in mends(m, "idle-timeout", "warning", "7 s after").split("sed -i '5s/.*/instanceIdleTimeout=-1/'")[1]
+    assert "instanceIdleTimeout=-1" in m.read(second) and m.path(WSLCONFIG).read_bytes() == GOOD_WSLCONFIG.encode()
+
+    remedy = expect(m, "windows-firewall", "problem", "no rule that lets others in to port 2222").remedy
+    assert remedy == "wslportctl firewall --apply"
+    # It asks on the terminal that it is typed on.
+    type_it(m, f"printf 'y\\n' | script --quiet --return --command '{remedy}' /dev/null")
+    assert diagnose(m)["windows-firewall"].verdict == "ok"
+    assert any(call.startswith("powershell.exe ") and "RunAs" in call for call in calls(m))
+
+    run(m, "systemctl stop wslportd.service ssh.service")
+    w.eventually(lambda: "tcp/2222" not in m.windows.reservations(), "Windows has 2222 back")
+    m.windows.exclude("2222")
+    m.run(["systemctl", "start", "ssh.service"])
+    assert diagnose(m)["sshd-running"].finding.endswith("see windows-range")
+    assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2230") == "systemctl enable --now wslportd.service"
+    w.wait_sshd(m, 22022)
