@@ -149,7 +149,7 @@ static void note_error(int *first, int r) {
 }
 
 /* Does something to each file that there may be; adds up whether a unit's drop-in was changed. */
-static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit)) {
+static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit), const char *spared) {
         int first = 0, changed = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
@@ -158,7 +158,7 @@ static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(con
                 const char *const units[] = { unit_pairs[i].service, unit_pairs[i].socket };
 
                 for (size_t k = 0; k < ELEMENTSOF(units); k++) {
-                        int r = of_drop_in(units[k]);
+                        int r = spared && streq(units[k], spared) ? 0 : of_drop_in(units[k]);
 
                         note_error(&first, r);
                         changed = changed || r > 0;
@@ -170,14 +170,14 @@ static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(con
 int kept_clean(const Kept *kept) {
         int first = 0;
 
-        note_error(&first, for_all_files(fs_clean, drop_in_clean));
+        note_error(&first, for_all_files(fs_clean, drop_in_clean, NULL));
         if (kept->mechanism != MECHANISM_CONFIG)
                 note_error(&first, fs_remove(KEPT_PORT_FILE));
         return first;
 }
 
-int kept_reset(void) {
-        return for_all_files(fs_remove, drop_in_remove);
+int kept_reset(const char *spared) {
+        return for_all_files(fs_remove, drop_in_remove, spared);
 }
 
 int kept_read_streams(const char *socket, char *ret, size_t size) {

@@ -46,9 +46,9 @@ bool kept_is_unread(void);
 /* Takes away what a kept_write() that was cut off has left beside @kept. Returns 0 or a negative errno. */
 int kept_clean(const Kept *kept);
 
-/* Takes away all that wslportd ever writes, whichever the units. Returns 1 if a unit file was among it, 0, or the
- * first error, after everything was tried. */
-int kept_reset(void);
+/* Takes away all that wslportd ever writes, whichever the units; but for the drop-in of the unit @spared, which may be
+ * NULL. Returns 1 if a unit file was among it, 0, or the first error, after everything was tried. */
+int kept_reset(const char *spared);
 
 /* The addresses that the drop-in of @socket stands in for. Returns 1, 0 where there is no drop-in, or a negative
  * errno. */
