@@ -33,7 +33,7 @@ int kept_read(Kept *ret) {
         /* It is written first and removed first. */
         r = kept_read_text(KEPT_MOVED_FILE, text, sizeof(text));
         if (r > 0)
-                r = render_parse_moved_file(text, &kept.port, &kept.mechanism);
+                r = render_parse_moved_file(text, &kept);
         else if (r == 0) {
                 r = kept_read_port(KEPT_PORT_FILE, render_parse_port_file, &kept.port);
                 kept.mechanism = r > 0 ? MECHANISM_CONFIG : MECHANISM_NONE;
@@ -69,8 +69,8 @@ static int drop_in_write(const Kept *kept, const KeptUnits *units) {
         int r;
 
         drop_in_path(socket ? units->socket : units->service, path);
-        r = socket ? render_socket_drop_in(units->streams, kept->port, units->keep, units->n_keep, text)
-                   : render_service_drop_in(&units->command, kept->port, units->keep, units->n_keep, text);
+        r = socket ? render_socket_drop_in(units->streams, kept->port, kept->keep, kept->n_keep, text)
+                   : render_service_drop_in(&units->command, kept->port, kept->keep, kept->n_keep, text);
         return r < 0 ? r : fs_write_if_changed(path, text);
 }
 
@@ -103,7 +103,7 @@ int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
         int r;
 
         if (mechanism_is_drop_in(kept->mechanism)) {
-                render_moved_file(kept->port, kept->mechanism, text);
+                render_moved_file(kept, text);
                 r = fs_write_if_changed(KEPT_MOVED_FILE, text);
         } else
                 r = fs_remove(KEPT_MOVED_FILE);

@@ -15,18 +15,11 @@
 #define KEPT_UNREAD_FILE STATEDIR "/unread"
 #define KEPT_DROP_INS "/run/systemd/system"
 
-typedef struct Kept {
-        uint16_t port; /* where sshd is moved to; 0: nowhere */
-        Mechanism mechanism;
-} Kept;
-
 /* What the drop-ins are made of. */
 typedef struct KeptUnits {
         char service[256], socket[256]; /* "" where there is none */
         SshdCommand command;
         char streams[UNIT_STREAMS_SIZE]; /* words: the socket's own addresses */
-        uint16_t keep[SSHD_PORTS_MAX]; /* ports that stay as they are */
-        size_t n_keep;
 } KeptUnits;
 
 /* Returns 1 and *@ret, 0 where sshd is not moved, -EBADMSG where a file isn't what we write (sshd reads the port

@@ -613,8 +613,9 @@ static void manager_move(Manager *m, const Decision *d) {
         home = home_view(m->at_home, managed, &m->kept);
         request.options = home.options;
         home_fill_units(managed, units);
-        units->n_keep = d->n_keep;
-        memcpy(units->keep, d->keep, sizeof(units->keep));
+        /* Where it is put in place once more, what it left beside it stays so. */
+        request.n_keep = d->port == m->kept.port ? m->kept.n_keep : d->n_keep;
+        memcpy(request.keep, d->port == m->kept.port ? m->kept.keep : d->keep, sizeof(request.keep));
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {

@@ -213,7 +213,7 @@ static int reset_run(Reset *reset, const Log *log, const char *unit) {
 
 /* A socket unit that is to stay where it is does so by a drop-in, however it came to be there. */
 static int reset_hold_socket(Reset *reset) {
-        const Kept held = { .port = reset->kept.port, .mechanism = MECHANISM_SOCKET };
+        Kept held = { .port = reset->kept.port, .mechanism = MECHANISM_SOCKET };
         char streams[UNIT_STREAMS_SIZE] = "";
         KeptUnits *names = &reset->names;
         int r;
@@ -232,8 +232,8 @@ static int reset_hold_socket(Reset *reset) {
                 if (moved)
                         snprintf(at_home, sizeof(at_home), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
                                  reset->home.ports[0]);
-                else if (r >= 0 && names->n_keep < SSHD_PORTS_MAX)
-                        names->keep[names->n_keep++] = endpoint.port;
+                else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
+                        held.keep[held.n_keep++] = endpoint.port;
                 if (!words_append(streams, sizeof(streams), moved ? at_home : stream))
                         return -E2BIG;
         }

@@ -18,7 +18,8 @@ pytest.register_assert_rewrite("wslport")
 
 import wslport as w  # noqa: E402
 from machine import Machine  # noqa: E402
-from shapes import ADDRESSES, GENERATOR, MAIN, SHAPES, UNITS, include  # noqa: E402
+from roots import PACKAGE  # noqa: E402
+from shapes import ADDRESSES, GENERATOR, MAIN, SHAPES, UNITS, include, link  # noqa: E402
 from wslport import make  # noqa: E402, F401
 
 EVERY = pytest.mark.parametrize("name", SHAPES)
@@ -37,7 +38,7 @@ def laid(make: w.Make, name: str, **options: Any) -> Machine:
 
 
 def users_files(m: Machine) -> dict[str, bytes | str]:
-    found = w.contents(m, "/etc/ssh", "/etc/default", "/etc/sysconfig", "/etc/systemd")
+    found = w.contents(m, "/etc/ssh", "/usr/etc/ssh", "/etc/default", "/etc/sysconfig", "/etc/systemd")
     return {name: data for name, data in found.items() if name != w.STATIC_FILE}
 
 
@@ -122,7 +123,8 @@ def test_a_shape_boots(alone, name):
     there = {unit for unit in ("ssh.service", "sshd.service") if w.show(m, unit, "LoadState")["LoadState"] == "loaded"}
     assert there == {"debian-12-socket": {"ssh.service"}, "debian-13-socket": {"ssh.service"},
                      "ubuntu-22.04-socket": {"ssh.service"}, "ubuntu-24.04": {"ssh.service"},
-                     "fedora": {"sshd.service"}, "el8": {"sshd.service"}, "arch": {"sshd.service"},
+                     "fedora": {"sshd.service"}, "el8": {"sshd.service"}, "suse": {"sshd.service"},
+                     "arch": {"sshd.service"},
                      }.get(name, {"ssh.service", "sshd.service"})
 
 
@@ -442,6 +444,33 @@ def test_the_main_file_names_22(make, name, mechanism):
     assert left(m) == []
 
 
+def listens(m: Machine) -> dict[int, set[str]]:
+    return {port: set(addresses) for port, addresses in m.listeners().items()}
+
+
+@pytest.mark.parametrize("name, mechanism, other, port", [
+    ("debian-12", "command-line", 2022, 2222), ("ubuntu-24.04", "socket", 2022, 2222), ("ubuntu-24.04", "socket", 2222, 22022)])
+def test_one_of_two_ports_is_taken(make, name, mechanism, other, port):
+    """The other stays, over boots and moves; be it one of the policy's, a socket is all or nothing."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    include(m, f"Port 22\nPort {other}\n")
+    before = users_files(m)
+    boot(m)
+    for _ in range(2):
+        w.wait_properties(m, timeout=20, State="relocated", Mechanism=mechanism, Port=port)
+        w.eventually(lambda: listens(m) == {other: {*BOTH}, port: {*BOTH}}, "the other stays")
+        assert gets_in(m, port) and gets_in(m, other) and users_files(m) == before and w.failed_units(m) == []
+        assert complaints(m) == []
+        m.poweroff()
+        boot(m)
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    w.eventually(lambda: listens(m) == {22: {*BOTH}, other: {*BOTH}}, "as before")
+    assert left(m) == [] and gets_in(m, 22) and gets_in(m, other)
+    assert w.call(m, "Relocate", "q", "2200") == (0, "")
+    w.eventually(lambda: listens(m) == {2200: {*BOTH}, other: {*BOTH}}, "asked to, it leaves one")
+
+
 def test_22_and_2222_are_both_configured(make):
     """One of them is enough for a service, and nothing that could be written would be better."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
@@ -456,7 +485,7 @@ def test_22_and_2222_are_both_configured(make):
     assert gets_in(m, 2222) and users_files(m) == before and w.failed_units(m) == []
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-13", "fedora"])
+@pytest.mark.parametrize("name", ["debian-12", "debian-13", "fedora", "suse", "ubuntu-24.04"])
 @pytest.mark.parametrize("text, families", [
     ("ListenAddress 0.0.0.0\n", ("0.0.0.0",)), ("AddressFamily inet\n", ("0.0.0.0",)),
     ("AddressFamily inet6\n", ("::",))],
@@ -465,6 +494,35 @@ def test_one_family(make, name, text, families):
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
     include(m, text)
     moved(m, "sshd-config", families)
+
+
+@pytest.mark.parametrize("stream, families", [("0.0.0.0:22", ("0.0.0.0",)), ("[::]:22", ("::",))], ids=["inet", "inet6"])
+@pytest.mark.parametrize("name", ["debian-12-socket", "ubuntu-22.04-socket"])
+def test_one_family_of_a_socket(make, name, stream, families):
+    """A drop-in of the user's own, where no generator reads sshd's configuration."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/systemd/system/ssh.socket.d/mine.conf",
+            f"[Socket]\nListenStream=\nListenStream={stream}\nBindIPv6Only=ipv6-only\n")
+    moved(m, "socket", families)
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    standing(m, "clear", 22, "", families)
+
+
+def test_a_socket_has_an_address_with_its_port(make):
+    """A ListenAddress x:22 that the generator hands on."""
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    lan = m._address("lan")
+    include(m, f"ListenAddress {lan}:22\n")
+    before = users_files(m)
+    boot(m)
+    p = w.wait_properties(m, State="relocated", Mechanism="socket", Port=2222)
+    assert m.listeners() == {2222: [lan]} and [entry[:3] for entry in p["Listeners"]] == [[lan, 2222, "sshd"]]
+    assert w.logs_in(m, 2222, "lan") and users_files(m) == before and complaints(m) == []
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    w.wait_properties(m, State="clear", Port=22)
+    assert m.listeners() == {22: [lan]} and left(m) == []
 
 
 @pytest.mark.parametrize("file, text, line", [(MAIN, "# mine\n\nListenAddress 0.0.0.0:22\n", 3),
@@ -502,6 +560,63 @@ def test_a_command_line_of_the_users_own(make, text, mechanism):
     assert "-o PermitRootLogin=yes" in m.read(f"/proc/{w.main_pid(m)}/cmdline").replace("\0", " ")
 
 
+@pytest.mark.parametrize("file, text", [
+    ("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -p 22\n"),
+    ("/etc/default/ssh", 'SSHD_OPTS="-p 22"\n')], ids=["ExecStart", "SSHD_OPTS"])
+def test_a_port_in_the_command(make, file, text):
+    """It beats whatever our files say."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write(file, text)
+    before = users_files(m)
+    m.boot()
+    m.wait_running()
+    p = w.wait_properties(m, State="blocked")
+    assert "-p in the command of ssh.service" in p["Reason"] and p.get("Mechanism") == ""
+    assert w.own_files(m) == {} and users_files(m) == before
+    assert w.active_state(m, "ssh.service") == "failed"  # as without us
+
+
+@pytest.mark.parametrize("text, mechanism", [("Include /etc/ssh/sshd_config.d/*.conf\n", "sshd-config"),
+                                             ("", "command-line")], ids=["Include", "without"])
+def test_a_main_file_of_the_users_own(make, text, mechanism):
+    """It is named by -f, so that sshd is asked about that one."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ssh/mine", f"{text}UsePAM yes\n")
+    m.write("/etc/default/ssh", "SSHD_OPTS=-f /etc/ssh/mine\n")
+    prepend(m, "Port 2022\n")  # in the one that isn't read
+    moved(m, mechanism)
+
+
+def test_etc_is_read_only(make):
+    """An image whose /etc has no Include line of ours, and can't be given one."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.path(w.STATIC_FILE).unlink()
+    w.barrier(m, "read-only", script="mount --bind /etc /etc && mount -o remount,bind,ro /etc")
+    moved(m, "command-line")
+    assert m.run(["touch", "/etc/x"]).returncode != 0
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    standing(m, "clear", 22, "")
+
+
+def test_an_instance_has_the_port(make):
+    """sshd@ is no unit that is managed: it is told as the holder, and stays."""
+    m = laid(make, "debian-12")
+    m.write("/etc/systemd/system/sshd@.service",
+            "[Unit]\nBefore=ssh.service\n[Service]\nType=notify\nRuntimeDirectory=sshd\nRuntimeDirectoryPreserve=yes\n"
+            "ExecStart=/usr/sbin/sshd -D -p %i\nKillMode=process\n[Install]\nWantedBy=multi-user.target\n")
+    link(m, "/etc/systemd/system/sshd@.service", "/etc/systemd/system/multi-user.target.wants/sshd@22.service")
+    before = users_files(m)
+    m.boot()
+    m.wait_running()
+    p = w.wait_properties(m, timeout=20, State="relocated", Port=2222, HomePortHolder="linux")
+    pid = w.main_pid(m, "sshd@22.service")
+    assert f"sshd (pid {pid})" in p["HomePortHolderDetail"]
+    assert {tuple(entry[1:]) for entry in p["Listeners"]} == {(22, "linux", "sshd@22.service"), (2222, "sshd", "ssh.service")}
+    assert gets_in(m, 22) and gets_in(m, 2222) and w.main_pid(m, "sshd@22.service") == pid
+    assert users_files(m) == before and w.failed_units(m) == []
+
+
 def test_an_sshd_started_by_hand(make):
     m = boot(laid(make, "debian-12"))
     standing(m, "clear", 22, "")
@@ -534,31 +649,66 @@ def test_a_masked_service_stays_masked(make):
     assert w.own_files(m) == {} and users_files(m) == before and w.failed_units(m) == []
 
 
+@pytest.mark.parametrize("name", ["debian-12", "ubuntu-24.04"])
+def test_what_its_owner_stopped_stays_stopped(make, name):
+    shape, m = SHAPES[name], relocated(make, name)
+    before, files = users_files(m), w.own_files(m)
+    systemctl(m, "stop", shape.unit, shape.service)
+    w.wait_properties(m, Port=0)
+    m.windows.release(22)
+    w.hold(lambda: not m.listeners().keys() & {22, 2222} and w.active_state(m, shape.unit) == "inactive", 2, "it stays so")
+    assert w.own_files(m) == files and users_files(m) == before
+    systemctl(m, "start", shape.unit)
+    standing(m, "relocated", 2222, shape.mechanism)
+
+
+def test_a_masked_socket_stays_masked(make):
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    m.mask("ssh.socket", "ssh.service")
+    before = users_files(m)
+    boot(m)
+    w.eventually(lambda: w.properties(m), "it is on the bus")
+    w.hold(lambda: m.listeners() == {} and w.own_files(m) == {}, 1, "it stays so")
+    assert users_files(m) == before and w.failed_units(m) == []
+
+
+# ---- what needs a person ----
+
+def test_what_lets_the_new_port_through_is_told(make):
+    m = laid(make, "fedora", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ufw/ufw.conf", "# Set to yes to start on boot.\nENABLED=yes\nLOGLEVEL=low\n")
+    m.write("/usr/lib/tmpfiles.d/firewalld.conf", "f /run/firewalld.pid 0644 - - - 1\n")
+    boot(m)
+    standing(m, "relocated", 2222, "sshd-config")
+    for command in ("ufw allow 2222/tcp", "firewall-cmd --permanent --add-port=2222/tcp && firewall-cmd --reload"):
+        assert len([text for text in w.daemon_messages(m) if text.endswith(command)]) == 1
+
+
 # ---- packages come and go ----
 
 # Purged, and only removed: then systemd makes a service of its own of the script that is left, for a program that isn't.
-PACKAGE = (f"{UNITS}/ssh.service", "/usr/sbin/sshd", "/etc/init.d/ssh")
+PROGRAM = (f"{UNITS}/ssh.service", "/usr/sbin/sshd", "/etc/init.d/ssh")
 
 
-def take_away(m: Machine, package: tuple[str, ...] = PACKAGE) -> None:
+def take_away(m: Machine, package: tuple[str, ...] = PROGRAM) -> None:
     for path in package:
         m.write(f"/root/package{path}", m.path(path).read_bytes(), m.path(path).stat().st_mode & 0o777)
         m.path(path).unlink()
 
 
-def bring_back(m: Machine, package: tuple[str, ...] = PACKAGE) -> None:
+def bring_back(m: Machine, package: tuple[str, ...] = PROGRAM) -> None:
     for path in package:
         m.write(path, m.path(f"/root/package{path}").read_bytes(), m.path(f"/root/package{path}").stat().st_mode & 0o777)
 
 
-@pytest.mark.parametrize("package", [PACKAGE, PACKAGE[:2]], ids=["purged", "removed"])
+@pytest.mark.parametrize("package", [PROGRAM, PROGRAM[:2]], ids=["purged", "removed"])
 def test_openssh_is_removed_and_installed_again(make, package):
     m = relocated(make, "debian-12")
     before = users_files(m)
     systemctl(m, "stop", "ssh.service")
     take_away(m, package)
     systemctl(m, "daemon-reload")
-    w.wait_properties(m, Port=0, **({"State": "unmanaged"} if package == PACKAGE else {}))
+    w.wait_properties(m, Port=0, **({"State": "unmanaged"} if package == PROGRAM else {}))
     assert w.active_state(m, w.UNIT) == "active" and w.failed_units(m) == []
     bring_back(m, package)
     systemctl(m, "daemon-reload")
@@ -578,6 +728,57 @@ def test_openssh_is_installed_while_the_daemon_runs(make):
     m.run(["systemctl", "start", "ssh.service"])  # as its package does; it may come before us
     standing(m, "relocated", 2222, "sshd-config")
     assert users_files(m) == before and w.failed_units(m) == []
+
+
+def dpkg(m: Machine, *arguments: str) -> None:
+    m.run(["dpkg", *arguments], check=True, timeout=120, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def package_status(m: Machine) -> str:
+    return m.run(["dpkg-query", "-W", "-f=${db:Status-Abbrev}", "openssh-server"]).stdout.strip()
+
+
+DEBIANS = pytest.mark.parametrize("name", [name for name in SHAPES if name.startswith("debian-")])
+
+
+@DEBIANS
+def test_the_package_is_upgraded_while_relocated(make, name):
+    """The real one, with what its maintainer's scripts do; to the same version, as no other can be had."""
+    shape, m = SHAPES[name], relocated(make, name)
+    before, session, pid = users_files(m), m.ssh_session(2222, "lan"), w.main_pid(m)
+    inode = m.path("/usr/sbin/sshd").stat().st_ino
+    dpkg(m, "-i", PACKAGE)
+    assert m.path("/usr/sbin/sshd").stat().st_ino != inode and w.main_pid(m) != pid
+    standing(m, "relocated", 2222, shape.mechanism)
+    assert session.alive() and m.banner(22) == w.WINDOWS.text
+    assert users_files(m) == before and w.failed_units(m) == []
+    # It restarts the service and then the socket, which is refused then: so it is without us.
+    refused = "ssh.socket" if shape.unit == "ssh.socket" else "-"
+    assert [text for text in complaints(m) if refused not in text] == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-13"])
+def test_the_package_is_purged_and_installed_again(make, name):
+    m = relocated(make, name)
+    session = m.ssh_session(2222, "lan")
+    dpkg(m, "-P", "openssh-server")
+    w.wait_properties(m, State="unmanaged", Port=0)
+    assert session.alive() and w.active_state(m, w.UNIT) == "active" and m.exists(w.PORT_FILE)
+    dpkg(m, "-i", PACKAGE)
+    standing(m, "relocated", 2222, "sshd-config")
+    assert package_status(m) == "ii" and session.alive()
+    assert w.failed_units(m) == [] and complaints(m) == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-13"])
+def test_the_package_is_installed_where_windows_has_the_port(make, name):
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    m.offline(["dpkg", "-P", "openssh-server"])
+    boot(m)
+    w.wait_properties(m, State="unmanaged", Port=0)
+    dpkg(m, "-i", PACKAGE)  # its first start comes before anybody could ask Windows
+    standing(m, "relocated", 2222, "sshd-config")
+    assert package_status(m) == "ii" and w.failed_units(m) == []
 
 
 @pytest.mark.parametrize("name", ["debian-12", "el8", "arch", "debian-13-socket", "ubuntu-22.04-socket", "ubuntu-24.04"])
