@@ -7,6 +7,6 @@
  * that does it, and never run. */
 
 /* As lines for people, one after the other by on_hint(): ufw and firewalld where they are on, SELinux where it is
- * enforcing. @root is "" but in tests. Returns how many there were. */
+ * enforcing and nobody has given sshd the port yet. @root is "" but in tests. Returns how many there were. */
 unsigned hints_for_port(const char *root, uint16_t port, void (*on_hint)(const char *text, void *userdata),
                         void *userdata);

@@ -277,6 +277,15 @@ static void reset_describe(const Reset *reset, char ret[static RESET_TEXT_SIZE])
                          names->service, reset->kept.port, reset->why, names->service);
 }
 
+static bool daemon_runs(sd_bus *bus) {
+        static const char *const states[] = { "activating", "active", "reloading" };
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++)
+                if (systemd_is(bus, DAEMON, states[i]))
+                        return true;
+        return false;
+}
+
 /* The first error counts, and nothing stops at it. */
 static void note_error(int *first, int r) {
         if (r < 0 && *first == 0)
@@ -303,7 +312,7 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
                 (void) kept_reset(NULL);
                 return r;
         }
-        if (systemd_is(bus, DAEMON, "active"))
+        if (daemon_runs(bus))
                 return -EBUSY;
 
         at_boot = systemd_is(bus, AT_BOOT, "activating");

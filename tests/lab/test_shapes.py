@@ -355,6 +355,16 @@ def test_removal_with_sshd_stopped(make, name):
     assert gets_in(m, 22)
 
 
+def test_removal_where_windows_does_not_answer(make):
+    m, before = stopped(make, "debian-12", stray=(22,))  # who asked is gone before the answer comes
+    m.windows.release(22)
+    m.windows.silent()
+    told = reset(m)
+    assert "Windows does not answer" in told and "systemctl restart ssh.service" in told
+    m.windows.silent(False)
+    assert only(m, 2222) and gets_in(m, 2222) and w.own_files(m) == {} and users_files(m) == before
+
+
 def test_no_removal_while_the_daemon_runs(make):
     """It would move sshd again."""
     m = relocated(make, "debian-12")
@@ -391,7 +401,7 @@ def test_outside_of_wsl_sshd_starts_at_home(make, name):
     w.set_mode(m, "not-wsl")
     boot(m)
     w.eventually(lambda: only(m, 22), "its own port")
-    assert gets_in(m, 22) and complaints(m) == [] and w.own_files(m) == {}
+    assert w.logs_in(m, 22) and complaints(m) == [] and w.own_files(m) == {}
     unit = "wslportd-reset.service"
     assert w.show(m, unit, "Result", "ConditionResult") == {"Result": "success", "ConditionResult": "yes"}
     seconds = w.seconds_between(m, unit, "ExecMainStartTimestampMonotonic", unit, "ExecMainExitTimestampMonotonic")
@@ -682,6 +692,22 @@ def test_what_lets_the_new_port_through_is_told(make):
     standing(m, "relocated", 2222, "sshd-config")
     for command in ("ufw allow 2222/tcp", "firewall-cmd --permanent --add-port=2222/tcp && firewall-cmd --reload"):
         assert len([text for text in w.daemon_messages(m) if text.endswith(command)]) == 1
+
+
+@pytest.mark.parametrize("name", ["fedora", "arch", "suse", "el8", "debian-13-socket", "ubuntu-24.04"])
+def test_a_configuration_that_sshd_refuses_is_never_applied(make, name):
+    """A reload would end sshd, where its unit doesn't check; a socket unit would fall back to its own addresses."""
+    shape, m = SHAPES[name], boot(laid(make, name))
+    standing(m, "clear", 22, "")
+    pid = w.main_pid(m, shape.service)
+    include(m, "NoSuchOption yes\n")
+    if name == "el8":
+        m.write(MAIN, m.read(MAIN) + "NoSuchOption yes\n")
+    before = users_files(m)
+    status, error = w.call(m, "Relocate", "q", "0")
+    assert status != 0 and "NoSuchOption" in error
+    w.hold(lambda: w.main_pid(m, shape.service) == pid and only(m, 22), 1, "nothing is done")
+    assert left(m) == [] and users_files(m) == before and w.failed_units(m) == []
 
 
 # ---- packages come and go ----
