@@ -851,7 +851,7 @@ def test_a_disabled_service_is_left_so(make):
 
 
 @pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["free", "held"])
-@UBUNTU
+@SOCKETS
 def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
     m = laid(make, name, windows=windows)
     before = users_files(m)
@@ -870,5 +870,5 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
     assert w.call(m, "Reload") == (0, "")
     w.eventually(lambda: (found := units())["ssh.socket"] == ("enabled", "active") and
                  found["ssh.service"][0] == "disabled", "both are undone")
-    standing(m, *place)
+    standing(m, *place[:2], SHAPES[name].mechanism if windows else "")
     assert session.alive() and users_files(m) == before and w.failed_units(m) == []
