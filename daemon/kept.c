@@ -74,28 +74,42 @@ static int drop_in_write(const Kept *kept, const KeptUnits *units) {
         return r < 0 ? r : fs_write_if_changed(path, text);
 }
 
-static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
+/* Of the units' own and, where another unit was managed before, of all others but @spared. */
+static int drop_ins_remove(const KeptUnits *units, const char *spared) {
+        const char *names[2 + 2 * UNIT_PAIRS];
         int changed = 0, r;
+        size_t n = 0;
 
-        if (kept->mechanism != MECHANISM_SOCKET && units->socket[0]) {
-                r = drop_in_remove(units->socket);
-                if (r < 0)
-                        return r;
-                changed = changed || r > 0;
+        names[n++] = units->socket;
+        names[n++] = units->service;
+        for (size_t i = 0; i < UNIT_PAIRS; i++) {
+                names[n++] = unit_pairs[i].socket;
+                names[n++] = unit_pairs[i].service;
         }
-        if (kept->mechanism != MECHANISM_COMMAND_LINE && units->service[0]) {
-                r = drop_in_remove(units->service);
-                if (r < 0)
-                        return r;
-                changed = changed || r > 0;
-        }
-        if (mechanism_is_drop_in(kept->mechanism)) {
-                r = drop_in_write(kept, units);
+
+        for (size_t i = 0; i < n; i++) {
+                if (!names[i][0] || streq(names[i], spared))
+                        continue;
+                r = drop_in_remove(names[i]);
                 if (r < 0)
                         return r;
                 changed = changed || r > 0;
         }
         return changed;
+}
+
+static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
+        bool drop_in = mechanism_is_drop_in(kept->mechanism);
+        int changed, r;
+
+        changed = drop_ins_remove(units, !drop_in                              ? ""
+                                         : kept->mechanism == MECHANISM_SOCKET ? units->socket
+                                                                               : units->service);
+        if (changed < 0 || !drop_in)
+                return changed;
+
+        r = drop_in_write(kept, units);
+        return r < 0 ? r : changed || r > 0;
 }
 
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {

@@ -27,7 +27,7 @@ typedef struct KeptUnits {
 int kept_read(Kept *ret);
 
 /* Has the files say @kept and nothing else; the decision is written before what follows from it. @home serves for a
- * comment. @units may be NULL where no drop-in is to be written; those of other services than its own are left then.
+ * comment. @units may be NULL where no drop-in is to be written; none is taken away then.
  * Returns 1 if a unit file was changed, so that systemd has to read them again, 0, or a negative errno. */
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units);
 

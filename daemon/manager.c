@@ -658,7 +658,9 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
 
                 snprintf(why, sizeof(why), "%.60s could not be carried out: %.60s", m->decision.reason, word);
                 log_message(&m->log, LOG_ERR, "%s", why);
-                manager_retry_later(m, why);
+                /* A socket unit whose own port is taken fails here, and is moved at once. */
+                if (m->decision.action != ACTION_ENABLE_SOCKET)
+                        manager_retry_later(m, why);
                 m->start_wanted = false;
         } else
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);

@@ -851,8 +851,9 @@ def test_a_disabled_service_is_left_so(make):
 
 
 @pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["free", "held"])
+@pytest.mark.parametrize("rebooted", [False, True], ids=["", "rebooted"])
 @SOCKETS
-def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
+def test_socket_activation_is_disabled_and_kept_again(make, name, windows, rebooted):
     m = laid(make, name, windows=windows)
     before = users_files(m)
     configure(m, SocketActivation="disable")
@@ -865,6 +866,10 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
     w.eventually(lambda: units() == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")},
                  "the service instead of the socket")
     standing(m, *place)
+    if rebooted:
+        m.poweroff()
+        boot(m)
+        standing(m, *place)
     session = m.ssh_session(place[1], "lan")
     configure(m, SocketActivation="keep")
     assert w.call(m, "Reload") == (0, "")
@@ -872,3 +877,17 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
                  found["ssh.service"][0] == "disabled", "both are undone")
     standing(m, *place[:2], SHAPES[name].mechanism if windows else "")
     assert session.alive() and users_files(m) == before and w.failed_units(m) == []
+
+
+@SOCKETS
+def test_a_socket_that_failed_is_disabled(make, name):
+    """It is failed no more, and not taken for the unit that listens."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, enabled=False)
+    configure(m, SocketActivation="disable")
+    m.boot()
+    m.wait_running()
+    assert w.active_state(m, "ssh.socket") == "failed"
+    systemctl(m, "start", w.UNIT)
+    standing(m, "relocated", 2222, "sshd-config")
+    assert (enabled(m, "ssh.socket"), enabled(m, "ssh.service")) == ("disabled", "enabled")
+    assert w.failed_units(m) == [] and sum("SocketActivation=disable: done" in text for text in w.daemon_messages(m)) == 1
