@@ -882,12 +882,13 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows, reboo
 @SOCKETS
 def test_a_socket_that_failed_is_disabled(make, name):
     """It is failed no more, and not taken for the unit that listens."""
-    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, enabled=False)
-    configure(m, SocketActivation="disable")
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, policy={"Relocate": "never"})
     m.boot()
     m.wait_running()
+    w.wait_properties(m, State="unmanaged", Port=0)
     assert w.active_state(m, "ssh.socket") == "failed"
-    systemctl(m, "start", w.UNIT)
+    configure(m, SocketActivation="disable")
+    assert w.call(m, "Reload") == (0, "")
     standing(m, "relocated", 2222, "sshd-config")
     assert (enabled(m, "ssh.socket"), enabled(m, "ssh.service")) == ("disabled", "enabled")
     assert w.failed_units(m) == [] and sum("SocketActivation=disable: done" in text for text in w.daemon_messages(m)) == 1
