@@ -193,7 +193,7 @@ unsigned hints_for_port(const char *root, uint16_t port, void (*on_hint)(const c
         for (size_t i = 0; i < ELEMENTSOF(hints); i++) {
                 char text[200];
 
-                if (hints[i].is_on(root) <= 0)
+                if (hints[i].is_on(root) <= 0 || hints[i].allows(root, port) > 0)
                         continue;
                 snprintf(text, sizeof(text), "%s%u%s", hints[i].before, port, hints[i].after);
                 on_hint(text, userdata);

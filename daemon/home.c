@@ -134,6 +134,20 @@ void home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
                 memcpy(ret, socket->streams, UNIT_STREAMS_SIZE);
 }
 
+void home_fill_units(ManagedUnits managed, KeptUnits *ret) {
+        *ret = (KeptUnits){ 0 };
+        if (managed.service) {
+                snprintf(ret->service, sizeof(ret->service), "%s", managed.service->id);
+                ret->command = managed.service->command;
+                if (managed.service->overridden)
+                        sshd_options_without_ours(ret->command.arguments);
+        }
+        if (managed.socket) {
+                snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
+                home_streams(managed.socket, ret->streams);
+        }
+}
+
 static void home_of_streams(const UnitState *socket, SshdHome *ret) {
         char streams[UNIT_STREAMS_SIZE];
         SshdEndpoint endpoint;

@@ -43,3 +43,6 @@ void home_set_ours(Home *home, bool has_ours);
 
 /* A socket unit's own addresses (words), without our drop-in. */
 void home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]);
+
+/* What our files are made of, with none of them in it. */
+void home_fill_units(ManagedUnits managed, KeptUnits *ret);

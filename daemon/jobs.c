@@ -135,8 +135,9 @@ int job_start(sd_bus *bus, JobKind kind, const char *unit, usec_t timeout, JobHa
         if (r < 0)
                 return r;
 
-        /* Else earlier failures count towards the start limit. That it isn't failed is no matter. */
-        if (kind == JOB_START || kind == JOB_RESTART || kind == JOB_TRY_RESTART) {
+        /* Else earlier failures count towards the start limit, and one that failed is still failed when it is stopped.
+         * That it isn't failed is no matter. */
+        if (kind != JOB_RELOAD) {
                 r = sd_bus_call_method_async(bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
                                              "ResetFailedUnit", NULL, NULL, "s", unit);
                 if (r < 0)

@@ -33,7 +33,7 @@ int kept_read(Kept *ret) {
         /* It is written first and removed first. */
         r = kept_read_text(KEPT_MOVED_FILE, text, sizeof(text));
         if (r > 0)
-                r = render_parse_moved_file(text, &kept.port, &kept.mechanism);
+                r = render_parse_moved_file(text, &kept);
         else if (r == 0) {
                 r = kept_read_port(KEPT_PORT_FILE, render_parse_port_file, &kept.port);
                 kept.mechanism = r > 0 ? MECHANISM_CONFIG : MECHANISM_NONE;
@@ -69,28 +69,28 @@ static int drop_in_write(const Kept *kept, const KeptUnits *units) {
         int r;
 
         drop_in_path(socket ? units->socket : units->service, path);
-        r = socket ? render_socket_drop_in(units->streams, kept->port, units->keep, units->n_keep, text)
-                   : render_service_drop_in(&units->command, kept->port, units->keep, units->n_keep, text);
+        r = socket ? render_socket_drop_in(units->streams, kept->port, kept->keep, kept->n_keep, text)
+                   : render_service_drop_in(&units->command, kept->port, kept->keep, kept->n_keep, text);
         return r < 0 ? r : fs_write_if_changed(path, text);
 }
 
-static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
+/* Of the units' own and, where another unit was managed before, of all others but @spared. */
+static int drop_ins_remove(const KeptUnits *units, const char *spared) {
+        const char *names[2 + 2 * UNIT_PAIRS];
         int changed = 0, r;
+        size_t n = 0;
 
-        if (kept->mechanism != MECHANISM_SOCKET && units->socket[0]) {
-                r = drop_in_remove(units->socket);
-                if (r < 0)
-                        return r;
-                changed = changed || r > 0;
+        names[n++] = units->socket;
+        names[n++] = units->service;
+        for (size_t i = 0; i < UNIT_PAIRS; i++) {
+                names[n++] = unit_pairs[i].socket;
+                names[n++] = unit_pairs[i].service;
         }
-        if (kept->mechanism != MECHANISM_COMMAND_LINE && units->service[0]) {
-                r = drop_in_remove(units->service);
-                if (r < 0)
-                        return r;
-                changed = changed || r > 0;
-        }
-        if (mechanism_is_drop_in(kept->mechanism)) {
-                r = drop_in_write(kept, units);
+
+        for (size_t i = 0; i < n; i++) {
+                if (!names[i][0] || streq(names[i], spared))
+                        continue;
+                r = drop_in_remove(names[i]);
                 if (r < 0)
                         return r;
                 changed = changed || r > 0;
@@ -98,12 +98,26 @@ static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
         return changed;
 }
 
+static int drop_ins_write(const Kept *kept, const KeptUnits *units) {
+        bool drop_in = mechanism_is_drop_in(kept->mechanism);
+        int changed, r;
+
+        changed = drop_ins_remove(units, !drop_in                              ? ""
+                                         : kept->mechanism == MECHANISM_SOCKET ? units->socket
+                                                                               : units->service);
+        if (changed < 0 || !drop_in)
+                return changed;
+
+        r = drop_in_write(kept, units);
+        return r < 0 ? r : changed || r > 0;
+}
+
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
         char text[RENDER_SIZE_MAX];
         int r;
 
         if (mechanism_is_drop_in(kept->mechanism)) {
-                render_moved_file(kept->port, kept->mechanism, text);
+                render_moved_file(kept, text);
                 r = fs_write_if_changed(KEPT_MOVED_FILE, text);
         } else
                 r = fs_remove(KEPT_MOVED_FILE);
@@ -149,7 +163,7 @@ static void note_error(int *first, int r) {
 }
 
 /* Does something to each file that there may be; adds up whether a unit's drop-in was changed. */
-static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit)) {
+static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit), const char *spared) {
         int first = 0, changed = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
@@ -158,7 +172,7 @@ static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(con
                 const char *const units[] = { unit_pairs[i].service, unit_pairs[i].socket };
 
                 for (size_t k = 0; k < ELEMENTSOF(units); k++) {
-                        int r = of_drop_in(units[k]);
+                        int r = spared && streq(units[k], spared) ? 0 : of_drop_in(units[k]);
 
                         note_error(&first, r);
                         changed = changed || r > 0;
@@ -170,14 +184,14 @@ static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(con
 int kept_clean(const Kept *kept) {
         int first = 0;
 
-        note_error(&first, for_all_files(fs_clean, drop_in_clean));
+        note_error(&first, for_all_files(fs_clean, drop_in_clean, NULL));
         if (kept->mechanism != MECHANISM_CONFIG)
                 note_error(&first, fs_remove(KEPT_PORT_FILE));
         return first;
 }
 
-int kept_reset(void) {
-        return for_all_files(fs_remove, drop_in_remove);
+int kept_reset(const char *spared) {
+        return for_all_files(fs_remove, drop_in_remove, spared);
 }
 
 int kept_read_streams(const char *socket, char *ret, size_t size) {

@@ -15,18 +15,11 @@
 #define KEPT_UNREAD_FILE STATEDIR "/unread"
 #define KEPT_DROP_INS "/run/systemd/system"
 
-typedef struct Kept {
-        uint16_t port; /* where sshd is moved to; 0: nowhere */
-        Mechanism mechanism;
-} Kept;
-
 /* What the drop-ins are made of. */
 typedef struct KeptUnits {
         char service[256], socket[256]; /* "" where there is none */
         SshdCommand command;
         char streams[UNIT_STREAMS_SIZE]; /* words: the socket's own addresses */
-        uint16_t keep[SSHD_PORTS_MAX]; /* ports that stay as they are */
-        size_t n_keep;
 } KeptUnits;
 
 /* Returns 1 and *@ret, 0 where sshd is not moved, -EBADMSG where a file isn't what we write (sshd reads the port
@@ -34,7 +27,7 @@ typedef struct KeptUnits {
 int kept_read(Kept *ret);
 
 /* Has the files say @kept and nothing else; the decision is written before what follows from it. @home serves for a
- * comment. @units may be NULL where no drop-in is to be written; those of other services than its own are left then.
+ * comment. @units may be NULL where no drop-in is to be written; none is taken away then.
  * Returns 1 if a unit file was changed, so that systemd has to read them again, 0, or a negative errno. */
 int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units);
 
@@ -46,9 +39,9 @@ bool kept_is_unread(void);
 /* Takes away what a kept_write() that was cut off has left beside @kept. Returns 0 or a negative errno. */
 int kept_clean(const Kept *kept);
 
-/* Takes away all that wslportd ever writes, whichever the units. Returns 1 if a unit file was among it, 0, or the
- * first error, after everything was tried. */
-int kept_reset(void);
+/* Takes away all that wslportd ever writes, whichever the units; but for the drop-in of the unit @spared, which may be
+ * NULL. Returns 1 if a unit file was among it, 0, or the first error, after everything was tried. */
+int kept_reset(const char *spared);
 
 /* The addresses that the drop-in of @socket stands in for. Returns 1, 0 where there is no drop-in, or a negative
  * errno. */

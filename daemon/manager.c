@@ -631,35 +631,6 @@ static bool manager_touches_unit(const Manager *m, const Decision *d) {
                (d->action == ACTION_RELOCATE || d->start || (fact && fact->bind == BIND_FREE));
 }
 
-static Shape manager_shape(const Manager *m) {
-        ManagedUnits managed = units_managed(m->units);
-
-        return (Shape){
-                .by_socket = managed.socket,
-                .accept = managed.socket && managed.socket->accept,
-                .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
-                                                    streq(managed.service->active_state, "reloading")),
-        };
-}
-
-/* What our files are made of. */
-static void manager_fill_units(const Manager *m, const Decision *d, KeptUnits *ret) {
-        ManagedUnits managed = units_managed(m->units);
-
-        *ret = (KeptUnits){ .n_keep = d->n_keep };
-        memcpy(ret->keep, d->keep, sizeof(ret->keep));
-        if (managed.service) {
-                snprintf(ret->service, sizeof(ret->service), "%s", managed.service->id);
-                ret->command = managed.service->command;
-                if (managed.service->overridden)
-                        sshd_options_without_ours(ret->command.arguments);
-        }
-        if (managed.socket) {
-                snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
-                home_streams(managed.socket, ret->streams);
-        }
-}
-
 static size_t manager_mechanisms(const Manager *m, const Decision *d, const KeptUnits *units,
                                  Mechanism ret[static MOVE_MECHANISMS_MAX]) {
         size_t n = 0;
@@ -695,7 +666,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 .rehearsed = m->rehearsed,
                 .probe_timeout = PROBE_TIMEOUT,
                 .units = units,
-                .shape = manager_shape(m),
+                .shape = units_shape(managed),
                 .phase = manager_touches_unit(m, d) ? m->phase : SERVICE_INACTIVE,
         };
         usec_t now;
@@ -708,7 +679,10 @@ static void manager_move(Manager *m, const Decision *d) {
         }
         home = home_view(m->at_home, managed, &m->kept);
         request.options = home.options;
-        manager_fill_units(m, d, units);
+        home_fill_units(managed, units);
+        /* Where it is put in place once more, what it left beside it stays so. */
+        request.n_keep = d->port == m->kept.port ? m->kept.n_keep : d->n_keep;
+        memcpy(request.keep, d->port == m->kept.port ? m->kept.keep : d->keep, sizeof(request.keep));
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
@@ -751,7 +725,9 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
 
                 snprintf(why, sizeof(why), "%.60s could not be carried out: %.60s", m->decision.reason, word);
                 log_message(&m->log, LOG_ERR, "%s", why);
-                manager_retry_later(m, why);
+                /* A socket unit whose own port is taken fails here, and is moved at once. */
+                if (m->decision.action != ACTION_ENABLE_SOCKET)
+                        manager_retry_later(m, why);
                 m->start_wanted = false;
         } else
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);

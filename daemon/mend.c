@@ -43,7 +43,7 @@ int mend_sockets(void) {
 
         /* A service that runs still has what it was handed. */
         for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
-                if (systemd_is_active(bus, unit_pairs[i].socket) && !systemd_is_active(bus, unit_pairs[i].service) &&
+                if (systemd_is(bus, unit_pairs[i].socket, "active") && !systemd_is(bus, unit_pairs[i].service, "active") &&
                     is_deaf(bus, sockets, unit_pairs[i].socket))
                         r = systemd_call(bus, "RestartUnit", "ss", unit_pairs[i].socket);
         return r;

@@ -240,8 +240,8 @@ static void _printf_(3, 4) move_try_next(Move *move, int error, const char *form
 }
 
 static bool is_wanted(const Move *move, uint16_t port) {
-        for (size_t i = 0; i < move->units.n_keep; i++)
-                if (move->units.keep[i] == port)
+        for (size_t i = 0; i < move->request.n_keep; i++)
+                if (move->request.keep[i] == port)
                         return true;
         return port == move->request.port;
 }
@@ -390,8 +390,8 @@ static int move_check(Move *move) {
         move->step = MOVE_CHECKING;
         memcpy(options, move->options, sizeof(options));
         if (move->kept.mechanism == MECHANISM_COMMAND_LINE) {
-                for (size_t i = 0; i < move->units.n_keep; i++) {
-                        snprintf(option, sizeof(option), "-p%u", move->units.keep[i]);
+                for (size_t i = 0; i < move->kept.n_keep; i++) {
+                        snprintf(option, sizeof(option), "-p%u", move->kept.keep[i]);
                         fits = fits && words_append(options, sizeof(options), option);
                 }
                 snprintf(option, sizeof(option), "-p%u", move->request.port);
@@ -412,6 +412,10 @@ static int move_place(Move *move) {
 
         if (kept.port != 0)
                 kept.mechanism = move->request.mechanisms[move->mechanism];
+        if (mechanism_is_drop_in(kept.mechanism)) {
+                memcpy(kept.keep, move->request.keep, sizeof(kept.keep));
+                kept.n_keep = move->request.n_keep;
+        }
         r = move_write(move, &kept);
         return r < 0 ? r : move_check(move);
 }

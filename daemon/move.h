@@ -21,6 +21,8 @@
 typedef struct MoveRequest {
         Kept from;
         uint16_t port; /* where sshd is to be; 0: where its own configuration has it */
+        uint16_t keep[SSHD_PORTS_MAX]; /* and on which of its own ports besides */
+        size_t n_keep;
         Mechanism mechanisms[MOVE_MECHANISMS_MAX]; /* to be tried, in this order */
         size_t n_mechanisms;
         uint16_t expected; /* where it is to listen in the end, for the last check; 0: not to be checked */

@@ -10,7 +10,7 @@ typedef enum JobKind {
         JOB_START,       /* ResetFailedUnit, StartUnit */
         JOB_RESTART,     /* ResetFailedUnit, RestartUnit */
         JOB_TRY_RESTART, /* ResetFailedUnit, TryRestartUnit */
-        JOB_STOP,
+        JOB_STOP,        /* ResetFailedUnit, StopUnit */
         JOB_DAEMON_RELOAD, /* the manager's own: every unit file is read again, generators run */
         JOB_ENABLE,        /* EnableUnitFiles, DisableUnitFiles; take effect with the next daemon-reload */
         JOB_DISABLE,

@@ -203,6 +203,13 @@ static bool try_range(const Snapshot *s, PortRange range, const char *why, Decis
         return false;
 }
 
+/* Of several home ports sshd leaves one; those that it has besides stay. */
+static void keep_others(const Snapshot *s, Decision *d) {
+        for (size_t i = s->displaced_to == 0 && sshd_has(s, s->home.ports[0]) ? 1 : 0; i < s->home.n_ports; i++)
+                if (sshd_has(s, s->home.ports[i]))
+                        d->keep[d->n_keep++] = s->home.ports[i];
+}
+
 /* sshd has to leave for a port of the policy: the one that clients know first, then the list in its order.
  */
 static void choose_candidate(const Config *config, const Snapshot *s, const char *why, Decision *d) {
@@ -246,6 +253,10 @@ static void start_again(const Snapshot *s, Decision *d) {
                 d->action = ACTION_START;
 }
 
+static bool about_to_bind(const Snapshot *s) {
+        return s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND;
+}
+
 /* One of sshd's own ports can't be had. Where another of them is one that the policy names, its owner has seen to
  * that already; else it is moved, and the others stay. A service does without what it can't bind, a socket doesn't
  * come up at all. */
@@ -262,6 +273,12 @@ static void leave_one(const Config *config, const Snapshot *s, uint16_t port, co
                         start_again(s, d);
                         return;
                 }
+                if (s->by_socket && !has && a == PORT_NOT_ASKED && about_to_bind(s)) {
+                        decide(d, STATE_UNKNOWN, ACTION_PROBE, "asking whether %u can be had", s->home.ports[i]);
+                        d->port = s->home.ports[i];
+                        d->n_keep = 0;
+                        return;
+                }
                 if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
                         d->keep[d->n_keep++] = s->home.ports[i];
         }
@@ -274,13 +291,16 @@ static void leave_port(const Config *config, const Snapshot *s, const PortFact *
         port_fact_describe(conflict, why, sizeof(why));
         if (is_home(s, conflict->port))
                 leave_one(config, s, conflict->port, why, d);
-        else
+        else {
+                keep_others(s, d);
                 choose_candidate(config, s, why, d);
+        }
 }
 
 static void leave_home_to_windows(const Config *config, const Snapshot *s, Decision *d) {
         char why[80];
 
+        keep_others(s, d);
         snprintf(why, sizeof(why), "Relocate=mirrored leaves %u to Windows", s->home.ports[0]);
         choose_candidate(config, s, why, d);
 }
@@ -359,10 +379,6 @@ static bool decide_units(const Config *config, const Snapshot *s, Decision *d) {
         else
                 return false;
         return true;
-}
-
-static bool about_to_bind(const Snapshot *s) {
-        return s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND;
 }
 
 static bool is_down(const Snapshot *s) {
@@ -528,6 +544,7 @@ static void decide_displaced(const Config *config, const Snapshot *s, Decision *
         uint16_t port;
 
         if (s->request == REQUEST_RELOCATE && s->request_port != 0 && s->request_port != s->displaced_to) {
+                keep_others(s, d);
                 choose_candidate(config, s, "somebody asked for it", d);
                 if (d->action == ACTION_NONE)
                         d->state = STATE_RELOCATED;
@@ -587,6 +604,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                  * file. */
                 decide(d, STATE_RELOCATED, ACTION_RELOCATE, "sshd is on %u still", s->last_port);
                 d->port = s->last_port;
+                keep_others(s, d);
                 return;
         }
 
@@ -619,6 +637,7 @@ static void decide_running(const Config *config, const Snapshot *s, Decision *d)
         else if (config->relocate == RELOCATE_MIRRORED)
                 leave_home_to_windows(config, s, d);
         else if (s->request == REQUEST_RELOCATE) {
+                keep_others(s, d);
                 choose_candidate(config, s, "somebody asked for it", d);
                 if (d->action == ACTION_NONE) /* a refusal is no conflict */
                         d->state = STATE_CLEAR;

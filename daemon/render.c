@@ -51,25 +51,36 @@ int render_parse_last_port_file(const char *text, uint16_t *ret_port) {
         return only_line(text, line, sizeof(line)) >= 0 && parse_port(line, ret_port) >= 0 ? 0 : -EBADMSG;
 }
 
-void render_moved_file(uint16_t port, Mechanism mechanism, char ret_text[static RENDER_SIZE_MAX]) {
-        snprintf(ret_text, RENDER_SIZE_MAX, "%u %s\n", port, mechanism_to_string(mechanism));
+void render_moved_file(const Kept *kept, char ret_text[static RENDER_SIZE_MAX]) {
+        int n = snprintf(ret_text, RENDER_SIZE_MAX, "%u %s", kept->port, mechanism_to_string(kept->mechanism));
+
+        for (size_t i = 0; i < kept->n_keep; i++)
+                n += snprintf(ret_text + n, RENDER_SIZE_MAX - (size_t) n, " %u", kept->keep[i]);
+        snprintf(ret_text + n, RENDER_SIZE_MAX - (size_t) n, "\n");
 }
 
-int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret_mechanism) {
-        char line[sizeof("65535 command-line")], *blank;
-        Mechanism mechanism;
+int render_parse_moved_file(const char *text, Kept *ret) {
+        char line[RENDER_SIZE_MAX], again[RENDER_SIZE_MAX], *rest = again, *word;
+        Kept kept = { 0 };
 
         if (only_line(text, line, sizeof(line)) < 0)
                 return -EBADMSG;
-        blank = strchr(line, ' ');
-        if (!blank)
-                return -EBADMSG;
-        *blank = '\0';
+        snprintf(again, sizeof(again), "%s", line);
 
-        if (mechanism_from_string(blank + 1, &mechanism) < 0 ||
-            !mechanism_is_drop_in(mechanism) || parse_port(line, ret_port) < 0)
+        if (parse_port(strsep(&rest, " "), &kept.port) < 0 || !rest ||
+            mechanism_from_string(strsep(&rest, " "), &kept.mechanism) < 0 || !mechanism_is_drop_in(kept.mechanism))
                 return -EBADMSG;
-        *ret_mechanism = mechanism;
+        while ((word = strsep(&rest, " ")))
+                if (kept.n_keep == SSHD_PORTS_MAX || parse_port(word, &kept.keep[kept.n_keep++]) < 0)
+                        return -EBADMSG;
+
+        /* There is one way to write it. */
+        render_moved_file(&kept, again);
+        *strchr(again, '\n') = '\0';
+        if (!streq(again, line))
+                return -EBADMSG;
+
+        *ret = kept;
         return 0;
 }
 

@@ -26,10 +26,18 @@ int render_parse_port_file(const char *text, uint16_t *ret_port);
 void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_last_port_file(const char *text, uint16_t *ret_port);
 
+/* What our files say. */
+typedef struct Kept {
+        uint16_t port; /* where sshd is moved to; 0: nowhere */
+        Mechanism mechanism;
+        uint16_t keep[SSHD_PORTS_MAX]; /* of its own ports those that stay, where a drop-in says so */
+        size_t n_keep;
+} Kept;
+
 /* Where sshd is moved to by anything but the port file: the decision that a drop-in below /run is made of at each
  * boot. */
-void render_moved_file(uint16_t port, Mechanism mechanism, char ret_text[static RENDER_SIZE_MAX]);
-int render_parse_moved_file(const char *text, uint16_t *ret_port, Mechanism *ret_mechanism);
+void render_moved_file(const Kept *kept, char ret_text[static RENDER_SIZE_MAX]);
+int render_parse_moved_file(const char *text, Kept *ret);
 
 void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret);

@@ -1,52 +1,345 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "reset.h"
 
+#include <stdarg.h>
+
+#include "bindprobe.h"
 #include "bus.h"
+#include "home.h"
 #include "kept.h"
+#include "move.h"
+#include "ports.h"
 #include "systemd-call.h"
 
-/* A socket whose service runs on what it was handed isn't restarted: the service's stop goes first, as systemd orders
- * jobs. Sessions live on. */
-static void restart_socket(sd_bus *bus, const UnitPair *pair) {
-        if (!systemd_is_active(bus, pair->socket))
-                return;
+#define DAEMON "wslportd.service"
+#define AT_BOOT "wslportd-reset.service"
 
-        (void) systemd_call(bus, "StopUnit", "ss", pair->service);
-        (void) systemd_call(bus, "RestartUnit", "ss", pair->socket);
+/* Windows answers within ms, or it may be never. */
+#define PROBE_TIMEOUT (10 * USEC_PER_SEC)
+
+/* In all; far more than a reload that sshd's unit takes its time for. */
+#define TIMEOUT (60 * USEC_PER_SEC)
+
+typedef struct Reset {
+        sd_event *event;
+        sd_bus *bus; /* ends with the event loop */
+        Units *units;
+        Home *at_home;
+        SshdHome home;
+        Sockets *sockets;
+        Ports ports;
+        size_t n_asked; /* of the home ports */
+        BindProbe *probe;
+        Move *move;
+        Kept kept;
+        KeptUnits names;
+        bool running, asking;
+        char why[RESET_TEXT_SIZE / 4]; /* it stays where it is; "": it doesn't */
+} Reset;
+
+static void reset_done(Reset *reset) {
+        move_free(reset->move);
+        bindprobe_free(reset->probe);
+        ports_done(&reset->ports);
+        sockets_free(reset->sockets);
+        home_free(reset->at_home);
+        units_free(reset->units);
+        bus_close(reset->bus);
+        sd_event_unref(reset->event);
 }
 
-static int tell_systemd(const DisabledSocket *disabled) {
-        _cleanup_(bus_closep) sd_bus *bus = NULL;
-        int r;
+static void _printf_(2, 3) reset_stay(Reset *reset, const char *format, ...) {
+        va_list arguments;
 
-        r = bus_open_private(NULL, &bus);
-        if (r == -ENOENT || r == -ECONNREFUSED)
-                return 0; /* no systemd, as in an image that is being built */
-        if (r >= 0 && disabled->socket[0]) {
-                r = systemd_call(bus, "EnableUnitFiles", "asbb", disabled->socket);
-                if (r >= 0 && !disabled->service_was_enabled)
-                        r = systemd_call(bus, "DisableUnitFiles", "asb", disabled->service);
-        }
-        if (r >= 0)
-                r = systemd_call(bus, "Reload", "", NULL);
-        if (r < 0)
-                return r;
+        va_start(arguments, format);
+        vsnprintf(reset->why, sizeof(reset->why), format, arguments);
+        va_end(arguments);
+        (void) sd_event_exit(reset->event, 0);
+}
 
-        for (size_t i = 0; i < UNIT_PAIRS; i++)
-                restart_socket(bus, &unit_pairs[i]);
+static int reset_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        reset_stay(userdata, "systemd or sshd did not answer in time");
         return 0;
 }
 
-int reset_all(void) {
+/* ── back home ── */
+
+static bool reset_listens(uint16_t port, void *userdata) {
+        Reset *reset = userdata;
+
+        (void) port;
+        for (size_t i = 0; i < reset->home.n_ports; i++) {
+                PortView view;
+
+                if (holders_look(reset->sockets, units_managed(reset->units), reset->home.ports[i], &view) < 0 ||
+                    view.holder != HOLDER_SSHD || (reset->home.ipv4 && !view.ipv4) ||
+                    (reset->home.ipv6 && !view.ipv6))
+                        return false;
+        }
+        return true;
+}
+
+static void reset_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
+        Reset *reset = userdata;
+
+        (void) answer;
+        if (result < 0)
+                reset_stay(reset, "%s", text);
+        else
+                (void) sd_event_exit(reset->event, 0);
+        reset->move = move_free(reset->move); /* and @text with it */
+}
+
+static void reset_move(Reset *reset) {
+        ManagedUnits managed = units_managed(reset->units);
+        const MoveRequest request = {
+                .from = reset->kept,
+                .expected = reset->home.ports[0],
+                .home = reset->home.ports[0],
+                .units = &reset->names,
+                .options = home_view(reset->at_home, managed, &reset->kept).options,
+                .shape = units_shape(managed),
+                .phase = SERVICE_RUNNING,
+        };
+        int r;
+
+        r = move_start(reset->event, reset->bus, &request, reset_listens, reset_on_moved, reset, &reset->move);
+        if (r < 0)
+                reset_stay(reset, "the move could not begin: %s", strerrordesc_np(-r));
+}
+
+static void reset_on_probe(uint16_t port, BindAnswer answer, const char *detail, void *userdata);
+
+/* Sees to it that each port of sshd's own can be had, and moves it. */
+static void reset_ask_next(Reset *reset) {
+        for (; reset->n_asked < reset->home.n_ports; reset->n_asked++) {
+                uint16_t port = reset->home.ports[reset->n_asked];
+                const PortFact *fact;
+                char text[160];
+                int r;
+
+                r = ports_look(&reset->ports, port, reset->sockets, units_managed(reset->units), MODE_UNKNOWN);
+                if (r < 0) {
+                        reset_stay(reset, "the listeners on %u could not be read: %s", port, strerrordesc_np(-r));
+                        return;
+                }
+
+                fact = ports_find(&reset->ports, port);
+                if (fact->holder == HOLDER_SSHD || fact->bind == BIND_FREE)
+                        continue;
+                if (fact->bind == BIND_NOT_ASKED && fact->holder == HOLDER_UNKNOWN) {
+                        r = bindprobe_start(reset->event, port, reset->home.ipv6 && !reset->home.ipv4,
+                                            PROBE_TIMEOUT, reset_on_probe, reset, &reset->probe);
+                        if (r < 0)
+                                reset_stay(reset, "%u could not be tried: %s", port, strerrordesc_np(-r));
+                        return;
+                }
+
+                port_fact_describe(fact, text, sizeof(text));
+                reset_stay(reset, "%s", text);
+                return;
+        }
+
+        reset_move(reset);
+}
+
+static void reset_on_probe(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
+        Reset *reset = userdata;
+        int r;
+
+        r = ports_answer(&reset->ports, port, answer, detail);
+        reset->probe = bindprobe_free(reset->probe);
+        if (r < 0)
+                reset_stay(reset, "%s", strerrordesc_np(-r));
+        else
+                reset_ask_next(reset);
+}
+
+static void reset_on_home(void *userdata) {
+        Reset *reset = userdata;
+        HomeView view = home_view(reset->at_home, units_managed(reset->units), &reset->kept);
+
+        reset->home = view.home;
+        if (view.verdict != SSHD_VERDICT_VALID)
+                reset_stay(reset, "sshd does not accept its configuration%s%s", view.detail ? ": " : "",
+                           strempty(view.detail));
+        else if (reset->home.n_ports == 0)
+                reset_stay(reset, "where its own configuration has it is not known");
+        else
+                reset_ask_next(reset);
+}
+
+static void reset_on_units(void *userdata) {
+        Reset *reset = userdata;
+        ManagedUnits managed = units_managed(reset->units);
+        ServicePhase phase = managed.socket ? socket_state_to_phase(managed.socket)
+                                            : unit_state_to_phase(managed.service);
+
+        if (reset->asking || phase == SERVICE_UNKNOWN)
+                return;
+
+        reset->asking = true;
+        units_hold(reset->units, true);
+        home_fill_units(managed, &reset->names);
+        reset->running = phase == SERVICE_RUNNING;
+        if (!reset->running)
+                (void) sd_event_exit(reset->event, 0);
+        else if (!home_refresh(reset->at_home, managed.service, &reset->kept))
+                reset_on_home(reset);
+}
+
+static int reset_run(Reset *reset, const Log *log, const char *unit) {
+        int r;
+
+        r = sd_event_new(&reset->event);
+        if (r >= 0)
+                r = sd_event_add_time_relative(reset->event, NULL, CLOCK_MONOTONIC, TIMEOUT, 0, reset_on_deadline,
+                                               reset);
+        if (r >= 0)
+                r = bus_open_private(reset->event, &reset->bus);
+        if (r >= 0)
+                r = sockets_new(&reset->sockets);
+        if (r >= 0)
+                r = home_new(reset->event, log, reset_on_home, reset, &reset->at_home);
+        if (r >= 0)
+                r = units_new(unit, reset_on_units, reset, &reset->units);
+        if (r >= 0)
+                r = units_attach(reset->units, reset->bus);
+        return r < 0 ? r : sd_event_loop(reset->event);
+}
+
+/* ── what is left ── */
+
+/* A socket unit that is to stay where it is does so by a drop-in, however it came to be there. */
+static int reset_hold_socket(Reset *reset) {
+        Kept held = { .port = reset->kept.port, .mechanism = MECHANISM_SOCKET };
+        char streams[UNIT_STREAMS_SIZE] = "";
+        KeptUnits *names = &reset->names;
+        int r;
+
+        if (reset->kept.mechanism != MECHANISM_CONFIG || reset->home.n_ports == 0)
+                return 0; /* it is there; or it isn't known what would be its own */
+
+        /* A generator has put our port into the place of its own. */
+        WORDS_FOREACH (stream, names->streams) {
+                char at_home[sizeof("[]:65535") + sizeof(((SshdEndpoint *) NULL)->address)];
+                SshdEndpoint endpoint;
+                bool moved;
+
+                r = sshd_endpoint_parse(stream, &endpoint);
+                moved = r >= 0 && endpoint.port == held.port;
+                if (moved)
+                        snprintf(at_home, sizeof(at_home), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
+                                 reset->home.ports[0]);
+                else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
+                        held.keep[held.n_keep++] = endpoint.port;
+                if (!words_append(streams, sizeof(streams), moved ? at_home : stream))
+                        return -E2BIG;
+        }
+        memcpy(names->streams, streams, sizeof(streams));
+        r = kept_write(&held, reset->home.ports[0], names);
+        return r < 0 ? r : 0;
+}
+
+static int reset_enable_socket(sd_bus *bus, const DisabledSocket *disabled) {
+        int r;
+
+        r = systemd_call(bus, "EnableUnitFiles", "asbb", disabled->socket);
+        if (r >= 0 && !disabled->service_was_enabled)
+                r = systemd_call(bus, "DisableUnitFiles", "asb", disabled->service);
+        return r;
+}
+
+/* Without waiting: the service's stop goes first, as systemd orders jobs. */
+static void reset_restart_sockets(sd_bus *bus) {
+        for (size_t i = 0; i < UNIT_PAIRS; i++)
+                if (systemd_is(bus, unit_pairs[i].socket, "active")) {
+                        (void) systemd_call(bus, "StopUnit", "ss", unit_pairs[i].service);
+                        (void) systemd_call(bus, "RestartUnit", "ss", unit_pairs[i].socket);
+                }
+}
+
+static void reset_describe(const Reset *reset, char ret[static RESET_TEXT_SIZE]) {
+        const KeptUnits *names = &reset->names;
+
+        /* Units have names of at most 255 characters (systemd's UNIT_NAME_MAX). */
+        if (names->socket[0])
+                snprintf(ret, RESET_TEXT_SIZE,
+                         "%s stays on port %u until the next boot: %s. To have it on its own configuration before: rm "
+                         KEPT_DROP_INS "/%s.d/" UNIT_DROP_IN " && systemctl daemon-reload && systemctl stop %s && "
+                         "systemctl restart %s",
+                         names->socket, reset->kept.port, reset->why, names->socket, names->service, names->socket);
+        else
+                snprintf(ret, RESET_TEXT_SIZE,
+                         "%s stays on port %u until it is started again: %s. To have it on its own configuration: "
+                         "systemctl restart %s",
+                         names->service, reset->kept.port, reset->why, names->service);
+}
+
+static bool daemon_runs(sd_bus *bus) {
+        static const char *const states[] = { "activating", "active", "reloading" };
+
+        for (size_t i = 0; i < ELEMENTSOF(states); i++)
+                if (systemd_is(bus, DAEMON, states[i]))
+                        return true;
+        return false;
+}
+
+/* The first error counts, and nothing stops at it. */
+static void note_error(int *first, int r) {
+        if (r < 0 && *first == 0)
+                *first = r;
+}
+
+int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_SIZE]) {
+        _cleanup_(reset_done) Reset reset = { 0 };
+        _cleanup_(bus_closep) sd_bus *bus = NULL;
         DisabledSocket disabled = { 0 };
-        Kept kept = { 0 };
-        int r, q;
+        bool at_boot, unread, holds;
+        int r, first = 0;
 
         /* One that can't be read is taken away all the same. */
-        (void) kept_read(&kept);
+        (void) kept_read(&reset.kept);
         (void) kept_read_disabled_socket(&disabled);
 
-        r = kept_reset();
-        q = kept.port != 0 || r > 0 || disabled.socket[0] ? tell_systemd(&disabled) : 0;
-        return r < 0 ? r : q < 0 ? q : kept.port != 0;
+        r = bus_open_private(NULL, &bus);
+        if (r == -ENOENT || r == -ECONNREFUSED) { /* no systemd, as in an image that is being built */
+                r = kept_reset(NULL);
+                return r < 0 ? r : 0;
+        }
+        if (r < 0) {
+                (void) kept_reset(NULL);
+                return r;
+        }
+        if (daemon_runs(bus))
+                return -EBUSY;
+
+        at_boot = systemd_is(bus, AT_BOOT, "activating");
+        if (reset.kept.port != 0 && !at_boot) {
+                r = reset_run(&reset, log, unit);
+                if (r < 0 || !reset.asking) { /* systemd is not to be asked for anything */
+                        (void) kept_reset(NULL);
+                        return r < 0 ? r : -ETIMEDOUT;
+                }
+        }
+
+        holds = reset.why[0] && reset.names.socket[0];
+        r = holds ? reset_hold_socket(&reset) : kept_write(&(const Kept){ 0 }, 0, &reset.names);
+        note_error(&first, r);
+        unread = r > 0;
+        r = kept_reset(holds ? reset.names.socket : NULL);
+        note_error(&first, r);
+        unread = unread || r > 0 || (reset.kept.port != 0 && (!reset.running || reset.why[0]));
+
+        if (disabled.socket[0])
+                note_error(&first, reset_enable_socket(bus, &disabled));
+        if (unread || disabled.socket[0])
+                note_error(&first, systemd_call(bus, "Reload", "", NULL));
+        if (unread && !reset.running)
+                reset_restart_sockets(bus);
+
+        if (reset.why[0])
+                reset_describe(&reset, ret_text);
+        return first < 0 ? first : reset.why[0] != '\0';
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "log.h"
 #include "util.h"
 
 /* Takes away all that wslportd has written and changed, so that sshd is as its owner has it: at removal, and where the
- * system runs outside of WSL. Units are read again, and a socket unit is restarted, for it would listen no more; a
- * running sshd stays where it is until its next start, for its own port may be taken. Waits for systemd, so not for the
- * daemon; for no job, so that units may be ordered after the caller.
+ * system runs outside of WSL.
  *
- * Returns 1 if sshd was moved, 0 if not, or a negative errno, after everything was tried. */
-int reset_all(void);
+ * An sshd that runs goes back to its own configuration where that is sure to work: sshd accepts it, and its own ports
+ * can be bound, which is tried once, right before sshd binds them. Else it stays where it is: a service until it is
+ * started again; a socket unit, which would listen no more, until the next boot, by a drop-in that is left in /run
+ * until then. A unit that doesn't run is left so. Systemd is waited for, so it is not for the daemon; jobs are
+ * waited for only where a unit runs, and not at all as wslportd-reset.service, which sshd's units are ordered after.
+ *
+ * @log has to outlive the call; SIGCHLD must be blocked. @unit is as for units_new(). */
+
+#define RESET_TEXT_SIZE 2048
+
+/* Returns 0, 1 where sshd stays where it is, with one line for people that says why and what to do about it, -EBUSY
+ * and nothing was changed where the daemon runs, or another negative errno, after everything was tried. */
+int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_SIZE]);

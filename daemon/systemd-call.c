@@ -22,11 +22,10 @@ int systemd_call(sd_bus *bus, const char *method, const char *types, const char 
         return r < 0 ? r : 0;
 }
 
-bool systemd_is_active(sd_bus *bus, const char *unit) {
-        _cleanup_free_ char *path = NULL, *state = NULL;
+bool systemd_is(sd_bus *bus, const char *unit, const char *state) {
+        _cleanup_free_ char *path = NULL, *found = NULL;
 
         return sd_bus_path_encode(SYSTEMD1_PATH "/unit", unit, &path) >= 0 &&
-               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Unit", "ActiveState", NULL, &state) >= 0 &&
-               streq(state, "active");
+               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Unit", "ActiveState", NULL, &found) >= 0 &&
+               streq(found, state);
 }
-

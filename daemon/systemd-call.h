@@ -12,4 +12,5 @@
  * Returns 0 or a negative errno. */
 int systemd_call(sd_bus *bus, const char *method, const char *types, const char *unit);
 
-bool systemd_is_active(sd_bus *bus, const char *unit);
+/* Whether the unit's ActiveState is @state; false where systemd doesn't tell. */
+bool systemd_is(sd_bus *bus, const char *unit, const char *state);

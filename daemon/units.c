@@ -529,3 +529,12 @@ ServicePhase socket_state_to_phase(const UnitState *s) {
 
         return SERVICE_UNKNOWN;
 }
+
+Shape units_shape(ManagedUnits managed) {
+        return (Shape){
+                .by_socket = managed.socket,
+                .accept = managed.socket && managed.socket->accept,
+                .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
+                                                    streq(managed.service->active_state, "reloading")),
+        };
+}

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "model.h"
+#include "plan.h"
 #include "sshd-options.h"
 
 #define SYSTEMD1 "org.freedesktop.systemd1"
@@ -89,6 +89,9 @@ bool units_socket_is_enabled(const Units *units);
 /* What the words of systemd come to. Pure. */
 ServicePhase unit_state_to_phase(const UnitState *state);
 ServicePhase socket_state_to_phase(const UnitState *state);
+
+/* What plan_apply() has to know of them; .command_changes is left to the caller. Pure. */
+Shape units_shape(ManagedUnits managed);
 
 /* Reads systemd's property Listen, a variant of a(ss), as words: what are streams. Returns 0 or a negative errno. */
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size);

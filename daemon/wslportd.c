@@ -26,8 +26,8 @@ static void print_help(void) {
                "Without an option it runs as a daemon; systemctl start wslportd does that.\n\n"
                "  --check-config [FILE]  read the configuration and tell every error in it\n"
                "  --print-config         print the configuration in force\n"
-               "  --reset                take back all that was changed: sshd's own configuration\n"
-               "                         applies from its next start\n"
+               "  --reset                take back all that was changed; sshd goes back to its own\n"
+               "                         configuration, at once where its port can be had\n"
                "  --mend                 restart a socket unit of sshd that listens no more; the\n"
                "                         unit runs it whenever the daemon has ended\n"
                "  --version              print the version\n"
@@ -120,15 +120,28 @@ static int print_config(void) {
 }
 
 static int reset(void) {
+        Log log = log_open(LOG_ERR);
+        char text[RESET_TEXT_SIZE];
+        Config config;
+        sigset_t signals;
         int r;
 
-        r = reset_all();
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+                return log_error_errno(&log, -errno, "Signals could not be blocked");
+
+        r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
         if (r < 0)
-                fprintf(stderr, "wslportd: not all that it has changed could be taken back: %s\n",
-                        strerrordesc_np(-r));
+                config = config_default();
+
+        r = reset_all(&log, config.unit, text);
+        if (r == -EBUSY)
+                log_message(&log, LOG_ERR, "wslportd is running, and nothing is taken back before: systemctl stop wslportd");
+        else if (r < 0)
+                log_error_errno(&log, r, "Not all that wslportd has changed could be taken back");
         else if (r > 0)
-                printf("sshd goes back to its own configuration at its next start; where its port is free, "
-                       "systemctl restart ssh does it now\n");
+                printf("%s\n", text);
         return r;
 }
 

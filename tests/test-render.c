@@ -76,26 +76,37 @@ static void test_damaged_last_port_file(const void *data) {
 
 static void test_moved_file_reads_back(void) {
         static const struct {
-                uint16_t port;
-                Mechanism mechanism;
+                Kept kept;
                 const char *text;
         } moved[] = {
-                { 1, MECHANISM_SOCKET, "1 socket\n" },
-                { 2222, MECHANISM_COMMAND_LINE, "2222 command-line\n" },
-                { 65535, MECHANISM_COMMAND_LINE, "65535 command-line\n" },
+                { { 1, MECHANISM_SOCKET, { 0 }, 0 }, "1 socket\n" },
+                { { 2222, MECHANISM_COMMAND_LINE, { 2022 }, 1 }, "2222 command-line 2022\n" },
+                { { 65535, MECHANISM_COMMAND_LINE, { 1, 65535 }, 2 }, "65535 command-line 1 65535\n" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(moved); i++) {
-                Mechanism mechanism = MECHANISM_NONE;
                 char text[RENDER_SIZE_MAX];
-                uint16_t port = 0;
+                Kept kept = { 0 };
 
-                render_moved_file(moved[i].port, moved[i].mechanism, text);
+                render_moved_file(&moved[i].kept, text);
                 test_equal_string(text, moved[i].text);
-                test_equal_int(render_parse_moved_file(text, &port, &mechanism), 0);
-                test_equal_int(port, moved[i].port);
-                test_equal_int(mechanism, moved[i].mechanism);
+                test_equal_int(render_parse_moved_file(text, &kept), 0);
+                test_assert(memcmp(&kept, &moved[i].kept, sizeof(kept)) == 0);
         }
+}
+
+static void test_most_ports_fit_a_moved_file(void) {
+        Kept most = { .port = 65535, .mechanism = MECHANISM_COMMAND_LINE, .n_keep = SSHD_PORTS_MAX }, kept = { 0 };
+        char text[RENDER_SIZE_MAX];
+
+        for (size_t i = 0; i < SSHD_PORTS_MAX; i++)
+                most.keep[i] = (uint16_t) (65534 - i);
+        render_moved_file(&most, text);
+        test_equal_int(render_parse_moved_file(text, &kept), 0);
+        test_assert(memcmp(&kept, &most, sizeof(kept)) == 0);
+
+        strcpy(strchr(text, '\n'), " 1\n");
+        test_equal_int(render_parse_moved_file(text, &kept), -EBADMSG);
 }
 
 static const struct {
@@ -117,19 +128,20 @@ static const struct {
         { "two blanks", "2222  socket\n" },
         { "a tail", "2222 socket x\n" },
         { "two lines", "2222 socket\n2223 socket\n" },
-        { "too long by one", "65535 command-line \n" },
+        { "a blank at the end", "65535 command-line \n" },
+        { "a kept port 0", "2222 socket 0\n" },
+        { "one that isn't a port", "2222 socket 22 65536\n" },
         { "a port too long", "065535 command-line\n" },
         { "comments only", "# x\n" },
 };
 
 static void test_damaged_moved_file(const void *data) {
         const __typeof__(damaged_moved[0]) *row = data;
-        Mechanism mechanism = MECHANISM_CONFIG;
-        uint16_t port = 7;
+        Kept kept = { .port = 7, .mechanism = MECHANISM_CONFIG };
 
-        test_equal_int(render_parse_moved_file(row->text, &port, &mechanism), -EBADMSG);
-        test_equal_int(port, 7);
-        test_equal_int(mechanism, MECHANISM_CONFIG);
+        test_equal_int(render_parse_moved_file(row->text, &kept), -EBADMSG);
+        test_equal_int(kept.port, 7);
+        test_equal_int(kept.mechanism, MECHANISM_CONFIG);
 }
 
 /* As systemd writes addresses, and what isn't one with a port. */
@@ -388,6 +400,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_damaged_port_file, damaged),
                 TEST_TABLE(test_damaged_last_port_file, damaged_last_port),
                 TEST(test_moved_file_reads_back),
+                TEST(test_most_ports_fit_a_moved_file),
                 TEST_TABLE(test_damaged_moved_file, damaged_moved),
                 TEST_TABLE(test_endpoint, endpoints),
                 TEST_TABLE(test_socket_drop_in, sockets),

@@ -113,11 +113,33 @@ static void test_no_state_is_unknown(void) {
         test_equal_int(socket_state_to_phase(NULL), SERVICE_UNKNOWN);
 }
 
+static void test_shape(void) {
+        UnitState service = { .load_state = "loaded", .active_state = "inactive" };
+        UnitState socket = { .load_state = "loaded", .active_state = "active", .accept = true };
+        Shape shape;
+
+        shape = units_shape((ManagedUnits){ 0 });
+        test_assert(!shape.by_socket && !shape.accept && !shape.service_runs && !shape.command_changes);
+
+        shape = units_shape((ManagedUnits){ .service = &service, .socket = &socket });
+        test_assert(shape.by_socket && shape.accept && !shape.service_runs);
+
+        snprintf(service.active_state, sizeof(service.active_state), "reloading");
+        socket.accept = false;
+        shape = units_shape((ManagedUnits){ .service = &service, .socket = &socket });
+        test_assert(shape.by_socket && !shape.accept && shape.service_runs);
+
+        snprintf(service.active_state, sizeof(service.active_state), "active");
+        shape = units_shape((ManagedUnits){ .service = &service });
+        test_assert(!shape.by_socket && shape.service_runs);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_phase, states),
                 TEST_TABLE(test_socket_phase, socket_states),
                 TEST(test_no_state_is_unknown),
+                TEST(test_shape),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

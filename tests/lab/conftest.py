@@ -91,6 +91,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if not rows:
         return
     terminalreporter.section("away and back")
+    rows.sort(key=lambda line: (line["circle"], line["shape"]))  # tests that run side by side end in any order
     widths = {column: max(len(column), *(len(line[column]) for line in rows)) for column in rows[0]}
     for line in [dict(zip(widths, widths)), *rows]:
         terminalreporter.write_line("  ".join(line[column].ljust(width) for column, width in widths.items()).rstrip())

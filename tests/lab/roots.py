@@ -36,7 +36,9 @@ MASKED = [
 ]
 
 MACHINE_ID = "1ab00000000000000000000000000001"
-RECIPE = "1"  # to be raised when what _furnish() does changes
+RECIPE = "2"  # to be raised when what _bootstrap() or _furnish() does changes
+
+PACKAGE = "/root/openssh-server.deb"  # the one that is installed: to be installed again, without a network
 
 
 def cache_directory() -> Path:
@@ -104,6 +106,8 @@ def _bootstrap(suite: str, path: Path) -> None:
          f"--include={','.join(PACKAGES)}",
          # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
          '--aptopt=Acquire::Check-Valid-Until "false"',
+         f'--customize-hook=cd "$1/root" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download openssh-server && '
+         f'mv openssh-server_*.deb "$1{PACKAGE}"',
          *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n")),
          suite, path, f"deb {_mirror()} {suite} main"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True)

@@ -203,6 +203,26 @@ RestartSec=42s
 WantedBy=multi-user.target
 """
 
+SUSE_SERVICE = """\
+[Unit]
+Description=OpenSSH Daemon
+After=network.target
+
+[Service]
+Type=notify
+EnvironmentFile=-/etc/sysconfig/ssh
+ExecStartPre=/usr/sbin/sshd -t $SSHD_OPTS
+ExecStart=/usr/sbin/sshd -D $SSHD_OPTS
+ExecReload=/bin/kill -HUP $MAINPID
+KillMode=process
+Restart=on-failure
+RestartPreventExitStatus=255
+TasksMax=infinity
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 ARCH_SERVICE = """\
 [Unit]
 Description=OpenSSH Daemon
@@ -261,6 +281,28 @@ PrintMotd no
 Subsystem sftp internal-sftp
 """
 
+SUSE_MAIN = """\
+# To modify the system-wide sshd configuration, create a  "*.conf"  file under
+#  "/etc/ssh/sshd_config.d/"  which will be automatically included below.
+Include /etc/ssh/sshd_config.d/*.conf
+Include /usr/etc/ssh/sshd_config.d/*.conf
+
+#Port 22
+#AddressFamily any
+AuthorizedKeysFile .ssh/authorized_keys
+UsePAM yes
+X11Forwarding yes
+Subsystem sftp internal-sftp
+"""
+
+# Its sshd is built to read the main file in /usr/etc where there is none in /etc. Debian's isn't, and is told so by
+# what stands in its place, so that neither the unit nor who asks sshd has to name the file, as there.
+SUSE_SSHD = f"""\
+#!/bin/sh
+[ -e {MAIN} ] && exec /usr/lib/ssh/sshd "$@"
+exec /usr/lib/ssh/sshd -f /usr{MAIN} "$@"
+"""
+
 ARCH_MAIN = """\
 # Include drop-in configurations
 Include /etc/ssh/sshd_config.d/*.conf
@@ -301,6 +343,15 @@ def _el8(m: Machine) -> None:
             "CRYPTO_POLICY='-oCiphers=aes256-gcm@openssh.com,aes256-ctr -oMACs=hmac-sha2-256'\n")
 
 
+def _suse(m: Machine) -> None:
+    _sshd_service(m, SUSE_SERVICE, SUSE_MAIN)
+    m.write(f"/usr{MAIN}", SUSE_MAIN, 0o600)
+    m.path(MAIN).unlink()
+    m.write("/etc/sysconfig/ssh", 'SSHD_OPTS=""\n')
+    m.write("/usr/lib/ssh/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
+    m.write("/usr/sbin/sshd", SUSE_SSHD, 0o755)
+
+
 def _arch(m: Machine) -> None:
     _sshd_service(m, ARCH_SERVICE, ARCH_MAIN)
     link(m, "../sbin/sshd", "/usr/bin/sshd")  # there they are one directory
@@ -319,5 +370,6 @@ SHAPES = {shape.name: shape for shape in (
     Shape("ubuntu-26.04", "sid", _ubuntu_26_04, "ssh.socket"),
     Shape("fedora", "trixie", _fedora, "sshd.service"),
     Shape("el8", "bookworm", _el8, "sshd.service", "command-line"),
+    Shape("suse", "trixie", _suse, "sshd.service"),
     Shape("arch", "trixie", _arch, "sshd.service"),
 )}

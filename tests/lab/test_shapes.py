@@ -18,7 +18,8 @@ pytest.register_assert_rewrite("wslport")
 
 import wslport as w  # noqa: E402
 from machine import Machine  # noqa: E402
-from shapes import ADDRESSES, GENERATOR, MAIN, SHAPES, UNITS, include  # noqa: E402
+from roots import PACKAGE  # noqa: E402
+from shapes import ADDRESSES, GENERATOR, MAIN, SHAPES, UNITS, include, link  # noqa: E402
 from wslport import make  # noqa: E402, F401
 
 EVERY = pytest.mark.parametrize("name", SHAPES)
@@ -37,7 +38,7 @@ def laid(make: w.Make, name: str, **options: Any) -> Machine:
 
 
 def users_files(m: Machine) -> dict[str, bytes | str]:
-    found = w.contents(m, "/etc/ssh", "/etc/default", "/etc/sysconfig", "/etc/systemd")
+    found = w.contents(m, "/etc/ssh", "/usr/etc/ssh", "/etc/default", "/etc/sysconfig", "/etc/systemd")
     return {name: data for name, data in found.items() if name != w.STATIC_FILE}
 
 
@@ -122,7 +123,8 @@ def test_a_shape_boots(alone, name):
     there = {unit for unit in ("ssh.service", "sshd.service") if w.show(m, unit, "LoadState")["LoadState"] == "loaded"}
     assert there == {"debian-12-socket": {"ssh.service"}, "debian-13-socket": {"ssh.service"},
                      "ubuntu-22.04-socket": {"ssh.service"}, "ubuntu-24.04": {"ssh.service"},
-                     "fedora": {"sshd.service"}, "el8": {"sshd.service"}, "arch": {"sshd.service"},
+                     "fedora": {"sshd.service"}, "el8": {"sshd.service"}, "suse": {"sshd.service"},
+                     "arch": {"sshd.service"},
                      }.get(name, {"ssh.service", "sshd.service"})
 
 
@@ -265,23 +267,145 @@ def test_the_next_boot_starts_there(make, name):
     assert complaints(m) == []
 
 
-@EVERY
-def test_removal_leaves_nothing(make, name):
-    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+# ---- removal ----
+
+def reset(m: Machine, status: int = 0) -> str:
+    """What a package's removal runs once the daemon is stopped, and what it says."""
+    result = m.run(["/usr/sbin/wslportd", "--reset"])
+    assert result.returncode == status, result.stderr
+    systemctl(m, "daemon-reload")  # which follows
+    return result.stdout + result.stderr
+
+
+def stopped(make: w.Make, name: str, **options: Any) -> tuple[Machine, dict[str, bytes | str]]:
+    """A machine whose sshd was moved, with the daemon stopped; and the user's files as they were."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, **options)
     before = users_files(m)
     boot(m)
     standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    systemctl(m, "stop", w.UNIT)
+    return m, before
+
+
+def only(m: Machine, port: int) -> bool:
+    return set(m.listeners()) & {22, 2222} == {port}
+
+
+@EVERY
+def test_removal_leaves_nothing(make, name):
+    m, before = stopped(make, name)
     m.windows.release(22)
-    m.run(["systemctl", "stop", w.UNIT], check=True)
     session = m.ssh_session(2222, "lan")
-    m.run(["/usr/sbin/wslportd", "--reset"], check=True)
-    assert w.own_files(m) == {} and users_files(m) == before and session.alive()
-    m.run(["systemctl", "daemon-reload"], check=True)
-    if SHAPES[name].unit.endswith(".service"):
-        assert set(m.listeners()) & {22, 2222} == {2222}
-        m.run(["systemctl", "restart", SHAPES[name].unit], check=True)
-    w.eventually(lambda: set(m.listeners()) & {22, 2222} == {22}, "as before")
-    assert gets_in(m, 22) and session.alive() and w.failed_units(m) == []
+    assert reset(m) == ""
+    assert only(m, 22) and w.own_files(m) == {} and users_files(m) == before
+    assert gets_in(m, 22) and session.alive()
+    assert w.failed_units(m) == [] and complaints(m) == []
+
+
+@EVERY
+def test_removal_where_its_port_is_taken(make, name):
+    """It stays reachable, and does what is said then."""
+    shape, (m, before) = SHAPES[name], stopped(make, name)
+    session = m.ssh_session(2222, "lan")
+    told = reset(m)
+    assert only(m, 2222) and gets_in(m, 2222) and m.banner(22) == w.WINDOWS.text
+    assert shape.unit in told and "2222" in told and "Windows refuses 22" in told and told.count("\n") == 1
+    drop_in = f"/run/systemd/system/{shape.unit}.d/zz-wslportd.conf"
+    assert list(w.own_files(m)) == ([drop_in] if shape.unit.endswith(".socket") else [])
+    m.windows.release(22)
+    m.run(["sh", "-c", told.strip().partition(" configuration before: " if drop_in in w.own_files(m) else
+                                              " configuration: ")[2]], check=True)
+    w.eventually(lambda: only(m, 22), "the command does it")
+    assert gets_in(m, 22) and session.alive() and w.own_files(m) == {} and users_files(m) == before
+    assert w.failed_units(m) == [] and complaints(m) == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-13-socket", "ubuntu-24.04"])
+def test_the_next_boot_after_removal(make, name):
+    """Also where it had to stay."""
+    m, before = stopped(make, name)
+    assert "2222" in reset(m)
+    m.poweroff()
+    m.windows.release(22)
+    m.mask(w.UNIT)
+    boot(m)
+    assert only(m, 22) and gets_in(m, 22) and w.own_files(m).keys() <= {f"/etc/systemd/system/{w.UNIT}"}
+
+
+@pytest.mark.parametrize("name", ["debian-12", "el8", "ubuntu-24.04"])
+def test_removal_with_a_configuration_that_sshd_refuses(make, name):
+    m, _ = stopped(make, name)
+    m.windows.release(22)
+    text = m.read(MAIN)
+    m.write(MAIN, text + "NoSuchOption yes\n")
+    told = reset(m)
+    assert only(m, 2222) and gets_in(m, 2222) and "NoSuchOption" in told
+    assert m.stray_reservations() == []  # nobody asked Windows for a port that sshd can't take
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "ubuntu-24.04"])
+def test_removal_with_sshd_stopped(make, name):
+    m, before = stopped(make, name)
+    m.windows.release(22)
+    systemctl(m, "stop", SHAPES[name].unit, SHAPES[name].service)
+    assert reset(m) == ""
+    assert w.own_files(m) == {} and users_files(m) == before and not set(m.listeners()) & {22, 2222}
+    systemctl(m, "start", SHAPES[name].unit)
+    w.eventually(lambda: only(m, 22), "as before")
+    assert gets_in(m, 22)
+
+
+def test_removal_where_windows_does_not_answer(make):
+    m, before = stopped(make, "debian-12", stray=(22,))  # who asked is gone before the answer comes
+    m.windows.release(22)
+    m.windows.silent()
+    told = reset(m)
+    assert "Windows does not answer" in told and "systemctl restart ssh.service" in told
+    m.windows.silent(False)
+    assert only(m, 2222) and gets_in(m, 2222) and w.own_files(m) == {} and users_files(m) == before
+
+
+def test_no_removal_while_the_daemon_runs(make):
+    """It would move sshd again."""
+    m = relocated(make, "debian-12")
+    files = w.own_files(m)
+    assert "systemctl stop wslportd" in reset(m, status=1)
+    assert w.own_files(m) == files
+    standing(m, "relocated", 2222, "sshd-config")
+
+
+def test_removal_undoes_what_was_disabled(make):
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    before = users_files(m)
+    configure(m, SocketActivation="disable")
+    boot(m)
+    w.eventually(lambda: enabled(m, "ssh.service") == "enabled", "the service instead of the socket")
+    standing(m, "relocated", 2222, "sshd-config")
+    systemctl(m, "stop", w.UNIT)
+    m.windows.release(22)
+    assert reset(m) == ""
+    assert only(m, 22) and gets_in(m, 22) and w.own_files(m) == {} and users_files(m) == before
+    assert (enabled(m, "ssh.socket"), enabled(m, "ssh.service")) == ("enabled", "disabled")
+    m.poweroff()
+    m.mask(w.UNIT)
+    boot(m)
+    assert w.active_state(m, "ssh.socket") == "active" and gets_in(m, 22)
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "el8", "ubuntu-24.04"])
+def test_outside_of_wsl_sshd_starts_at_home(make, name):
+    """The system's image was brought elsewhere: what --reset does before sshd starts."""
+    m = relocated(make, name)
+    m.poweroff()
+    m.windows.release(22)
+    w.set_mode(m, "not-wsl")
+    boot(m)
+    w.eventually(lambda: only(m, 22), "its own port")
+    assert w.logs_in(m, 22) and complaints(m) == [] and w.own_files(m) == {}
+    unit = "wslportd-reset.service"
+    assert w.show(m, unit, "Result", "ConditionResult") == {"Result": "success", "ConditionResult": "yes"}
+    seconds = w.seconds_between(m, unit, "ExecMainStartTimestampMonotonic", unit, "ExecMainExitTimestampMonotonic")
+    assert seconds < 1, "it holds the boot"
 
 
 # ---- the silent outage, with the daemon ----
@@ -330,6 +454,33 @@ def test_the_main_file_names_22(make, name, mechanism):
     assert left(m) == []
 
 
+def listens(m: Machine) -> dict[int, set[str]]:
+    return {port: set(addresses) for port, addresses in m.listeners().items()}
+
+
+@pytest.mark.parametrize("name, mechanism, other, port", [
+    ("debian-12", "command-line", 2022, 2222), ("ubuntu-24.04", "socket", 2022, 2222), ("ubuntu-24.04", "socket", 2222, 22022)])
+def test_one_of_two_ports_is_taken(make, name, mechanism, other, port):
+    """The other stays, over boots and moves; be it one of the policy's, a socket is all or nothing."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    include(m, f"Port 22\nPort {other}\n")
+    before = users_files(m)
+    boot(m)
+    for _ in range(2):
+        w.wait_properties(m, timeout=20, State="relocated", Mechanism=mechanism, Port=port)
+        w.eventually(lambda: listens(m) == {other: {*BOTH}, port: {*BOTH}}, "the other stays")
+        assert gets_in(m, port) and gets_in(m, other) and users_files(m) == before and w.failed_units(m) == []
+        assert complaints(m) == []
+        m.poweroff()
+        boot(m)
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    w.eventually(lambda: listens(m) == {22: {*BOTH}, other: {*BOTH}}, "as before")
+    assert left(m) == [] and gets_in(m, 22) and gets_in(m, other)
+    assert w.call(m, "Relocate", "q", "2200") == (0, "")
+    w.eventually(lambda: listens(m) == {2200: {*BOTH}, other: {*BOTH}}, "asked to, it leaves one")
+
+
 def test_22_and_2222_are_both_configured(make):
     """One of them is enough for a service, and nothing that could be written would be better."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
@@ -344,7 +495,7 @@ def test_22_and_2222_are_both_configured(make):
     assert gets_in(m, 2222) and users_files(m) == before and w.failed_units(m) == []
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-13", "fedora"])
+@pytest.mark.parametrize("name", ["debian-12", "debian-13", "fedora", "suse", "ubuntu-24.04"])
 @pytest.mark.parametrize("text, families", [
     ("ListenAddress 0.0.0.0\n", ("0.0.0.0",)), ("AddressFamily inet\n", ("0.0.0.0",)),
     ("AddressFamily inet6\n", ("::",))],
@@ -353,6 +504,35 @@ def test_one_family(make, name, text, families):
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
     include(m, text)
     moved(m, "sshd-config", families)
+
+
+@pytest.mark.parametrize("stream, families", [("0.0.0.0:22", ("0.0.0.0",)), ("[::]:22", ("::",))], ids=["inet", "inet6"])
+@pytest.mark.parametrize("name", ["debian-12-socket", "ubuntu-22.04-socket"])
+def test_one_family_of_a_socket(make, name, stream, families):
+    """A drop-in of the user's own, where no generator reads sshd's configuration."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/systemd/system/ssh.socket.d/mine.conf",
+            f"[Socket]\nListenStream=\nListenStream={stream}\nBindIPv6Only=ipv6-only\n")
+    moved(m, "socket", families)
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    standing(m, "clear", 22, "", families)
+
+
+def test_a_socket_has_an_address_with_its_port(make):
+    """A ListenAddress x:22 that the generator hands on."""
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    lan = m._address("lan")
+    include(m, f"ListenAddress {lan}:22\n")
+    before = users_files(m)
+    boot(m)
+    p = w.wait_properties(m, State="relocated", Mechanism="socket", Port=2222)
+    assert m.listeners() == {2222: [lan]} and [entry[:3] for entry in p["Listeners"]] == [[lan, 2222, "sshd"]]
+    assert w.logs_in(m, 2222, "lan") and users_files(m) == before and complaints(m) == []
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    w.wait_properties(m, State="clear", Port=22)
+    assert m.listeners() == {22: [lan]} and left(m) == []
 
 
 @pytest.mark.parametrize("file, text, line", [(MAIN, "# mine\n\nListenAddress 0.0.0.0:22\n", 3),
@@ -390,6 +570,63 @@ def test_a_command_line_of_the_users_own(make, text, mechanism):
     assert "-o PermitRootLogin=yes" in m.read(f"/proc/{w.main_pid(m)}/cmdline").replace("\0", " ")
 
 
+@pytest.mark.parametrize("file, text", [
+    ("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -p 22\n"),
+    ("/etc/default/ssh", 'SSHD_OPTS="-p 22"\n')], ids=["ExecStart", "SSHD_OPTS"])
+def test_a_port_in_the_command(make, file, text):
+    """It beats whatever our files say."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write(file, text)
+    before = users_files(m)
+    m.boot()
+    m.wait_running()
+    p = w.wait_properties(m, State="blocked")
+    assert "-p in the command of ssh.service" in p["Reason"] and p.get("Mechanism") == ""
+    assert w.own_files(m) == {} and users_files(m) == before
+    assert w.active_state(m, "ssh.service") == "failed"  # as without us
+
+
+@pytest.mark.parametrize("text, mechanism", [("Include /etc/ssh/sshd_config.d/*.conf\n", "sshd-config"),
+                                             ("", "command-line")], ids=["Include", "without"])
+def test_a_main_file_of_the_users_own(make, text, mechanism):
+    """It is named by -f, so that sshd is asked about that one."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ssh/mine", f"{text}UsePAM yes\n")
+    m.write("/etc/default/ssh", "SSHD_OPTS=-f /etc/ssh/mine\n")
+    prepend(m, "Port 2022\n")  # in the one that isn't read
+    moved(m, mechanism)
+
+
+def test_etc_is_read_only(make):
+    """An image whose /etc has no Include line of ours, and can't be given one."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    m.path(w.STATIC_FILE).unlink()
+    w.barrier(m, "read-only", script="mount --bind /etc /etc && mount -o remount,bind,ro /etc")
+    moved(m, "command-line")
+    assert m.run(["touch", "/etc/x"]).returncode != 0
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    standing(m, "clear", 22, "")
+
+
+def test_an_instance_has_the_port(make):
+    """sshd@ is no unit that is managed: it is told as the holder, and stays."""
+    m = laid(make, "debian-12")
+    m.write("/etc/systemd/system/sshd@.service",
+            "[Unit]\nBefore=ssh.service\n[Service]\nType=notify\nRuntimeDirectory=sshd\nRuntimeDirectoryPreserve=yes\n"
+            "ExecStart=/usr/sbin/sshd -D -p %i\nKillMode=process\n[Install]\nWantedBy=multi-user.target\n")
+    link(m, "/etc/systemd/system/sshd@.service", "/etc/systemd/system/multi-user.target.wants/sshd@22.service")
+    before = users_files(m)
+    m.boot()
+    m.wait_running()
+    p = w.wait_properties(m, timeout=20, State="relocated", Port=2222, HomePortHolder="linux")
+    pid = w.main_pid(m, "sshd@22.service")
+    assert f"sshd (pid {pid})" in p["HomePortHolderDetail"]
+    assert {tuple(entry[1:]) for entry in p["Listeners"]} == {(22, "linux", "sshd@22.service"), (2222, "sshd", "ssh.service")}
+    assert gets_in(m, 22) and gets_in(m, 2222) and w.main_pid(m, "sshd@22.service") == pid
+    assert users_files(m) == before and w.failed_units(m) == []
+
+
 def test_an_sshd_started_by_hand(make):
     m = boot(laid(make, "debian-12"))
     standing(m, "clear", 22, "")
@@ -422,31 +659,82 @@ def test_a_masked_service_stays_masked(make):
     assert w.own_files(m) == {} and users_files(m) == before and w.failed_units(m) == []
 
 
+@pytest.mark.parametrize("name", ["debian-12", "ubuntu-24.04"])
+def test_what_its_owner_stopped_stays_stopped(make, name):
+    shape, m = SHAPES[name], relocated(make, name)
+    before, files = users_files(m), w.own_files(m)
+    systemctl(m, "stop", shape.unit, shape.service)
+    w.wait_properties(m, Port=0)
+    m.windows.release(22)
+    w.hold(lambda: not m.listeners().keys() & {22, 2222} and w.active_state(m, shape.unit) == "inactive", 2, "it stays so")
+    assert w.own_files(m) == files and users_files(m) == before
+    systemctl(m, "start", shape.unit)
+    standing(m, "relocated", 2222, shape.mechanism)
+
+
+def test_a_masked_socket_stays_masked(make):
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    m.mask("ssh.socket", "ssh.service")
+    before = users_files(m)
+    boot(m)
+    w.eventually(lambda: w.properties(m), "it is on the bus")
+    w.hold(lambda: m.listeners() == {} and w.own_files(m) == {}, 1, "it stays so")
+    assert users_files(m) == before and w.failed_units(m) == []
+
+
+# ---- what needs a person ----
+
+def test_what_lets_the_new_port_through_is_told(make):
+    m = laid(make, "fedora", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ufw/ufw.conf", "# Set to yes to start on boot.\nENABLED=yes\nLOGLEVEL=low\n")
+    m.write("/usr/lib/tmpfiles.d/firewalld.conf", "f /run/firewalld.pid 0644 - - - 1\n")
+    boot(m)
+    standing(m, "relocated", 2222, "sshd-config")
+    for command in ("ufw allow 2222/tcp", "firewall-cmd --permanent --add-port=2222/tcp && firewall-cmd --reload"):
+        assert len([text for text in w.daemon_messages(m) if text.endswith(command)]) == 1
+
+
+@pytest.mark.parametrize("name", ["fedora", "arch", "suse", "el8", "debian-13-socket", "ubuntu-24.04"])
+def test_a_configuration_that_sshd_refuses_is_never_applied(make, name):
+    """A reload would end sshd, where its unit doesn't check; a socket unit would fall back to its own addresses."""
+    shape, m = SHAPES[name], boot(laid(make, name))
+    standing(m, "clear", 22, "")
+    pid = w.main_pid(m, shape.service)
+    include(m, "NoSuchOption yes\n")
+    if name == "el8":
+        m.write(MAIN, m.read(MAIN) + "NoSuchOption yes\n")
+    before = users_files(m)
+    status, error = w.call(m, "Relocate", "q", "0")
+    assert status != 0 and "NoSuchOption" in error
+    w.hold(lambda: w.main_pid(m, shape.service) == pid and only(m, 22), 1, "nothing is done")
+    assert left(m) == [] and users_files(m) == before and w.failed_units(m) == []
+
+
 # ---- packages come and go ----
 
 # Purged, and only removed: then systemd makes a service of its own of the script that is left, for a program that isn't.
-PACKAGE = (f"{UNITS}/ssh.service", "/usr/sbin/sshd", "/etc/init.d/ssh")
+PROGRAM = (f"{UNITS}/ssh.service", "/usr/sbin/sshd", "/etc/init.d/ssh")
 
 
-def take_away(m: Machine, package: tuple[str, ...] = PACKAGE) -> None:
+def take_away(m: Machine, package: tuple[str, ...] = PROGRAM) -> None:
     for path in package:
         m.write(f"/root/package{path}", m.path(path).read_bytes(), m.path(path).stat().st_mode & 0o777)
         m.path(path).unlink()
 
 
-def bring_back(m: Machine, package: tuple[str, ...] = PACKAGE) -> None:
+def bring_back(m: Machine, package: tuple[str, ...] = PROGRAM) -> None:
     for path in package:
         m.write(path, m.path(f"/root/package{path}").read_bytes(), m.path(f"/root/package{path}").stat().st_mode & 0o777)
 
 
-@pytest.mark.parametrize("package", [PACKAGE, PACKAGE[:2]], ids=["purged", "removed"])
+@pytest.mark.parametrize("package", [PROGRAM, PROGRAM[:2]], ids=["purged", "removed"])
 def test_openssh_is_removed_and_installed_again(make, package):
     m = relocated(make, "debian-12")
     before = users_files(m)
     systemctl(m, "stop", "ssh.service")
     take_away(m, package)
     systemctl(m, "daemon-reload")
-    w.wait_properties(m, Port=0, **({"State": "unmanaged"} if package == PACKAGE else {}))
+    w.wait_properties(m, Port=0, **({"State": "unmanaged"} if package == PROGRAM else {}))
     assert w.active_state(m, w.UNIT) == "active" and w.failed_units(m) == []
     bring_back(m, package)
     systemctl(m, "daemon-reload")
@@ -466,6 +754,57 @@ def test_openssh_is_installed_while_the_daemon_runs(make):
     m.run(["systemctl", "start", "ssh.service"])  # as its package does; it may come before us
     standing(m, "relocated", 2222, "sshd-config")
     assert users_files(m) == before and w.failed_units(m) == []
+
+
+def dpkg(m: Machine, *arguments: str) -> None:
+    m.run(["dpkg", *arguments], check=True, timeout=120, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def package_status(m: Machine) -> str:
+    return m.run(["dpkg-query", "-W", "-f=${db:Status-Abbrev}", "openssh-server"]).stdout.strip()
+
+
+DEBIANS = pytest.mark.parametrize("name", [name for name in SHAPES if name.startswith("debian-")])
+
+
+@DEBIANS
+def test_the_package_is_upgraded_while_relocated(make, name):
+    """The real one, with what its maintainer's scripts do; to the same version, as no other can be had."""
+    shape, m = SHAPES[name], relocated(make, name)
+    before, session, pid = users_files(m), m.ssh_session(2222, "lan"), w.main_pid(m)
+    inode = m.path("/usr/sbin/sshd").stat().st_ino
+    dpkg(m, "-i", PACKAGE)
+    assert m.path("/usr/sbin/sshd").stat().st_ino != inode and w.main_pid(m) != pid
+    standing(m, "relocated", 2222, shape.mechanism)
+    assert session.alive() and m.banner(22) == w.WINDOWS.text
+    assert users_files(m) == before and w.failed_units(m) == []
+    # It restarts the service and then the socket, which is refused then: so it is without us.
+    refused = "ssh.socket" if shape.unit == "ssh.socket" else "-"
+    assert [text for text in complaints(m) if refused not in text] == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-13"])
+def test_the_package_is_purged_and_installed_again(make, name):
+    m = relocated(make, name)
+    session = m.ssh_session(2222, "lan")
+    dpkg(m, "-P", "openssh-server")
+    w.wait_properties(m, State="unmanaged", Port=0)
+    assert session.alive() and w.active_state(m, w.UNIT) == "active" and m.exists(w.PORT_FILE)
+    dpkg(m, "-i", PACKAGE)
+    standing(m, "relocated", 2222, "sshd-config")
+    assert package_status(m) == "ii" and session.alive()
+    assert w.failed_units(m) == [] and complaints(m) == []
+
+
+@pytest.mark.parametrize("name", ["debian-12", "debian-13"])
+def test_the_package_is_installed_where_windows_has_the_port(make, name):
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
+    m.offline(["dpkg", "-P", "openssh-server"])
+    boot(m)
+    w.wait_properties(m, State="unmanaged", Port=0)
+    dpkg(m, "-i", PACKAGE)  # its first start comes before anybody could ask Windows
+    standing(m, "relocated", 2222, "sshd-config")
+    assert package_status(m) == "ii" and w.failed_units(m) == []
 
 
 @pytest.mark.parametrize("name", ["debian-12", "el8", "arch", "debian-13-socket", "ubuntu-22.04-socket", "ubuntu-24.04"])
@@ -512,8 +851,9 @@ def test_a_disabled_service_is_left_so(make):
 
 
 @pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["free", "held"])
-@UBUNTU
-def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
+@pytest.mark.parametrize("rebooted", [False, True], ids=["", "rebooted"])
+@SOCKETS
+def test_socket_activation_is_disabled_and_kept_again(make, name, windows, rebooted):
     m = laid(make, name, windows=windows)
     before = users_files(m)
     configure(m, SocketActivation="disable")
@@ -526,10 +866,29 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
     w.eventually(lambda: units() == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")},
                  "the service instead of the socket")
     standing(m, *place)
+    if rebooted:
+        m.poweroff()
+        boot(m)
+        standing(m, *place)
     session = m.ssh_session(place[1], "lan")
     configure(m, SocketActivation="keep")
     assert w.call(m, "Reload") == (0, "")
     w.eventually(lambda: (found := units())["ssh.socket"] == ("enabled", "active") and
                  found["ssh.service"][0] == "disabled", "both are undone")
-    standing(m, *place)
+    standing(m, *place[:2], SHAPES[name].mechanism if windows else "")
     assert session.alive() and users_files(m) == before and w.failed_units(m) == []
+
+
+@SOCKETS
+def test_a_socket_that_failed_is_disabled(make, name):
+    """It is failed no more, and not taken for the unit that listens."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, policy={"Relocate": "never"})
+    m.boot()
+    m.wait_running()
+    w.wait_properties(m, State="unmanaged", Port=0)
+    assert w.active_state(m, "ssh.socket") == "failed"
+    configure(m, SocketActivation="disable")
+    assert w.call(m, "Reload") == (0, "")
+    standing(m, "relocated", 2222, "sshd-config")
+    assert (enabled(m, "ssh.socket"), enabled(m, "ssh.service")) == ("disabled", "enabled")
+    assert w.failed_units(m) == [] and sum("SocketActivation=disable: done" in text for text in w.daemon_messages(m)) == 1
