@@ -8,7 +8,7 @@
 
 #include "test.h"
 
-/* argv[1] is tests/hostile. */
+/* argv[1] is tests/corpus/config. */
 
 #define TEXT_MAX ((size_t) 128 * 1024)
 
@@ -281,7 +281,7 @@ static void test_value(const void *data) {
         }
 }
 
-/* The files of tests/hostile: `name` is a file's, without .conf. */
+/* The files of tests/corpus/config: `name` is a file's, without .conf. */
 typedef struct FileRow {
         const char *name;
         Outcome outcome;
