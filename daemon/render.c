@@ -78,16 +78,31 @@ void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static
                  disabled->service_was_enabled ? "enabled" : "disabled");
 }
 
+/* The name of a unit and the blank behind it; what follows, or NULL. */
+static const char *take_unit_name(const char *line, char *ret, size_t size) {
+        size_t length = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@");
+
+        if (length == 0 || length >= size || line[length] != ' ')
+                return NULL;
+        memcpy(ret, line, length);
+        ret[length] = '\0';
+        return line + length + 1;
+}
+
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret) {
         DisabledSocket disabled;
-        char line[RENDER_SIZE_MAX], was[16], rest;
+        char line[RENDER_SIZE_MAX];
+        const char *rest;
 
-        if (only_line(text, line, sizeof(line)) < 0 ||
-            sscanf(line, "%63s %63s %15s%c", disabled.socket, disabled.service, was, &rest) != 3 ||
-            (!streq(was, "enabled") && !streq(was, "disabled")))
+        if (only_line(text, line, sizeof(line)) < 0)
+                return -EBADMSG;
+        rest = take_unit_name(line, disabled.socket, sizeof(disabled.socket));
+        if (rest)
+                rest = take_unit_name(rest, disabled.service, sizeof(disabled.service));
+        if (!rest || (!streq(rest, "enabled") && !streq(rest, "disabled")))
                 return -EBADMSG;
 
-        disabled.service_was_enabled = streq(was, "enabled");
+        disabled.service_was_enabled = streq(rest, "enabled");
         *ret = disabled;
         return 0;
 }
