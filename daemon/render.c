@@ -225,7 +225,7 @@ int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size
 static void text_add_word(Text *t, const char *word) {
         text_add(t, " \"");
         for (; *word; word++)
-                if (*word == '\n')
+                if (*word == '\n' || *word == '\r')
                         t->overflow = true; /* no quotes keep a line together */
                 else
                         text_add(t, *word == '"' || *word == '\\' ? "\\%c" : *word == '%' ? "%%%c" : "%c", *word);
@@ -234,9 +234,10 @@ static void text_add_word(Text *t, const char *word) {
 
 int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
                            char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
-        Text t = { .text = ret_text };
+        char text[RENDER_DROP_IN_SIZE_MAX];
+        Text t = { .text = text };
 
-        if (command->program[strcspn(command->program, " \t\n\"'%\\")] != '\0')
+        if (command->program[0] != '/' || command->program[strcspn(command->program, " \t\r\n\"'%\\")] != '\0')
                 return -E2BIG;
 
         text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
@@ -246,5 +247,5 @@ int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint
                 text_add(&t, " -p %u", keep[i]);
         text_add(&t, " -p %u\n", port);
 
-        return t.overflow ? -E2BIG : 0;
+        return text_take(&t, ret_text);
 }
