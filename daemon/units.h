@@ -90,5 +90,9 @@ bool units_socket_is_enabled(const Units *units);
 ServicePhase unit_state_to_phase(const UnitState *state);
 ServicePhase socket_state_to_phase(const UnitState *state);
 
+/* Reads the answer to Get() of the property @name (a socket's, or else a service's) into its field of @state, which is zeroed
+ * before. Returns 0 or more, or a negative errno, then the field is undefined; -ENOENT for what isn't read. */
+int unit_read_property(sd_bus_message *m, bool is_socket, const char *name, UnitState *state);
+
 /* Reads systemd's property Listen, a variant of a(ss), as words: what are streams. Returns 0 or a negative errno. */
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size);
