@@ -582,7 +582,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
         }
 
         if (s->verdict == SSHD_VERDICT_VALID && s->displaced_to == 0 && s->last_port != 0 &&
-            sshd_has(s, s->last_port) && policy_allows(config, s->last_port)) {
+            !is_home(s, s->last_port) && sshd_has(s, s->last_port) && policy_allows(config, s->last_port)) {
                 /* A way back that was cut off before sshd was told of it: it is where it was, and so is the
                  * file. */
                 decide(d, STATE_RELOCATED, ACTION_RELOCATE, "sshd is on %u still", s->last_port);
