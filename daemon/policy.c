@@ -260,6 +260,8 @@ static void leave_one(const Config *config, const Snapshot *s, uint16_t port, co
                     (has || (s->service != SERVICE_RUNNING && a != PORT_UNDECIDED))) {
                         decide(d, STATE_CLEAR, ACTION_NONE, "%s; %u is sshd's too", why, s->home.ports[i]);
                         start_again(s, d);
+                        if (d->action == ACTION_START)
+                                d->port = s->home.ports[i];
                         return;
                 }
                 if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
