@@ -587,7 +587,8 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
             !is_home(s, s->last_port) && sshd_has(s, s->last_port) && policy_allows(config, s->last_port)) {
                 /* A way back that was cut off before sshd was told of it: it is where it was, and so is the
                  * file. */
-                decide(d, STATE_RELOCATED, ACTION_RELOCATE, "sshd is on %u still", s->last_port);
+                decide(d, STATE_RELOCATED, s->hold ? ACTION_NONE : ACTION_RELOCATE, "sshd is on %u still%s%s",
+                       s->last_port, s->hold ? "; " : "", strempty(s->hold));
                 d->port = s->last_port;
                 return;
         }

@@ -242,7 +242,7 @@ static void decide(Case *c, Decision *ret) {
         require(ret->state < _STATE_MAX && ret->action < _ACTION_MAX && ret->n_keep <= SSHD_PORTS_MAX);
         require(fuzz_is_printable(ret->reason, sizeof(ret->reason)) && ret->reason[0]);
         require(!ret->start || ret->action == ACTION_RESTORE);
-        require(ret->state != STATE_RELOCATED || s->displaced_to != 0 || ret->action == ACTION_RELOCATE);
+        require(ret->state != STATE_RELOCATED || s->displaced_to != 0 || is_sshds(find(c, s->last_port)));
         if (c->config.relocate == RELOCATE_NEVER)
                 require(ret->action == ACTION_NONE || ret->action == ACTION_RESTORE);
 
@@ -296,11 +296,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         take_facts(&input, &c);
 
         for (size_t n = 0; n < ASKED_MAX; n++) {
+                const PortFact *fact;
                 BindAnswer bind;
                 Decision d;
 
                 decide(&c, &d);
-                if (d.action != ACTION_PROBE && (d.action != ACTION_RELOCATE || is_sshds(find(&c, d.port))))
+                fact = find(&c, d.port);
+                if (d.action != ACTION_PROBE &&
+                    (d.action != ACTION_RELOCATE || is_sshds(fact) || (fact && fact->bind == BIND_FREE)))
                         break;
                 for (size_t i = 0; i < n; i++)
                         require(asked[i] != d.port);
