@@ -579,6 +579,8 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 Snapshot failed = *s;
 
                 failed.service = SERVICE_FAILED_TO_BIND;
+                if (is_home(s, s->displaced_to))
+                        failed.displaced_to = 0;
                 decide_shared(config, &failed, d);
                 return;
         }
