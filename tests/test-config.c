@@ -609,7 +609,7 @@ static void test_shipped_file(void) {
         size_t n_keys = 0;
         char *rest;
 
-        test_assert(asprintf(&path, "%s/../../conf/wslportd.conf", test_argument(1)) > 0);
+        test_assert(asprintf(&path, "%s/../../../conf/wslportd.conf", test_argument(1)) > 0);
         check(text, read_text(path, text), &nothing_changed);
 
         /* Prose has a blank behind its '#', a key at its default has none. */
