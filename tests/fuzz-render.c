@@ -192,7 +192,7 @@ static void read_command(const char *line, char *words, size_t size) {
                                 quoted = !quoted;
                                 continue;
                         }
-                        require(quoted || (*line != '\'' && *line != '\\' && *line != ';'));
+                        require(quoted || (*line != '\'' && *line != '\\' && (*line != ';' || n > 0)));
                         if (*line == '\\') {
                                 line++;
                                 require(*line == '"' || *line == '\\');
