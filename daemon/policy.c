@@ -271,6 +271,8 @@ static void leave_one(const Config *config, const Snapshot *s, uint16_t port, co
                     (has || (s->service != SERVICE_RUNNING && a != PORT_UNDECIDED))) {
                         decide(d, STATE_CLEAR, ACTION_NONE, "%s; %u is sshd's too", why, s->home.ports[i]);
                         start_again(s, d);
+                        if (d->action == ACTION_START)
+                                d->port = s->home.ports[i];
                         return;
                 }
                 if (s->by_socket && !has && a == PORT_NOT_ASKED && about_to_bind(s)) {
@@ -594,15 +596,18 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 Snapshot failed = *s;
 
                 failed.service = SERVICE_FAILED_TO_BIND;
+                if (is_home(s, s->displaced_to))
+                        failed.displaced_to = 0;
                 decide_shared(config, &failed, d);
                 return;
         }
 
         if (s->verdict == SSHD_VERDICT_VALID && s->displaced_to == 0 && s->last_port != 0 &&
-            sshd_has(s, s->last_port) && policy_allows(config, s->last_port)) {
+            !is_home(s, s->last_port) && sshd_has(s, s->last_port) && policy_allows(config, s->last_port)) {
                 /* A way back that was cut off before sshd was told of it: it is where it was, and so is the
                  * file. */
-                decide(d, STATE_RELOCATED, ACTION_RELOCATE, "sshd is on %u still", s->last_port);
+                decide(d, STATE_RELOCATED, s->hold ? ACTION_NONE : ACTION_RELOCATE, "sshd is on %u still%s%s",
+                       s->last_port, s->hold ? "; " : "", strempty(s->hold));
                 d->port = s->last_port;
                 keep_others(s, d);
                 return;

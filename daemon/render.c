@@ -89,22 +89,38 @@ void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static
                  disabled->service_was_enabled ? "enabled" : "disabled");
 }
 
+/* The name of a unit and the blank behind it; what follows, or NULL. */
+static const char *take_unit_name(const char *line, char *ret, size_t size) {
+        size_t length = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@");
+
+        if (length == 0 || length >= size || line[length] != ' ')
+                return NULL;
+        memcpy(ret, line, length);
+        ret[length] = '\0';
+        return line + length + 1;
+}
+
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret) {
         DisabledSocket disabled;
-        char line[RENDER_SIZE_MAX], was[16], rest;
+        char line[RENDER_SIZE_MAX];
+        const char *rest;
 
-        if (only_line(text, line, sizeof(line)) < 0 ||
-            sscanf(line, "%63s %63s %15s%c", disabled.socket, disabled.service, was, &rest) != 3 ||
-            (!streq(was, "enabled") && !streq(was, "disabled")))
+        if (only_line(text, line, sizeof(line)) < 0)
+                return -EBADMSG;
+        rest = take_unit_name(line, disabled.socket, sizeof(disabled.socket));
+        if (rest)
+                rest = take_unit_name(rest, disabled.service, sizeof(disabled.service));
+        if (!rest || (!streq(rest, "enabled") && !streq(rest, "disabled")))
                 return -EBADMSG;
 
-        disabled.service_was_enabled = streq(was, "enabled");
+        disabled.service_was_enabled = streq(rest, "enabled");
         *ret = disabled;
         return 0;
 }
 
 #define DROP_IN_COMMENT "# Written by wslportd: sshd can't have its own port. Goes away by itself; edits are lost.\n"
 #define STREAMS_KEY "[X-Wslport]\nStreams="
+#define STREAM_SIZE_MAX 128 /* longer than a socket's path can be (unix(7)) */
 
 typedef struct Text {
         char *text;
@@ -126,6 +142,14 @@ static void _printf_(2, 3) text_add(Text *t, const char *format, ...) {
                 t->length += (size_t) n;
 }
 
+static int text_take(const Text *t, char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
+        if (t->overflow)
+                return -E2BIG;
+
+        memcpy(ret_text, t->text, t->length + 1);
+        return 0;
+}
+
 static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (ports[i] == port)
@@ -133,10 +157,16 @@ static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
         return false;
 }
 
+/* Whether a unit file, and our list in it, can hold a word as it is: a line ends at a carriage return too, and goes on
+ * behind a backslash (systemd, config_parse()). */
+static bool is_plain(const char *word) {
+        return word[strcspn(word, " \t\r\n\\")] == '\0';
+}
+
 int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
-        char lines[RENDER_DROP_IN_SIZE_MAX] = "";
-        Text t = { .text = ret_text };
+        char text[RENDER_DROP_IN_SIZE_MAX], lines[RENDER_DROP_IN_SIZE_MAX] = "";
+        Text t = { .text = text };
 
         text_add(&t, "%s" STREAMS_KEY, DROP_IN_COMMENT);
         WORDS_FOREACH (stream, streams)
@@ -145,13 +175,18 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
 
         WORDS_FOREACH (stream, streams) {
                 SshdEndpoint endpoint;
-                char line[128];
+                char line[STREAM_SIZE_MAX];
+                int n;
 
+                if (!is_plain(stream))
+                        return -E2BIG;
                 if (sshd_endpoint_parse(stream, &endpoint) < 0)
-                        snprintf(line, sizeof(line), "%s", stream);
+                        n = snprintf(line, sizeof(line), "%s", stream);
                 else
-                        snprintf(line, sizeof(line), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
-                                 is_one_of(endpoint.port, keep, n_keep) ? endpoint.port : port);
+                        n = snprintf(line, sizeof(line), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
+                                     is_one_of(endpoint.port, keep, n_keep) ? endpoint.port : port);
+                if (n < 0 || (size_t) n >= sizeof(line))
+                        return -E2BIG;
 
                 bool twice = false;
                 WORDS_FOREACH (other, lines)
@@ -166,29 +201,34 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
                 text_add(&t, "\n");
         }
 
-        return t.overflow ? -E2BIG : 0;
+        return text_take(&t, ret_text);
 }
 
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size) {
         const char *line = strstr(text, STREAMS_KEY);
+        char streams[RENDER_DROP_IN_SIZE_MAX] = "";
+        size_t limit = size < sizeof(streams) ? size : sizeof(streams);
 
         if (!line || !startswith(text, "# Written by wslportd"))
                 return -EBADMSG;
 
-        ret_streams[0] = ret_streams[1] = '\0';
         line += strlen(STREAMS_KEY);
         for (size_t length; *line && *line != '\n'; line += length, line += *line == ' ') {
-                char word[128];
+                char word[STREAM_SIZE_MAX];
 
                 length = strcspn(line, " \n");
                 if (length == 0 || length >= sizeof(word))
                         return -EBADMSG;
                 memcpy(word, line, length);
                 word[length] = '\0';
-                if (!words_append(ret_streams, size, word))
+                if (!words_append(streams, limit, word))
                         return -EBADMSG;
         }
-        return ret_streams[0] ? 0 : -EBADMSG;
+        if (*line != '\n' || !streams[0])
+                return -EBADMSG;
+
+        memcpy(ret_streams, streams, limit);
+        return 0;
 }
 
 /* One word of a command, so that systemd reads it as it gave it: specifiers are expanded in what it gave, variables
@@ -196,7 +236,7 @@ int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size
 static void text_add_word(Text *t, const char *word) {
         text_add(t, " \"");
         for (; *word; word++)
-                if (*word == '\n')
+                if (*word == '\n' || *word == '\r')
                         t->overflow = true; /* no quotes keep a line together */
                 else
                         text_add(t, *word == '"' || *word == '\\' ? "\\%c" : *word == '%' ? "%%%c" : "%c", *word);
@@ -205,9 +245,10 @@ static void text_add_word(Text *t, const char *word) {
 
 int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
                            char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
-        Text t = { .text = ret_text };
+        char text[RENDER_DROP_IN_SIZE_MAX];
+        Text t = { .text = text };
 
-        if (command->program[strcspn(command->program, " \t\n\"'%\\")] != '\0')
+        if (command->program[0] != '/' || command->program[strcspn(command->program, " \t\r\n\"'%\\")] != '\0')
                 return -E2BIG;
 
         text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
@@ -217,5 +258,5 @@ int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint
                 text_add(&t, " -p %u", keep[i]);
         text_add(&t, " -p %u\n", port);
 
-        return t.overflow ? -E2BIG : 0;
+        return text_take(&t, ret_text);
 }

@@ -44,7 +44,7 @@ int render_parse_disabled_socket(const char *text, DisabledSocket *ret);
 
 /* A socket's drop-in: @streams (words, as systemd's property Listen has the addresses) with each port but those
  * of @keep replaced by @port, none twice; what isn't an address and a port stays as it is. @streams is kept in
- * it. Returns 0 or -E2BIG. */
+ * it. Returns 0, or -E2BIG where it is too long, or has what a unit file can't hold. */
 int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
 

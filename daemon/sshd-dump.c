@@ -5,6 +5,20 @@
 
 #define SSHD_DEFAULT_PORT 22
 
+/* Numeric; behind an IPv6 one the name of an interface may follow, as in fe80::1%eth0. */
+static bool is_address(const char *s, size_t length, bool ipv6) {
+        size_t n = strspn(s, ipv6 ? "0123456789abcdefABCDEF:." : "0123456789.");
+
+        if (n >= length)
+                return n > 0;
+        if (!ipv6 || n == 0 || s[n++] != '%' || n == length)
+                return false;
+        for (; n < length; n++)
+                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[\\", s[n]))
+                        return false;
+        return true;
+}
+
 int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
         SshdEndpoint endpoint = { .ipv6 = s[0] == '[' };
         const char *address = endpoint.ipv6 ? s + 1 : s;
@@ -18,8 +32,8 @@ int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
                         return -EBADMSG;
                 rest++;
         }
-        if (*rest != ':' || address_length == 0 || address_length >= sizeof(endpoint.address) ||
-            (!endpoint.ipv6 && address[strspn(address, "0123456789.")] != ':'))
+        if (*rest != ':' || address_length >= sizeof(endpoint.address) ||
+            !is_address(address, address_length, endpoint.ipv6))
                 return -EBADMSG;
         rest++;
 

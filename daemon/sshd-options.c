@@ -119,6 +119,8 @@ void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]) {
 }
 
 void sshd_environment_add(const char *text, char *environment, size_t size) {
+        size_t limit = size < SSHD_COMMAND_SIZE ? size : SSHD_COMMAND_SIZE;
+
         while (*text) {
                 size_t length = strcspn(text, "\n"), name;
                 char line[512], all[SSHD_COMMAND_SIZE] = "";
@@ -140,10 +142,11 @@ void sshd_environment_add(const char *text, char *environment, size_t size) {
                                         memmove(value, value + 1, strlen(value));
                                 }
                                 /* In front, so that the last one counts. */
-                                (void) words_append(all, sizeof(all), line);
-                                WORDS_FOREACH (entry, environment)
-                                        (void) words_append(all, size < sizeof(all) ? size : sizeof(all), entry);
-                                memcpy(environment, all, size < sizeof(all) ? size : sizeof(all));
+                                if (words_append(all, limit, line)) {
+                                        WORDS_FOREACH (entry, environment)
+                                                (void) words_append(all, limit, entry);
+                                        memcpy(environment, all, limit);
+                                }
                         }
                         length = strcspn(text, "\n");
                 }

@@ -286,6 +286,22 @@ static int read_property(sd_bus_message *m, const Property *property, UnitState 
         }
 }
 
+static const Property *find_property(const Property *properties, size_t n, const char *name) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(properties[i].name, name))
+                        return &properties[i];
+        return NULL;
+}
+
+int unit_read_property(sd_bus_message *m, bool is_socket, const char *name, UnitState *state) {
+        const Property *property = find_property(unit_properties, ELEMENTSOF(unit_properties), name);
+
+        if (!property)
+                property = is_socket ? find_property(socket_properties, ELEMENTSOF(socket_properties), name)
+                                     : find_property(service_properties, ELEMENTSOF(service_properties), name);
+        return property ? read_property(m, property, state) : -ENOENT;
+}
+
 static void units_finish(Units *units) {
         bool changed = !units->known || units->awaited;
 

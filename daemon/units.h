@@ -93,5 +93,9 @@ ServicePhase socket_state_to_phase(const UnitState *state);
 /* What plan_apply() has to know of them; .command_changes is left to the caller. Pure. */
 Shape units_shape(ManagedUnits managed);
 
+/* Reads the answer to Get() of the property @name (a socket's, or else a service's) into its field of @state, which is zeroed
+ * before. Returns 0 or more, or a negative errno, then the field is undefined; -ENOENT for what isn't read. */
+int unit_read_property(sd_bus_message *m, bool is_socket, const char *name, UnitState *state);
+
 /* Reads systemd's property Listen, a variant of a(ss), as words: what are streams. Returns 0 or a negative errno. */
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size);

@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
+#include "fuzz.h"
 
 /* Whatever is taken is printed as a file that reads back to the same, field by field; whatever is refused is
  * told, boundedly and in printable ASCII, and leaves the output alone. */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
 
 static void tell(const char *path, unsigned line, const char *message, void *userdata) {
         unsigned *n = userdata;
@@ -50,20 +44,18 @@ static void require_same(const Config *a, const Config *b) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = NULL;
-        Config config, again, before;
+        Config config, again;
         unsigned n_told = 0;
         size_t text_size;
         FILE *out;
         int r;
 
-        memset(&config, 0xa5, sizeof(config));
-        memcpy(&before, &config, sizeof(before));
-
+        fuzz_untouched(config);
         r = config_parse("fuzz", (const char *) data, size, tell, &n_told, &config);
         if (r < 0) {
                 require(r == -EINVAL);
                 require(n_told >= 1 && n_told <= 21);
-                require(memcmp(&config, &before, sizeof(before)) == 0);
+                require_untouched(config);
                 return 0;
         }
         require(r == 1 && n_told == 0);

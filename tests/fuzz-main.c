@@ -3,13 +3,11 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
-#include "util.h"
+#include "fuzz.h"
 
 /* Runs a fuzzer over the files and folders that are named as arguments: its corpus as a regression test,
  * with any compiler. A folder without a single file is a failure, so that a wrong path can't pass for a good
  * run. */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static int run_file(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         _cleanup_free_ uint8_t *data = NULL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fuzz.h"
 #include "netlink.h"
 #include "routes.h"
 #include "sockets.h"
@@ -6,22 +7,13 @@
 /* The bytes of a datagram, through every parser: nothing beyond them is read, what is taken is sound, and
  * what is refused leaves the output alone. */
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition) {
-        if (!condition)
-                abort();
-}
-
-static void require_untouched(const void *output, size_t size) {
-        for (size_t i = 0; i < size; i++)
-                require(((const uint8_t *) output)[i] == 0xa5);
-}
-
-#define UNTOUCHED(output) memset(&(output), 0xa5, sizeof(output))
+typedef struct Shown {
+        unsigned n, last; /* the visit number .last fails; 0: none */
+} Shown;
 
 static int try_all(const struct nlmsghdr *message, void *userdata) {
         char text[INET6_ADDRSTRLEN];
+        Shown *shown = userdata;
         Listener listener;
         SocketEvent event;
         Address address;
@@ -29,41 +21,62 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
         uint16_t port;
         Route route;
         Link link;
+        int r;
 
-        if (!message)
-                return 0;
-        ++*(unsigned *) userdata;
+        require(message->nlmsg_len >= sizeof(*message));
+        if (++shown->n == shown->last)
+                return -ECANCELED;
 
-        UNTOUCHED(listener);
-        if (sockets_parse_listener(message, &listener) == 0) {
+        fuzz_untouched(listener);
+        r = sockets_parse_listener(message, &listener);
+        require(r == 0 || r == -EBADMSG);
+        if (r == 0) {
                 require(listener.family == AF_INET || listener.family == AF_INET6);
                 require(!isempty(listener_format_address(&listener, text)));
+                require(listener.family == AF_INET ? !strchr(text, ':') : !!strchr(text, ':'));
         } else
-                require_untouched(&listener, sizeof(listener));
+                require_untouched(listener);
 
-        UNTOUCHED(port);
-        if (sockets_parse_event(message, &event, &port) == 0)
+        fuzz_untouched(event);
+        fuzz_untouched(port);
+        r = sockets_parse_event(message, &event, &port);
+        require(r == 0 || r == -EBADMSG);
+        if (r == 0)
                 require(port > 0 && (event == SOCKET_LISTENER_CLOSED || event == SOCKET_SESSION_ENDED));
-        else
-                require_untouched(&port, sizeof(port));
+        else {
+                require_untouched(event);
+                require_untouched(port);
+        }
 
-        UNTOUCHED(link);
-        if (routes_parse_link(message, &link) == 0)
+        fuzz_untouched(link);
+        r = routes_parse_link(message, &link);
+        require(r == 0 || r == -EBADMSG);
+        if (r == 0) {
                 require(memchr(link.name, '\0', sizeof(link.name)));
-        else
-                require_untouched(&link, sizeof(link));
+                require(link.bus <= LINK_BUS_VIRTIO);
+        } else
+                require_untouched(link);
 
-        UNTOUCHED(route);
-        if (routes_parse_route(message, &route) < 0)
-                require_untouched(&route, sizeof(route));
+        fuzz_untouched(route);
+        r = routes_parse_route(message, &route);
+        require(r == 0 || r == -EBADMSG);
+        if (r < 0)
+                require_untouched(route);
 
-        UNTOUCHED(address);
-        if (routes_parse_address(message, &address, &interface) == 1) {
+        fuzz_untouched(address);
+        fuzz_untouched(interface);
+        r = routes_parse_address(message, &address, &interface);
+        require(r == 0 || r == 1 || r == -EBADMSG);
+        if (r == 1) {
                 require(address.family == AF_INET || address.family == AF_INET6);
                 require(!isempty(address_format(&address, text)));
                 require(address.interface[0] == '\0');
-        } else
-                require_untouched(&address, sizeof(address));
+                require(address.kind < _ADDRESS_KIND_MAX);
+                require(address.kind == address_to_kind(address.family, &address.address));
+        } else {
+                require_untouched(address);
+                require_untouched(interface);
+        }
 
         return 0;
 }
@@ -71,12 +84,11 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ void *bytes = malloc(size); /* aligned, and no byte more, for the sanitizer */
         uint32_t port_id = 0, sequence = 0;
-        unsigned shown = 0;
+        Shown events = {}, answer = {}, again;
         int r;
 
         if (size > 0) {
-                if (!bytes)
-                        abort();
+                require(bytes);
                 memcpy(bytes, data, size);
         }
         if (size >= sizeof(struct nlmsghdr)) {
@@ -84,9 +96,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 sequence = ((const struct nlmsghdr *) bytes)->nlmsg_seq;
         }
 
-        require(netlink_parse_events(bytes, size, try_all, &shown) == 0);
-        r = netlink_parse_answer(bytes, size, port_id, sequence, try_all, &shown);
+        require(netlink_parse_events(bytes, size, try_all, &events) == 0);
+        require(events.n <= size / sizeof(struct nlmsghdr));
+        r = netlink_parse_answer(bytes, size, port_id, sequence, try_all, &answer);
         require(r >= -4095 && r <= 1);
-        require(shown <= 2 * (size / sizeof(struct nlmsghdr)));
+        require(answer.n <= size / sizeof(struct nlmsghdr));
+
+        /* Who is shown a message ends it. */
+        if (events.n > 0) {
+                again = (Shown){ .last = events.n };
+                require(netlink_parse_events(bytes, size, try_all, &again) == -ECANCELED);
+                require(again.n == events.n);
+        }
+        if (answer.n > 0) {
+                again = (Shown){ .last = answer.n };
+                require(netlink_parse_answer(bytes, size, port_id, sequence, try_all, &again) == -ECANCELED);
+                require(again.n == answer.n);
+        }
         return 0;
 }

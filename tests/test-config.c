@@ -8,7 +8,7 @@
 
 #include "test.h"
 
-/* argv[1] is tests/hostile. */
+/* argv[1] is tests/corpus/config. */
 
 #define TEXT_MAX ((size_t) 128 * 1024)
 
@@ -281,7 +281,7 @@ static void test_value(const void *data) {
         }
 }
 
-/* The files of tests/hostile: `name` is a file's, without .conf. */
+/* The files of tests/corpus/config: `name` is a file's, without .conf. */
 typedef struct FileRow {
         const char *name;
         Outcome outcome;
@@ -609,7 +609,7 @@ static void test_shipped_file(void) {
         size_t n_keys = 0;
         char *rest;
 
-        test_assert(asprintf(&path, "%s/../../conf/wslportd.conf", test_argument(1)) > 0);
+        test_assert(asprintf(&path, "%s/../../../conf/wslportd.conf", test_argument(1)) > 0);
         check(text, read_text(path, text), &nothing_changed);
 
         /* Prose has a blank behind its '#', a key at its default has none. */

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fuzz.h"
+#include "render.h"
+
+/* Our own files. What is written reads back to the same, by us and as systemd reads unit files; cut off
+ * anywhere it is refused, or says the same; and what else may stand in such a file is refused or sound.
+ *
+ * The input: two ports, where to cut, how many ports stay and these; a socket's addresses, a line each, up to
+ * an empty one; a service's program and arguments, likewise; the text of a file. */
+
+static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (ports[i] == port)
+                        return true;
+        return false;
+}
+
+/* Takes the end off; false where that takes nothing. */
+static bool cut(char *text, uint16_t where) {
+        size_t length = strlen(text);
+
+        text[where % (length + 1)] = '\0';
+        return where % (length + 1) < length;
+}
+
+static bool kept_equal(const Kept *a, const Kept *b) {
+        return a->port == b->port && a->mechanism == b->mechanism && a->n_keep == b->n_keep &&
+               memcmp(a->keep, b->keep, a->n_keep * sizeof(a->keep[0])) == 0;
+}
+
+static void try_kept_files(uint16_t port, uint16_t home, uint16_t where) {
+        char text[RENDER_SIZE_MAX], word[32] = "Port ";
+        Kept kept = { .port = port, .keep = { home ? home : 1, where ? where : 1 }, .n_keep = where % 3 }, kept_again;
+        uint16_t again;
+
+        render_port_file(port, home, text);
+        require(render_parse_port_file(text, &again) == 0 && again == port);
+        snprintf(word + 5, sizeof(word) - 5, "%u\n", port);
+        require(strstr(text, word) && strstr(text, word)[strlen(word)] == '\0');
+        if (cut(text, where))
+                require(render_parse_port_file(text, &again) == -EBADMSG);
+
+        render_last_port_file(port, text);
+        require(render_parse_last_port_file(text, &again) == 0 && again == port);
+        if (cut(text, where))
+                require(render_parse_last_port_file(text, &again) == -EBADMSG);
+
+        for (kept.mechanism = MECHANISM_NONE; kept.mechanism < _MECHANISM_MAX; kept.mechanism++) {
+                render_moved_file(&kept, text);
+                if (!mechanism_is_drop_in(kept.mechanism)) {
+                        require(render_parse_moved_file(text, &kept_again) == -EBADMSG);
+                        continue;
+                }
+                require(render_parse_moved_file(text, &kept_again) == 0 && kept_equal(&kept_again, &kept));
+                if (cut(text, where))
+                        require(render_parse_moved_file(text, &kept_again) == -EBADMSG);
+        }
+}
+
+static void try_text(const char *text, uint16_t where) {
+        char streams[1024], again_text[RENDER_SIZE_MAX];
+        DisabledSocket disabled, again;
+        uint16_t port;
+        Kept kept;
+
+        fuzz_untouched(port);
+        if (render_parse_port_file(text, &port) == 0)
+                require(port > 0 && strstr(text, "Port "));
+        else
+                require_untouched(port);
+
+        fuzz_untouched(port);
+        if (render_parse_last_port_file(text, &port) == 0)
+                require(port > 0);
+        else
+                require_untouched(port);
+
+        fuzz_untouched(kept);
+        if (render_parse_moved_file(text, &kept) == 0)
+                require(kept.port > 0 && mechanism_is_drop_in(kept.mechanism) && kept.n_keep <= SSHD_PORTS_MAX);
+        else
+                require_untouched(kept);
+
+        fuzz_untouched(disabled);
+        if (render_parse_disabled_socket(text, &disabled) == 0) {
+                require(fuzz_is_printable(disabled.socket, sizeof(disabled.socket)) && disabled.socket[0]);
+                require(fuzz_is_printable(disabled.service, sizeof(disabled.service)) && disabled.service[0]);
+                render_disabled_socket(&disabled, again_text);
+                require(strlen(text) >= strlen(again_text) &&
+                        streq(text + strlen(text) - strlen(again_text), again_text));
+                require(render_parse_disabled_socket(again_text, &again) == 0);
+                require(streq(again.socket, disabled.socket) && streq(again.service, disabled.service) &&
+                        again.service_was_enabled == disabled.service_was_enabled);
+                if (cut(again_text, where))
+                        require(render_parse_disabled_socket(again_text, &again) == -EBADMSG);
+        } else
+                require_untouched(disabled);
+
+        fuzz_untouched(streams);
+        if (render_parse_socket_drop_in(text, streams, sizeof(streams)) == 0)
+                require(streams[0] && fuzz_is_words(streams, sizeof(streams)));
+        else
+                require_untouched(streams);
+}
+
+/* The next line as systemd has it: up to a newline, a carriage return or the end (read_line()), and none of
+ * them goes on in the next. */
+static char *unit_line(char **rest) {
+        char *line = strsep(rest, "\n\r");
+
+        require(line);
+        require(line[0] == '\0' || line[strlen(line) - 1] != '\\');
+        return line;
+}
+
+/* `%%` is systemd's for `%`; nothing else begins with one. */
+static void unescape_specifiers(char *text) {
+        char *to = text;
+
+        for (; *text; text++) {
+                if (*text == '%')
+                        require(*++text == '%');
+                *to++ = *text;
+        }
+        *to = '\0';
+}
+
+static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep, uint16_t where) {
+        char text[RENDER_DROP_IN_SIZE_MAX], copy[RENDER_DROP_IN_SIZE_MAX], again[RENDER_DROP_IN_SIZE_MAX];
+        char listens[RENDER_DROP_IN_SIZE_MAX] = "", *rest = copy, *line;
+        int r;
+
+        fuzz_untouched(text);
+        r = render_socket_drop_in(streams, port, keep, n_keep, text);
+        require(r == 0 || r == -E2BIG);
+        if (r < 0) {
+                require_untouched(text);
+                return;
+        }
+
+        r = render_parse_socket_drop_in(text, again, sizeof(again));
+        require(r == 0 || !*streams);
+        if (r == 0)
+                require(fuzz_same_words(again, streams));
+
+        memcpy(copy, text, sizeof(copy));
+        require(startswith(unit_line(&rest), "# Written by wslportd"));
+        require(streq(unit_line(&rest), "[X-Wslport]"));
+        require(startswith(unit_line(&rest), "Streams="));
+        require(streq(unit_line(&rest), "[Socket]"));
+        require(streq(unit_line(&rest), "ListenStream="));
+        while (*(line = unit_line(&rest))) {
+                char *stream = (char *) startswith(line, "ListenStream=");
+
+                require(stream);
+                unescape_specifiers(stream);
+                WORDS_FOREACH (other, listens)
+                        require(!streq(other, stream)); /* the second bind would fail */
+                require(words_append(listens, sizeof(listens), stream));
+        }
+        require(!rest || !*rest);
+
+        /* Each address is there: on its port, or on the new one. */
+        WORDS_FOREACH (stream, streams) {
+                SshdEndpoint endpoint, moved;
+                bool is_address = sshd_endpoint_parse(stream, &endpoint) == 0, there = false;
+
+                WORDS_FOREACH (other, listens)
+                        if (!is_address)
+                                there = there || streq(other, stream);
+                        else if (sshd_endpoint_parse(other, &moved) == 0)
+                                there = there || (streq(moved.address, endpoint.address) &&
+                                                  moved.ipv6 == endpoint.ipv6 &&
+                                                  moved.port == (is_one_of(endpoint.port, keep, n_keep) ? endpoint.port
+                                                                                                        : port));
+                require(there);
+        }
+
+        if (*streams && cut(text, where) && render_parse_socket_drop_in(text, again, sizeof(again)) == 0)
+                require(fuzz_same_words(again, streams));
+}
+
+/* The words of a command, as systemd takes them apart (extract_first_word() with EXTRACT_UNQUOTE and
+ * EXTRACT_CUNESCAPE), of which we use quotes and two escapes only. */
+static void read_command(const char *line, char *words, size_t size) {
+        while (*line) {
+                char word[RENDER_DROP_IN_SIZE_MAX];
+                bool quoted = false;
+                size_t n = 0;
+
+                for (; *line && (quoted || *line != ' '); line++) {
+                        if (*line == '"') {
+                                quoted = !quoted;
+                                continue;
+                        }
+                        require(quoted || (*line != '\'' && *line != '\\' && (*line != ';' || n > 0)));
+                        if (*line == '\\') {
+                                line++;
+                                require(*line == '"' || *line == '\\');
+                        }
+                        word[n++] = *line;
+                }
+                require(!quoted);
+                word[n] = '\0';
+                unescape_specifiers(word);
+                require(words_append(words, size, word));
+                line += *line == ' ';
+        }
+}
+
+static void try_service_drop_in(const char *words, uint16_t port, const uint16_t *keep, size_t n_keep) {
+        char text[RENDER_DROP_IN_SIZE_MAX], wanted[2 * RENDER_DROP_IN_SIZE_MAX] = "", got[sizeof(wanted)] = "";
+        char *rest = text, *line, number[8];
+        SshdCommand command = {};
+        int r;
+
+        if (!*words || strlen(words) >= sizeof(command.program))
+                return;
+        strcpy(command.program, words);
+        for (const char *word = words_next(words); *word; word = words_next(word))
+                (void) words_append(command.arguments, sizeof(command.arguments), word);
+
+        fuzz_untouched(text);
+        r = render_service_drop_in(&command, port, keep, n_keep, text);
+        require(r == 0 || r == -E2BIG);
+        if (r < 0) {
+                require_untouched(text);
+                return;
+        }
+
+        require(startswith(unit_line(&rest), "# Written by wslportd"));
+        require(streq(unit_line(&rest), "[Service]"));
+        require(streq(unit_line(&rest), "ExecStart="));
+        line = (char *) startswith(unit_line(&rest), "ExecStart=");
+        require(line && line[0] == '/');
+        require(rest && streq(rest, ""));
+
+        require(words_append(wanted, sizeof(wanted), command.program));
+        WORDS_FOREACH (word, command.arguments)
+                require(words_append(wanted, sizeof(wanted), word));
+        for (size_t i = 0; i <= n_keep; i++) {
+                snprintf(number, sizeof(number), "%u", i < n_keep ? keep[i] : port);
+                require(words_append(wanted, sizeof(wanted), "-p") && words_append(wanted, sizeof(wanted), number));
+        }
+        read_command(line, got, sizeof(got));
+        require(fuzz_same_words(got, wanted));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        FuzzInput input = { data, size };
+        uint16_t port = fuzz_u16(&input), home = fuzz_u16(&input), where = fuzz_u16(&input);
+        size_t n_keep = fuzz_byte(&input) % (SSHD_PORTS_MAX + 1);
+        _cleanup_free_ char *streams = NULL, *command = NULL, *text = NULL;
+        uint16_t keep[SSHD_PORTS_MAX];
+
+        port = port ?: 1;
+        for (size_t i = 0; i < n_keep; i++)
+                keep[i] = fuzz_u16(&input) ?: 1;
+        streams = fuzz_words(&input);
+        command = fuzz_words(&input);
+        text = fuzz_text(&input, '\0');
+
+        try_kept_files(port, home, where);
+        try_text(text, where);
+        try_socket_drop_in(streams, port, keep, n_keep, where);
+        try_service_drop_in(command, port, keep, n_keep);
+        return 0;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+
+#include "fuzz.h"
+#include "sshd-dump.h"
+
+/* What `sshd -T` prints: every port and address that is taken stands in it, reads back from its own print,
+ * and the home that is made of them is one that a Snapshot can hold. The first two bytes are the port of our
+ * file. */
+
+static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (ports[i] == port)
+                        return true;
+        return false;
+}
+
+static void require_endpoint(const SshdEndpoint *endpoint) {
+        char text[80], words[82];
+        SshdEndpoint again;
+
+        require(endpoint->port > 0);
+        require(fuzz_is_printable(endpoint->address, sizeof(endpoint->address)) && endpoint->address[0]);
+        require(!strpbrk(endpoint->address, " []\"'\\"));
+        require(endpoint->address[strspn(endpoint->address, endpoint->ipv6 ? "0123456789abcdefABCDEF.:" : "0123456789.")] ==
+                        '\0' ||
+                (endpoint->ipv6 && strchr(endpoint->address, '%')));
+
+        snprintf(text, sizeof(text), endpoint->ipv6 ? "[%s]:%u" : "%s:%u", endpoint->address, endpoint->port);
+        require(sshd_endpoint_parse(text, &again) == 0);
+        require(again.ipv6 == endpoint->ipv6 && streq(again.address, endpoint->address) && again.port == endpoint->port);
+
+        memset(words, 0, sizeof(words));
+        require(words_append(words, sizeof(words), text));
+        require(sshd_streams_have_port(words, endpoint->port));
+        require(!sshd_streams_have_port(words, (uint16_t) (endpoint->port ^ 1)));
+}
+
+static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t displaced_to) {
+        require(home->n_ports >= 1 && home->n_ports <= SSHD_PORTS_MAX);
+        for (size_t i = 0; i < home->n_ports; i++) {
+                bool listed = is_one_of(home->ports[i], dump->ports, dump->n_ports);
+
+                require(home->ports[i] > 0);
+                require(!is_one_of(home->ports[i], home->ports, i));
+                for (size_t k = 0; k < dump->n_endpoints; k++)
+                        listed = listed || dump->endpoints[k].port == home->ports[i];
+                require(listed || (home->n_ports == 1 && home->ports[0] == 22));
+        }
+
+        require(home->ipv4 || home->ipv6);
+        require(!home->has_ours || displaced_to != 0);
+        require(home->has_ours == (displaced_to != 0 && is_one_of(displaced_to, dump->ports, dump->n_ports)) ||
+                displaced_to == SSHD_SENTINEL_PORT);
+}
+
+static void try_line(const char *line) {
+        bool fixes = sshd_line_fixes_port(line);
+
+        if (fixes) {
+                require(strcasestr(line, "listenaddress"));
+                require(strchr(line, ':'));
+        }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        FuzzInput input = { data, size };
+        uint16_t displaced_to = fuzz_u16(&input);
+        _cleanup_free_ char *text = fuzz_text(&input, '\0');
+        SshdDump dump;
+        SshdHome home;
+        int r;
+
+        fuzz_untouched(dump);
+        r = sshd_dump_parse(text, &dump);
+        require(r == 0 || r == -EBADMSG || r == -E2BIG);
+        if (r == 0) {
+                require(dump.n_ports >= 1 && dump.n_ports <= SSHD_PORTS_MAX);
+                require(dump.n_endpoints >= 1 && dump.n_endpoints <= SSHD_ENDPOINTS_MAX);
+                for (size_t i = 0; i < dump.n_ports; i++)
+                        require(dump.ports[i] > 0);
+                for (size_t i = 0; i < dump.n_endpoints; i++)
+                        require_endpoint(&dump.endpoints[i]);
+
+                sshd_dump_home(&dump, displaced_to, &home);
+                require_home(&home, &dump, displaced_to);
+        } else
+                require_untouched(dump);
+
+        /* The same lines as words of a socket unit, and of a configuration file. */
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+                SshdEndpoint endpoint;
+
+                fuzz_untouched(endpoint);
+                r = sshd_endpoint_parse(line, &endpoint);
+                require(r == 0 || r == -EBADMSG);
+                if (r == 0)
+                        require_endpoint(&endpoint);
+                else
+                        require_untouched(endpoint);
+                try_line(line);
+        }
+        return 0;
+}
