@@ -85,7 +85,7 @@ def locked() -> Iterator[None]:
         yield
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """The host's own Debian mirror."""
     if configured := os.environ.get("WSLPORTD_LAB_MIRROR"):
         return configured
@@ -105,7 +105,7 @@ def _bootstrap(suite: str, path: Path) -> None:
          # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
          '--aptopt=Acquire::Check-Valid-Until "false"',
          *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n")),
-         suite, path, f"deb {_mirror()} {suite} main"],
+         suite, path, f"deb {mirror()} {suite} main"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode != 0:
         shutil.rmtree(path, ignore_errors=True)
