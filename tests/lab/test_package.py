@@ -221,6 +221,18 @@ def test_upgrade_and_downgrade_while_relocated(bare, suite):
     assert w.failed_units(m) == []
 
 
+def test_upgrade_where_systemd_listens(bare):
+    m = bare(ssh="socket", windows=w.WINDOWS_HOLDS_22)
+    install(m, "first")
+    session = m.ssh_session(2222)
+    for name in ("next", "first"):
+        install(m, name, "--force-confnew")
+        p = w.wait_properties(m, State="relocated", Port=2222, Version=version(name))
+        assert (p["Mechanism"], p["Unit"]) == ("socket", "ssh.socket")
+        assert session.alive() and w.logs_in(m, 2222, "windows")
+    assert w.failed_units(m) == []
+
+
 def test_what_its_owner_has_changed_is_kept(bare):
     m = bare(windows=w.WINDOWS_HOLDS_22)
     install(m, "first")
