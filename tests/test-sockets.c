@@ -60,6 +60,11 @@ typedef struct ListenerRow {
         int family, protocol;
 } ListenerRow;
 
+static void enter(void) {
+        netns_enter();
+        test_skip_emulated("NETLINK_SOCK_DIAG");
+}
+
 static const ListenerRow listener_rows[] = {
         { "IPv4 any", "0.0.0.0", false, AF_INET, IPPROTO_TCP },
         { "IPv4 loopback", "127.0.0.1", false, AF_INET, IPPROTO_TCP },
@@ -78,7 +83,7 @@ static void test_lists_listener(const void *data) {
         char text[INET6_ADDRSTRLEN];
         Listener listeners[4];
 
-        netns_enter();
+        enter();
         fd = netns_bind(row->address, 2222, row->v6only, row->protocol);
         test_assert(setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) == 0 ||
                     row->protocol == IPPROTO_MPTCP);
@@ -106,7 +111,7 @@ static void test_lists_several(void) {
         _cleanup_close_ int a = -1, b = -1, c = -1, d = -1;
         Listener listeners[3] = { [1].port = 7 };
 
-        netns_enter();
+        enter();
         a = netns_listen("0.0.0.0", 22);
         b = netns_listen("::", 22);
         c = netns_listen("0.0.0.0", 2222);
@@ -130,7 +135,7 @@ static void test_lists_many(void) {
         _cleanup_free_ Listener *listeners = calloc(600, sizeof(*listeners));
         char address[32];
 
-        netns_enter();
+        enter();
         test_equal_int(sockets_new(&sockets), 0);
         for (unsigned i = 0; i < 600; i++) {
                 snprintf(address, sizeof(address), "127.0.%u.%u", 1 + i / 200, 1 + i % 200);
@@ -150,7 +155,7 @@ static void test_counts_sessions(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         int listener, other, dual, client, server, client6, server6;
 
-        netns_enter();
+        enter();
         test_equal_int(sockets_new(&sockets), 0);
         listener = netns_listen("127.0.0.1", 22);
         other = netns_listen("127.0.0.1", 2222);
@@ -199,7 +204,7 @@ static void test_tells_of_closing(void) {
         int listener, dual, other, client, server;
         Told told = {};
 
-        netns_enter();
+        enter();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(sockets_new(&sockets), 0);
         listener = netns_listen("127.0.0.1", 22);
@@ -244,7 +249,7 @@ static void test_watch_changes(void) {
         Told told = {}, told_later = {};
         int fd;
 
-        netns_enter();
+        enter();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(sockets_new(&sockets), 0);
         fd = next_fd();
@@ -306,7 +311,7 @@ static void test_flood_of_others(void) {
         Told told = {};
         unsigned turns;
 
-        netns_enter();
+        enter();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(sockets_new(&sockets), 0);
         test_equal_int(sockets_watch(sockets, event, ports, 1, on_event, &told), 0);
@@ -340,7 +345,7 @@ static void test_overrun(void) {
         int fd, size = 1;
         Told told = {};
 
-        netns_enter();
+        enter();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(sockets_new(&sockets), 0);
         fd = next_fd();
@@ -387,7 +392,7 @@ static void test_forged(void) {
         int fd, forger;
         Told told = {};
 
-        netns_enter();
+        enter();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(sockets_new(&sockets), 0);
         fd = next_fd();
@@ -549,7 +554,7 @@ static void test_answer_given_up(void) {
         struct pollfd poll_fd = { .events = POLLIN };
         unsigned shown = 0;
 
-        netns_enter();
+        enter();
         for (uint16_t i = 0; i < 800; i++)
                 netns_listen("127.0.0.1", (uint16_t) (1000 + i));
         test_equal_int(netlink_new(&netlink, NETLINK_SOCK_DIAG), 0);

@@ -33,6 +33,11 @@
 #define TEST_TIMEOUT_SEC 30
 #endif
 
+/* Tests that qemu-user is to run are built with this (tests/arm64.ini): some of the kernel can't be had there. */
+#ifndef TEST_EMULATED
+#define TEST_EMULATED 0
+#endif
+
 /* A row of a table is any structure that begins with `const char *name`. */
 typedef struct Test {
         const char *name;
@@ -90,6 +95,12 @@ static inline _Noreturn _printf_(1, 2) void test_skip(const char *format, ...) {
         putchar('\n');
         fflush(stdout);
         _exit(77);
+}
+
+/* Skips what qemu-user has no @what for; nowhere else. */
+static inline void test_skip_emulated(const char *what) {
+        if (TEST_EMULATED)
+                test_skip("qemu-user has no %s", what);
 }
 
 /* The program's argument @i, counted from 1, where meson passes paths; fails the case if it is missing. */

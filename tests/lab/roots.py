@@ -87,7 +87,7 @@ def locked() -> Iterator[None]:
         yield
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """The host's own Debian mirror."""
     if configured := os.environ.get("WSLPORTD_LAB_MIRROR"):
         return configured
@@ -109,7 +109,7 @@ def _bootstrap(suite: str, path: Path) -> None:
          f'--customize-hook=cd "$1/root" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download openssh-server && '
          f'mv openssh-server_*.deb "$1{PACKAGE}"',
          *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n")),
-         suite, path, f"deb {_mirror()} {suite} main"],
+         suite, path, f"deb {mirror()} {suite} main"],
         stdin=subprocess.DEVNULL, capture_output=True, text=True)
     if result.returncode != 0:
         shutil.rmtree(path, ignore_errors=True)

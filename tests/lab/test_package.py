@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What is given to others: the Debian package in a machine's whole life, and how it and its siblings are built.
+
+`tests/run package` builds what these tests look at and tells where it is by WSLPORTD_PACKAGES: `first` and `second` are
+the same version, built in different places at different times, `next` is a later one with another text in its
+configuration.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import wslport as w  # noqa: E402
+from machine import Machine, Session  # noqa: E402
+
+PACKAGES = Path(os.environ.get("WSLPORTD_PACKAGES", "/nonexistent"))
+TREE = Path(__file__).parents[2]
+FORMS = TREE / "units/packages"
+
+pytestmark = pytest.mark.skipif("WSLPORTD_PACKAGES" not in os.environ, reason="tests/run package builds what is tested")
+
+
+def package(name: str) -> Path:
+    return next((PACKAGES / name).glob("wslportd_*.deb"))
+
+
+def version(name: str) -> str:
+    return package(name).name.split("_")[1]
+
+
+# ---- how they are built ----
+
+def test_two_builds_are_the_same_bytes():
+    def digests(name: str) -> dict[str, str]:
+        return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (PACKAGES / name).iterdir()
+                if path.suffix in (".deb", ".dsc", ".xz")}  # the others tell of when and where
+
+    assert len(digests("first")) == 4
+    assert digests("first") == digests("second")
+
+
+@pytest.mark.parametrize("name", ["first", "next"])
+def test_lintian_has_nothing_to_say(name):
+    changes = next((PACKAGES / name).glob("*.changes"))
+    assert subprocess.run(["lintian", "--allow-root", "--fail-on=error,warning", changes],
+                          capture_output=True, text=True).stdout == ""
+
+
+def test_each_form_is_of_the_changelogs_version():
+    found = {re.search(r"(?m)^(?:Version: *|pkgver=)(\S+)", (FORMS / path).read_text())[1]
+             for path in ("rpm/wslportd.spec", "arch/PKGBUILD")}
+    assert found == {version("first")}
+    changelog = re.findall(r"(?m)^\* .* - (\S+)-1$", (FORMS / "rpm/wslportd.spec").read_text())
+    assert changelog[0] == version("first")
+
+
+def installed() -> set[str]:
+    """The files of the Debian package that come from `meson install`."""
+    lines = subprocess.run(["dpkg-deb", "-c", package("first")], check=True, capture_output=True, text=True).stdout
+    names = [line.split()[5].removeprefix(".") for line in lines.splitlines()]
+    return {re.sub(r"^/lib/", "/usr/lib/", name).removesuffix(".gz") for name in names
+            if not name.endswith("/") and "/share/doc/" not in name and "/lintian/" not in name}
+
+
+# What Fedora's meson and systemd-rpm-macros define, as far as the spec needs it.
+MACROS = r"""
+%_unitdir /usr/lib/systemd/system
+%_sharedstatedir /var/lib
+%_localstatedir /var
+%_sysconfdir /etc
+%_libexecdir /usr/libexec
+%_vpath_builddir build
+%_meson_folders --prefix=%{_prefix} --sbindir=%{_sbindir} --libexecdir=%{_libexecdir} --sysconfdir=%{_sysconfdir}
+%meson meson setup --buildtype=plain %{_meson_folders} --localstatedir=%{_localstatedir} %{_vpath_builddir}
+%meson_build meson compile -C %{_vpath_builddir}
+%meson_install DESTDIR=%{buildroot} meson install -C %{_vpath_builddir} --no-rebuild
+%meson_test(-) meson test -C %{_vpath_builddir} --print-errorlogs %*
+%systemd_post(-) systemctl --no-reload preset %* || :
+%systemd_preun(-) if [ $1 -eq 0 ]; then systemctl --no-reload disable --now %* || :; fi
+%systemd_postun_with_restart(-) if [ $1 -ge 1 ]; then systemctl try-restart %* || :; fi
+"""
+
+
+def test_an_rpm_can_be_built(tmp_path):
+    number = version("first")
+    (tmp_path / "macros").write_text(MACROS)
+    shutil.copy(PACKAGES / f"first/wslportd_{number}.tar.xz", tmp_path / f"wslportd-{number}.tar.xz")
+    built = subprocess.run(
+        ["rpmbuild", "-bb", "--nodeps", "--nocheck", f"--load={tmp_path}/macros", f"--define=_topdir {tmp_path}",
+         f"--define=_sourcedir {tmp_path}", FORMS / "rpm/wslportd.spec"], capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    rpm = next(tmp_path.glob("RPMS/*/wslportd-[0-9]*.rpm"))
+
+    def query(*arguments: str) -> list[str]:
+        return subprocess.run(["rpm", "-q", "--nosignature", *arguments, "-p", rpm], check=True, capture_output=True,
+                              text=True).stdout.splitlines()
+
+    files = {name.removesuffix(".gz") for name in query("--list")
+             if not re.search("/share/doc/|/licenses/|/\\.build-id", name)}
+    assert files - {"/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} == installed()
+    assert query("--configfiles") == [w.STATIC_FILE, w.CONFIG]
+    assert "wslportd --reset || :" in "\n".join(query("--scripts"))
+    checked = subprocess.run(["rpmlint", FORMS / "rpm/wslportd.spec"], capture_output=True, text=True)
+    # rpm has had a build root of its own for long, and the source isn't had from anywhere yet.
+    assert "1 specfiles checked" in checked.stdout
+    assert set(re.findall(r": [WE]: (\S+)", checked.stdout)) <= {"no-buildroot-tag", "invalid-url"}, checked.stdout
+
+
+def test_an_arch_package_can_be_built():
+    number = version("first")
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # pytest's own are root's alone
+        place = Path(name)
+        for part in ("PKGBUILD", "wslportd.install"):
+            shutil.copy(FORMS / "arch" / part, place)
+        shutil.copy(PACKAGES / f"first/wslportd_{number}.tar.xz", place / f"wslportd-{number}.tar.xz")
+        subprocess.run(["chown", "-R", "nobody", place], check=True)  # it refuses to run as root
+        built = subprocess.run(
+            ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "makepkg", "--nodeps", "--nocheck"],
+            cwd=place, env={"PATH": os.environ["PATH"], "HOME": name, "LANG": "C.UTF-8", "PACMAN": "true"},
+            capture_output=True, text=True)
+        assert built.returncode == 0, built.stdout + built.stderr
+        listing = subprocess.run(["bsdtar", "-tf", next(place.glob("wslportd-*.pkg.tar.gz"))], check=True, capture_output=True,
+                                 text=True).stdout.splitlines()
+    files = {"/" + name.removesuffix(".gz") for name in listing if not name.startswith(".") and not name.endswith("/")}
+    # There are neither /usr/sbin nor /usr/libexec there.
+    assert files == {name.replace("/sbin/", "/bin/").replace("/libexec/", "/lib/wslportd/") for name in installed()}
+
+
+# ---- a machine's life with it ----
+
+BARE = Callable[..., Machine]
+
+
+@pytest.fixture
+def bare(machine: BARE) -> BARE:
+    """bare(...) is a machine that runs, without the daemon, and with the packages in /root."""
+    def factory(**options: object) -> Machine:
+        m = machine(overlay=[], **options)
+        for name in ("first", "next"):
+            m.write(f"/root/{name}.deb", package(name).read_bytes())
+        return w.boot(m)
+
+    return factory
+
+
+def install(m: Machine, name: str, *options: str) -> None:
+    m.run(["dpkg", *options, "--install", f"/root/{name}.deb"], check=True)
+    # Not eventually: that's what dpkg's end promises.
+    assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
+    assert m.run(["wslportd", "--version"]).stdout == f"wslportd {version(name)}\n"
+
+
+SUITES = pytest.mark.parametrize("suite", ["bookworm", "trixie", "sid"])
+
+
+@SUITES
+def test_sshd_is_reachable_when_dpkg_returns(bare, suite):
+    m = bare(suite=suite, windows=w.WINDOWS_HOLDS_22)
+    assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
+    install(m, "first")
+    assert 2222 in m.listeners()
+    assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
+    w.check_report(m, "relocated", 2222)
+    assert w.failed_units(m) == []
+    # journalctl -x finds the explanations.
+    assert "Defined-By: wslportd" in m.run(["journalctl", "--dump-catalog"], check=True).stdout
+    m.poweroff()
+    w.boot(m)
+    w.check_relocated_boot(m)
+
+
+def test_nothing_is_done_where_22_is_free(bare):
+    m = bare()
+    pid = w.main_pid(m)
+    install(m, "first")
+    w.check_report(m, "clear", 22)
+    assert w.main_pid(m) == pid
+
+
+def test_nothing_runs_outside_of_wsl(bare):
+    m = bare(mode="not-wsl")
+    pid = w.main_pid(m)
+    install(m, "first")
+    assert w.active_state(m, w.UNIT) == "inactive" and w.failed_units(m) == []
+    assert w.main_pid(m) == pid and w.sshd_ports(m) == {22}
+
+
+def in_place(m: Machine, session: Session, pid: int) -> None:
+    """Nothing has happened to sshd."""
+    assert session.alive()
+    assert w.main_pid(m) == pid and 2222 in m.listeners()
+    assert w.logs_in(m, 2222, "windows")
+
+
+@SUITES
+def test_upgrade_and_downgrade_while_relocated(bare, suite):
+    m = bare(suite=suite, windows=w.WINDOWS_HOLDS_22)
+    install(m, "first")
+    session, pid = m.ssh_session(2222), w.main_pid(m)
+    for name in ("next", "first", "first"):
+        daemon = w.main_pid(m, w.UNIT)
+        install(m, name, "--force-confnew")
+        in_place(m, session, pid)
+        assert w.main_pid(m, w.UNIT) not in (0, daemon)  # the new one runs
+        p = w.check_report(m, "relocated", 2222)
+        assert p["Version"] == version(name)
+    assert len(w.binds(m, command="sshd")) == 2 * 2  # the boot's, which failed, and the one on 2222: two families each
+    assert w.failed_units(m) == []
+
+
+def test_upgrade_where_systemd_listens(bare):
+    m = bare(ssh="socket", windows=w.WINDOWS_HOLDS_22)
+    install(m, "first")
+    session = m.ssh_session(2222)
+    for name in ("next", "first"):
+        install(m, name, "--force-confnew")
+        p = w.wait_properties(m, State="relocated", Port=2222, Version=version(name))
+        assert (p["Mechanism"], p["Unit"]) == ("socket", "ssh.socket")
+        assert session.alive() and w.logs_in(m, 2222, "windows")
+    assert w.failed_units(m) == []
+
+
+def test_what_its_owner_has_changed_is_kept(bare):
+    m = bare(windows=w.WINDOWS_HOLDS_22)
+    install(m, "first")
+    m.write(w.CONFIG, "[Policy]\nCandidatePorts=2299\n")
+    m.write(w.STATIC_FILE, m.read(w.STATIC_FILE) + "# mine\n")
+    kept = m.read(w.STATIC_FILE)
+    m.run(["systemctl", "disable", w.UNIT], check=True)
+    m.run(["dpkg", "--force-confold", "--install", "/root/next.deb"], check=True)
+    assert m.read(w.CONFIG) == "[Policy]\nCandidatePorts=2299\n" and m.read(w.STATIC_FILE) == kept
+    assert m.run(["systemctl", "is-enabled", w.UNIT]).stdout == "disabled\n"
+    m.run(["dpkg", "--remove", "wslportd"], check=True)
+    assert m.read(w.CONFIG) == "[Policy]\nCandidatePorts=2299\n" and m.read(w.STATIC_FILE) == kept
+    assert m.run(["sshd", "-t"]).returncode == 0
+
+
+# What dpkg, systemd and the machine's own life leave behind whatever is installed.
+NOT_OURS = re.compile(r"/var/(lib/dpkg/|log/|lib/systemd/(catalog/database|random-seed|timesync|timers|linger)|cache/ldconfig"
+                      r"|tmp/|lib/private)|/root/|/etc/(\.updated|\.pwd\.lock|resolv\.conf)|/run/|/tmp/|/proc/|/sys/|/dev/")
+
+
+def files(m: Machine) -> dict[str, tuple[int, str | bytes]]:
+    """Everything on the machine's disk: modes, and bytes or where it links to."""
+    found: dict[str, tuple[int, str | bytes]] = {}
+    top = m.path("/")
+    for directory, names, others in os.walk(top):
+        place = Path("/", Path(directory).relative_to(top))
+        names[:] = [name for name in names if not NOT_OURS.match(f"{place / name}/")]
+        for name in (*names, *others):
+            path = Path(directory, name)
+            if NOT_OURS.match(str(place / name)):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                mode = path.lstat().st_mode
+                content = (os.readlink(path) if stat.S_ISLNK(mode) else
+                           hashlib.sha256(path.read_bytes()).digest() if stat.S_ISREG(mode) else "")
+                found[str(place / name)] = (mode, content)
+    return found
+
+
+@SUITES
+@pytest.mark.parametrize("steps", [["--remove", "--purge"], ["--purge"]], ids=" ".join)
+def test_nothing_is_left(bare, suite, steps):
+    m = bare(suite=suite, windows=w.WINDOWS_HOLDS_22)
+    before = files(m)
+    catalog = m.run(["journalctl", "--dump-catalog"], check=True).stdout
+    install(m, "first")
+    assert set(files(m)) - set(before) >= {w.PORT_FILE, w.LAST_PORT_FILE, w.CONFIG, w.STATIC_FILE}
+    session, pid = m.ssh_session(2222), w.main_pid(m)
+    for step in steps:
+        m.run(["dpkg", step, "wslportd"], check=True)
+        in_place(m, session, pid)  # Windows has its port still
+        assert not m.exists(w.STATE_DIRECTORY)
+        assert w.active_state(m, w.UNIT) == "inactive"
+    after = files(m)
+    assert {name for name in before.keys() | after if before.get(name) != after.get(name)} == set()
+    assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
+    assert m.run(["journalctl", "--dump-catalog"], check=True).stdout == catalog
+
+    m.windows.release(22)
+    m.run(["systemctl", "restart", "ssh"], check=True)
+    w.wait_sshd(m, 22)
+    assert w.logs_in(m, 22, "windows") and session.alive()
+
+
+def test_removed_and_installed_again(bare):
+    m = bare(windows=w.WINDOWS_HOLDS_22)
+    install(m, "first")
+    session, pid = m.ssh_session(2222), w.main_pid(m)
+    m.run(["dpkg", "--remove", "wslportd"], check=True)
+    in_place(m, session, pid)
+    install(m, "first")
+    in_place(m, session, pid)
+    # Nobody remembers why it is there; where it ends up is decided when it starts the next time.
+    m.run(["systemctl", "restart", "ssh"])
+    w.wait_sshd(m, 2222)
+    w.check_report(m, "relocated", 2222)
+    assert session.alive()
