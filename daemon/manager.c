@@ -384,7 +384,7 @@ static bool manager_is_unnamed(const Manager *m, Holder holder) {
 }
 
 /* Who has a home port on Windows? One connection for each time that it is newly refused, or that sshd is
- * found moved away from it. */
+ * found elsewhere. */
 static void manager_name_holder(Manager *m) {
         for (size_t i = 0; i < m->home.n_ports && !m->greeting && !m->windows; i++) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
@@ -392,7 +392,8 @@ static void manager_name_holder(Manager *m) {
                 if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
-                    (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) || m->kept.port == 0))
+                    (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) ||
+                     (m->kept.port == 0 && !m->lost)))
                         continue;
                 m->greeted = fact->port;
                 manager_greet(m, fact->port);
@@ -771,12 +772,12 @@ static void manager_change_units(Manager *m, const Decision *d) {
         int r = 0;
 
         if (d->action == ACTION_ENABLE) {
-                snprintf(disabled.service, sizeof(disabled.service), "%.63s", managed.service->id);
+                snprintf(disabled.service, sizeof(disabled.service), "%s", managed.service->id);
                 plan_enable_service(start, &plan);
         } else if (d->action == ACTION_DISABLE_SOCKET) {
                 disabled.service_was_enabled = streq(managed.service->unit_file_state, "enabled");
-                snprintf(disabled.socket, sizeof(disabled.socket), "%.63s", managed.socket->id);
-                snprintf(disabled.service, sizeof(disabled.service), "%.63s", managed.service->id);
+                snprintf(disabled.socket, sizeof(disabled.socket), "%s", managed.socket->id);
+                snprintf(disabled.service, sizeof(disabled.service), "%s", managed.service->id);
                 m->disabled_socket = disabled;
                 r = kept_write_disabled_socket(&disabled);
                 plan_disable_socket(start, &plan);
@@ -984,13 +985,14 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
 
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
-        bool done = m->request == REQUEST_PROBE     ? !m->greeting
+        bool asking = m->greeting || m->windows;
+        bool done = m->request == REQUEST_PROBE     ? !asking
                     : m->request == REQUEST_RESTORE ? m->kept.port == 0
                                                     : m->kept.port != 0 && (m->request_port == 0 ||
                                                                             m->kept.port == m->request_port);
 
         /* A refusal is told with the name of who is there, which is being asked for. */
-        if (m->request == REQUEST_NONE || (!done && m->greeting))
+        if (m->request == REQUEST_NONE || (!done && asking))
                 return;
 
         if (done) {
@@ -1047,6 +1049,24 @@ static void manager_carry_out(Manager *m, const Decision *d) {
                 (void) manager_ask_later(m);
 }
 
+/* An sshd that was moved before wslportd was removed and installed again: nothing remembers it, but the kernel shows it,
+ * and Windows has its own port. */
+static void manager_find_moved(Manager *m) {
+        const PortFact *home = m->home.n_ports > 0 ? ports_find(&m->ports, m->home.ports[0]) : NULL;
+        PortView view;
+
+        if (m->kept.port != 0 || m->last_port != 0 || !m->lost || m->phase != SERVICE_RUNNING || !home ||
+            (home->holder != HOLDER_WINDOWS_OPENSSH && home->holder != HOLDER_WINDOWS) ||
+            holders_look(m->sockets, units_managed(m->units), 0, &view) < 0)
+                return;
+
+        for (size_t i = 0; i < view.n_listeners; i++)
+                if (view.listeners[i].holder == HOLDER_SSHD && policy_allows(&m->config, view.listeners[i].port)) {
+                        m->last_port = view.listeners[i].port;
+                        return;
+                }
+}
+
 static void manager_evaluate(Manager *m) {
         ManagedUnits managed;
         HomeView home;
@@ -1071,6 +1091,7 @@ static void manager_evaluate(Manager *m) {
         m->home = home.home;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
+        manager_find_moved(m);
         if (m->kept.port != 0)
                 manager_look(m, m->kept.port);
         else if (m->last_port != 0)

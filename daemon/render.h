@@ -7,12 +7,12 @@
 
 /* What our files say, as text, and what such a text means. */
 
-#define RENDER_SIZE_MAX 512
+#define RENDER_SIZE_MAX 640 /* the names of two units among it */
 #define RENDER_DROP_IN_SIZE_MAX 4096
 
 /* What SocketActivation=disable has changed, to be undone. */
 typedef struct DisabledSocket {
-        char socket[64], service[64]; /* unit names; "" where nothing was changed */
+        char socket[256], service[256]; /* unit names; "" where nothing was changed */
         bool service_was_enabled;
 } DisabledSocket;
 

@@ -305,8 +305,8 @@ def test_removed_and_installed_again(bare):
     in_place(m, session, pid)
     install(m, "first")
     in_place(m, session, pid)
-    # Nobody remembers why it is there; where it ends up is decided when it starts the next time.
-    m.run(["systemctl", "restart", "ssh"])
+    w.check_report(m, "relocated", 2222)  # nobody remembers it, and the kernel shows it
+    m.run(["systemctl", "restart", "ssh"], check=True)
     w.wait_sshd(m, 2222)
     w.check_report(m, "relocated", 2222)
     assert session.alive()
