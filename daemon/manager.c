@@ -428,21 +428,43 @@ static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userda
         return 0;
 }
 
+/* Whether it may be different in a moment: unlike a disk that is full, or sshd's own no. */
+static bool manager_is_passing(const Manager *m, int error) {
+        sd_bus *bus = systemd_link_bus(m->link);
+
+        switch (-error) {
+        case ENOMEM:
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case EAGAIN:
+        case EINTR:
+        case ENOTCONN:
+        case ECONNRESET:
+        case EPIPE:
+                return true;
+        default:
+                /* What was under way when the connection ended fails with it. */
+                return !bus || sd_bus_is_open(bus) <= 0;
+        }
+}
+
 /* No event will tell when it is different: everything is asked anew after a while, a longer one each time.
- * Returns how long, 0 if that can't be. µs */
-static usec_t manager_ask_later(Manager *m) {
+ * Returns how long, 0 if that can't be; then it ends, for systemd to start it anew. µs */
+static usec_t manager_ask_later(Manager *m, bool soon) {
         usec_t now, delay = 0;
         int r;
 
         r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
         if (r >= 0) {
-                delay = backoff_delay(&m->backoff, now);
+                delay = soon ? backoff_delay_soon(&m->backoff, now) : backoff_delay(&m->backoff, now);
                 m->retry_source = sd_event_source_disable_unref(m->retry_source);
                 r = sd_event_add_time_relative(m->event, &m->retry_source, CLOCK_MONOTONIC, delay,
                                                USEC_PER_SEC, manager_on_retry, m);
         }
         if (r < 0) {
                 log_error_errno(&m->log, r, "No further attempt could be scheduled");
+                (void) sd_event_exit(m->event, r);
                 return 0;
         }
 
@@ -451,8 +473,8 @@ static usec_t manager_ask_later(Manager *m) {
 }
 
 /* What failed, or came too often, is left alone until then. */
-static void manager_retry_later(Manager *m, const char *why) {
-        usec_t delay = manager_ask_later(m);
+static void manager_retry_later(Manager *m, int error, const char *why) {
+        usec_t delay = manager_ask_later(m, manager_is_passing(m, error));
 
         snprintf(m->hold, sizeof(m->hold), "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));
@@ -526,6 +548,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
 
         m->moving = ACTION_NONE;
         manager_read_kept(m);
+        m->unread = kept_is_unread();
 
         if (answer != BIND_NOT_ASKED) {
                 m->rehearsed = true;
@@ -535,7 +558,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         if (result < 0 && result != -EADDRINUSE) {
                 log_message(&m->log, LOG_ERR, "sshd could not be moved to %u: %s", m->moving_to, text);
                 (void) hints_for_port("", m->moving_to, manager_on_hint, m);
-                manager_retry_later(m, text);
+                manager_retry_later(m, result, text);
         } else if (result >= 0) {
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
@@ -636,7 +659,7 @@ static void manager_move(Manager *m, const Decision *d) {
         int r;
 
         if (!units) {
-                manager_retry_later(m, strerrordesc_np(ENOMEM));
+                manager_retry_later(m, -ENOMEM, strerrordesc_np(ENOMEM));
                 manager_schedule(m);
                 return;
         }
@@ -651,7 +674,7 @@ static void manager_move(Manager *m, const Decision *d) {
         }
 
         if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0 && !backoff_allows(&m->backoff, now)) {
-                manager_retry_later(m, "sshd was moved or started three times within a minute");
+                manager_retry_later(m, -EBUSY, "sshd was moved or started three times within a minute");
                 manager_schedule(m);
                 return;
         }
@@ -671,7 +694,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 m->moving = ACTION_NONE;
                 snprintf(text, sizeof(text), "our files can't be written: %s", strerrordesc_np(-r));
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
-                manager_retry_later(m, text);
+                manager_retry_later(m, r, text);
                 manager_schedule(m);
         } else
                 units_hold(m->units, true);
@@ -685,7 +708,7 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
 
                 snprintf(why, sizeof(why), "%.60s could not be carried out: %.60s", m->decision.reason, word);
                 log_message(&m->log, LOG_ERR, "%s", why);
-                manager_retry_later(m, why);
+                manager_retry_later(m, result, why);
                 m->start_wanted = false;
         } else
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);
@@ -996,7 +1019,7 @@ static void manager_carry_out(Manager *m, const Decision *d) {
                 if (m->hold[0] == '\0')
                         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         } else if (!m->retry_source)
-                (void) manager_ask_later(m);
+                (void) manager_ask_later(m, false);
 }
 
 static void manager_evaluate(Manager *m) {
