@@ -193,8 +193,8 @@ def furnish(m: Machine) -> None:
 class Trials:
     """One case, as often as is wanted, on one machine."""
 
-    def __init__(self, m: Machine, case: Case, unit: str) -> None:
-        self.m, self.case, self.unit = m, case, unit
+    def __init__(self, m: Machine, case: Case, unit: str, tell: Callable[[str], None]) -> None:
+        self.m, self.case, self.unit, self.tell = m, case, unit, tell
         self.plan = Plan(m)
         self.expected: dict[str, dict[str, bytes | str]] = {}  # by state, as the daemon leaves it when it isn't disturbed
         self.outages: list[float] = []
@@ -353,6 +353,12 @@ class Trials:
         self.plan.set(fail_at=number)
         with self.under_way() as over:
             w.eventually(lambda: over() or self.plan.failed, "it comes to its end, or to its failure")
+        deadline = time.monotonic() + 2
+        while not self.plan.failed and time.monotonic() < deadline:
+            count = self.plan.count
+            time.sleep(IDLE_SECONDS)
+            if self.plan.count == count:
+                break
         return self.plan.failed
 
     def refuse(self, point: str) -> bool:
@@ -364,13 +370,14 @@ class Trials:
 
     def note(self, point: str, problem: str, began: float) -> None:
         self.problems.setdefault(problem, []).append(point)
+        place = self.plan.where() if point.startswith("malloc") else list(self.last_calls)
+        self.tell(f"{problem}: {point}: {place}")
         if problem in self.accounts:
             return
         journal = [f"{entry.get('SYSLOG_IDENTIFIER')}: {entry.get('MESSAGE')}" for entry in self.m.journal()
                    if int(entry["__REALTIME_TIMESTAMP"]) / 1e6 >= began]
         self.accounts[problem] = "\n    ".join([
-            f"first at {point}: {self.plan.where() if point.startswith('malloc') else list(self.last_calls)}",
-            f"left: {kill.own(kill.files(self.m))}", f"listeners: {self.m.listeners()}", f"report: {w.properties(self.m)}",
+            f"first at {point}: {place}", f"left: {kill.own(kill.files(self.m))}", f"listeners: {self.m.listeners()}", f"report: {w.properties(self.m)}",
             "journal:", *journal])
 
     def check(self) -> None:
@@ -425,7 +432,12 @@ def test_refused_once(make, name, shape, capsys, record_property):
     if name == "boot":
         m.run(["systemctl", "stop", unit, "ssh.service"], check=True)
         w.eventually(lambda: m.windows.claim(22), "Windows gets 22", 80)
-    trials = Trials(m, CASES[name], unit)
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", flush=True)
+
+    trials = Trials(m, CASES[name], unit, tell)
     m.run(["systemctl", "restart", w.UNIT], check=True)  # it has the plan now
     calls, allocations = trials.measure()
 
@@ -444,12 +456,196 @@ def test_refused_once(make, name, shape, capsys, record_property):
     tried = dict(sorted(trials.tried.items()))
     for key, value in {"seed": seed, "calls": len(calls), "allocations": allocations, "tried": tried}.items():
         record_property(key, value)
-    with capsys.disabled():
-        print(f"\nMEASURED {shape}, {name}: {len(calls)} points of system calls, {allocations} allocations, WSLPORTD_SEED={seed}; "
-              f"tried {tried}, {dict(trials.ends)} afterwards, started again {trials.restarts} times; sshd away for "
-              f"{1000 * statistics.median(trials.outages or [0]):.0f} ms, at most {1000 * max(trials.outages, default=0):.0f} ms; "
-              f"{(time.monotonic() - start) / max(len(points), 1):.2f} s each; "
-              f"problems: {({problem: len(at) for problem, at in trials.problems.items()})}", flush=True)
+    tell(f"MEASURED {shape}, {name}: {len(calls)} points of system calls, {allocations} allocations, WSLPORTD_SEED={seed}; "
+         f"tried {tried}, {dict(trials.ends)} afterwards, started again {trials.restarts} times; sshd away for "
+         f"{1000 * statistics.median(trials.outages or [0]):.0f} ms, at most {1000 * max(trials.outages, default=0):.0f} ms; "
+         f"{(time.monotonic() - start) / max(len(points), 1):.2f} s each; "
+         f"problems: {({problem: len(at) for problem, at in trials.problems.items()})}")
     assert not trials.problems, f"WSLPORTD_SEED={seed}\n" + "\n".join(
         f"{problem}\n  at {' '.join(at)}\n  {trials.accounts[problem]}" for problem, at in trials.problems.items())
     assert sum(tried.values()) - tried.get("past the end", 0) >= len(points) / 2
+
+
+# ---- what a power cut leaves, and what a newer version has written ----
+
+KEPT = {
+    w.PORT_FILE: b"# Written by wslportd: sshd can't have port 22. Taken away when it goes back; edits are lost.\nPort 2222\n",
+    f"{w.STATE_DIRECTORY}/moved": b"2222 socket\n",
+    w.LAST_PORT_FILE: b"2222\n",
+    f"{w.STATE_DIRECTORY}/disabled-socket": b"ssh.socket ssh.service enabled\n",
+    f"{w.STATE_DIRECTORY}/unread": b"",
+}
+# Those that only wslportd reads, and takes for no reason to touch anything: they may stay as they are.
+MERE_NOTES = {w.LAST_PORT_FILE, f"{w.STATE_DIRECTORY}/disabled-socket"}
+
+DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "truncated": lambda data, chance: data[:chance.randrange(1, max(len(data), 2))],
+    "empty": lambda data, chance: b"",
+    "garbage": lambda data, chance: chance.randbytes(len(data) or 100),
+    "nuls": lambda data, chance: bytes(len(data) or 4096),
+    "longer": lambda data, chance: data + chance.randbytes(70_000),
+    "newer": lambda data, chance: b"# Version 2\n" + data.replace(b"\n", b" 22022 more-of-it\n") + b"Also=this\n",
+}
+
+
+def temporary(name: str) -> str:
+    folder, _, name = name.rpartition("/")
+    return f"{folder}/.{name}.new"
+
+
+def damages(wanted: str, chance: random.Random) -> list[tuple[str, str]]:
+    """What is damaged, and how: each file itself, and what a write that was cut off has left beside it."""
+    pairs = [(name, how) for file in KEPT for name in (file, temporary(file)) for how in DAMAGES]
+    return pairs if wanted == "all" else chance.sample(pairs, min(int(wanted), len(pairs)))
+
+
+@pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
+@pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
+def test_half_written_state_at_boot(make, windows, shape, capsys):
+    m, unit = kill.machine(make, shape)
+    for port, greeting in windows.items():
+        m.windows.claim(port, greeting)
+    seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
+    chance, problems = random.Random(seed), []
+    wanted = os.environ.get("WSLPORTD_FAULT_POINTS", "2")
+    allowed = {"relocated"} if windows else {"clear", "relocated"}
+    pairs = damages(wanted if wanted == "all" else str(min(int(wanted), 5)), chance)
+    for name, how in pairs:
+        for other in kill.own(kill.files(m)):
+            m.path(other).unlink()
+        for file, data in KEPT.items():  # what else was kept is whole
+            if file in (name, w.PORT_FILE, w.LAST_PORT_FILE) or (shape == "debian-12-socket" and file.endswith("moved")):
+                m.write(file, data)
+        if shape == "debian-12-socket" and name != w.PORT_FILE:
+            m.path(w.PORT_FILE).unlink()
+        whole = KEPT.get(name) if name in KEPT else KEPT[next(file for file in KEPT if temporary(file) == name)]
+        m.write(name, DAMAGES[how](whole, chance))
+        damaged = m.path(name).read_bytes()
+        m.boot()
+        try:
+            m.wait_running()
+            state = w.eventually(lambda: (s := kill.told(m)) in allowed and s, "it knows where sshd is")
+            assert kill.login(m)
+            assert w.failed_units(m) == []
+            left = kill.own(kill.files(m))
+            if left.get(name) == damaged and how != "empty":
+                assert name in MERE_NOTES, "it is left"
+            left = {file: data for file, data in left.items() if file not in MERE_NOTES}
+            kept = {"clear": [], "relocated": [{w.PORT_FILE}, {f"{w.STATE_DIRECTORY}/moved", next(
+                (file for file in left if file.endswith("/zz-wslportd.conf")), "")}]}[state]
+            assert set(left) in (kept or [set()]), f"{state}, and there are {sorted(left)}"
+        except (AssertionError, TimeoutError) as error:
+            problems.append(f"{name}, {how}: {str(error).splitlines()[0]}\n    {kill.own(kill.files(m))}\n    {w.properties(m)}\n    "
+                            + "\n    ".join(w.daemon_messages(m)))
+        m.kill()
+    with capsys.disabled():
+        print(f"\nMEASURED {shape}, {'22 held' if windows else '22 free'}: {len(pairs)} damaged files, WSLPORTD_SEED={seed}; "
+              f"{len(problems)} problems", flush=True)
+    assert not problems, f"WSLPORTD_SEED={seed}\n" + "\n".join(problems)
+
+
+# ---- disks ----
+
+# As small as can be, and every byte and name of it taken; what was there before stays.
+FILL = """
+set -e
+cd {folder}
+cp -a . /root/kept
+mount -t tmpfs -o mode=755,size=64k,nr_inodes=32 tmpfs {folder}
+cp -a /root/kept/. {folder}
+rm -rf /root/kept
+cd {folder}
+dd if=/dev/zero of=filler bs=4k 2>/dev/null || :
+i=0
+while touch filler-$i; do i=$((i+1)); done 2>/dev/null
+"""
+# systemd lives there: what it has stays.
+FILL_RUN = """
+mount -o remount,size=$(($(du -sxk /run | cut -f1) + 16))k /run
+cat /dev/zero >/run/filler 2>/dev/null || :
+"""
+FREE = "rm -f {folder}/filler*"
+READ_ONLY = "mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
+WRITABLE = "umount {folder}"
+
+DISKS = {
+    "state-full": (FILL, FREE, w.STATE_DIRECTORY, "No space left on device"),
+    "run-full": (FILL_RUN, f"{FREE} && mount -o remount,size=100m /run", "/run", "No space left on device"),
+    "state-read-only": (READ_ONLY, WRITABLE, w.STATE_DIRECTORY, "Read-only file system"),
+}
+
+
+def on_disk(m: Machine, script: str, folder: str) -> None:
+    """The daemon has its own view of the mounts: it is started in it."""
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    m.run(["sh", "-c", script.format(folder=folder)], check=True)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+
+
+@pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
+@pytest.mark.parametrize("disk", DISKS)
+def test_disk(make, disk, shape):
+    """Nothing can be written: a move is refused, and told why, or made in full; and made when there is room again."""
+    spoil, mend, folder, words = DISKS[disk]
+    m, unit = kill.machine(make, shape)
+    w.boot(m)
+
+    def is_told(state: str) -> bool:
+        return kill.told(m) == state and kill.login(m) and w.failed_units(m) == []
+
+    def beside() -> list[str]:
+        return [name for name in kill.own(kill.files(m)) if "/." in name]
+
+    w.eventually(lambda: is_told("clear"), "clear")
+    for before, after, request in (("clear", "relocated", kill.MOVES["relocate"].request),
+                                   ("relocated", "clear", kill.MOVES["restore"].request)):
+        on_disk(m, spoil, folder)
+        w.eventually(lambda: is_told(before), f"{before}, on a bad disk")  # noqa: B023
+        files = kill.own(kill.files(m))
+        with kill.Outage(m) as outage:
+            status, error = w.call(m, *request)
+            w.eventually(lambda: is_told(before if status else after), "it is one of the two")  # noqa: B023
+        assert outage.longest < kill.RELOAD_SECONDS
+        assert status == 0 or words in error, error
+        assert beside() == []
+        if status:
+            assert kill.own(kill.files(m)) == files
+            assert before == "relocated" or disk != "run-full" or shape != "service", "that one needs nothing of it"
+        on_disk(m, mend, folder)
+        w.eventually(lambda: is_told(before if status else after), "it is the same with room again")  # noqa: B023
+        if status:
+            assert w.call(m, *request) == (0, "")
+        w.eventually(lambda: is_told(after), f"{after}, with room again")  # noqa: B023
+        assert beside() == []
+
+
+# ---- the time of day ----
+
+def test_the_clock_jumps(make):
+    """By hours, to and fro, between the moves and in the midst of them: it is told by the new time, and nothing else is
+    different."""
+    m, _ = kill.machine(make, "service")
+    furnish(m)
+    w.boot(m)
+    plan = Plan(m)
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.eventually(lambda: kill.told(m) == "clear", "clear")
+    pid = w.main_pid(m, w.UNIT)
+    for hours in (5, -7, 100, -100_000, 0):
+        for state, request in (("relocated", CASES["relocate"].request), ("clear", CASES["restore"].request)):
+            plan.set(shift=3600 * hours)
+            assert w.call(m, *request) == (0, "")
+            w.eventually(lambda: kill.told(m) == state, state)  # noqa: B023
+            told = w.properties(m)["LastChangeUSec"] / 1e6
+            assert abs(told - time.time() - 3600 * hours) < 60, (told, time.time(), hours)
+        moving = m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
+        for sign in range(2000):
+            plan.set(shift=3600 * hours * (-1) ** sign)
+            if moving.poll() is not None:
+                break
+        assert moving.wait() == 0, moving.stderr
+        w.eventually(lambda: kill.told(m) == "relocated", "relocated")
+        assert w.call(m, *CASES["restore"].request) == (0, "")
+        w.eventually(lambda: kill.told(m) == "clear", "clear")
+        assert kill.login(m)
+    assert w.main_pid(m, w.UNIT) == pid and not w.said(m, "watchdog")
