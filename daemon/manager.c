@@ -432,21 +432,8 @@ static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userda
 static bool manager_is_passing(const Manager *m, int error) {
         sd_bus *bus = systemd_link_bus(m->link);
 
-        switch (-error) {
-        case ENOMEM:
-        case EMFILE:
-        case ENFILE:
-        case ENOBUFS:
-        case EAGAIN:
-        case EINTR:
-        case ENOTCONN:
-        case ECONNRESET:
-        case EPIPE:
-                return true;
-        default:
-                /* What was under way when the connection ended fails with it. */
-                return !bus || sd_bus_is_open(bus) <= 0;
-        }
+        /* What was under way when the connection ended fails with it. */
+        return errno_is_passing(error) || !bus || sd_bus_is_open(bus) <= 0;
 }
 
 /* No event will tell when it is different: everything is asked anew after a while, a longer one each time.
@@ -480,13 +467,16 @@ static void manager_retry_later(Manager *m, int error, const char *why) {
                  (unsigned) (delay / USEC_PER_SEC));
 }
 
-static void manager_read_kept(Manager *m) {
+/* Returns 0, or a negative errno where it isn't known what is in the files: they are left as they are then. */
+static int manager_read_kept(Manager *m) {
         int r;
 
         m->kept = (Kept){ 0 };
         m->last_port = 0;
 
         r = kept_read(&m->kept);
+        if (errno_is_passing(r))
+                return r;
         if (r < 0) {
                 /* sshd would read it too, and may refuse to start because of it. */
                 log_error_errno(&m->log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
@@ -497,6 +487,8 @@ static void manager_read_kept(Manager *m) {
 
         m->disabled_socket = (DisabledSocket){ 0 };
         r = kept_read_disabled_socket(&m->disabled_socket);
+        if (errno_is_passing(r))
+                return r;
         if (r < 0)
                 log_error_errno(&m->log, r, "%s can't be used", KEPT_DISABLED_SOCKET_FILE);
 
@@ -504,6 +496,19 @@ static void manager_read_kept(Manager *m) {
         if (r < 0)
                 log_message(&m->log, LOG_WARNING, "%s can't be used: %s", KEPT_LAST_PORT_FILE,
                             strerrordesc_np(-r));
+        return 0;
+}
+
+/* What our files say now, after a move. Where that can't be known, systemd starts the daemon anew. */
+static void manager_read_kept_again(Manager *m) {
+        int r;
+
+        r = manager_read_kept(m);
+        if (r < 0) {
+                log_error_errno(&m->log, r, "What is in " STATEDIR " could not be read");
+                (void) sd_event_exit(m->event, r);
+        }
+        m->unread = kept_is_unread();
 }
 
 static void manager_keep_last_port(Manager *m) {
@@ -547,8 +552,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         usec_t now;
 
         m->moving = ACTION_NONE;
-        manager_read_kept(m);
-        m->unread = kept_is_unread();
+        manager_read_kept_again(m);
 
         if (answer != BIND_NOT_ASKED) {
                 m->rehearsed = true;
@@ -1278,7 +1282,9 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
         if (r < 0)
                 return log_error_errno(log, r, "The daemon could not be set up");
 
-        manager_read_kept(m);
+        r = manager_read_kept(m);
+        if (r < 0)
+                return log_error_errno(log, r, "What is in " STATEDIR " could not be read");
         m->unread = kept_is_unread();
         r = kept_clean(&m->kept);
         if (r < 0)
