@@ -252,6 +252,17 @@ static void manager_publish(Manager *m) {
         manager_bus_changed(m->bus, names);
 }
 
+/* systemd waits for it, and has sshd wait: where it can't be told, the daemon ends, and is started anew. */
+static void manager_notify_ready(Manager *m, const char *more) {
+        int r;
+
+        r = sd_notifyf(false, "READY=1\n%s", more);
+        if (r < 0) {
+                log_error_errno(&m->log, r, "systemd could not be told that all is ready");
+                (void) sd_event_exit(m->event, r);
+        }
+}
+
 /* ── boot ── */
 
 static void manager_say_ready(Manager *m) {
@@ -260,7 +271,7 @@ static void manager_say_ready(Manager *m) {
 
         m->booting = false;
         m->boot_source = sd_event_source_disable_unref(m->boot_source);
-        (void) sd_notify(false, "READY=1");
+        manager_notify_ready(m, "");
 
         /* Not before: the bus daemon may be ordered after us, and would answer only then. */
         manager_bus_connect(m->bus);
@@ -1150,7 +1161,7 @@ static void manager_on_config_error(const char *path, unsigned line, const char 
 static int manager_reload(char **ret_error, void *userdata) {
         Manager *m = userdata;
         ReloadErrors errors = { .manager = m };
-        char line[STATUS_LINE_SIZE];
+        char status[sizeof("STATUS=") + STATUS_LINE_SIZE];
         struct timespec now;
         Config config;
         int r;
@@ -1176,8 +1187,9 @@ static int manager_reload(char **ret_error, void *userdata) {
                 log_message(&m->log, LOG_ERR, "%s is not taken; the configuration in force stays",
                             CONFIG_FILE);
 
-        report_status_line(&m->status, line);
-        (void) sd_notifyf(false, "READY=1\nSTATUS=%s", line);
+        snprintf(status, sizeof(status), "STATUS=");
+        report_status_line(&m->status, status + strlen(status));
+        manager_notify_ready(m, status);
 
         if (ret_error)
                 *ret_error = TAKE_PTR(errors.first);
