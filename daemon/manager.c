@@ -707,6 +707,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 char text[160];
 
                 m->moving = ACTION_NONE;
+                manager_read_kept_again(m);
                 snprintf(text, sizeof(text), "our files can't be written: %s", strerrordesc_np(-r));
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
                 manager_retry_later(m, r, text);

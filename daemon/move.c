@@ -434,6 +434,15 @@ static int move_on_nothing_to_do(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+/* Nobody has been told of what was begun: the files are as they were, as far as they can be. */
+static int move_take_back(Move *move, int error) {
+        const MoveRequest *request = &move->request;
+
+        if (kept_write(&request->from, request->home, &move->units) >= 0)
+                (void) kept_mark_unread(false);
+        return error;
+}
+
 static int move_begin(Move *move) {
         const MoveRequest *request = &move->request;
         int r;
@@ -444,17 +453,14 @@ static int move_begin(Move *move) {
         /* Without our files sshd is as its owner has it: to be checked only where it is about to be told. */
         if (request->port != 0 || request->phase != SERVICE_INACTIVE) {
                 r = move_place(move);
-                if (r < 0)
-                        (void) kept_write(&request->from, request->home, &move->units);
-                return r;
+                return r < 0 ? move_take_back(move, r) : r;
         }
 
         r = move_write(move, &(const Kept){ 0 });
+        if (r >= 0)
+                r = sd_event_add_defer(move->event, &move->verify_source, move_on_nothing_to_do, move);
         if (r < 0)
-                return r;
-        r = sd_event_add_defer(move->event, &move->verify_source, move_on_nothing_to_do, move);
-        if (r < 0)
-                return r;
+                return move_take_back(move, r);
         (void) sd_event_source_set_description(move->verify_source, "move-done");
         return 0;
 }
