@@ -80,6 +80,7 @@ struct Manager {
         bool rehearsed; /* with this configuration sshd has taken our file in */
         Home *at_home;
         SshdHome home; /* of what listens, by the last evaluation */
+        bool home_later; /* that could not find it out */
         ServicePhase phase;
         Ports ports;
         bool looking;     /* *greeting is to see whether the home port is free again */
@@ -434,6 +435,8 @@ static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userda
         (void) source, (void) usec;
         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         m->hold[0] = '\0';
+        if (m->home_later)
+                home_forget(m->at_home);
         manager_forget(m);
         manager_schedule(m);
         return 0;
@@ -615,7 +618,7 @@ static Shape manager_shape(const Manager *m) {
 }
 
 /* What our files are made of. */
-static void manager_fill_units(const Manager *m, const Decision *d, KeptUnits *ret) {
+static int manager_fill_units(const Manager *m, const Decision *d, KeptUnits *ret) {
         ManagedUnits managed = units_managed(m->units);
 
         *ret = (KeptUnits){ .n_keep = d->n_keep };
@@ -628,8 +631,9 @@ static void manager_fill_units(const Manager *m, const Decision *d, KeptUnits *r
         }
         if (managed.socket) {
                 snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
-                home_streams(managed.socket, ret->streams);
+                return home_streams(managed.socket, ret->streams);
         }
+        return 0;
 }
 
 static size_t manager_mechanisms(const Manager *m, const Decision *d, const KeptUnits *units,
@@ -673,14 +677,14 @@ static void manager_move(Manager *m, const Decision *d) {
         usec_t now;
         int r;
 
-        if (!units) {
-                manager_retry_later(m, -ENOMEM, strerrordesc_np(ENOMEM));
+        r = units ? manager_fill_units(m, d, units) : -ENOMEM;
+        if (r < 0) {
+                manager_retry_later(m, r, strerrordesc_np(-r));
                 manager_schedule(m);
                 return;
         }
         home = home_view(m->at_home, managed, &m->kept);
         request.options = home.options;
-        manager_fill_units(m, d, units);
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
@@ -1029,13 +1033,13 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         manager_finish_request(m, d);
         manager_say_ready(m);
 
-        /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one. */
-        if (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
-            mode_get(m->mode) == MODE_UNKNOWN) {
+        /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one; or sshd could not be asked. */
+        if (!m->home_later && (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
+                               mode_get(m->mode) == MODE_UNKNOWN)) {
                 if (m->hold[0] == '\0')
                         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         } else if (!m->retry_source)
-                (void) manager_ask_later(m, false);
+                (void) manager_ask_later(m, m->home_later);
 }
 
 static void manager_evaluate(Manager *m) {
@@ -1060,6 +1064,7 @@ static void manager_evaluate(Manager *m) {
 
         home = home_view(m->at_home, managed, &m->kept);
         m->home = home.home;
+        m->home_later = home.later && m->phase != SERVICE_ABSENT;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
         if (m->kept.port != 0)
