@@ -88,6 +88,7 @@ struct Manager {
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
         uint16_t last_port;
+        bool last_port_unwritten; /* it was to be, and is at the next opportunity */
         DisabledSocket disabled_socket;
         bool unread;       /* an earlier run was cut off before systemd had read what it wrote */
         bool start_wanted; /* the service is to take the place of another unit, or was just enabled */
@@ -528,13 +529,14 @@ static void manager_read_kept_again(Manager *m) {
 static void manager_keep_last_port(Manager *m) {
         int r;
 
-        if (m->kept.port == 0 || m->kept.port == m->last_port)
+        if (m->kept.port == 0 || (m->kept.port == m->last_port && !m->last_port_unwritten))
                 return;
 
-        m->last_port = m->kept.port;
-        r = kept_write_last_port(m->last_port);
-        if (r < 0)
+        r = kept_write_last_port(m->kept.port);
+        if (r < 0 && !m->last_port_unwritten)
                 log_error_errno(&m->log, r, "%s can't be written", KEPT_LAST_PORT_FILE);
+        m->last_port = m->kept.port;
+        m->last_port_unwritten = r < 0;
 }
 
 static bool manager_listens(uint16_t port, void *userdata) {
