@@ -114,8 +114,10 @@ static int manager_on_evaluate(sd_event_source *source, void *userdata) {
 static void manager_schedule(Manager *m) {
         int r = sd_event_source_set_enabled(m->evaluate_source, SD_EVENT_ONESHOT);
 
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(&m->log, r, "The next evaluation could not be scheduled");
+                (void) sd_event_exit(m->event, r);
+        }
 }
 
 static int manager_on_settle(sd_event_source *source, uint64_t usec, void *userdata) {
