@@ -416,10 +416,17 @@ static bool manager_is_taken_here(Manager *m, uint16_t port) {
         return true;
 }
 
+/* An evaluation that could not look may not have known. */
+static bool manager_is_sshds(Manager *m, uint16_t port) {
+        const PortFact *fact = ports_find(&m->ports, port);
+
+        return fact && fact->holder == HOLDER_SSHD;
+}
+
 static void manager_probe(Manager *m, uint16_t port) {
         int r;
 
-        if (manager_is_taken_here(m, port)) {
+        if (manager_is_taken_here(m, port) || manager_is_sshds(m, port)) {
                 manager_schedule(m);
                 return;
         }
