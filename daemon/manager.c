@@ -579,6 +579,15 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         m->moving = ACTION_NONE;
         manager_read_kept_again(m);
 
+        /* systemd may have closed sshd's socket and wait for the rest. --mend, which follows our end, sees to that at once. */
+        if (result == -ENOLINK) {
+                log_message(&m->log, LOG_ERR, "The connection with systemd ended while sshd was moved to %u: %s", m->moving_to,
+                            text);
+                m->move = move_free(m->move);
+                (void) sd_event_exit(m->event, result);
+                return;
+        }
+
         if (answer != BIND_NOT_ASKED) {
                 m->rehearsed = true;
                 manager_note_answer(m, m->moving_to, answer, "");

@@ -121,6 +121,16 @@ static void move_plan(const Move *move, bool again, Plan *ret) {
         plan_apply(&shape, move->request.phase, again, ret);
 }
 
+/* systemd was told, and can't be asked any more how far it has come. */
+static bool move_is_cut_off(const Move *move) {
+        return move->told && sd_bus_is_open(move->bus) <= 0;
+}
+
+static void move_finish_cut_off(Move *move) {
+        move->units_changed = true; /* for all that is known */
+        move_finish(move, -ENOLINK);
+}
+
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
         Plan jobs, plan = { 0 };
         va_list arguments;
@@ -131,6 +141,10 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         va_end(arguments);
         move->error = error;
         move->step = MOVE_UNDOING;
+        if (move_is_cut_off(move)) {
+                move_finish_cut_off(move);
+                return;
+        }
 
         r = move_write(move, &move->request.from);
         if (r < 0)
@@ -294,6 +308,10 @@ static void move_on_jobs(int result, const char *word, void *userdata) {
         int r;
 
         if (move->step == MOVE_UNDOING) {
+                if (result < 0 && move_is_cut_off(move)) {
+                        move_finish_cut_off(move);
+                        return;
+                }
                 if (result < 0) {
                         move_add_text(move, "; and sshd could not be restarted as it was: %s", word);
                         move->units_changed = true;

@@ -468,6 +468,16 @@ def test_refused_once(make, name, shape, capsys, record_property):
     assert sum(tried.values()) - tried.get("past the end", 0) >= len(points) / 2
 
 
+def told(m: Machine, shape: str) -> str | None:
+    """As kill.told(); Debian's socket unit has one listener for both families."""
+    if shape != "debian-12-socket":
+        return kill.told(m)
+    p, listeners = w.properties(m), {port: addresses for port, addresses in m.listeners().items() if port in kill.STATES.values()}
+    agree = (p and kill.STATES.get(p["State"]) == p["Port"] and listeners == {p["Port"]: ["::"]}
+             and p["Listeners"] == [["::", p["Port"], "sshd", p["Unit"]]] and len(kill.processes(m)) == 1)
+    return p["State"] if p and agree else None
+
+
 # ---- what a power cut leaves, and what a newer version has written ----
 
 KEPT = {
@@ -526,7 +536,7 @@ def test_half_written_state_at_boot(make, windows, shape, capsys):
         m.boot()
         try:
             m.wait_running()
-            state = w.eventually(lambda: (s := kill.told(m)) in allowed and s, "it knows where sshd is")
+            state = w.eventually(lambda: (s := told(m, shape)) in allowed and s, "it knows where sshd is")
             assert kill.login(m)
             assert w.failed_units(m) == []
             left = kill.own(kill.files(m))
@@ -593,7 +603,7 @@ def test_disk(make, disk, shape):
     w.boot(m)
 
     def is_told(state: str) -> bool:
-        return kill.told(m) == state and kill.login(m) and w.failed_units(m) == []
+        return told(m, shape) == state and kill.login(m) and w.failed_units(m) == []
 
     def beside() -> list[str]:
         return [name for name in kill.own(kill.files(m)) if "/." in name]
