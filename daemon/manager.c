@@ -66,6 +66,7 @@ struct Manager {
         sd_event_source *evaluate_source, *boot_source, *retry_source, *settle_source,
                         *look_home_source, *unpin_source;
         usec_t settle_delay; /* 0: nothing to settle */
+        bool unseen;         /* the kernel could not be asked about all listeners that matter */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
         /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
@@ -131,8 +132,10 @@ static void manager_look(Manager *m, uint16_t port) {
         int r;
 
         r = ports_look(&m->ports, port, m->sockets, units_managed(m->units), mode_get(m->mode));
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
+                m->unseen = true;
+        }
 }
 
 /* Whatever was answered may be different now; it is all asked anew where it matters. */
@@ -143,7 +146,7 @@ static void manager_forget(Manager *m) {
 
 /* ── status ── */
 
-static void manager_fill_listeners(Manager *m, Status *status) {
+static int manager_fill_listeners(Manager *m, Status *status) {
         uint16_t ports[SSHD_PORTS_MAX + 1];
         size_t n = 0;
 
@@ -158,9 +161,11 @@ static void manager_fill_listeners(Manager *m, Status *status) {
 
         for (size_t i = 0; i < n; i++) {
                 PortView view;
+                int r;
 
-                if (holders_look(m->sockets, units_managed(m->units), ports[i], &view) < 0)
-                        continue;
+                r = holders_look(m->sockets, units_managed(m->units), ports[i], &view);
+                if (r < 0)
+                        return r;
                 for (size_t k = 0; k < view.n_listeners && status->n_listeners < STATUS_LISTENERS_MAX; k++) {
                         const StatusListener *listener = &view.listeners[k];
 
@@ -171,6 +176,7 @@ static void manager_fill_listeners(Manager *m, Status *status) {
                         status->listeners[status->n_listeners++] = *listener;
                 }
         }
+        return 0;
 }
 
 static void manager_fill_reachable(Manager *m, Status *status) {
@@ -201,7 +207,7 @@ static void manager_publish(Manager *m) {
         char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
         _cleanup_free_ Status *status = calloc(1, sizeof(*status));
         const PortFact *home;
-        int sessions;
+        int sessions, r;
 
         if (!status) {
                 log_error_errno(&m->log, -ENOMEM, "The status could not be brought up to date");
@@ -230,7 +236,13 @@ static void manager_publish(Manager *m) {
                         status->pinned_sessions = sessions > 0 ? (uint32_t) sessions : 0;
                 }
         }
-        manager_fill_listeners(m, status);
+        r = manager_fill_listeners(m, status);
+        if (r < 0) {
+                /* What was told stands until it can be. */
+                log_error_errno(&m->log, r, "sshd's listeners could not be read");
+                m->unseen = true;
+                return;
+        }
         manager_fill_reachable(m, status);
 
         if (report_changes(&m->status, status, names) == 0)
@@ -957,18 +969,18 @@ static void manager_settle(Manager *m, const Decision *d) {
         bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
         int r;
 
-        if (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m))) {
+        if (!m->unseen && (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m)))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;
         }
-        if (m->lost == placed)
+        if (m->lost == placed && !m->unseen)
                 m->settle_delay = 0;
-        m->lost = !placed;
+        m->lost = !placed && !m->unseen;
         /* sshd may have another configuration now than when it was asked. */
         if (m->lost && m->settle_delay == 0)
                 home_forget(m->at_home);
-        if (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN)
+        if (!m->unseen && (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN))
                 return;
 
         m->settle_delay = m->settle_delay == 0                     ? SETTLE_DELAY_FIRST
@@ -977,8 +989,10 @@ static void manager_settle(Manager *m, const Decision *d) {
         m->settle_source = sd_event_source_disable_unref(m->settle_source);
         r = sd_event_add_time_relative(m->event, &m->settle_source, CLOCK_MONOTONIC, m->settle_delay, 0,
                                        manager_on_settle, m);
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(&m->log, r, "No further look at the listeners could be scheduled");
+                (void) sd_event_exit(m->event, r);
+        }
 }
 
 static int manager_request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
@@ -1085,6 +1099,7 @@ static void manager_evaluate(Manager *m) {
         home = home_view(m->at_home, managed, &m->kept);
         m->home = home.home;
         m->home_later = home.later && m->phase != SERVICE_ABSENT;
+        m->unseen = false;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
         if (m->kept.port != 0)
