@@ -560,12 +560,12 @@ static void manager_keep_last_port(Manager *m) {
         m->last_port_unwritten = r < 0;
 }
 
-static bool manager_listens(uint16_t port, void *userdata) {
+static int manager_listens(uint16_t port, void *userdata) {
         Manager *m = userdata;
         PortView view;
 
-        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0)
-                return false;
+        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
+                return -EAGAIN;
         return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
 }
 
@@ -969,7 +969,7 @@ static void manager_settle(Manager *m, const Decision *d) {
         bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
         int r;
 
-        if (!m->unseen && (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m)))) {
+        if (!m->unseen && (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m) > 0))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;

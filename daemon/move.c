@@ -32,6 +32,7 @@ struct Move {
         SshdQuery *query;
         BindProbe *probe;
         BindAnswer answer;
+        BindAnswer refused; /* while it is seen whether that was for sshd itself */
         Sequence *sequence;
         sd_bus_slot *streams_slot;
         sd_event_source *verify_source;
@@ -178,11 +179,17 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
         Move *move = userdata;
 
         (void) source;
-        if (move->listens(move->request.expected, move->userdata)) {
+        if (move->listens(move->request.expected, move->userdata) > 0) {
                 move_finish(move, 0);
                 return 0;
         }
 
+        if (usec >= move->verify_until && move->refused != BIND_NOT_ASKED) {
+                move->answer = move->refused;
+                move_undo(move, -EADDRINUSE, "%u can't be had: %s", move->request.expected,
+                          bind_answer_to_string(move->refused));
+                return 0;
+        }
         if (usec >= move->verify_until) {
                 move_undo(move, -ETIMEDOUT, "%s did not come to listen on %u",
                           move->request.shape.by_socket ? move->units.socket : move->units.service,
@@ -348,9 +355,18 @@ static void move_tell_systemd(Move *move) {
 
 static void move_on_probed(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
         Move *move = userdata;
+        int r = 0;
 
         move->answer = answer;
-        if (answer != BIND_FREE)
+        if (answer == BIND_REFUSED_BY_WINDOWS || answer == BIND_REFUSED_BY_LINUX)
+                r = move->listens(port, move->userdata);
+        if (r != 0) {
+                /* Boot has gone on meanwhile, and sshd has come up with our file. */
+                move->answer = BIND_NOT_ASKED;
+                move->refused = answer;
+                move->request.expected = port;
+                move_verify(move);
+        } else if (answer != BIND_FREE)
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port, bind_answer_to_string(answer),
                           *detail ? " " : "", detail);
         else if (!move->request.rehearsed)

@@ -37,8 +37,9 @@ typedef struct MoveRequest {
 
 typedef struct Move Move;
 
-/* Whether the managed unit listens on @port, on every family it should: asked of the kernel. */
-typedef bool (*MoveListens)(uint16_t port, void *userdata);
+/* Whether the managed unit listens on @port, on every family it should: asked of the kernel. 1, 0, or -EAGAIN where it can't be
+ * known for the moment. */
+typedef int (*MoveListens)(uint16_t port, void *userdata);
 
 /* @result is 0, or a negative errno and everything is as it was (or, if not, @text says so too); @text is
  * one line for people. @answer is what bind() said of the port, BIND_NOT_ASKED where it was not asked;
