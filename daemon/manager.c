@@ -1012,23 +1012,31 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
         return 0;
 }
 
+static int manager_answer(Manager *m, bool done, const char *reason) {
+        if (done)
+                return sd_bus_reply_method_return(m->request_call, NULL);
+        return sd_bus_reply_method_errorf(m->request_call, BUS_ERROR("NotPossible"), "%s", reason);
+}
+
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
         bool done = m->request == REQUEST_RESTORE
                                     ? m->kept.port == 0
                                     : m->kept.port != 0 && (m->request_port == 0 ||
                                                                m->kept.port == m->request_port);
+        int r;
 
         /* A refusal is told with the name of who is there, which is being asked for. */
         if (m->request == REQUEST_NONE || (!done && m->greeting))
                 return;
 
-        if (done) {
+        if (done)
                 m->stay = m->request == REQUEST_RELOCATE;
-                (void) sd_bus_reply_method_return(m->request_call, NULL);
-        } else
-                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR("NotPossible"), "%s",
-                                                  d->reason);
+        r = manager_answer(m, done, d->reason);
+        if (errno_is_passing(r)) /* somebody waits for it */
+                r = manager_answer(m, done, d->reason);
+        if (r < 0)
+                log_error_errno(&m->log, r, "A request could not be answered");
         m->request = REQUEST_NONE;
         m->request_call = sd_bus_message_unref(m->request_call);
         /* What is reported now is the answer to it. */
