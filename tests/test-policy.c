@@ -357,6 +357,15 @@ static void test_hold_is_kept(void) {
         test_equal_int(decision.action, ACTION_NONE);
         test_equal_int(decision.state, STATE_BLOCKED);
         test_contains(decision.reason, "tried again in 60 s");
+
+        /* And on the way back. */
+        snapshot.displaced_to = 2222;
+        snapshot.service = SERVICE_RUNNING;
+        snapshot.request = REQUEST_RESTORE;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_RELOCATED);
+        test_contains(decision.reason, "tried again in 60 s");
 }
 
 /* Windows excludes the whole of a long range: the end is reached in few questions, none is asked twice. */
