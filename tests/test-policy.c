@@ -360,6 +360,7 @@ static void test_hold_is_kept(void) {
 
         /* And on the way back. */
         snapshot.displaced_to = 2222;
+        snapshot.home.has_ours = true;
         snapshot.service = SERVICE_RUNNING;
         snapshot.request = REQUEST_RESTORE;
         policy_decide(&config, &snapshot, &decision);
