@@ -332,6 +332,8 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         root_fd = open_cgroup_root();
         if (root_fd >= 0 && cgroup_id > 1)
                 cgroup_fd = open_cgroup(root_fd, cgroup_id);
+        if (root_fd == -EIO) /* with it, systemd's own socket would be told as its unit's */
+                return root_fd;
         note_failure(&search, root_fd < 0 ? root_fd : cgroup_fd);
         if (cgroup_fd >= 0) {
                 note_failure(&search, read_cgroup_unit(proc_fd, root_fd, cgroup_fd, search.owner.unit));
