@@ -12,13 +12,21 @@ void backoff_note(Backoff *b, usec_t now) {
                 b->n++;
 }
 
-usec_t backoff_delay(Backoff *b, usec_t now) {
+static usec_t next_delay(Backoff *b, usec_t now, usec_t first) {
         usec_t next = b->delay * 2 < BACKOFF_DELAY_MAX ? b->delay * 2 : BACKOFF_DELAY_MAX;
 
-        if (b->delay == 0 || now - b->delayed_at > b->delay + next)
-                next = BACKOFF_DELAY_FIRST;
+        if (b->delay == 0 || now - b->delayed_at > b->delay + next || next < first)
+                next = first;
 
         b->delay = next;
         b->delayed_at = now;
         return next;
+}
+
+usec_t backoff_delay(Backoff *b, usec_t now) {
+        return next_delay(b, now, BACKOFF_DELAY_FIRST);
+}
+
+usec_t backoff_delay_soon(Backoff *b, usec_t now) {
+        return next_delay(b, now, BACKOFF_DELAY_SOON);
 }

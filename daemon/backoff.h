@@ -8,6 +8,7 @@
 
 #define BACKOFF_BURST 3
 #define BACKOFF_WINDOW (60 * USEC_PER_SEC)
+#define BACKOFF_DELAY_SOON (2 * USEC_PER_SEC)
 #define BACKOFF_DELAY_FIRST (60 * USEC_PER_SEC)
 #define BACKOFF_DELAY_MAX (3600 * USEC_PER_SEC)
 
@@ -28,3 +29,6 @@ void backoff_note(Backoff *backoff, usec_t now);
 /* How long to wait from @now: BACKOFF_DELAY_FIRST, twice as long each time up to BACKOFF_DELAY_MAX, and
  * again the first after a time without a call that is as long as what would have come. µs. */
 usec_t backoff_delay(Backoff *backoff, usec_t now);
+
+/* The same where it may be different in a moment: it begins with BACKOFF_DELAY_SOON. */
+usec_t backoff_delay_soon(Backoff *backoff, usec_t now);

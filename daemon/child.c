@@ -42,8 +42,9 @@ Child *child_free(Child *c) {
         return NULL;
 }
 
+/* NULL where it could not be read: half of it may say something else than all. A grandchild may keep the pipe open. */
 static char *read_pipe(int fd) {
-        char *text = malloc(CHILD_OUTPUT_MAX + 1);
+        _cleanup_free_ char *text = malloc(CHILD_OUTPUT_MAX + 1);
         size_t length = 0;
 
         if (!text)
@@ -53,12 +54,14 @@ static char *read_pipe(int fd) {
                 ssize_t n = read(fd, text + length, CHILD_OUTPUT_MAX - length);
                 if (n < 0 && errno == EINTR)
                         continue;
+                if (n < 0 && errno != EAGAIN)
+                        return NULL;
                 if (n <= 0)
                         break;
                 length += (size_t) n;
         }
         text[length] = '\0';
-        return text;
+        return TAKE_PTR(text);
 }
 
 /* Tells the owner, once. The owner may free @c in the call, so it isn't touched afterwards. */
@@ -86,7 +89,9 @@ static int child_on_exit(sd_event_source *source, const siginfo_t *info, void *u
         _cleanup_free_ char *output = read_pipe(c->output_fd), *errors = read_pipe(c->errors_fd);
 
         child_finish(c, &(ChildResult){
-                                        .exit_status = info->si_code == CLD_EXITED ? info->si_status : -1,
+                                        .exit_status = info->si_code == CLD_EXITED && output && errors
+                                                                       ? info->si_status
+                                                                       : -1,
                                         .output = strempty(output),
                                         .errors = strempty(errors),
                         });

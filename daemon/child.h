@@ -14,7 +14,7 @@ typedef struct Child Child;
 
 typedef struct ChildResult {
         bool timed_out;     /* it was killed at the deadline */
-        int exit_status;    /* 0 … 255; -1 if it did not exit by itself */
+        int exit_status;    /* 0 … 255; -1 if it did not exit by itself, or what it said could not be read */
         const char *output; /* its stdout, up to the first NUL byte; valid during the call only */
         const char *errors; /* its stderr, likewise */
 } ChildResult;

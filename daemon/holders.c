@@ -26,6 +26,9 @@ static Holder classify(const Owner *owner, ManagedUnits managed, uint16_t port) 
         case OWNER_ELSEWHERE:
                 return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
+                /* Between two buses nothing is known of sshd's units: anybody may be it. */
+                if (!managed.service && !managed.socket)
+                        return HOLDER_UNKNOWN;
                 return (managed.service && streq(owner->unit, managed.service->id)) ||
                                        (managed.socket && streq(owner->unit, managed.socket->id)) ||
                                        is_stream_of(managed.socket, owner, port)

@@ -11,6 +11,7 @@ struct Home {
         const Log *log;
         SshdQuery *query;
         bool stale;
+        bool unasked; /* there is no answer, though there is a sshd */
         Kept kept; /* as it was when sshd was asked */
         char service[256];
         SshdAnswer answer;
@@ -61,6 +62,7 @@ static void home_on_answer(const SshdAnswer *answer, void *userdata) {
         Home *home = userdata;
 
         home->answer = *answer;
+        home->unasked = answer->verdict == SSHD_VERDICT_UNKNOWN;
         home->query = sshd_query_free(home->query);
         answer = &home->answer; /* the other went with the query */
 
@@ -118,6 +120,7 @@ bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
         if (r >= 0)
                 return true;
 
+        home->unasked = r != -ENOENT;
         home->answer = (SshdAnswer){ 0 };
         home->home = (SshdHome){ 0 };
         snprintf(home->answer.detail, sizeof(home->answer.detail), "%s",
@@ -129,12 +132,21 @@ void home_set_ours(Home *home, bool has_ours) {
         home->home.has_ours = has_ours;
 }
 
-void home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
-        if (!socket->overridden || kept_read_streams(socket->id, ret, UNIT_STREAMS_SIZE) <= 0)
-                memcpy(ret, socket->streams, UNIT_STREAMS_SIZE);
+int home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
+        int r;
+
+        if (socket->overridden) {
+                r = kept_read_streams(socket->id, ret, UNIT_STREAMS_SIZE);
+                if (r > 0)
+                        return 0;
+                if (errno_is_passing(r))
+                        return r;
+        }
+        memcpy(ret, socket->streams, UNIT_STREAMS_SIZE);
+        return 0;
 }
 
-void home_fill_units(ManagedUnits managed, KeptUnits *ret) {
+int home_fill_units(ManagedUnits managed, KeptUnits *ret) {
         *ret = (KeptUnits){ 0 };
         if (managed.service) {
                 snprintf(ret->service, sizeof(ret->service), "%s", managed.service->id);
@@ -144,17 +156,22 @@ void home_fill_units(ManagedUnits managed, KeptUnits *ret) {
         }
         if (managed.socket) {
                 snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
-                home_streams(managed.socket, ret->streams);
+                return home_streams(managed.socket, ret->streams);
         }
+        return 0;
 }
 
-static void home_of_streams(const UnitState *socket, SshdHome *ret) {
+static int home_of_streams(const UnitState *socket, SshdHome *ret) {
         char streams[UNIT_STREAMS_SIZE];
         SshdEndpoint endpoint;
+        int r;
 
         ret->n_ports = 0;
         ret->ipv4 = ret->ipv6 = false;
-        home_streams(socket, streams);
+        r = home_streams(socket, streams);
+        if (r < 0)
+                return r;
+
         WORDS_FOREACH (stream, streams) {
                 bool there = false;
 
@@ -167,6 +184,7 @@ static void home_of_streams(const UnitState *socket, SshdHome *ret) {
                 if (!there && ret->n_ports < SSHD_PORTS_MAX)
                         ret->ports[ret->n_ports++] = endpoint.port;
         }
+        return 0;
 }
 
 HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
@@ -176,6 +194,7 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
                 .fixed_by = home->fixed_by,
                 .options = home->options,
                 .has_port_option = home->has_port_option,
+                .later = home->unasked,
                 .home = home->home,
         };
 
@@ -185,6 +204,6 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
 
         /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
         if (managed.socket && kept->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)
-                home_of_streams(managed.socket, &view.home);
+                view.later = home_of_streams(managed.socket, &view.home) < 0 || view.later;
         return view;
 }

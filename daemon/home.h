@@ -33,6 +33,7 @@ typedef struct HomeView {
         const char *fixed_by; /* what makes .home.fixed, for people */
         const char *options;  /* words: those that sshd is asked with */
         bool has_port_option;
+        bool later; /* it could not be found out, and may be in a moment */
         SshdHome home;
 } HomeView;
 
@@ -41,8 +42,9 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept);
 /* A move has seen whether sshd takes our file in. */
 void home_set_ours(Home *home, bool has_ours);
 
-/* A socket unit's own addresses (words), without our drop-in. */
-void home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]);
+/* A socket unit's own addresses (words), without our drop-in. Returns 0, or a negative errno where they can't be known for
+ * the moment. */
+int home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]);
 
-/* What our files are made of, with none of them in it. */
-void home_fill_units(ManagedUnits managed, KeptUnits *ret);
+/* What our files are made of, with none of them in it. Returns as home_streams(). */
+int home_fill_units(ManagedUnits managed, KeptUnits *ret);

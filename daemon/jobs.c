@@ -4,7 +4,7 @@
 #include "units.h"
 
 struct Job {
-        sd_bus_slot *match_slot, *call_slot;
+        sd_bus_slot *match_slot, *call_slot, *disconnected_slot;
         sd_event_source *deadline_source;
         char path[128]; /* "" until systemd has named the job */
         JobHandler handler;
@@ -17,6 +17,7 @@ Job *job_free(Job *job) {
 
         sd_bus_slot_unref(job->match_slot);
         sd_bus_slot_unref(job->call_slot);
+        sd_bus_slot_unref(job->disconnected_slot);
         sd_event_source_disable_unref(job->deadline_source);
         free(job);
         return NULL;
@@ -24,6 +25,7 @@ Job *job_free(Job *job) {
 
 static int job_finish(Job *job, int result, const char *word) {
         job->match_slot = sd_bus_slot_unref(job->match_slot);
+        job->disconnected_slot = sd_bus_slot_unref(job->disconnected_slot);
         job->deadline_source = sd_event_source_disable_unref(job->deadline_source);
         job->handler(result, word, job->userdata);
         return 0;
@@ -57,6 +59,12 @@ static int job_on_called(sd_bus_message *m, void *userdata, sd_bus_error *error)
                 return job_finish(job, -EBADMSG, "unreadable answer");
 
         return 0;
+}
+
+/* A job that has a name already gets no answer any more, and so no error either. */
+static int job_on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        (void) m, (void) error;
+        return job_finish(userdata, -ENOTCONN, "the connection with systemd ended");
 }
 
 static int job_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -122,6 +130,11 @@ int job_start(sd_bus *bus, JobKind kind, const char *unit, usec_t timeout, JobHa
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(job->deadline_source, "job-deadline");
+        r = sd_bus_match_signal_async(bus, &job->disconnected_slot, "org.freedesktop.DBus.Local",
+                                      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
+                                      job_on_disconnected, NULL, job);
+        if (r < 0)
+                return r;
 
         if (!method) {
                 r = job_call(job, bus, kind, unit);

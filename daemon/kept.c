@@ -146,7 +146,8 @@ int kept_mark_unread(bool unread) {
 }
 
 bool kept_is_unread(void) {
-        return access(KEPT_UNREAD_FILE, F_OK) >= 0;
+        /* Not known is as good as there: it costs a daemon-reload. */
+        return access(KEPT_UNREAD_FILE, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 static int drop_in_clean(const char *unit) {

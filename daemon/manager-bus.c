@@ -129,8 +129,10 @@ static void manager_bus_retry(ManagerBus *b) {
         b->retry_source = sd_event_source_disable_unref(b->retry_source);
         r = sd_event_add_time_relative(b->event, &b->retry_source, CLOCK_MONOTONIC, b->retry_delay, 0,
                                        manager_bus_on_retry, b);
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(b->log, r, "D-Bus: no further attempt to connect is possible");
+                (void) sd_event_exit(b->event, r);
+        }
         b->retry_delay = b->retry_delay * 2 < RETRY_MAX ? b->retry_delay * 2 : RETRY_MAX;
 }
 

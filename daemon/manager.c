@@ -70,6 +70,7 @@ struct Manager {
         sd_event_source *evaluate_source, *boot_source, *retry_source, *settle_source,
                         *look_home_source, *unpin_source;
         usec_t settle_delay; /* 0: nothing to settle */
+        bool unseen;         /* the kernel could not be asked about all listeners that matter */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
         /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
@@ -86,6 +87,7 @@ struct Manager {
         bool rehearsed; /* with this configuration sshd has taken our file in */
         Home *at_home;
         SshdHome home; /* of what listens, by the last evaluation */
+        bool home_later; /* that could not find it out */
         ServicePhase phase;
         Ports ports;
         bool looking;     /* *greeting is to see whether the home port is free again */
@@ -93,6 +95,7 @@ struct Manager {
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
         uint16_t last_port;
+        bool last_port_unwritten; /* it was to be, and is at the next opportunity */
         DisabledSocket disabled_socket;
         bool unread;       /* an earlier run was cut off before systemd had read what it wrote */
         bool start_wanted; /* the service is to take the place of another unit, or was just enabled */
@@ -118,8 +121,10 @@ static int manager_on_evaluate(sd_event_source *source, void *userdata) {
 static void manager_schedule(Manager *m) {
         int r = sd_event_source_set_enabled(m->evaluate_source, SD_EVENT_ONESHOT);
 
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(&m->log, r, "The next evaluation could not be scheduled");
+                (void) sd_event_exit(m->event, r);
+        }
 }
 
 static int manager_on_settle(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -133,8 +138,10 @@ static void manager_look(Manager *m, uint16_t port) {
         int r;
 
         r = ports_look(&m->ports, port, m->sockets, units_managed(m->units), mode_get(m->mode));
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
+                m->unseen = true;
+        }
 }
 
 /* Whatever was answered may be different now; it is all asked anew where it matters. */
@@ -145,7 +152,7 @@ static void manager_forget(Manager *m) {
 
 /* ── status ── */
 
-static void manager_fill_listeners(Manager *m, Status *status) {
+static int manager_fill_listeners(Manager *m, Status *status) {
         uint16_t ports[SSHD_PORTS_MAX + 1];
         size_t n = 0;
 
@@ -160,9 +167,11 @@ static void manager_fill_listeners(Manager *m, Status *status) {
 
         for (size_t i = 0; i < n; i++) {
                 PortView view;
+                int r;
 
-                if (holders_look(m->sockets, units_managed(m->units), ports[i], &view) < 0)
-                        continue;
+                r = holders_look(m->sockets, units_managed(m->units), ports[i], &view);
+                if (r < 0)
+                        return r;
                 for (size_t k = 0; k < view.n_listeners && status->n_listeners < STATUS_LISTENERS_MAX; k++) {
                         const StatusListener *listener = &view.listeners[k];
 
@@ -173,6 +182,7 @@ static void manager_fill_listeners(Manager *m, Status *status) {
                         status->listeners[status->n_listeners++] = *listener;
                 }
         }
+        return 0;
 }
 
 static void manager_fill_reachable(Manager *m, Status *status) {
@@ -203,7 +213,7 @@ static void manager_publish(Manager *m) {
         char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
         _cleanup_free_ Status *status = calloc(1, sizeof(*status));
         const PortFact *home;
-        int sessions;
+        int sessions, r;
 
         if (!status) {
                 log_error_errno(&m->log, -ENOMEM, "The status could not be brought up to date");
@@ -232,7 +242,13 @@ static void manager_publish(Manager *m) {
                         status->pinned_sessions = sessions > 0 ? (uint32_t) sessions : 0;
                 }
         }
-        manager_fill_listeners(m, status);
+        r = manager_fill_listeners(m, status);
+        if (r < 0) {
+                /* What was told stands until it can be. */
+                log_error_errno(&m->log, r, "sshd's listeners could not be read");
+                m->unseen = true;
+                return;
+        }
         manager_fill_reachable(m, status);
 
         if (report_changes(&m->status, status, names) == 0)
@@ -258,6 +274,17 @@ static void manager_publish(Manager *m) {
         manager_bus_changed(m->bus, names);
 }
 
+/* systemd waits for it, and has sshd wait: where it can't be told, the daemon ends, and is started anew. */
+static void manager_notify_ready(Manager *m, const char *more) {
+        int r;
+
+        r = sd_notifyf(false, "READY=1\n%s", more);
+        if (r < 0) {
+                log_error_errno(&m->log, r, "systemd could not be told that all is ready");
+                (void) sd_event_exit(m->event, r);
+        }
+}
+
 /* ── boot ── */
 
 static void manager_say_ready(Manager *m) {
@@ -266,7 +293,7 @@ static void manager_say_ready(Manager *m) {
 
         m->booting = false;
         m->boot_source = sd_event_source_disable_unref(m->boot_source);
-        (void) sd_notify(false, "READY=1");
+        manager_notify_ready(m, "");
 
         /* Not before: the bus daemon may be ordered after us, and would answer only then. */
         manager_bus_connect(m->bus);
@@ -464,10 +491,17 @@ static bool manager_is_taken_here(Manager *m, uint16_t port) {
         return true;
 }
 
+/* An evaluation that could not look may not have known. */
+static bool manager_is_sshds(Manager *m, uint16_t port) {
+        const PortFact *fact = ports_find(&m->ports, port);
+
+        return fact && fact->holder == HOLDER_SSHD;
+}
+
 static void manager_probe(Manager *m, uint16_t port) {
         int r;
 
-        if (manager_is_taken_here(m, port)) {
+        if (manager_is_taken_here(m, port) || manager_is_sshds(m, port)) {
                 manager_schedule(m);
                 return;
         }
@@ -486,26 +520,37 @@ static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userda
         (void) source, (void) usec;
         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         m->hold[0] = '\0';
+        if (m->home_later)
+                home_forget(m->at_home);
         manager_forget(m);
         manager_schedule(m);
         return 0;
 }
 
+/* Whether it may be different in a moment: unlike a disk that is full, or sshd's own no. */
+static bool manager_is_passing(const Manager *m, int error) {
+        sd_bus *bus = systemd_link_bus(m->link);
+
+        /* What was under way when the connection ended fails with it. */
+        return errno_is_passing(error) || !bus || sd_bus_is_open(bus) <= 0;
+}
+
 /* No event will tell when it is different: everything is asked anew after a while, a longer one each time.
- * Returns how long, 0 if that can't be. µs */
-static usec_t manager_ask_later(Manager *m) {
+ * Returns how long, 0 if that can't be; then it ends, for systemd to start it anew. µs */
+static usec_t manager_ask_later(Manager *m, bool soon) {
         usec_t now, delay = 0;
         int r;
 
         r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
         if (r >= 0) {
-                delay = backoff_delay(&m->backoff, now);
+                delay = soon ? backoff_delay_soon(&m->backoff, now) : backoff_delay(&m->backoff, now);
                 m->retry_source = sd_event_source_disable_unref(m->retry_source);
                 r = sd_event_add_time_relative(m->event, &m->retry_source, CLOCK_MONOTONIC, delay,
                                                USEC_PER_SEC, manager_on_retry, m);
         }
         if (r < 0) {
                 log_error_errno(&m->log, r, "No further attempt could be scheduled");
+                (void) sd_event_exit(m->event, r);
                 return 0;
         }
 
@@ -514,20 +559,23 @@ static usec_t manager_ask_later(Manager *m) {
 }
 
 /* What failed, or came too often, is left alone until then. */
-static void manager_retry_later(Manager *m, const char *why) {
-        usec_t delay = manager_ask_later(m);
+static void manager_retry_later(Manager *m, int error, const char *why) {
+        usec_t delay = manager_ask_later(m, manager_is_passing(m, error));
 
         snprintf(m->hold, sizeof(m->hold), "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));
 }
 
-static void manager_read_kept(Manager *m) {
+/* Returns 0, or a negative errno where it isn't known what is in the files: they are left as they are then. */
+static int manager_read_kept(Manager *m) {
         int r;
 
         m->kept = (Kept){ 0 };
         m->last_port = 0;
 
         r = kept_read(&m->kept);
+        if (errno_is_passing(r))
+                return r;
         if (r < 0) {
                 /* sshd would read it too, and may refuse to start because of it. */
                 log_error_errno(&m->log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
@@ -538,6 +586,8 @@ static void manager_read_kept(Manager *m) {
 
         m->disabled_socket = (DisabledSocket){ 0 };
         r = kept_read_disabled_socket(&m->disabled_socket);
+        if (errno_is_passing(r))
+                return r;
         if (r < 0)
                 log_error_errno(&m->log, r, "%s can't be used", KEPT_DISABLED_SOCKET_FILE);
 
@@ -545,26 +595,40 @@ static void manager_read_kept(Manager *m) {
         if (r < 0)
                 log_message(&m->log, LOG_WARNING, "%s can't be used: %s", KEPT_LAST_PORT_FILE,
                             strerrordesc_np(-r));
+        return 0;
+}
+
+/* What our files say now, after a move. Where that can't be known, systemd starts the daemon anew. */
+static void manager_read_kept_again(Manager *m) {
+        int r;
+
+        r = manager_read_kept(m);
+        if (r < 0) {
+                log_error_errno(&m->log, r, "What is in " STATEDIR " could not be read");
+                (void) sd_event_exit(m->event, r);
+        }
+        m->unread = kept_is_unread();
 }
 
 static void manager_keep_last_port(Manager *m) {
         int r;
 
-        if (m->kept.port == 0 || m->kept.port == m->last_port)
+        if (m->kept.port == 0 || (m->kept.port == m->last_port && !m->last_port_unwritten))
                 return;
 
-        m->last_port = m->kept.port;
-        r = kept_write_last_port(m->last_port);
-        if (r < 0)
+        r = kept_write_last_port(m->kept.port);
+        if (r < 0 && !m->last_port_unwritten)
                 log_error_errno(&m->log, r, "%s can't be written", KEPT_LAST_PORT_FILE);
+        m->last_port = m->kept.port;
+        m->last_port_unwritten = r < 0;
 }
 
-static bool manager_listens(uint16_t port, void *userdata) {
+static int manager_listens(uint16_t port, void *userdata) {
         Manager *m = userdata;
         PortView view;
 
-        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0)
-                return false;
+        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
+                return -EAGAIN;
         return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
 }
 
@@ -589,7 +653,16 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         usec_t now;
 
         m->moving = ACTION_NONE;
-        manager_read_kept(m);
+        manager_read_kept_again(m);
+
+        /* systemd may have closed sshd's socket and wait for the rest. --mend, which follows our end, sees to that at once. */
+        if (result == -ENOLINK) {
+                log_message(&m->log, LOG_ERR, "The connection with systemd ended while sshd was moved to %u: %s", m->moving_to,
+                            text);
+                m->move = move_free(m->move);
+                (void) sd_event_exit(m->event, result);
+                return;
+        }
 
         if (answer != BIND_NOT_ASKED) {
                 m->rehearsed = true;
@@ -599,7 +672,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         if (result < 0 && result != -EADDRINUSE) {
                 log_message(&m->log, LOG_ERR, "sshd could not be moved to %u: %s", m->moving_to, text);
                 (void) hints_for_port("", m->moving_to, manager_on_hint, m);
-                manager_retry_later(m, text);
+                manager_retry_later(m, result, text);
         } else if (result >= 0) {
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
@@ -673,14 +746,14 @@ static void manager_move(Manager *m, const Decision *d) {
         usec_t now;
         int r;
 
-        if (!units) {
-                manager_retry_later(m, strerrordesc_np(ENOMEM));
+        r = units ? home_fill_units(managed, units) : -ENOMEM;
+        if (r < 0) {
+                manager_retry_later(m, r, strerrordesc_np(-r));
                 manager_schedule(m);
                 return;
         }
         home = home_view(m->at_home, managed, &m->kept);
         request.options = home.options;
-        home_fill_units(managed, units);
         /* Where it is put in place once more, what it left beside it stays so. */
         request.n_keep = d->port == m->kept.port ? m->kept.n_keep : d->n_keep;
         memcpy(request.keep, d->port == m->kept.port ? m->kept.keep : d->keep, sizeof(request.keep));
@@ -692,7 +765,7 @@ static void manager_move(Manager *m, const Decision *d) {
         }
 
         if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0 && !backoff_allows(&m->backoff, now)) {
-                manager_retry_later(m, "sshd was moved or started three times within a minute");
+                manager_retry_later(m, -EBUSY, "sshd was moved or started three times within a minute");
                 manager_schedule(m);
                 return;
         }
@@ -710,9 +783,10 @@ static void manager_move(Manager *m, const Decision *d) {
                 char text[160];
 
                 m->moving = ACTION_NONE;
+                manager_read_kept_again(m);
                 snprintf(text, sizeof(text), "our files can't be written: %s", strerrordesc_np(-r));
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
-                manager_retry_later(m, text);
+                manager_retry_later(m, r, text);
                 manager_schedule(m);
         } else
                 units_hold(m->units, true);
@@ -728,7 +802,7 @@ static void manager_on_units_changed(int result, const char *word, void *userdat
                 log_message(&m->log, LOG_ERR, "%s", why);
                 /* A socket unit whose own port is taken fails here, and is moved at once. */
                 if (m->decision.action != ACTION_ENABLE_SOCKET)
-                        manager_retry_later(m, why);
+                        manager_retry_later(m, result, why);
                 m->start_wanted = false;
         } else
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);
@@ -937,18 +1011,18 @@ static void manager_settle(Manager *m, const Decision *d) {
         bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
         int r;
 
-        if (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m))) {
+        if (!m->unseen && (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m) > 0))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;
         }
-        if (m->lost == placed)
+        if (m->lost == placed && !m->unseen)
                 m->settle_delay = 0;
-        m->lost = !placed;
+        m->lost = !placed && !m->unseen;
         /* sshd may have another configuration now than when it was asked. */
         if (m->lost && m->settle_delay == 0)
                 home_forget(m->at_home);
-        if (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN)
+        if (!m->unseen && (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN))
                 return;
 
         m->settle_delay = m->settle_delay == 0                     ? SETTLE_DELAY_FIRST
@@ -957,8 +1031,10 @@ static void manager_settle(Manager *m, const Decision *d) {
         m->settle_source = sd_event_source_disable_unref(m->settle_source);
         r = sd_event_add_time_relative(m->event, &m->settle_source, CLOCK_MONOTONIC, m->settle_delay, 0,
                                        manager_on_settle, m);
-        if (r < 0)
+        if (r < 0) {
                 log_error_errno(&m->log, r, "No further look at the listeners could be scheduled");
+                (void) sd_event_exit(m->event, r);
+        }
 }
 
 static int manager_request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
@@ -983,6 +1059,12 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
         return 0;
 }
 
+static int manager_answer(Manager *m, bool done, const char *reason) {
+        if (done)
+                return sd_bus_reply_method_return(m->request_call, NULL);
+        return sd_bus_reply_method_errorf(m->request_call, BUS_ERROR_NOT_POSSIBLE, "%s", reason);
+}
+
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
         bool asking = m->greeting || m->windows;
@@ -990,18 +1072,19 @@ static void manager_finish_request(Manager *m, const Decision *d) {
                     : m->request == REQUEST_RESTORE ? m->kept.port == 0
                                                     : m->kept.port != 0 && (m->request_port == 0 ||
                                                                             m->kept.port == m->request_port);
+        int r;
 
         /* A refusal is told with the name of who is there, which is being asked for. */
         if (m->request == REQUEST_NONE || (!done && asking))
                 return;
 
-        if (done) {
-                if (m->request != REQUEST_PROBE)
-                        m->stay = m->request == REQUEST_RELOCATE;
-                (void) sd_bus_reply_method_return(m->request_call, NULL);
-        } else
-                (void) sd_bus_reply_method_errorf(m->request_call, BUS_ERROR_NOT_POSSIBLE, "%s",
-                                                  d->reason);
+        if (done && m->request != REQUEST_PROBE)
+                m->stay = m->request == REQUEST_RELOCATE;
+        r = manager_answer(m, done, d->reason);
+        if (errno_is_passing(r)) /* somebody waits for it */
+                r = manager_answer(m, done, d->reason);
+        if (r < 0)
+                log_error_errno(&m->log, r, "A request could not be answered");
         m->request = REQUEST_NONE;
         m->request_call = sd_bus_message_unref(m->request_call);
         /* What is reported now is the answer to it. */
@@ -1040,13 +1123,13 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         manager_finish_request(m, d);
         manager_say_ready(m);
 
-        /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one. */
-        if (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
-            mode_get(m->mode) == MODE_UNKNOWN) {
+        /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one; or sshd could not be asked. */
+        if (!m->home_later && (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
+                               mode_get(m->mode) == MODE_UNKNOWN)) {
                 if (m->hold[0] == '\0')
                         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         } else if (!m->retry_source)
-                (void) manager_ask_later(m);
+                (void) manager_ask_later(m, m->home_later);
 }
 
 /* An sshd that was moved before wslportd was removed and installed again: nothing remembers it, but the kernel shows it,
@@ -1089,6 +1172,8 @@ static void manager_evaluate(Manager *m) {
 
         home = home_view(m->at_home, managed, &m->kept);
         m->home = home.home;
+        m->home_later = home.later && m->phase != SERVICE_ABSENT;
+        m->unseen = false;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
         manager_find_moved(m);
@@ -1192,7 +1277,7 @@ static void manager_on_config_error(const char *path, unsigned line, const char 
 static int manager_reload(char **ret_error, void *userdata) {
         Manager *m = userdata;
         ReloadErrors errors = { .manager = m };
-        char line[STATUS_LINE_SIZE];
+        char status[sizeof("STATUS=") + STATUS_LINE_SIZE];
         struct timespec now;
         Config config;
         int r;
@@ -1218,8 +1303,9 @@ static int manager_reload(char **ret_error, void *userdata) {
                 log_message(&m->log, LOG_ERR, "%s is not taken; the configuration in force stays",
                             CONFIG_FILE);
 
-        report_status_line(&m->status, line);
-        (void) sd_notifyf(false, "READY=1\nSTATUS=%s", line);
+        snprintf(status, sizeof(status), "STATUS=");
+        report_status_line(&m->status, status + strlen(status));
+        manager_notify_ready(m, status);
 
         if (ret_error)
                 *ret_error = TAKE_PTR(errors.first);
@@ -1325,7 +1411,9 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
         if (r < 0)
                 return log_error_errno(log, r, "The daemon could not be set up");
 
-        manager_read_kept(m);
+        r = manager_read_kept(m);
+        if (r < 0)
+                return log_error_errno(log, r, "What is in " STATEDIR " could not be read");
         m->unread = kept_is_unread();
         r = kept_clean(&m->kept);
         if (r < 0)

@@ -32,6 +32,7 @@ struct Move {
         SshdQuery *query;
         BindProbe *probe;
         BindAnswer answer;
+        BindAnswer refused; /* while it is seen whether that was for sshd itself */
         Sequence *sequence;
         sd_bus_slot *streams_slot;
         sd_event_source *verify_source;
@@ -121,6 +122,16 @@ static void move_plan(const Move *move, bool again, Plan *ret) {
         plan_apply(&shape, move->request.phase, again, ret);
 }
 
+/* systemd was told, and can't be asked any more how far it has come. */
+static bool move_is_cut_off(const Move *move) {
+        return move->told && sd_bus_is_open(move->bus) <= 0;
+}
+
+static void move_finish_cut_off(Move *move) {
+        move->units_changed = true; /* for all that is known */
+        move_finish(move, -ENOLINK);
+}
+
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
         Plan jobs, plan = { 0 };
         va_list arguments;
@@ -131,6 +142,10 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         va_end(arguments);
         move->error = error;
         move->step = MOVE_UNDOING;
+        if (move_is_cut_off(move)) {
+                move_finish_cut_off(move);
+                return;
+        }
 
         r = move_write(move, &move->request.from);
         if (r < 0)
@@ -164,11 +179,17 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
         Move *move = userdata;
 
         (void) source;
-        if (move->listens(move->request.expected, move->userdata)) {
+        if (move->listens(move->request.expected, move->userdata) > 0) {
                 move_finish(move, 0);
                 return 0;
         }
 
+        if (usec >= move->verify_until && move->refused != BIND_NOT_ASKED) {
+                move->answer = move->refused;
+                move_undo(move, -EADDRINUSE, "%u can't be had: %s", move->request.expected,
+                          bind_answer_to_string(move->refused));
+                return 0;
+        }
         if (usec >= move->verify_until) {
                 move_undo(move, -ETIMEDOUT, "%s did not come to listen on %u",
                           move->request.shape.by_socket ? move->units.socket : move->units.service,
@@ -294,6 +315,10 @@ static void move_on_jobs(int result, const char *word, void *userdata) {
         int r;
 
         if (move->step == MOVE_UNDOING) {
+                if (result < 0 && move_is_cut_off(move)) {
+                        move_finish_cut_off(move);
+                        return;
+                }
                 if (result < 0) {
                         move_add_text(move, "; and sshd could not be restarted as it was: %s", word);
                         move->units_changed = true;
@@ -330,9 +355,18 @@ static void move_tell_systemd(Move *move) {
 
 static void move_on_probed(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
         Move *move = userdata;
+        int r = 0;
 
         move->answer = answer;
-        if (answer != BIND_FREE)
+        if (answer == BIND_REFUSED_BY_WINDOWS || answer == BIND_REFUSED_BY_LINUX)
+                r = move->listens(port, move->userdata);
+        if (r != 0) {
+                /* Boot has gone on meanwhile, and sshd has come up with our file. */
+                move->answer = BIND_NOT_ASKED;
+                move->refused = answer;
+                move->request.expected = port;
+                move_verify(move);
+        } else if (answer != BIND_FREE)
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port, bind_answer_to_string(answer),
                           *detail ? " " : "", detail);
         else if (!move->request.rehearsed)
@@ -438,6 +472,15 @@ static int move_on_nothing_to_do(sd_event_source *source, void *userdata) {
         return 0;
 }
 
+/* Nobody has been told of what was begun: the files are as they were, as far as they can be. */
+static int move_take_back(Move *move, int error) {
+        const MoveRequest *request = &move->request;
+
+        if (kept_write(&request->from, request->home, &move->units) >= 0)
+                (void) kept_mark_unread(false);
+        return error;
+}
+
 static int move_begin(Move *move) {
         const MoveRequest *request = &move->request;
         int r;
@@ -448,17 +491,14 @@ static int move_begin(Move *move) {
         /* Without our files sshd is as its owner has it: to be checked only where it is about to be told. */
         if (request->port != 0 || request->phase != SERVICE_INACTIVE) {
                 r = move_place(move);
-                if (r < 0)
-                        (void) kept_write(&request->from, request->home, &move->units);
-                return r;
+                return r < 0 ? move_take_back(move, r) : r;
         }
 
         r = move_write(move, &(const Kept){ 0 });
+        if (r >= 0)
+                r = sd_event_add_defer(move->event, &move->verify_source, move_on_nothing_to_do, move);
         if (r < 0)
-                return r;
-        r = sd_event_add_defer(move->event, &move->verify_source, move_on_nothing_to_do, move);
-        if (r < 0)
-                return r;
+                return move_take_back(move, r);
         (void) sd_event_source_set_description(move->verify_source, "move-done");
         return 0;
 }

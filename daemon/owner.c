@@ -20,8 +20,14 @@ typedef struct Search {
         uint32_t inode;
         unsigned files_left;
         bool incomplete; /* not every file could be looked at, so that "nowhere" proves nothing */
+        int error;       /* something could not be done for the moment: what was found proves nothing either; 0: no */
         Owner owner;
 } Search;
+
+static void note_failure(Search *search, int error) {
+        if (errno_is_passing(error))
+                search->error = error < 0 ? error : -error;
+}
 
 static inline void closedirp(DIR **directory) {
         if (*directory)
@@ -112,7 +118,10 @@ static int open_cgroup_root(void) {
                 struct statfs fs;
 
                 fd = open(paths[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC)
+                if (fd < 0 || fstatfs(fd, &fs) < 0) {
+                        if (errno != ENOENT)
+                                return -errno;
+                } else if (fs.f_type == CGROUP2_SUPER_MAGIC)
                         return TAKE_FD(fd);
         }
         return -ENOENT;
@@ -191,13 +200,17 @@ static bool search_process(Search *search, const char *pid) {
         unsigned files_here = 0;
         const struct dirent *file;
         ssize_t n;
+        int r;
 
         process_fd = openat(search->proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (process_fd < 0)
+        if (process_fd < 0) {
+                note_failure(search, errno);
                 return false;
+        }
 
         files = open_directory(process_fd, "fd");
         if (!files) {
+                note_failure(search, errno);
                 if (errno != ENOENT && errno != ESRCH)
                         search->incomplete = true;
                 return false;
@@ -218,6 +231,7 @@ static bool search_process(Search *search, const char *pid) {
 
                 n = readlinkat(dirfd(files), file->d_name, target, sizeof(target) - 1);
                 if (n < 0) {
+                        note_failure(search, errno);
                         if (errno != ENOENT && errno != ESRCH)
                                 search->incomplete = true;
                         continue;
@@ -227,8 +241,11 @@ static bool search_process(Search *search, const char *pid) {
                         continue;
 
                 /* It can still end before it is asked its name; then it has the socket no more. */
-                if (read_text(process_fd, "comm", comm, sizeof(comm)) < 0)
+                r = read_text(process_fd, "comm", comm, sizeof(comm));
+                if (r < 0) {
+                        note_failure(search, r);
                         return false;
+                }
                 for (char *c = comm; *c; c++)
                         if (*c < ' ' || *c > '~')
                                 *c = '?';
@@ -237,7 +254,7 @@ static bool search_process(Search *search, const char *pid) {
                 search->owner.pid = (pid_t) strtol(pid, NULL, 10);
                 memcpy(search->owner.comm, comm, sizeof(comm));
                 if (isempty(search->owner.unit))
-                        (void) read_process_unit(process_fd, search->owner.unit);
+                        note_failure(search, read_process_unit(process_fd, search->owner.unit));
                 return true;
         }
 
@@ -252,10 +269,13 @@ static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
         int fd, value;
 
         fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
+        if (fd < 0) {
+                note_failure(search, errno);
                 return false;
+        }
         processes = fdopen(fd, "re");
         if (!processes) {
+                note_failure(search, ENOMEM);
                 close(fd);
                 return false;
         }
@@ -279,6 +299,8 @@ static bool search_all(Search *search) {
         bool seen_init = false;
 
         processes = open_directory(search->proc_fd, ".");
+        if (!processes)
+                note_failure(search, errno);
         while (processes && (process = readdir(processes))) {
                 if (!isdigit(process->d_name[0]))
                         continue;
@@ -310,8 +332,11 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         root_fd = open_cgroup_root();
         if (root_fd >= 0 && cgroup_id > 1)
                 cgroup_fd = open_cgroup(root_fd, cgroup_id);
+        if (root_fd == -EIO) /* with it, systemd's own socket would be told as its unit's */
+                return root_fd;
+        note_failure(&search, root_fd < 0 ? root_fd : cgroup_fd);
         if (cgroup_fd >= 0) {
-                (void) read_cgroup_unit(proc_fd, root_fd, cgroup_fd, search.owner.unit);
+                note_failure(&search, read_cgroup_unit(proc_fd, root_fd, cgroup_fd, search.owner.unit));
                 memcpy(search.owner.cgroup_unit, search.owner.unit, sizeof(search.owner.unit));
                 found = search_cgroup(&search, cgroup_fd, &ours);
         }
@@ -323,6 +348,8 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
                 found = search_all(&search);
         }
 
+        if (search.error < 0)
+                return search.error;
         if (!found && !search.incomplete)
                 search.owner.result = OWNER_ELSEWHERE;
 

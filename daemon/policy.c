@@ -558,8 +558,12 @@ static void decide_displaced(const Config *config, const Snapshot *s, Decision *
                        s->displaced_to);
         else
                 decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u", s->displaced_to);
-        if (!wants_home(config, s) || s->hold)
+        if (!wants_home(config, s))
                 return;
+        if (s->hold) {
+                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u; %s", s->displaced_to, s->hold);
+                return;
+        }
         if (s->verdict != SSHD_VERDICT_VALID) {
                 decide(d, STATE_RELOCATED, ACTION_NONE, "sshd refuses its own configuration: %s",
                        s->verdict_detail ? s->verdict_detail : "not known why");

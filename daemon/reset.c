@@ -65,7 +65,7 @@ static int reset_on_deadline(sd_event_source *source, uint64_t usec, void *userd
 
 /* ── back home ── */
 
-static bool reset_listens(uint16_t port, void *userdata) {
+static int reset_listens(uint16_t port, void *userdata) {
         Reset *reset = userdata;
 
         (void) port;
@@ -73,11 +73,13 @@ static bool reset_listens(uint16_t port, void *userdata) {
                 PortView view;
 
                 if (holders_look(reset->sockets, units_managed(reset->units), reset->home.ports[i], &view) < 0 ||
-                    view.holder != HOLDER_SSHD || (reset->home.ipv4 && !view.ipv4) ||
+                    view.holder == HOLDER_UNKNOWN)
+                        return -EAGAIN;
+                if (view.holder != HOLDER_SSHD || (reset->home.ipv4 && !view.ipv4) ||
                     (reset->home.ipv6 && !view.ipv6))
-                        return false;
+                        return 0;
         }
-        return true;
+        return 1;
 }
 
 static void reset_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
@@ -175,15 +177,18 @@ static void reset_on_units(void *userdata) {
         ManagedUnits managed = units_managed(reset->units);
         ServicePhase phase = managed.socket ? socket_state_to_phase(managed.socket)
                                             : unit_state_to_phase(managed.service);
+        int r;
 
         if (reset->asking || phase == SERVICE_UNKNOWN)
                 return;
 
         reset->asking = true;
         units_hold(reset->units, true);
-        home_fill_units(managed, &reset->names);
+        r = home_fill_units(managed, &reset->names);
         reset->running = phase == SERVICE_RUNNING;
-        if (!reset->running)
+        if (r < 0)
+                reset_stay(reset, "our drop-in can't be read: %s", strerrordesc_np(-r));
+        else if (!reset->running)
                 (void) sd_event_exit(reset->event, 0);
         else if (!home_refresh(reset->at_home, managed.service, &reset->kept))
                 reset_on_home(reset);

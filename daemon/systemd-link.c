@@ -30,7 +30,7 @@ SystemdLink *systemd_link_free(SystemdLink *link) {
         return NULL;
 }
 
-static void attach(SystemdLink *link, sd_bus *bus) {
+static int attach(SystemdLink *link, sd_bus *bus) {
         int r;
 
         link->bus = bus;
@@ -39,6 +39,7 @@ static void attach(SystemdLink *link, sd_bus *bus) {
                 log_error_errno(link->log, r, "systemd could not be asked about the ssh service");
                 link->bus = NULL;
         }
+        return r;
 }
 
 static void open_private(SystemdLink *link);
@@ -48,7 +49,7 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
 
         (void) message, (void) error;
         /* systemd has re-executed itself. */
-        attach(link, NULL);
+        (void) attach(link, NULL);
         open_private(link);
         return 0;
 }
@@ -73,18 +74,21 @@ static void open_private(SystemdLink *link) {
                                               "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",
                                               "org.freedesktop.DBus.Local", "Disconnected", on_disconnected,
                                               NULL, link);
-        if (r >= 0) {
-                attach(link, link->private_bus);
+        if (r >= 0)
+                r = attach(link, link->private_bus);
+        if (r >= 0)
                 return;
-        }
 
         log_message(link->log, LOG_DEBUG, "systemd's private socket is not to be had: %s",
                     strerrordesc_np(-r));
         link->reconnect_source = sd_event_source_disable_unref(link->reconnect_source);
         r = sd_event_add_time_relative(link->event, &link->reconnect_source, CLOCK_MONOTONIC, RECONNECT_DELAY, 0,
                                        on_reconnect, link);
-        if (r < 0)
+        if (r < 0) {
+                /* Begun anew as a whole it can be. */
                 log_error_errno(link->log, r, "No further attempt to reach systemd is possible");
+                (void) sd_event_exit(link->event, r);
+        }
 }
 
 int systemd_link_new(sd_event *event, const Log *log, Units *units, SystemdLink **ret) {
@@ -104,12 +108,13 @@ sd_bus *systemd_link_bus(const SystemdLink *link) {
 }
 
 void systemd_link_set_system_bus(SystemdLink *link, sd_bus *bus, bool busy) {
-        if (bus) {
-                attach(link, bus);
+        if (bus && attach(link, bus) >= 0) {
                 if (!busy)
                         close_private(link);
+        } else if (bus && link->private_bus) {
+                (void) attach(link, link->private_bus);
         } else if (!link->private_bus) {
-                attach(link, NULL);
+                (void) attach(link, NULL);
                 open_private(link);
         }
 }

@@ -5,6 +5,10 @@
 
 #define UNITS_MAX (2 * UNIT_PAIRS)
 
+/* When a reading that failed is made again: later each time, for it may be systemd's answers that can't be read. */
+#define AGAIN_FIRST (100 * USEC_PER_MSEC)
+#define AGAIN_MAX (60 * USEC_PER_SEC)
+
 const UnitPair unit_pairs[UNIT_PAIRS] = {
         { "ssh.service", "ssh.socket" },
         { "sshd.service", "sshd.socket" },
@@ -90,6 +94,8 @@ struct Units {
         bool awaited;    /* the handler is to be called after it, whatever it finds */
         bool reading_failed;
         sd_bus_slot *reloading_slot;
+        sd_event_source *again_source;
+        usec_t again_delay;
         UnitsHandler handler;
         void *userdata;
 };
@@ -151,6 +157,7 @@ static void units_detach(Units *units) {
         for (size_t i = 0; i < units->n_all; i++)
                 units->all[i].match_slot = sd_bus_slot_unref(units->all[i].match_slot);
         units->reloading_slot = sd_bus_slot_unref(units->reloading_slot);
+        units->again_source = sd_event_source_disable_unref(units->again_source);
         units->bus = sd_bus_unref(units->bus);
         units->known = false;
 }
@@ -302,6 +309,33 @@ int unit_read_property(sd_bus_message *m, bool is_socket, const char *name, Unit
         return property ? read_property(m, property, state) : -ENOENT;
 }
 
+static int units_on_again(sd_event_source *source, uint64_t usec, void *userdata) {
+        Units *units = userdata;
+
+        (void) source, (void) usec;
+        units->again_source = sd_event_source_disable_unref(units->again_source);
+        return units_refresh(units);
+}
+
+/* No signal would have it read again. Without even a timer it's better to begin anew as a whole. */
+static int units_read_later(Units *units) {
+        sd_event *event = sd_bus_get_event(units->bus);
+        int r;
+
+        units->again_delay = units->again_delay == 0                   ? AGAIN_FIRST
+                             : units->again_delay * 2 < AGAIN_MAX ? units->again_delay * 2
+                                                                       : AGAIN_MAX;
+        units->again_source = sd_event_source_disable_unref(units->again_source);
+        r = sd_event_add_time_relative(event, &units->again_source, CLOCK_MONOTONIC, units->again_delay, 0,
+                                       units_on_again, units);
+        if (r >= 0)
+                r = sd_event_source_set_exit_on_failure(units->again_source, true);
+        if (r < 0)
+                return sd_event_exit(event, r);
+        (void) sd_event_source_set_description(units->again_source, "units-again");
+        return 0;
+}
+
 static void units_finish(Units *units) {
         bool changed = !units->known || units->awaited;
 
@@ -312,9 +346,11 @@ static void units_finish(Units *units) {
         units->awaited = false;
         if (units->reading_failed) {
                 units->known = false;
+                (void) units_read_later(units);
                 units->handler(units->userdata);
                 return;
         }
+        units->again_delay = 0;
 
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
@@ -369,6 +405,7 @@ int units_refresh(Units *units) {
                 return 0;
         }
         units->again = units->reading_failed = false;
+        units->again_source = sd_event_source_disable_unref(units->again_source);
 
         for (size_t i = 0; i < units->n_all && r >= 0; i++) {
                 Unit *unit = &units->all[i];
@@ -382,10 +419,12 @@ int units_refresh(Units *units) {
                 for (size_t k = 0; k < ELEMENTSOF(socket_properties) && r >= 0 && unit->is_socket; k++)
                         r = unit_ask(unit, question++, &socket_properties[k]);
         }
-        if (r < 0)
+        if (r < 0) {
                 units_forget_questions(units);
+                return units_read_later(units);
+        }
 
-        return r;
+        return 0;
 }
 
 void units_hold(Units *units, bool hold) {

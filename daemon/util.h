@@ -74,6 +74,21 @@ static inline const char *strempty(const char *s) {
         return s ? s : "";
 }
 
+/* Whether what failed with this errno, negative or not, may do so no more in a moment: it says nothing of the thing asked for. */
+static inline bool errno_is_passing(int error) {
+        switch (error < 0 ? -error : error) {
+        case EAGAIN:
+        case EINTR:
+        case EMFILE:
+        case ENFILE:
+        case ENOBUFS:
+        case ENOMEM:
+                return true;
+        default:
+                return false;
+        }
+}
+
 /* The rest of @s behind @prefix, or NULL where @s doesn't begin with it. */
 static inline const char *startswith(const char *s, const char *prefix) {
         size_t length = strlen(prefix);

@@ -172,6 +172,8 @@ static int run(void) {
 
         /* A machine whose only way in is sshd is better served by the defaults than by nothing. */
         r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
+        if (errno_is_passing(r))
+                return r;
         if (r < 0) {
                 log_message(&log, LOG_ERR, "%s is not taken; the defaults are in force until it is mended",
                             CONFIG_FILE);

@@ -34,10 +34,27 @@ static void test_delay_grows_and_forgets(void) {
         test_equal_int(backoff_delay(&b, now), BACKOFF_DELAY_FIRST);
 }
 
+static void test_soon_at_first(void) {
+        Backoff b = { 0 };
+        usec_t now = 5 * USEC_PER_SEC;
+
+        test_equal_int(backoff_delay_soon(&b, now), 2 * USEC_PER_SEC);
+        now += 2 * USEC_PER_SEC;
+        test_equal_int(backoff_delay_soon(&b, now), 4 * USEC_PER_SEC);
+        /* What won't be different in a moment waits as long as ever, and so does what comes after it. */
+        now += 4 * USEC_PER_SEC;
+        test_equal_int(backoff_delay(&b, now), 60 * USEC_PER_SEC);
+        now += 60 * USEC_PER_SEC;
+        test_equal_int(backoff_delay_soon(&b, now), 120 * USEC_PER_SEC);
+        now += 600 * USEC_PER_SEC;
+        test_equal_int(backoff_delay_soon(&b, now), 2 * USEC_PER_SEC);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_three_in_a_minute),
                 TEST(test_delay_grows_and_forgets),
+                TEST(test_soon_at_first),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

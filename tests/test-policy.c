@@ -357,7 +357,7 @@ static void test_explicit_port_is_not_moved(void) {
 
 static void test_hold_is_kept(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
-        const PortFact facts[] = { WINDOWS(HOME), FREE(2222) };
+        const PortFact facts[] = { WINDOWS(HOME), FREE(2222) }, moved[] = { FREE(HOME), SSHD(2222) };
         Snapshot snapshot = test_snapshot();
         Decision decision;
 
@@ -367,6 +367,17 @@ static void test_hold_is_kept(void) {
         policy_decide(&config, &snapshot, &decision);
         test_equal_int(decision.action, ACTION_NONE);
         test_equal_int(decision.state, STATE_BLOCKED);
+        test_contains(decision.reason, "tried again in 60 s");
+
+        /* And on the way back. */
+        snapshot.facts = moved;
+        snapshot.displaced_to = 2222;
+        snapshot.home.has_ours = true;
+        snapshot.service = SERVICE_RUNNING;
+        snapshot.request = REQUEST_RESTORE;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_RELOCATED);
         test_contains(decision.reason, "tried again in 60 s");
 }
 

@@ -70,21 +70,21 @@ def missing_tools() -> list[str]:
 
 @functools.cache
 def programs() -> Path:
-    """The directory of lab-guest and lab-tracker: meson's, or built here and kept beside the roots."""
+    """The directory of lab-guest, lab-tracker and lab-faults.so: meson's, or built here and kept beside the roots."""
     if built := os.environ.get("WSLPORTD_BUILD"):
         for directory in (Path(built) / "tests/lab", Path(built)):
             if (directory / "lab-guest").exists():
                 return directory
-    sources = [HERE / "guest.c", HERE / "tracker.c", HERE / "lab.h"]
+    sources = [HERE / "guest.c", HERE / "tracker.c", HERE / "faults.c", HERE / "lab.h"]
     version = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
     path = roots.cache_directory() / f"programs-{version}"
     with roots.locked():
         if not path.exists():
             unfinished = path.with_suffix(".new")
             unfinished.mkdir(exist_ok=True)
-            for name in ("guest", "tracker"):
-                subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, "-o", unfinished / f"lab-{name}",
-                                HERE / f"{name}.c"], check=True)
+            for name, more in {"guest": [], "tracker": [], "faults.so": ["-shared", "-fPIC"]}.items():
+                subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}",
+                                HERE / f"{name.removesuffix('.so')}.c"], check=True)
             unfinished.rename(path)
     return path
 

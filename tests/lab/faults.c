@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Preloaded into the daemon by test_faults.py: counts its allocations, has one of them fail, and shifts what it takes
+ * for the time of day. All that is told by a file that both have mapped.
+ *
+ * It acts in the daemon only: neither in its --mend, nor in a child between fork() and exec(); and exec() leaves it
+ * behind, as the daemon's children get an environment of their own.
+ */
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/time.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PLAN_FILE "/run/wslportd-faults"
+#define FRAMES_MAX 16
+
+/* test_faults.py has the same, as struct "=QQQq960s". */
+typedef struct Plan {
+        uint64_t count;    /* of allocations so far; over all processes, one after the other */
+        uint64_t fail_at;  /* the one that is to fail; 0: none */
+        uint64_t failed;   /* how many have */
+        int64_t shift;     /* of CLOCK_REALTIME, in seconds */
+        char where[960];   /* the calls that led there: words like "/usr/sbin/wslportd+0x1234", the innermost first */
+} Plan;
+
+/* glibc's own, which a program may put functions of its own in front of (its manual, "Replacing malloc"). */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *old, size_t size);
+
+static Plan *plan;
+static pid_t plan_pid;
+
+static void note_where(void) {
+        void *frames[FRAMES_MAX];
+        size_t length = 0;
+        int n;
+
+        n = backtrace(frames, FRAMES_MAX);
+        for (int i = 2; i < n; i++) {
+                Dl_info info;
+                int r;
+
+                if (!dladdr(frames[i], &info) || !info.dli_fname)
+                        continue;
+                r = snprintf(plan->where + length, sizeof(plan->where) - length, "%s+%#tx ", info.dli_fname,
+                             (char *) frames[i] - 1 - (char *) info.dli_fbase);
+                if (r < 0 || (size_t) r >= sizeof(plan->where) - length)
+                        break;
+                length += (size_t) r;
+        }
+}
+
+/* Whether this is the one. */
+static bool fails(void) {
+        uint64_t n;
+
+        if (!plan || getpid() != plan_pid)
+                return false;
+        n = __atomic_add_fetch(&plan->count, 1, __ATOMIC_RELAXED);
+        if (n != plan->fail_at)
+                return false;
+
+        plan->fail_at = 0; /* before anything here allocates */
+        plan->failed++;
+        note_where();
+        errno = ENOMEM;
+        return true;
+}
+
+__attribute__((visibility("default"))) void *malloc(size_t size) {
+        return fails() ? NULL : __libc_malloc(size);
+}
+
+__attribute__((visibility("default"))) void *calloc(size_t n, size_t size) {
+        return fails() ? NULL : __libc_calloc(n, size);
+}
+
+__attribute__((visibility("default"))) void *realloc(void *old, size_t size) {
+        return fails() ? NULL : __libc_realloc(old, size);
+}
+
+static int64_t shift(clockid_t clock) {
+        return plan && clock == CLOCK_REALTIME ? plan->shift : 0;
+}
+
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ret) {
+        static int (*next)(clockid_t, struct timespec *);
+        int r;
+
+        if (!next)
+                next = (int (*)(clockid_t, struct timespec *)) dlsym(RTLD_NEXT, "clock_gettime");
+        r = next(clock, ret);
+        if (r >= 0)
+                ret->tv_sec += shift(clock);
+        return r;
+}
+
+__attribute__((constructor)) static void faults_begin(int argc, char *argv[]) {
+        const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+        void *frames[1], *mapped;
+        int fd;
+
+        if (argc != 1 || !name || strcmp(name, "/wslportd") != 0)
+                return;
+
+        fd = open(PLAN_FILE, O_RDWR | O_CLOEXEC);
+        if (fd < 0)
+                return;
+        mapped = mmap(NULL, sizeof(Plan), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        close(fd);
+        if (mapped == MAP_FAILED)
+                return;
+
+        (void) backtrace(frames, 1); /* it loads a library at the first call */
+        plan_pid = getpid();
+        plan = mapped;
+}

@@ -1,0 +1,694 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What the daemon asks for is refused: each system call and each allocation once, over its start and over a move; and the
+disk is full, read-only, or holds what a power cut has left; and the clock jumps.
+
+A point names an error and which of the calls that can fail so gets it: "ENOSPC:3" is the third, "malloc:240" the 240th
+allocation. It is refused once, and nothing of it is done. Afterwards there is a way in by ssh, the daemon runs (if it had
+to be started again, by systemd), what it tells is what the kernel shows, its files are whole and nothing is beside them,
+and the next request is carried out.
+
+WSLPORTD_FAULT_POINTS  how many points of each kind in each case (1), spread evenly, each at random within its share; or "all";
+                       or those that are named: "ENOSPC:3,malloc:240" ("ENOSPC:3," is one)
+WSLPORTD_FAULT_KINDS   "calls", "allocations", or both with a blank between (both)
+WSLPORTD_SEED          replays a choice; the seed is printed, and told where it fails
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+import random
+import re
+import statistics
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import machine as lab  # noqa: E402
+import test_kill as kill  # noqa: E402
+import wslport as w  # noqa: E402
+from machine import Machine  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+LIBRARY = "/usr/lib/lab-faults.so"
+PLAN = "/run/wslportd-faults"
+GATE = "/run/wslportd-gate"
+IDLE_SECONDS = 0.05  # without a system call: it has come to the end of what it does
+
+# The daemon is preloaded with faults.c; where there is a gate it waits there to be attached to; and it is started again at
+# once, and as often as it likes.
+DROP_IN = f"""\
+[Unit]
+StartLimitIntervalSec=0
+[Service]
+Environment=LD_PRELOAD={LIBRARY}
+ExecStart=
+ExecStart=/bin/sh -c 'if [ -p {GATE} ]; then read -r go <{GATE}; fi; exec /usr/sbin/wslportd'
+RestartSec=100ms
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    request: tuple[str, ...]  # (): both units are started, as at boot
+    before: str
+    after: str
+
+
+CASES = {
+    "boot": Case((), "", "relocated"),  # Windows has 22
+    "relocate": Case(("Relocate", "q", "2222"), "clear", "relocated"),
+    "restore": Case(("Restore",), "relocated", "clear"),
+}
+
+
+# ---- system calls ----
+
+def _table(text: str) -> dict[str, tuple[str, ...]]:
+    rows = (line.split(":") for line in text.strip().splitlines())
+    return {name: tuple(errors.split()) for names, errors in rows for name in names.split()}
+
+
+# What a call can fail with of ENOSPC, EROFS, EIO, EINTR, ENOBUFS, EMFILE, ENOMEM, ETIMEDOUT, and EAGAIN for processes. None
+# for close(), whose error says nothing, nor for brk(), which malloc() stands behind and which has no error of its own.
+ERRORS = _table("""
+    read pread64 readv: EIO EINTR
+    write pwrite64 writev: EIO EINTR ENOSPC
+    open openat: EMFILE ENOMEM EIO EINTR
+    fsync fdatasync: EIO ENOSPC
+    rename renameat renameat2: EIO ENOSPC EROFS
+    unlink unlinkat rmdir: EIO EROFS
+    mkdir mkdirat: EIO ENOSPC EROFS
+    chmod fchmod fchmodat: EIO EROFS
+    stat lstat fstat newfstatat statx access faccessat faccessat2 readlink readlinkat getdents64: EIO ENOMEM
+    name_to_handle_at open_by_handle_at: EIO ENOMEM
+    socket: EMFILE ENOBUFS ENOMEM
+    connect: EINTR ENOMEM ETIMEDOUT
+    bind setsockopt getsockopt getsockname getpeername: ENOBUFS ENOMEM
+    sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg: ENOBUFS ENOMEM EINTR
+    epoll_create1 timerfd_create signalfd4 eventfd2 inotify_init1 memfd_create pidfd_open perf_event_open: EMFILE ENOMEM
+    epoll_ctl: ENOMEM ENOSPC
+    epoll_wait epoll_pwait epoll_pwait2: EINTR
+    poll ppoll: EINTR ENOMEM
+    pipe pipe2 dup dup2 dup3: EMFILE
+    mmap mremap mprotect ioctl: ENOMEM
+    clone clone3 fork vfork: EAGAIN ENOMEM
+    wait4 waitid getrandom: EINTR
+""")
+CREATES = ("ENOSPC", "EROFS")
+
+
+class Registers(ctypes.Structure):  # struct user_regs_struct of x86-64, as far as it is of interest
+    _fields_ = [("_before", ctypes.c_ulonglong * 10), ("rax", ctypes.c_ulonglong), ("_between", ctypes.c_ulonglong * 4),
+                ("orig_rax", ctypes.c_ulonglong), ("_after", ctypes.c_ulonglong * 11)]
+
+
+PTRACE_GETREGS, PTRACE_SETREGS = 12, 13
+
+
+class Faulty(kill.Traced):
+    """A process that has a system call of its own refused."""
+
+    def errors(self, call: int) -> tuple[str, ...]:
+        """What the call that it is about to make can fail with."""
+        name = kill.numbers().get(call, "")
+        errors = ERRORS.get(name, ())
+        info = kill.SyscallInfo()
+        kill.ptrace(kill.PTRACE_GET_SYSCALL_INFO, self.pid, ctypes.sizeof(info), ctypes.byref(info))
+        if name in ("open", "openat") and info.rest[name == "openat" and 2 or 1] & os.O_CREAT:
+            errors += CREATES
+        return errors
+
+    def refuse(self, error: str) -> None:
+        """The call that it is about to make fails, and nothing of it is done."""
+        registers = Registers()
+        kill.ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.byref(registers))
+        registers.orig_rax = ctypes.c_ulonglong(-1).value
+        kill.ptrace(PTRACE_SETREGS, self.pid, 0, ctypes.byref(registers))
+        kill.ptrace(kill.PTRACE_SYSCALL, self.pid)
+        _, status = os.waitpid(self.pid, kill.WALL)
+        assert os.WIFSTOPPED(status) and os.WSTOPSIG(status) == kill.SYSCALL_STOP, f"{status:#x}"
+        kill.ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.byref(registers))
+        registers.rax = ctypes.c_ulonglong(-getattr(errno, error)).value
+        kill.ptrace(PTRACE_SETREGS, self.pid, 0, ctypes.byref(registers))
+
+
+# ---- allocations, and the clock ----
+
+class Plan:
+    """What faults.c is told, and tells."""
+
+    LAYOUT = struct.Struct("=QQQq960s")
+
+    def __init__(self, m: Machine) -> None:
+        m.write(PLAN, bytes(self.LAYOUT.size))
+        with open(m.path(PLAN), "r+b") as file:
+            self._bytes = mmap.mmap(file.fileno(), self.LAYOUT.size)
+
+    def set(self, fail_at: int = 0, shift: int = 0) -> None:
+        self._bytes[:] = self.LAYOUT.pack(0, fail_at, 0, shift, b"")
+
+    @property
+    def count(self) -> int:
+        return self.LAYOUT.unpack(self._bytes)[0]
+
+    @property
+    def failed(self) -> bool:
+        return self.LAYOUT.unpack(self._bytes)[2] > 0
+
+    def where(self) -> list[str]:
+        """The daemon's own functions that led to the allocation that failed, the innermost first."""
+        words = self.LAYOUT.unpack(self._bytes)[4].split(b"\0")[0].decode().split()
+        program = Path(os.environ["WSLPORTD_DESTDIR"]) / "usr/sbin/wslportd"
+        offsets = [word.rpartition("+")[2] for word in words if "/wslportd+" in word]
+        try:
+            lines = subprocess.run(["addr2line", "-sfe", program, *offsets], check=True, capture_output=True,
+                                   text=True).stdout.splitlines()
+        except (OSError, subprocess.SubprocessError):
+            return words
+        return [f"{function} ({place})" for function, place in zip(lines[::2], lines[1::2])] if offsets else words
+
+
+def furnish(m: Machine) -> None:
+    """Before it boots."""
+    m.write(LIBRARY, (lab.programs() / "lab-faults.so").read_bytes(), 0o755)
+    m.write(f"/etc/systemd/system/{w.UNIT}.d/faults.conf", DROP_IN)
+    for unit in ("ssh.service", "ssh.socket"):
+        m.write(f"/etc/systemd/system/{unit}.d/faults.conf", "[Unit]\nStartLimitIntervalSec=0\n")
+
+
+# ---- what has to hold ----
+
+# Where the question about the first candidate failed, it is the second.
+PORTS = {"clear": {22}, "relocated": {2222, 22022}}
+
+
+def told(m: Machine, addresses: tuple[str, ...] = ("0.0.0.0", "::")) -> str | None:
+    """The state that the report, the kernel and systemd agree on."""
+    p = w.properties(m)
+    listeners = {(address, port) for port, found in m.listeners().items() for address in found
+                 if port in {22, 2222, 22022}}
+    agree = (p and p["Port"] in PORTS.get(p["State"], ()) and {(a, port) for a, port, _, _ in p["Listeners"]} == listeners
+             and listeners == {(address, p["Port"]) for address in addresses}
+             and {(holder, unit) for _, _, holder, unit in p["Listeners"]} == {("sshd", p["Unit"])}
+             and len(kill.processes(m)) == 1)
+    return p["State"] if p and agree else None
+
+
+def logs_in(m: Machine) -> bool:
+    return any(w.logs_in(m, port, "lan") for port in m.listeners().keys() & {22, 2222, 22022})
+
+
+def addresses(shape: str) -> tuple[str, ...]:
+    """Debian's socket unit has one listener for both families."""
+    return ("::",) if shape == "debian-12-socket" else ("0.0.0.0", "::")
+
+
+# ---- trials ----
+
+class Trials:
+    """One case, as often as is wanted, on one machine."""
+
+    def __init__(self, m: Machine, case: Case, shape: str, unit: str, tell: Callable[[str], None]) -> None:
+        self.m, self.case, self.shape, self.unit, self.tell = m, case, shape, unit, tell
+        self.plan = Plan(m)
+        self.expected: dict[str, dict[str, bytes | str]] = {}  # by state, as the daemon leaves it when it isn't disturbed
+        self.outages: list[float] = []
+        self.tried: collections.Counter[str] = collections.Counter()  # by error
+        self.ends: collections.Counter[str] = collections.Counter()
+        self.restarts = 0
+        self.problems: dict[str, list[str]] = {}
+        self.accounts: dict[str, str] = {}  # of a problem's first point
+
+    # -- where it begins --
+
+    def request(self, *words: str) -> None:
+        status, error = w.call(self.m, *words)
+        assert (status, error) == (0, ""), f"{words[0]}: {error}"
+
+    def arrives(self, state: str) -> None:
+        w.eventually(lambda: told(self.m, addresses(self.shape)) == state and not self.astray(state), f"{state}, undisturbed", 10)
+
+    def astray(self, state: str) -> list[str]:
+        """The files that an undisturbed daemon would have left otherwise."""
+        if state not in self.expected:
+            return []
+        left, right = kill.files(self.m), self.expected[state]
+        left = {name: data.replace(b"22022", b"2222") if isinstance(data, bytes) else data for name, data in left.items()}
+        return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
+
+    def turn_off(self) -> None:
+        """As it is just before a boot, with nothing kept."""
+        m = self.m
+        m.run(["systemctl", "stop", w.UNIT, "ssh.socket", "ssh.service"])
+        for name in kill.own(kill.files(m)):
+            m.path(name).unlink()
+        m.run(["systemctl", "daemon-reload"], check=True)
+        m.run(["systemctl", "reset-failed"])
+
+    def begin(self) -> None:
+        """To where the case begins, by the daemon itself."""
+        if not self.case.request:
+            self.turn_off()
+            return
+        for _ in range(2):  # a move that was refused is made now
+            state = told(self.m, addresses(self.shape))
+            if state == self.case.before and not self.astray(state):
+                return
+            self.request(*CASES["restore" if state == "relocated" else "relocate"].request)
+            if state == self.case.after:
+                break
+        self.arrives(self.case.before)
+
+    def repair(self) -> None:
+        """After a trial that went wrong."""
+        self.turn_off()
+        for name, data in kill.own(self.expected.get(self.case.before, {})).items():
+            self.m.write(name, data)
+        self.m.run(["systemctl", "daemon-reload"], check=True)
+        self.m.run(["systemctl", "start", w.UNIT, self.unit], check=True)
+        if self.case.request:
+            self.arrives(self.case.before)
+
+    def measure(self) -> tuple[list[str], int]:
+        """The points of system calls, and the number of allocations, of the case undisturbed."""
+        if self.case.request:  # once there and back: what is kept for good is there from the start
+            for state in ("clear", "relocated", "clear", "relocated")[:3 if self.case.before == "clear" else 4]:
+                if told(self.m, addresses(self.shape)) != state:
+                    self.request(*CASES["restore" if state == "clear" else "relocate"].request)
+                self.expected.pop(state, None)
+                self.arrives(state)
+                self.expected[state] = kill.files(self.m)
+        self.begin()
+        points, _ = self.calls("", 0)
+        self.arrives(self.case.after)
+        self.expected[self.case.after] = kill.files(self.m)
+        self.begin()
+        self.allocations(0)
+        self.arrives(self.case.after)
+        count = self.plan.count
+        self.begin()
+        return points, count
+
+    # -- the case, with something refused --
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[Callable[[], bool]]:
+        """What tells whether it is over, without asking the daemon, which may be stopped."""
+        if self.case.request:
+            request = self.m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *self.case.request])
+            yield lambda: request.poll() is not None
+            self.m._finish(request, False, 26)
+            assert "timed out" not in request.stderr, "the request was never answered"
+            return
+        start = self.m.spawn(["systemctl", "start", w.UNIT, self.unit])
+        yield lambda: start.poll() is not None and len(self.m.listeners().keys() & PORTS[self.case.after]) == 1
+        self.m._finish(start, False, 30)
+
+    def attach(self) -> Faulty:
+        """Before the request, or at the exec() of the daemon."""
+        m = self.m
+        if self.case.request:
+            pid, = kill.processes(m)
+            daemon = Faulty(pid)
+            for _ in range(500):  # to be attached has woken it up; and others' listeners may, all the while
+                if daemon.next_call(0.05) is None:
+                    break
+            return daemon
+
+        def waits() -> int:
+            with contextlib.suppress(OSError, ValueError):
+                pid, = kill.processes(m)
+                return pid if Path(f"/proc/{pid}/comm").read_text() == "sh\n" else 0
+            return 0
+
+        gate = os.open(m.path(GATE), os.O_RDWR)
+        try:
+            daemon = Faulty(w.eventually(waits, "the daemon is about to begin"))
+            os.write(gate, b"go\n")
+            call = None
+            while kill.numbers().get(call) != "execve":
+                call = daemon.next_call(10)
+                assert call is not None, "it never began"
+        finally:
+            m.path(GATE).unlink()
+            os.close(gate)
+        return daemon
+
+    def calls(self, error: str, number: int) -> tuple[list[str], bool]:
+        """Has the number-th call that can fail with the error do so. The points that it came to, and whether it was refused."""
+        if not self.case.request:
+            os.mkfifo(self.m.path(GATE))
+            with self.under_way() as over:
+                daemon = self.attach()
+                return self._walk(daemon, over, error, number)
+        daemon = self.attach()
+        with self.under_way() as over:
+            return self._walk(daemon, over, error, number)
+
+    def _walk(self, daemon: Faulty, over: Callable[[], bool], error: str, number: int) -> tuple[list[str], bool]:
+        points: list[str] = []
+        counts: collections.Counter[str] = collections.Counter()
+        self.last_calls: collections.deque[str] = collections.deque(maxlen=10)
+        while True:
+            call = daemon.next_call(IDLE_SECONDS)
+            if call is None:
+                if over():
+                    daemon.detach()
+                    return points, False
+                continue
+            self.last_calls.append(kill.numbers().get(call, str(call)))
+            for fits in daemon.errors(call):
+                counts[fits] += 1
+                points.append(f"{fits}:{counts[fits]}")
+                if (fits, counts[fits]) == (error, number):
+                    daemon.refuse(error)
+                    daemon.detach()
+                    return points, True
+
+    def allocations(self, number: int) -> bool:
+        self.plan.set(fail_at=number)
+        with self.under_way() as over:
+            w.eventually(lambda: over() or self.plan.failed, "it comes to its end, or to its failure")
+        deadline = time.monotonic() + 2
+        while not self.plan.failed and time.monotonic() < deadline:
+            count = self.plan.count
+            time.sleep(IDLE_SECONDS)
+            if self.plan.count == count:
+                break
+        return self.plan.failed
+
+    def refuse(self, point: str) -> bool:
+        error, _, number = point.partition(":")
+        self.last_calls = collections.deque()
+        return self.allocations(int(number)) if error == "malloc" else self.calls(error, int(number))[1]
+
+    # -- what has to hold --
+
+    def note(self, point: str, problem: str, began: float) -> None:
+        self.problems.setdefault(problem, []).append(point)
+        place = self.plan.where() if point.startswith("malloc") else list(self.last_calls)
+        self.tell(f"{problem}: {point}: {place}")
+        if problem in self.accounts:
+            return
+        journal = [f"{entry.get('SYSLOG_IDENTIFIER')}: {entry.get('MESSAGE')}" for entry in self.m.journal()
+                   if int(entry["__REALTIME_TIMESTAMP"]) / 1e6 >= began]
+        self.accounts[problem] = "\n    ".join([
+            f"first at {point}: {place}", f"left: {kill.own(kill.files(self.m))}", f"listeners: {self.m.listeners()}", f"report: {w.properties(self.m)}",
+            "journal:", *journal])
+
+    def check(self, error: str) -> None:
+        # At boot there is no sshd before it is moved; and with a bad disk that is tried again after a minute.
+        patience = 75 if not self.case.request and error in ("EIO", "ENOSPC", "EROFS") else 15
+        m, allowed = self.m, {self.case.after, self.case.before or self.case.after}
+        state = w.eventually(lambda: (s := told(m, addresses(self.shape))) in allowed and s, "it knows where sshd is", patience)
+        assert logs_in(m)
+        with contextlib.suppress(AssertionError):
+            w.eventually(lambda: not self.astray(state), timeout=0.5)
+        assert not (names := self.astray(state)), f"{state}, and these files aren't as they should be: {names}"
+        # What is refused late may be the answer to our own question.
+        now = w.eventually(lambda: told(m, addresses(self.shape)), "it still knows")
+        assert now == state, "the state was none to stay"
+        check = m.run(["sshd", "-t"])
+        assert (check.returncode, check.stderr) == (0, "")
+        assert {w.active_state(m, unit) for unit in (self.unit, w.UNIT)} == {"active"}
+        self.restarts += int(w.show(m, w.UNIT, "NRestarts")["NRestarts"]) > 0
+        self.ends[state] += 1
+
+    def reloads(self, since: float) -> float:
+        """The seconds that systemd was reading its units."""
+        found = [re.fullmatch(r"Reloading finished in (\d+) ms\.", str(entry.get("MESSAGE", ""))) for entry in self.m.journal()
+                 if int(entry["__REALTIME_TIMESTAMP"]) / 1e6 >= since]
+        return sum(int(match[1]) / 1000 for match in found if match)
+
+    def point(self, point: str) -> None:
+        began, outage, refused = time.time(), kill.Outage(self.m), False
+        self.m.run(["systemctl", "reset-failed", w.UNIT])  # and with it NRestarts=
+        try:
+            if self.case.request:
+                with outage:
+                    refused = self.refuse(point)
+                    self.check(point.partition(':')[0])
+                # What systemd takes to read its units while the machine is busy, and an undone move has it do twice, is its own.
+                assert outage.longest < kill.RELOAD_SECONDS or outage.longest - self.reloads(began) < kill.RELOAD_SECONDS, \
+                    "sshd was away for longer than a reload takes"
+            else:
+                refused = self.refuse(point)
+                self.check(point.partition(':')[0])
+            self.outages.append(outage.longest)
+            self.begin()
+        except (AssertionError, OSError, TimeoutError, subprocess.SubprocessError) as error:
+            self.note(point, str(error).splitlines()[0], began)
+            self.repair()
+            if not self.case.request:
+                self.begin()
+        self.tried[point.partition(":")[0] if refused else "past the end"] += 1
+
+
+def choose(points: Sequence[str], wanted: str, chance: random.Random) -> list[str]:
+    if wanted == "all" or len(points) <= int(wanted):
+        return list(points)
+    return [points[int(number) - 1] for number in kill.choose(len(points), int(wanted), chance)]
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="registers differ elsewhere")
+@pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
+@pytest.mark.parametrize("name", CASES)
+def test_refused_once(make, name, shape, capsys, record_property):
+    m, unit = kill.machine(make, shape)
+    furnish(m)
+    if name != "boot":  # others' listeners would wake it in the midst of each move
+        w.hide_tracepoint(m)
+    w.boot(m)
+    if name == "boot":
+        m.run(["systemctl", "stop", unit, "ssh.service"], check=True)
+        w.eventually(lambda: m.windows.claim(22), "Windows gets 22", 80)
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}", flush=True)
+
+    trials = Trials(m, CASES[name], shape, unit, tell)
+    m.run(["systemctl", "restart", w.UNIT], check=True)  # it has the plan now
+    calls, allocations = trials.measure()
+
+    seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
+    wanted, chance = os.environ.get("WSLPORTD_FAULT_POINTS", "1"), random.Random(seed)
+    kinds = {"calls": calls, "allocations": [f"malloc:{n}" for n in range(1, allocations + 1)]}
+    if "," in wanted:
+        points = [point for point in wanted.split(",") if point]
+    else:
+        points = [point for kind in os.environ.get("WSLPORTD_FAULT_KINDS", "calls allocations").split()
+                  for point in choose(kinds[kind], wanted, chance)]
+    start = time.monotonic()
+    for point in points:
+        trials.point(point)
+
+    tried = dict(sorted(trials.tried.items()))
+    for key, value in {"seed": seed, "calls": len(calls), "allocations": allocations, "tried": tried}.items():
+        record_property(key, value)
+    tell(f"MEASURED {shape}, {name}: {len(calls)} points of system calls, {allocations} allocations, WSLPORTD_SEED={seed}; "
+         f"tried {tried}, {dict(trials.ends)} afterwards, started again {trials.restarts} times; sshd away for "
+         f"{1000 * statistics.median(trials.outages or [0]):.0f} ms, at most {1000 * max(trials.outages, default=0):.0f} ms; "
+         f"{(time.monotonic() - start) / max(len(points), 1):.2f} s each; "
+         f"problems: {({problem: len(at) for problem, at in trials.problems.items()})}")
+    assert not trials.problems, f"WSLPORTD_SEED={seed}\n" + "\n".join(
+        f"{problem}\n  at {' '.join(at)}\n  {trials.accounts[problem]}" for problem, at in trials.problems.items())
+    assert sum(tried.values()) - tried.get("past the end", 0) >= len(points) / 2
+
+
+# ---- what a power cut leaves, and what a newer version has written ----
+
+KEPT = {
+    w.PORT_FILE: b"# Written by wslportd: sshd can't have port 22. Taken away when it goes back; edits are lost.\nPort 2222\n",
+    f"{w.STATE_DIRECTORY}/moved": b"2222 socket\n",
+    w.LAST_PORT_FILE: b"2222\n",
+    f"{w.STATE_DIRECTORY}/disabled-socket": b"ssh.socket ssh.service enabled\n",
+    f"{w.STATE_DIRECTORY}/unread": b"",
+}
+# Those that only wslportd reads, and takes for no reason to touch anything: they may stay as they are.
+MERE_NOTES = {w.LAST_PORT_FILE, f"{w.STATE_DIRECTORY}/disabled-socket"}
+
+DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
+    "truncated": lambda data, chance: data[:chance.randrange(1, max(len(data), 2))],
+    "empty": lambda data, chance: b"",
+    "garbage": lambda data, chance: chance.randbytes(len(data) or 100),
+    "nuls": lambda data, chance: bytes(len(data) or 4096),
+    "longer": lambda data, chance: data + chance.randbytes(70_000),
+    "newer": lambda data, chance: b"# Version 2\n" + data.replace(b"\n", b" 22022 more-of-it\n") + b"Also=this\n",
+}
+
+
+def temporary(name: str) -> str:
+    folder, _, name = name.rpartition("/")
+    return f"{folder}/.{name}.new"
+
+
+def damages(wanted: str, chance: random.Random) -> list[tuple[str, str]]:
+    """What is damaged, and how: each file itself, and what a write that was cut off has left beside it."""
+    pairs = [(name, how) for file in KEPT for name in (file, temporary(file)) for how in DAMAGES]
+    return pairs if wanted == "all" else chance.sample(pairs, min(int(wanted), len(pairs)))
+
+
+@pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
+@pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
+def test_half_written_state_at_boot(make, windows, shape, capsys):
+    m, unit = kill.machine(make, shape)
+    for port, greeting in windows.items():
+        m.windows.claim(port, greeting)
+    seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
+    chance, problems = random.Random(seed), []
+    wanted = os.environ.get("WSLPORTD_FAULT_POINTS", "2")
+    allowed = {"relocated"} if windows else {"clear", "relocated"}
+    pairs = damages(wanted if wanted == "all" else str(min(int(wanted), 5)), chance)
+    for name, how in pairs:
+        for other in kill.own(kill.files(m)):
+            m.path(other).unlink()
+        for file, data in KEPT.items():  # what else was kept is whole
+            if file in (name, w.PORT_FILE, w.LAST_PORT_FILE) or (shape == "debian-12-socket" and file.endswith("moved")):
+                m.write(file, data)
+        if shape == "debian-12-socket" and name != w.PORT_FILE:
+            m.path(w.PORT_FILE).unlink()
+        whole = KEPT.get(name) if name in KEPT else KEPT[next(file for file in KEPT if temporary(file) == name)]
+        m.write(name, DAMAGES[how](whole, chance))
+        damaged = m.path(name).read_bytes()
+        m.boot()
+        try:
+            m.wait_running()
+            state = w.eventually(lambda: (s := told(m, addresses(shape))) in allowed and s, "it knows where sshd is")
+            assert logs_in(m)
+            assert w.failed_units(m) == []
+            left = kill.own(kill.files(m))
+            if left.get(name) == damaged and how != "empty":
+                assert name in MERE_NOTES, "it is left"
+            left = {file: data for file, data in left.items() if file not in MERE_NOTES}
+            kept = {"clear": [], "relocated": [{w.PORT_FILE}, {f"{w.STATE_DIRECTORY}/moved", next(
+                (file for file in left if file.endswith("/zz-wslportd.conf")), "")}]}[state]
+            assert set(left) in (kept or [set()]), f"{state}, and there are {sorted(left)}"
+        except (AssertionError, TimeoutError) as error:
+            problems.append(f"{name}, {how}: {str(error).splitlines()[0]}\n    {kill.own(kill.files(m))}\n    {w.properties(m)}\n    "
+                            + "\n    ".join(w.daemon_messages(m)))
+        m.kill()
+    with capsys.disabled():
+        print(f"\nMEASURED {shape}, {'22 held' if windows else '22 free'}: {len(pairs)} damaged files, WSLPORTD_SEED={seed}; "
+              f"{len(problems)} problems", flush=True)
+    assert not problems, f"WSLPORTD_SEED={seed}\n" + "\n".join(problems)
+
+
+# ---- disks ----
+
+# As small as can be, and every byte and name of it taken; what was there before stays.
+FILL = """
+set -e
+cd {folder}
+cp -a . /root/kept
+mount -t tmpfs -o mode=755,size=64k,nr_inodes=32 tmpfs {folder}
+cp -a /root/kept/. {folder}
+rm -rf /root/kept
+cd {folder}
+dd if=/dev/zero of=filler bs=4k 2>/dev/null || :
+i=0
+while touch filler-$i; do i=$((i+1)); done 2>/dev/null
+"""
+# systemd lives there: what it has stays.
+FILL_RUN = """
+mount -o remount,size=$(($(du -sxk /run | cut -f1) + 16))k /run
+cat /dev/zero >/run/filler 2>/dev/null || :
+"""
+FREE = "rm -f {folder}/filler*"
+READ_ONLY = "mount --bind {folder} {folder} && mount -o remount,bind,ro {folder}"
+WRITABLE = "umount {folder}"
+
+DISKS = {
+    "state-full": (FILL, FREE, w.STATE_DIRECTORY, "No space left on device"),
+    "run-full": (FILL_RUN, f"{FREE} && mount -o remount,size=100m /run", "/run", "No space left on device|not enough space available"),  # by us; by systemd
+    "state-read-only": (READ_ONLY, WRITABLE, w.STATE_DIRECTORY, "Read-only file system"),
+}
+
+
+def on_disk(m: Machine, script: str, folder: str) -> None:
+    """The daemon has its own view of the mounts: it is started in it."""
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    m.run(["sh", "-c", script.format(folder=folder)], check=True)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+
+
+@pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
+@pytest.mark.parametrize("disk", DISKS)
+def test_disk(make, disk, shape):
+    """Nothing can be written: a move is refused, and told why, or made in full; and made when there is room again."""
+    spoil, mend, folder, words = DISKS[disk]
+    m, unit = kill.machine(make, shape)
+    w.boot(m)
+
+    def is_told(state: str) -> bool:
+        return told(m, addresses(shape)) == state and logs_in(m) and w.failed_units(m) == []
+
+    def beside() -> list[str]:
+        return [name for name in kill.own(kill.files(m)) if "/." in name]
+
+    w.eventually(lambda: is_told("clear"), "clear")
+    for before, after, request in (("clear", "relocated", kill.MOVES["relocate"].request),
+                                   ("relocated", "clear", kill.MOVES["restore"].request)):
+        on_disk(m, spoil, folder)
+        w.eventually(lambda: is_told(before), f"{before}, on a bad disk")  # noqa: B023
+        files = kill.own(kill.files(m))
+        with kill.Outage(m) as outage:
+            status, error = w.call(m, *request)
+            w.eventually(lambda: is_told(before if status else after), "it is one of the two")  # noqa: B023
+        assert outage.longest < kill.RELOAD_SECONDS
+        assert status == 0 or re.search(words, error), error
+        assert beside() == []
+        if status:
+            assert kill.own(kill.files(m)) == files
+            assert before == "relocated" or disk != "run-full" or shape != "service", "that one needs nothing of it"
+        on_disk(m, mend, folder)
+        w.eventually(lambda: is_told(before if status else after), "it is the same with room again")  # noqa: B023
+        if status:
+            assert w.call(m, *request) == (0, "")
+        w.eventually(lambda: is_told(after), f"{after}, with room again")  # noqa: B023
+        assert beside() == []
+
+
+# ---- the time of day ----
+
+def test_the_clock_jumps(make):
+    """By hours, to and fro, between the moves and in the midst of them: it is told by the new time, and nothing else is
+    different."""
+    m, _ = kill.machine(make, "service")
+    furnish(m)
+    w.boot(m)
+    plan = Plan(m)
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.eventually(lambda: told(m) == "clear", "clear")
+    pid = w.main_pid(m, w.UNIT)
+    for hours in (5, -7, 100, -100_000, 0):
+        for state, request in (("relocated", CASES["relocate"].request), ("clear", CASES["restore"].request)):
+            plan.set(shift=3600 * hours)
+            assert w.call(m, *request) == (0, "")
+            w.eventually(lambda: told(m) == state, state)  # noqa: B023
+            told = w.properties(m)["LastChangeUSec"] / 1e6
+            assert abs(told - time.time() - 3600 * hours) < 60, (told, time.time(), hours)
+        moving = m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
+        for sign in range(2000):
+            plan.set(shift=3600 * hours * (-1) ** sign)
+            if moving.poll() is not None:
+                break
+        assert moving.wait() == 0, moving.stderr
+        w.eventually(lambda: told(m) == "relocated", "relocated")
+        assert w.call(m, *CASES["restore"].request) == (0, "")
+        w.eventually(lambda: told(m) == "clear", "clear")
+        assert logs_in(m)
+    assert w.main_pid(m, w.UNIT) == pid and not w.said(m, "watchdog")
