@@ -8,17 +8,13 @@
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define DEADLINE (20 * USEC_PER_SEC)
 
-/* For so long an answer is given again: who asks in a loop doesn't keep the machine busy. */
-#define FRESH (1 * USEC_PER_SEC)
-
 struct Diagnosis {
         sd_event *event;
         const Log *log;
         Child *child;
         sd_bus_message *waiting[DIAGNOSIS_WAITING_MAX];
         size_t n_waiting;
-        char *text; /* what the last run has printed, if it was good */
-        usec_t text_at;
+        size_t n_asked; /* of those, how many the run is for; what the others want to know may be newer */
 };
 
 int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret) {
@@ -32,11 +28,18 @@ int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret) {
         return 0;
 }
 
+/* The first @n have been answered, or won't be. */
+static void diagnosis_drop(Diagnosis *d, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                sd_bus_message_unref(d->waiting[i]);
+        d->n_waiting -= n;
+        memmove(d->waiting, d->waiting + n, d->n_waiting * sizeof(d->waiting[0]));
+        d->n_asked = 0;
+}
+
 void diagnosis_forget(Diagnosis *d) {
         d->child = child_free(d->child);
-        for (size_t i = 0; i < d->n_waiting; i++)
-                sd_bus_message_unref(d->waiting[i]);
-        d->n_waiting = 0;
+        diagnosis_drop(d, d->n_waiting);
 }
 
 Diagnosis *diagnosis_free(Diagnosis *d) {
@@ -44,7 +47,6 @@ Diagnosis *diagnosis_free(Diagnosis *d) {
                 return NULL;
 
         diagnosis_forget(d);
-        free(d->text);
         free(d);
         return NULL;
 }
@@ -82,49 +84,52 @@ static const char *complaint(const ChildResult *result) {
         return NULL;
 }
 
+static void diagnosis_refuse(Diagnosis *d, size_t n, const char *why) {
+        log_message(d->log, LOG_WARNING, "No diagnosis: %s", why);
+        for (size_t i = 0; i < n; i++)
+                (void) sd_bus_reply_method_errorf(d->waiting[i], BUS_ERROR_NOT_POSSIBLE, "%s", why);
+        diagnosis_drop(d, n);
+}
+
+static void diagnosis_on_end(const ChildResult *result, void *userdata);
+
+static void diagnosis_run(Diagnosis *d) {
+        static const char *const argv[] = { PROGRAM, NULL };
+        int r;
+
+        r = child_spawn(d->event, argv, false, DEADLINE, diagnosis_on_end, d, &d->child);
+        if (r < 0)
+                diagnosis_refuse(d, d->n_waiting, PROGRAM " can't be run");
+        else
+                d->n_asked = d->n_waiting;
+}
+
 static void diagnosis_on_end(const ChildResult *result, void *userdata) {
         Diagnosis *d = userdata;
         const char *why = complaint(result);
 
-        d->text_at = 0;
-        free(d->text);
-        d->text = why ? NULL : strdup(result->output);
-        if (!why && !d->text)
-                why = strerrordesc_np(ENOMEM);
-        if (d->text && sd_event_now(d->event, CLOCK_MONOTONIC, &d->text_at) < 0)
-                d->text_at = 0;
         if (why)
-                log_message(d->log, LOG_WARNING, "No diagnosis: %s", why);
-
-        for (size_t i = 0; i < d->n_waiting; i++) {
-                if (why || diagnosis_reply(d->waiting[i], d->text) < 0)
-                        (void) sd_bus_reply_method_errorf(d->waiting[i], BUS_ERROR_NOT_POSSIBLE, "%s",
-                                                          why ? why : "the answer could not be made");
-                sd_bus_message_unref(d->waiting[i]);
+                diagnosis_refuse(d, d->n_asked, why);
+        else {
+                for (size_t i = 0; i < d->n_asked; i++)
+                        if (diagnosis_reply(d->waiting[i], result->output) < 0)
+                                (void) sd_bus_reply_method_errorf(d->waiting[i], BUS_ERROR_NOT_POSSIBLE,
+                                                                  "the answer could not be made");
+                diagnosis_drop(d, d->n_asked);
         }
-        d->n_waiting = 0;
+
         d->child = child_free(d->child); /* and *@result with it */
+        if (d->n_waiting > 0)
+                diagnosis_run(d);
 }
 
 int diagnosis_answer(Diagnosis *d, sd_bus_message *call) {
-        static const char *const argv[] = { PROGRAM, NULL };
-        usec_t now;
-        int r;
-
-        if (d->text && sd_event_now(d->event, CLOCK_MONOTONIC, &now) >= 0 && now - d->text_at < FRESH)
-                return diagnosis_reply(call, d->text);
         if (d->n_waiting == ELEMENTSOF(d->waiting))
-                return sd_bus_reply_method_errorf(
-                                call, BUS_ERROR_BUSY,
-                                "too many wait for the diagnosis that is under way; try again");
+                return sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
+                                                  "too many wait for a diagnosis; try again");
 
-        if (!d->child) {
-                r = child_spawn(d->event, argv, false, DEADLINE, diagnosis_on_end, d, &d->child);
-                if (r < 0)
-                        return sd_bus_reply_method_errorf(call, BUS_ERROR_NOT_POSSIBLE,
-                                                          "%s can't be run: %s", PROGRAM,
-                                                          strerrordesc_np(-r));
-        }
         d->waiting[d->n_waiting++] = sd_bus_message_ref(call);
+        if (!d->child)
+                diagnosis_run(d);
         return 1;
 }

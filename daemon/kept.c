@@ -25,6 +25,13 @@ static int kept_read_port(const char *path, int (*parse)(const char *text, uint1
         return q < 0 ? q : r;
 }
 
+bool kept_keeps(const Kept *kept, uint16_t port) {
+        for (size_t i = 0; i < kept->n_keep; i++)
+                if (kept->keep[i] == port)
+                        return true;
+        return false;
+}
+
 int kept_read(Kept *ret) {
         char text[RENDER_SIZE_MAX];
         Kept kept = { 0 };

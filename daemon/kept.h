@@ -22,6 +22,9 @@ typedef struct KeptUnits {
         char streams[UNIT_STREAMS_SIZE]; /* words: the socket's own addresses */
 } KeptUnits;
 
+/* Whether @port is one of sshd's own that it has beside the one it was moved to. */
+bool kept_keeps(const Kept *kept, uint16_t port);
+
 /* Returns 1 and *@ret, 0 where sshd is not moved, -EBADMSG where a file isn't what we write (sshd reads the port
  * file all the same), or another negative errno. */
 int kept_read(Kept *ret);

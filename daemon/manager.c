@@ -416,7 +416,8 @@ static void manager_name_holder(Manager *m) {
         for (size_t i = 0; i < m->home.n_ports && !m->greeting && !m->windows; i++) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
 
-                if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)))
+                if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)) ||
+                    kept_keeps(&m->kept, fact->port))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
                     (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) ||

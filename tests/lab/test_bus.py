@@ -37,7 +37,8 @@ DENIED = {f"{ERROR}.AccessDenied", f"{ERROR}.InteractiveAuthorizationRequired"}
 
 def client(m: Machine, *arguments: object, uid: int = 0) -> Process:
     """busclient.py, under way."""
-    m.write("/usr/local/lib/busclient.py", (HERE / "busclient.py").read_text())
+    if not m.exists("/usr/local/lib/busclient.py"):  # others of it may be starting
+        m.write("/usr/local/lib/busclient.py", (HERE / "busclient.py").read_text())
     argv = ["/usr/bin/python3", "-SE", "/usr/local/lib/busclient.py", *map(str, arguments)]
     if uid:
         argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
@@ -183,21 +184,28 @@ def test_diagnose_runs_once_for_all_who_ask(make):
     m.write("/run/go", "")
     assert {answer(process)[0] for process in callers} == {"return"}
     assert sum(answer(process)[0] == "return" for process in waiting) == 29
+    assert runs(m) == 2  # one for the first, one for all who came while it ran
     shown = m.run(["busctl", "--json=short", "call", *w.BUS, w.INTERFACE, "Diagnose"], check=True).stdout
     assert json.loads(shown)["data"] == [[["mode", "ok", "mirrored", ""],
                                           ["sshd-enabled", "fail", "ssh.service ist „aus“",
                                            "systemctl enable ssh.service"]]]
 
 
-def test_diagnose_is_answered_from_memory_for_a_second(make):
+def test_a_diagnosis_is_never_older_than_the_question(make):
     m = w.boot(make())
     w.wait_properties(m, State="clear")
-    stand_in(m, r"printf 'mode\tok\tmirrored\t\n'")
-    began = time.monotonic()
-    for _ in range(5):
-        assert ask_manager(m, "Diagnose")[0] == "return"
-    assert runs(m) <= 1 + int(time.monotonic() - began)
-    w.eventually(lambda: ask_manager(m, "Diagnose")[0] == "return" and runs(m) >= 2, "and then anew", 10)
+    stand_in(m, r"printf 'mode\tok\t%s\t\n' $(cat /run/now)" "\nuntil [ -e /run/go ]; do sleep 0.02; done")
+
+    def diagnosis() -> Process:
+        return m.spawn(["busctl", "--json=short", "call", *w.BUS, w.INTERFACE, "Diagnose"])
+
+    m.write("/run/now", "old")
+    first = diagnosis()
+    w.eventually(lambda: runs(m) == 1, "it runs")
+    m.write("/run/now", "new")
+    second = diagnosis()
+    m.write("/run/go", "")
+    assert [json.loads(process.finish(True, 20).stdout)["data"][0][0][2] for process in (first, second)] == ["old", "new"]
 
 
 @pytest.mark.parametrize("trouble", ["missing", "silent", "killed", "endless"])
