@@ -580,6 +580,7 @@ static int manager_read_kept(Manager *m) {
         if (r < 0) {
                 /* sshd would read it too, and may refuse to start because of it. */
                 log_error_errno(&m->log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
+                (void) kept_mark_unread(true); /* a generator may have made units of it */
                 r = kept_write(&m->kept, 0, NULL);
                 if (r < 0)
                         log_error_errno(&m->log, r, "It can't be taken away");

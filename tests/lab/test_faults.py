@@ -652,7 +652,10 @@ def test_disk(make, disk, shape):
         assert status == 0 or re.search(words, error), error
         assert beside() == []
         if status:
-            assert kill.own(kill.files(m)) == files
+            left = kill.own(kill.files(m))
+            if disk == "run-full":  # systemd refuses to read its units then, and the mark for that stands
+                left.pop(f"{w.STATE_DIRECTORY}/unread", None)
+            assert left == files
             assert before == "relocated" or disk != "run-full" or shape != "service", "that one needs nothing of it"
         on_disk(m, mend, folder)
         w.eventually(lambda: is_told(before if status else after), "it is the same with room again")  # noqa: B023
@@ -679,8 +682,8 @@ def test_the_clock_jumps(make):
             plan.set(shift=3600 * hours)
             assert w.call(m, *request) == (0, "")
             w.eventually(lambda: told(m) == state, state)  # noqa: B023
-            told = w.properties(m)["LastChangeUSec"] / 1e6
-            assert abs(told - time.time() - 3600 * hours) < 60, (told, time.time(), hours)
+            changed = w.properties(m)["LastChangeUSec"] / 1e6
+            assert abs(changed - time.time() - 3600 * hours) < 60, (changed, time.time(), hours)
         moving = m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
         for sign in range(2000):
             plan.set(shift=3600 * hours * (-1) ** sign)
