@@ -476,6 +476,19 @@ static void check_ssh_socket(const CheckFacts *f, Finding *r) {
         }
 }
 
+/* Who wants the home port back on Linux has to know it. */
+static const char *how_windows_starts_sshd(const CheckFacts *f) {
+        static const char *const texts[_WINDOWS_START_MAX] = {
+                [WINDOWS_START_AUTOMATIC] = ", with an sshd that starts with Windows; Set-Service sshd -StartupType "
+                                            "Disabled, in an elevated PowerShell, ends that",
+                [WINDOWS_START_MANUAL] = ", with an sshd that somebody started: Stop-Service sshd, in an elevated "
+                                         "PowerShell, ends it",
+                [WINDOWS_START_DISABLED] = ", with an sshd that is disabled, and is gone at the next start of Windows",
+        };
+
+        return f->home_holder == HOLDER_WINDOWS_OPENSSH ? strempty(texts[f->windows_sshd]) : "";
+}
+
 static void check_port_holder(const CheckFacts *f, Finding *r) {
         char quoted[QUOTED_SIZE];
         bool home_is_windows = f->home_holder == HOLDER_WINDOWS || f->home_holder == HOLDER_WINDOWS_OPENSSH;
@@ -508,7 +521,8 @@ static void check_port_holder(const CheckFacts *f, Finding *r) {
                     : f->root             ? ""
                                           : "; sudo wslportctl diagnose may tell");
         else if (home_is_windows && f->home_port != f->port)
-                say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u", f->port, detail, f->home_port);
+                say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", f->port, detail, f->home_port,
+                    how_windows_starts_sshd(f));
         else
                 say(r, VERDICT_OK, "nobody else has port %u", f->port);
 }

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include "policy.h"
+#include "windows-text.h"
 #include "wslconfig.h"
 
 /* What may be wrong where sshd can't be reached: facts come in, and for each check comes out what was found and the
@@ -93,6 +94,7 @@ typedef struct CheckFacts {
         Holder home_holder; /* of .home_port */
         char home_detail[80];
 
+        WindowsStart windows_sshd;         /* how Windows starts its own */
         Fact windows_refuses;              /* .port lies in a range of Windows' */
         uint16_t range_first, range_last;  /* that range */
         Fact firewall_rule; /* of Windows, for .port */

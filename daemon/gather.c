@@ -40,7 +40,8 @@ typedef enum Step {
 } Step;
 
 /* What is asked of Windows about the port. */
-static const WindowsQuestion questions[] = { WINDOWS_RULES, WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE };
+static const WindowsQuestion questions[] = { WINDOWS_RULES, WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE,
+                                             WINDOWS_SSHD_START };
 
 #define WINDOWS_QUESTIONS ELEMENTSOF(questions)
 
@@ -344,8 +345,18 @@ static void on_dynamic_range(const WindowsAnswer *answer, void *userdata) {
         gather_advance(g);
 }
 
+static void on_sshd_start(const WindowsAnswer *answer, void *userdata) {
+        Gather *g = userdata;
+
+        if (answer->error == 0)
+                g->facts.windows_sshd = answer->sshd_start;
+        g->windows[3] = windows_free(g->windows[3]);
+        gather_advance(g);
+}
+
 static void ask_windows(Gather *g) {
-        static const WindowsHandler handlers[] = { on_rules, on_excluded_ranges, on_dynamic_range };
+        static const WindowsHandler handlers[WINDOWS_QUESTIONS] = { on_rules, on_excluded_ranges, on_dynamic_range,
+                                                                    on_sshd_start };
 
         if (!g->config.interop || !mode_shares_ports(g->facts.mode) || g->facts.port == 0)
                 return;

@@ -125,6 +125,10 @@ CHANGE(held_by_pid) { held(f); f->holder_unit[0] = '\0'; }
 CHANGE(held_by_distro) { stopped(f); f->holder = HOLDER_OTHER_DISTRO; }
 CHANGE(held_by_windows) { stopped(f); f->holder = HOLDER_WINDOWS; f->daemon.active = false; f->home_detail[0] = '\0'; }
 CHANGE(held_by_windows_up) { stopped(f); f->holder = HOLDER_WINDOWS; strcpy(f->reason, "Relocate=never"); }
+CHANGE(starts_with_windows) { f->windows_sshd = WINDOWS_START_AUTOMATIC; }
+CHANGE(started_on_windows) { f->windows_sshd = WINDOWS_START_MANUAL; }
+CHANGE(disabled_on_windows) { f->windows_sshd = WINDOWS_START_DISABLED; }
+CHANGE(not_by_sshd) { f->windows_sshd = WINDOWS_START_DISABLED; f->home_holder = HOLDER_WINDOWS; }
 CHANGE(held_by_someone) { f->holder = HOLDER_UNKNOWN; f->listens = FACT_UNKNOWN; f->root = false; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->holder = HOLDER_UNKNOWN; }
 CHANGE(port_unknown) { f->port = 0; f->listens = FACT_UNKNOWN; f->root = false; }
@@ -288,6 +292,11 @@ static const struct {
         { "socket unknown", socket_unseen, "ssh-socket", UNKNOWN, "", "" },
 
         { "holder", nothing, "port-holder", OK, "Windows (OpenSSH_for_Windows_9.5) has 22", "" },
+        { "holder starts by itself", starts_with_windows, "port-holder", OK,
+          "has 22, with an sshd that starts with Windows; Set-Service sshd -StartupType Disabled", "" },
+        { "holder is started by hand", started_on_windows, "port-holder", OK, "Stop-Service sshd", "" },
+        { "holder is disabled", disabled_on_windows, "port-holder", OK, "gone at the next start of Windows", "" },
+        { "holder isn't sshd", not_by_sshd, "port-holder", OK, "(OpenSSH_for_Windows_9.5) has 22", "" },
         { "holder, a unit", held, "port-holder", PROBLEM, "nginx (pid 71, nginx.service) has port 2222",
           "sudo systemctl stop nginx.service" },
         { "holder, a unit of a strange name", held_unit_quotes, "port-holder", PROBLEM, "",

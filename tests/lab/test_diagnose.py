@@ -423,7 +423,11 @@ def test_windows_is_asked_where_that_is_allowed(make):
     m.write(w.CONFIG, w.configuration(Windows={"Interop": "yes"}))
     second = "/mnt/c/Users/second/.wslconfig"
     m.write(second, "[wsl2]\nnetworkingMode=mirrored\nvmIdleTimeout=-1\n[general]\ninstanceIdleTimeout=7000\n")
-    stand_in(m, f"{SYSTEM32}/reg.exe", r"""printf '\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\second\r\n\r\n' """)
+    stand_in(m, f"{SYSTEM32}/reg.exe", r"""
+case "$2" in
+*sshd) printf '\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\sshd\r\n    Start    REG_DWORD    0x2\r\n\r\n' ;;
+*) printf '\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\second\r\n\r\n' ;;
+esac """)
     stand_in(m, f"{SYSTEM32}/netsh.exe", r"""
 case "$4" in
 excludedportrange) printf '\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n' ;;
@@ -437,7 +441,9 @@ case "$3" in
 esac """)
     w.boot(m)
     w.wait_sshd(m, 2222)
-    assert diagnose(m)["windows-range"].verdict == "ok"  # sshd has it, so Windows gave it
+    found = diagnose(m)
+    assert found["windows-range"].verdict == "ok"  # sshd has it, so Windows gave it
+    assert "an sshd that starts with Windows" in found["port-holder"].finding
 
     assert "'" not in mends(m, "idle-timeout", "warning", "7 s after").split("sed -i '5s/.*/instanceIdleTimeout=-1/'")[1]
     assert "instanceIdleTimeout=-1" in m.read(second) and m.path(WSLCONFIG).read_bytes() == GOOD_WSLCONFIG.encode()
