@@ -780,7 +780,8 @@ static void manager_move(Manager *m, const Decision *d) {
 
         m->moving = d->action;
         m->moving_to = d->port;
-        r = move_start(m->event, systemd_link_bus(m->link), &request, manager_listens, manager_on_moved, m, &m->move);
+        r = move_start(m->event, systemd_link_bus(m->link), &request, manager_listens, manager_on_moved, m,
+                       &m->move);
         if (r < 0) {
                 char text[160];
 
@@ -1158,7 +1159,8 @@ static void manager_evaluate(Manager *m) {
         Snapshot snapshot;
         Decision decision;
 
-        if (m->move || m->sequence || m->probe || home_is_pending(m->at_home) || mode_is_pending(m->mode) || units_is_reading(m->units))
+        if (m->move || m->sequence || m->probe || home_is_pending(m->at_home) || mode_is_pending(m->mode) ||
+            units_is_reading(m->units))
                 return;
 
         manager_update_phase(m);
@@ -1192,7 +1194,8 @@ static void manager_evaluate(Manager *m) {
                 .settled = m->lost &&
                            m->settle_delay >= (managed.socket ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
                 .not_enabled = managed.service && streq(managed.service->load_state, "loaded") &&
-                               streq(managed.service->unit_file_state, "disabled") && !units_socket_is_enabled(m->units),
+                               streq(managed.service->unit_file_state, "disabled") &&
+                               !units_socket_is_enabled(m->units),
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
                 .unit_name = managed.service ? managed.service->id : "ssh.service",
                 .stay = m->stay,
