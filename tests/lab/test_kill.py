@@ -250,7 +250,8 @@ class Trials:
         for _ in range(500):  # to be attached has woken it up; and others' listeners may, all the while
             if daemon.next_call(0.05) is None:
                 break
-        request = self.m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *self.move.request])
+        # Not to be started by the request itself where it is killed before it has come.
+        request = self.m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, *self.move.request])
         calls: list[str] = []
         counted, end = 0, int(point.removeprefix("c") or -1)
         while counted != end:
