@@ -308,7 +308,7 @@ class Trials:
     def under_way(self) -> Iterator[Callable[[], bool]]:
         """What tells whether it is over, without asking the daemon, which may be stopped."""
         if self.case.request:
-            request = self.m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *self.case.request])
+            request = self.m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, *self.case.request])
             yield lambda: request.poll() is not None
             self.m._finish(request, False, 26)
             assert "timed out" not in request.stderr, "the request was never answered"
@@ -467,7 +467,7 @@ def choose(points: Sequence[str], wanted: str, chance: random.Random) -> list[st
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
 @pytest.mark.parametrize("name", CASES)
 def test_refused_once(make, name, shape, capsys, record_property):
-    m, unit = kill.machine(make, shape)
+    m, unit, _ = kill.machine(make, shape)
     furnish(m)
     if name != "boot":  # others' listeners would wake it in the midst of each move
         w.hide_tracepoint(m)
@@ -545,7 +545,7 @@ def damages(wanted: str, chance: random.Random) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
 @pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
 def test_half_written_state_at_boot(make, windows, shape, capsys):
-    m, unit = kill.machine(make, shape)
+    m, unit, _ = kill.machine(make, shape)
     for port, greeting in windows.items():
         m.windows.claim(port, greeting)
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
@@ -630,7 +630,7 @@ def on_disk(m: Machine, script: str, folder: str) -> None:
 def test_disk(make, disk, shape):
     """Nothing can be written: a move is refused, and told why, or made in full; and made when there is room again."""
     spoil, mend, folder, words = DISKS[disk]
-    m, unit = kill.machine(make, shape)
+    m, unit, _ = kill.machine(make, shape)
     w.boot(m)
 
     def is_told(state: str) -> bool:
@@ -670,7 +670,7 @@ def test_disk(make, disk, shape):
 def test_the_clock_jumps(make):
     """By hours, to and fro, between the moves and in the midst of them: it is told by the new time, and nothing else is
     different."""
-    m, _ = kill.machine(make, "service")
+    m, _, _ = kill.machine(make, "service")
     furnish(m)
     w.boot(m)
     plan = Plan(m)
@@ -684,7 +684,7 @@ def test_the_clock_jumps(make):
             w.eventually(lambda: told(m) == state, state)  # noqa: B023
             changed = w.properties(m)["LastChangeUSec"] / 1e6
             assert abs(changed - time.time() - 3600 * hours) < 60, (changed, time.time(), hours)
-        moving = m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
+        moving = m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
         for sign in range(2000):
             plan.set(shift=3600 * hours * (-1) ** sign)
             if moving.poll() is not None:
