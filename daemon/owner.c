@@ -26,7 +26,7 @@ typedef struct Search {
 
 static void note_failure(Search *search, int error) {
         if (errno_is_passing(error))
-                search->error = error < 0 ? error : -error;
+                search->error = error;
 }
 
 static inline void closedirp(DIR **directory) {
@@ -204,13 +204,13 @@ static bool search_process(Search *search, const char *pid) {
 
         process_fd = openat(search->proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (process_fd < 0) {
-                note_failure(search, errno);
+                note_failure(search, -errno);
                 return false;
         }
 
         files = open_directory(process_fd, "fd");
         if (!files) {
-                note_failure(search, errno);
+                note_failure(search, -errno);
                 if (errno != ENOENT && errno != ESRCH)
                         search->incomplete = true;
                 return false;
@@ -231,7 +231,7 @@ static bool search_process(Search *search, const char *pid) {
 
                 n = readlinkat(dirfd(files), file->d_name, target, sizeof(target) - 1);
                 if (n < 0) {
-                        note_failure(search, errno);
+                        note_failure(search, -errno);
                         if (errno != ENOENT && errno != ESRCH)
                                 search->incomplete = true;
                         continue;
@@ -270,12 +270,12 @@ static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
 
         fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
         if (fd < 0) {
-                note_failure(search, errno);
+                note_failure(search, -errno);
                 return false;
         }
         processes = fdopen(fd, "re");
         if (!processes) {
-                note_failure(search, ENOMEM);
+                note_failure(search, -ENOMEM);
                 close(fd);
                 return false;
         }
@@ -300,7 +300,7 @@ static bool search_all(Search *search) {
 
         processes = open_directory(search->proc_fd, ".");
         if (!processes)
-                note_failure(search, errno);
+                note_failure(search, -errno);
         while (processes && (process = readdir(processes))) {
                 if (!isdigit(process->d_name[0]))
                         continue;

@@ -74,9 +74,9 @@ static inline const char *strempty(const char *s) {
         return s ? s : "";
 }
 
-/* Whether what failed with this errno, negative or not, may do so no more in a moment: it says nothing of the thing asked for. */
+/* Whether what failed with this negative errno may do so no more in a moment: it says nothing of the thing asked for. */
 static inline bool errno_is_passing(int error) {
-        switch (error < 0 ? -error : error) {
+        switch (error < 0 ? -error : 0) {
         case EAGAIN:
         case EINTR:
         case EMFILE:

@@ -164,8 +164,9 @@ static void remove_unit(void) {
 
 static void find_unit(const void *data) {
         Owner owner, owner_scanned, owner_moved, owner_removed;
+        unsigned failures = 0;
         Listener listener;
-        int fd;
+        int fd, others[128];
 
         (void) data;
         make_unit();
@@ -176,6 +177,13 @@ static void find_unit(const void *data) {
 
         /* The socket's cgroup has no process any more. */
         test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        /* Whichever numbers its own descriptors get: none of them is an errno. */
+        for (unsigned i = 0; i < ELEMENTSOF(others); i++) {
+                others[i] = dup(fd);
+                failures += owner_find(listener.inode, listener.cgroup_id, &owner) < 0;
+        }
+        for (unsigned i = 0; i < ELEMENTSOF(others); i++)
+                close(others[i]);
         /* By the process' cgroup, where the socket's is unknown: as with cgroup v1 alone. */
         test_equal_int(owner_find(listener.inode, 1, &owner_scanned), 0);
         /* By the socket's, where the process is in no unit. */
@@ -187,6 +195,7 @@ static void find_unit(const void *data) {
         close(fd);
 
         test_assert(listener.cgroup_id > 1);
+        test_equal_int(failures, 0);
         test_equal_int(owner.result, OWNER_FOUND);
         test_equal_int(owner.pid, getpid());
         test_equal_string(owner.unit, "ssh.service");
