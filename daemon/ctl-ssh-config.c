@@ -72,7 +72,7 @@ static void print_fingerprints(const HostKeys *keys) {
                 if (!any)
                         puts("\n# The host keys' fingerprints, to compare when ssh first asks:");
                 any = true;
-                printf("# %s\n", ctl_printable(output, text, sizeof(text)));
+                printf("# %s\n", printable(output, text, sizeof(text)));
         }
 }
 

@@ -71,14 +71,7 @@ char *ctl_run(const char *const argv[], usec_t timeout);
 /* Prints an error, with the program's name before it; returns @status. */
 int ctl_error(int status, const char *format, ...) _printf_(2, 3);
 
-/* See printable.h. */
-static inline const char *ctl_printable(const char *text, char *buffer, size_t size) {
-        return printable(text, buffer, size);
-}
-
-typedef Style CtlStyle;
-
 /* See style.h. */
-static inline const char *ctl_style(const Ctl *ctl, CtlStyle style) {
+static inline const char *ctl_style(const Ctl *ctl, Style style) {
         return style_sequence(ctl->color, style);
 }

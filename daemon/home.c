@@ -132,7 +132,8 @@ void home_set_ours(Home *home, bool has_ours) {
         home->home.has_ours = has_ours;
 }
 
-int home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
+/* A socket unit's own addresses (words), without our drop-in. Returns as home_fill_units(). */
+static int home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
         int r;
 
         if (socket->overridden) {

@@ -42,9 +42,6 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept);
 /* A move has seen whether sshd takes our file in. */
 void home_set_ours(Home *home, bool has_ours);
 
-/* A socket unit's own addresses (words), without our drop-in. Returns 0, or a negative errno where they can't be known for
- * the moment. */
-int home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]);
-
-/* What our files are made of, with none of them in it. Returns as home_streams(). */
+/* What our files are made of, with none of them in it. Returns 0, or a negative errno where that can't be known
+ * for the moment. */
 int home_fill_units(ManagedUnits managed, KeptUnits *ret);
