@@ -44,7 +44,7 @@ static int helper_send(struct iovec *parts, size_t n_parts, const int fds[], siz
         if (fd < 0)
                 return -errno;
         if (connect(fd, (struct sockaddr *) &name, sizeof(name)) < 0)
-                return errno == ENOENT || errno == ECONNREFUSED ? -EAGAIN : -errno; /* systemd is about to start it */
+                return errno == ENOENT || errno == ECONNREFUSED ? -EHOSTDOWN : -errno;
         return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
 }
 

@@ -35,12 +35,12 @@ bool helper_is_there(void);
 
 /* Has the helper do one of the other tasks, and waits for the answer as it would for doing that itself; but no longer than
  * a second. The answer is @size bytes, and at most @n_fds descriptors, the caller's now. Returns how many, -EAGAIN where
- * there was no answer, or another negative errno. */
+ * there was no answer, -EHOSTDOWN where nobody listens, or another negative errno. */
 int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds);
 
 /* Has the helper run @argv with @environment. Returns the connection, non-blocking: an int comes on it when the program
  * has exited, its status, and it hangs up when the program has ended in any other way. Closing it kills the program.
- * Else a negative errno: nothing was started. */
+ * Else a negative errno, as above: nothing was started. */
 int helper_run(const char *const argv[], const char *const environment[], ProgramRights rights, int output_fd,
                int errors_fd);
 

@@ -390,7 +390,7 @@ def no_tracefs(m: Machine) -> None:
 
 
 def no_capability(m: Machine) -> None:
-    m.write(f"/etc/systemd/system/{w.UNIT}.d/capability.conf", "[Service]\nCapabilityBoundingSet=~CAP_PERFMON\n")
+    m.write("/etc/systemd/system/wslportd-helper.service.d/capability.conf", "[Service]\nCapabilityBoundingSet=~CAP_PERFMON\n")
 
 
 @pytest.mark.parametrize("obstacle", [None, no_tracefs, no_capability], ids=["tracepoint", "no-tracefs", "no-capability"])
