@@ -25,6 +25,12 @@ SOCKET = "wslportd-helper.socket"
 PROGRAM = "/usr/libexec/wslportd-helper"
 
 
+def seeded() -> random.Random:
+    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
+    print(f"WSLPORTD_SEED={seed}")
+    return random.Random(seed)
+
+
 def exposure(m: Machine, unit: str) -> float:
     out = m.run(["systemd-analyze", "security", "--no-pager", unit], check=True).stdout
     return float(re.findall(r"exposure level for \S+: ([0-9.]+)", out)[0])
@@ -95,9 +101,7 @@ def test_without_a_helper(make, windows):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_it_is_disturbed_all_the_time(make, number):
     """While sshd is moved to and fro, some process of the helper's is killed or stopped every few milliseconds."""
-    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
-    print(f"WSLPORTD_SEED={seed}")
-    chance = random.Random(seed)
+    chance = seeded()
     m = w.boot(make())
     w.check_report(m, "clear", 22)
     session = m.ssh_session(22)
@@ -125,4 +129,70 @@ def test_it_is_disturbed_all_the_time(make, number):
     assert w.call(m, "Restore") == (0, "")
     w.wait_sshd(m, 22)
     w.wait_properties(m, State="clear", Port=22)
+    assert w.failed_units(m) == []
+
+
+# ---- what the helper asks of the kernel is refused ----
+
+# strace counts each process' own calls: the n-th of every process, as long as the fault is there.
+FAULTS = [f"{call}:{error}:{n}" for calls, errors, ns in (
+    ("accept4", "EMFILE ENOMEM", "1 2"),
+    ("clone", "EAGAIN ENOMEM", "1 2"),
+    ("recvmsg", "ENOMEM EINTR", "1"),
+    ("sendmsg", "ENOBUFS ENOMEM", "1"),
+    ("pidfd_open", "EMFILE ENOMEM", "1"),
+    ("poll", "ENOMEM EINTR", "1"),
+    ("waitid", "EINTR", "1"),
+    ("openat", "EMFILE ENOMEM EIO", "1 2 3 5 8"),
+    ("dup2", "EMFILE", "1 2 3"),
+    ("close_range", "ENOMEM", "1"),
+    ("prctl", "ENOMEM", "1 2"),
+    ("setresuid", "EAGAIN", "1"),
+    ("capset", "EPERM", "1"),
+    ("execve", "ENOMEM EMFILE", "2"),  # the first is strace's own
+    ("getsockopt", "ENOBUFS", "1"),
+    ("setsockopt", "ENOMEM", "1"),
+    ("readlinkat", "ENOMEM EIO", "1 3"),
+    ("open_by_handle_at", "ENOMEM EIO", "1"),
+    ("perf_event_open", "EMFILE ENOMEM", "1"),
+    ("mmap", "ENOMEM", "3 8"),
+    ("bind", "ENOMEM", "1"),
+) for call in calls.split() for error in errors.split() for n in ns.split()]
+
+
+def faults() -> list[str]:
+    """WSLPORTD_HELPER_FAULTS: how many (8), or "all"."""
+    wanted = os.environ.get("WSLPORTD_HELPER_FAULTS", "8")
+    return FAULTS if wanted == "all" else seeded().sample(FAULTS, int(wanted))
+
+
+def test_what_it_asks_of_the_kernel_is_refused(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    drop_in = f"/run/systemd/system/{HELPER}.d/zz-faults.conf"
+    here = 22
+    for fault in faults():
+        call, error, n = fault.split(":")
+        # strace -f counts a child's calls from its beginning, and goes on where one is killed.
+        m.write(drop_in, f"""[Service]
+SystemCallFilter=
+NoNewPrivileges=no
+ExecStart=
+ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:error={error}:when={n} {PROGRAM}
+""")
+        m.run(["systemctl", "daemon-reload"], check=True)
+        m.run(["systemctl", "restart", HELPER])
+        request = ("Relocate", "q", "2222") if here == 22 else ("Restore",)
+        result = m.run(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request], timeout=70)
+        print(fault, result.returncode, result.stderr.strip())
+        w.eventually(lambda: len(kill.ports(m)) == 1 and kill.login(m), f"{fault}: a way in")
+        assert w.active_state(m, w.UNIT) == "active", fault
+
+        m.path(drop_in).unlink()
+        m.run(["systemctl", "daemon-reload"], check=True)
+        m.run(["systemctl", "restart", HELPER], check=True)
+        w.eventually(lambda: w.call(m, *request) == (0, ""), fault, 60)
+        here = 2222 if here == 22 else 22
+        w.wait_properties(m, Port=here, State="relocated" if here == 2222 else "clear")
+        w.wait_sshd(m, here)
     assert w.failed_units(m) == []
