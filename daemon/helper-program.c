@@ -12,7 +12,8 @@
 #include "tracepoint.h"
 
 /* wslportd-helper: what helper.h says, for whoever connects to the socket that systemd hands over. Each connection has a
- * process of its own, so that nothing one does is in another's way, and nothing is left of it. */
+ * process of its own, so that nothing one does is in another's way, and nothing is left of it; but for the search of an
+ * owner, which is asked for often and takes less than making a process does. */
 
 #define REQUEST_SECONDS 1 /* it is sent at once */
 
@@ -138,6 +139,22 @@ static int serve(int connection_fd) {
         }
 }
 
+/* Whether that is all that it wants; it has come with the connection, or else it is waited for elsewhere. */
+static bool wants_owner(int connection_fd) {
+        HelperRequest request;
+
+        return recv(connection_fd, &request, sizeof(request), MSG_PEEK | MSG_DONTWAIT) == sizeof(request) &&
+               request.task == HELPER_FIND_OWNER;
+}
+
+static int serve_and_tell(int connection_fd) {
+        int r = serve(connection_fd);
+
+        if (r < 0)
+                fprintf(stderr, "wslportd-helper: a request is refused: %s\n", strerrordesc_np(-r));
+        return r;
+}
+
 int main(void) {
         const char *handed = getenv("LISTEN_FDS");
 
@@ -148,7 +165,7 @@ int main(void) {
         (void) signal(SIGCHLD, SIG_IGN); /* nobody waits for those that serve */
 
         for (;;) {
-                int r, fd = accept4(SD_LISTEN_FDS_START, NULL, NULL, SOCK_CLOEXEC);
+                int fd = accept4(SD_LISTEN_FDS_START, NULL, NULL, SOCK_CLOEXEC);
 
                 if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
                         continue;
@@ -157,14 +174,16 @@ int main(void) {
                         return EXIT_FAILURE;
                 }
 
+                if (wants_owner(fd)) {
+                        (void) serve_and_tell(fd);
+                        close(fd);
+                        continue;
+                }
                 switch (fork()) {
                 case 0:
                         (void) signal(SIGCHLD, SIG_DFL);
                         close(SD_LISTEN_FDS_START);
-                        r = serve(fd);
-                        if (r < 0)
-                                fprintf(stderr, "wslportd-helper: a request is refused: %s\n", strerrordesc_np(-r));
-                        _exit(r < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+                        _exit(serve_and_tell(fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
                 case -1:
                         fprintf(stderr, "wslportd-helper: no process for a request: %m\n");
                         break;
