@@ -212,3 +212,29 @@ bool sshd_line_is_loopback(const char *line) {
                         return true;
         return value && length == 3 && memcmp(value, "::1", 3) == 0;
 }
+
+void sshd_errors_choose(const char *errors, char *ret, size_t size) {
+        static const char *const remarks[] = { "Deprecated option", "debug", "Unsupported option" };
+        const char *line = errors, *chosen = errors;
+        size_t n = 0;
+
+        for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+                bool remark = *line == '\n';
+
+                for (size_t i = 0; i < ELEMENTSOF(remarks); i++)
+                        remark = remark || startswith(line, remarks[i]);
+                if (!remark) {
+                        chosen = line;
+                        break;
+                }
+        }
+
+        for (; *chosen && *chosen != '\n' && n < size - 1; chosen++)
+                if (*chosen >= ' ' && *chosen < 0x7f)
+                        ret[n++] = *chosen;
+        ret[n] = '\0';
+}
+
+bool sshd_errors_name_ours(const char *errors) {
+        return strstr(errors, STATEDIR "/sshd.d/");
+}
