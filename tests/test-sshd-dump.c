@@ -141,6 +141,14 @@ static const struct {
         { "empty lines before it", "\n\nan error\n", "an error", false },
         { "remarks before it", "debug1: sshd version OpenSSH_9.2\nUnsupported option Foo\nan error\n", "an error",
           false },
+        { "as OpenSSH 9.2 and 10.6 write them",
+          "/tmp/a line 2: Deprecated option UsePrivilegeSeparation\r\n"
+          "/tmp/a line 3: Unsupported option GSSAPIAuthentication\r\n"
+          "/tmp/a line 5: unsupported option \"maybe\".\r\n",
+          "/tmp/a line 5: unsupported option \"maybe\".", false },
+        { "no keys, and a remark", "/tmp/c line 1: Deprecated option UsePrivilegeSeparation\r\n"
+          "sshd: no hostkeys available -- exiting.\r\n", "sshd: no hostkeys available -- exiting.", false },
+        { "nothing of a line can be shown", "\r\n\303\244\n \nan error\n", "an error", false },
         { "remarks only", "debug1: one\ndebug1: two\n", "debug1: one", false },
         { "no end", "an error", "an error", false },
         { "what a terminal would obey", "an \033[31merror\177\200\n", "an [31merror", false },
