@@ -14,7 +14,7 @@
  * this file's; what the library has of the first two isn't linked. */
 
 #define MESSAGE_SIZE_MAX ((size_t) 4 * 1024)
-#define STEPS_MAX 24
+#define STEPS_MAX 12
 #define CALLS_MAX 64
 
 enum { CALL = 1, RETURN, ERROR, SIGNAL }; /* of the D-Bus specification, as the fields */
@@ -376,7 +376,7 @@ static void take(const uint8_t *data, size_t size) {
 
 /* Until nothing moves any more. */
 static void settle(sd_event *event) {
-        uint8_t data[64 * 1024];
+        static uint8_t data[64 * 1024];
         ssize_t n;
 
         for (;;) {
