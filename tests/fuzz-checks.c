@@ -56,7 +56,10 @@ static void require_remedy(const char *remedy) {
                 } else if (startswith(s, ">> "))
                         s += 2;
                 else {
-                        s = shell_word(s, word);
+                        const char *end = shell_word(s, word);
+
+                        require(end > s); /* no other sign of a shell's */
+                        s = end;
                         require(!begins || is_command(word) || streq(word, "sudo"));
                         begins = begins && streq(word, "sudo");
                 }
