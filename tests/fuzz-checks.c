@@ -2,8 +2,8 @@
 #include "checks.h"
 #include "fuzz.h"
 
-/* What `wslportctl diagnose` says of any facts, whatever the texts among them: one printable line each, and a remedy that
- * can be pasted, which runs none but commands of ours.
+/* What `wslportctl diagnose` says of any facts, whatever the texts among them: one printable line each, and a
+ * remedy that can be pasted, which runs none but commands of ours.
  *
  * The input: a byte or two for each fact that isn't a text, in their order; then the texts, a line each, in theirs; and
  * an os-release up to the end. */

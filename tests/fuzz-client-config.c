@@ -5,11 +5,11 @@
 #include "firewall.h"
 #include "fuzz.h"
 
-/* What is printed for a client's configuration and for an elevated PowerShell, whatever the host is called, the user and
- * the addresses: each line is one that was meant, and nothing in it was said by them but a name or an address.
+/* What is printed for a client's configuration and for an elevated PowerShell, whatever the host is called, the
+ * user and the addresses: each line is one that was meant, and nothing in it was said by them but a name or an address.
  *
- * The input: the port, the size of the buffer, the form and the scope of a rule; then the host, the user, the word of a
- * scope, a line each; and the addresses, a kind and a line each. */
+ * The input: the port, the size of the buffer, the form and the scope of a rule; then the host, the user, the word
+ * of a scope, a line each; and the addresses, a kind and a line each. */
 
 #define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_+@:"
 
@@ -81,8 +81,8 @@ static void try_addresses(const ClientAddress *addresses, size_t n, size_t size)
                 bool is_one = false;
 
                 for (size_t k = 0; k < n; k++)
-                        is_one = is_one || (addresses[k].address == chosen[i] && (addresses[k].kind == ADDRESS_LAN ||
-                                                                                  addresses[k].kind == ADDRESS_TAILSCALE));
+                        is_one = is_one || (addresses[k].address == chosen[i] &&
+                                            (addresses[k].kind == ADDRESS_LAN || addresses[k].kind == ADDRESS_TAILSCALE));
                 require(is_one);
         }
         require(fuzz_is_untouched(chosen + n_chosen, sizeof(chosen) - n_chosen * sizeof(chosen[0])));
@@ -124,7 +124,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size_t buffer_size = (size_t) fuzz_u16(&input) % CLIENT_CONFIG_SIZE + 1;
         FirewallForm form = fuzz_byte(&input) & 1 ? FIREWALL_HYPERV : FIREWALL_WINDOWS;
         FirewallScope scope = fuzz_byte(&input);
-        _cleanup_free_ char *host = fuzz_text(&input, '\n'), *user = fuzz_text(&input, '\n'), *word = fuzz_text(&input, '\n');
+        _cleanup_free_ char *host = fuzz_text(&input, '\n'), *user = fuzz_text(&input, '\n');
+        _cleanup_free_ char *word = fuzz_text(&input, '\n');
         ClientAddress addresses[80];
         char *texts[ELEMENTSOF(addresses)];
         ClientConfig config = { .host = host, .user = user, .port = port, .addresses = addresses };

@@ -99,7 +99,7 @@ static unsigned count_drop_ins(void) {
 
 /* Returns false where it doesn't fit a drop-in. */
 static bool try_writing(const Kept *kept, uint16_t home, const KeptUnits *units) {
-        char path[256];
+        char path[512];
         Kept again;
         int r;
 

@@ -129,7 +129,7 @@ static void put_length(Bytes *b, size_t at, size_t start) {
                 b->data[at + i] = (uint8_t) ((b->n - start) >> 8 * i);
 }
 
-/* Values of the input, of the first type of a signature. Returns the rest of it, which is empty behind what is no type. */
+/* Values of the input, of the first type of a signature. Returns the rest of it: none behind what is no type. */
 static const char *put_value(Bytes *b, const char *type, FuzzInput *input, unsigned depth) {
         _cleanup_free_ char *text = NULL;
         const char *end = type;
@@ -519,7 +519,8 @@ static void call(bool typed) {
         static const char *const paths[] = { BUS_PATH, "/org/freedesktop/LogControl1", "/" };
         static const char *const interfaces[] = { BUS_INTERFACE, "org.freedesktop.LogControl1",
                                                   "org.freedesktop.DBus.Properties",
-                                                  "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Peer", "" };
+                                                  "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Peer",
+                                                  "" };
         static const char *const members[] = { "Probe", "Relocate", "Restore", "Reload", "Diagnose", "GetFirewallRules",
                                                "GetClientConfig", "Get", "Set", "GetAll", "Introspect", "Ping" };
         _cleanup_free_ char *path = NULL, *interface = NULL, *member = NULL, *signature = NULL;

@@ -4,7 +4,7 @@
 #include "wslconfig.h"
 
 /* Any .wslconfig, as bytes, and any wsl.conf: nothing beyond them is read, a line that is told is there, a value is one
- * of the text's, and what isn't understood leaves the default. The first two bytes are the size of the text's buffer. */
+ * of the text's, and what isn't understood leaves the default. The first two bytes are the buffer's size. */
 
 /* Whether the line's number is one of the text's. */
 static bool has_line(const char *text, unsigned line) {
@@ -97,7 +97,8 @@ static void try_text(const char *text) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
         size_t text_size = (size_t) fuzz_u16(&input) + 1;
-        _cleanup_free_ char *bytes = malloc(input.size), *text = malloc(text_size); /* no byte more, for the sanitizer */
+        /* No byte more, for the sanitizer. */
+        _cleanup_free_ char *bytes = malloc(input.size), *text = malloc(text_size);
         bool wide;
         int r;
 
