@@ -46,6 +46,28 @@ static const struct {
           "next\n"
           "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
           "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+        { "moved long ago",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_RELOCATED,
+            .reason = "sshd's port is 2222",
+            .home_port = 22,
+            .home_holder = HOLDER_WINDOWS_OPENSSH,
+            .home_detail = "OpenSSH_for_Windows_9.5",
+            .port = 2222,
+            .unit = "ssh.service",
+            .mechanism = MECHANISM_CONFIG },
+          "relocated: sshd is on port 2222, away from 22\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  OpenSSH_for_Windows_9.5       -\n"
+          "   2222  -                             sshd (ssh.service)\n"
+          "\n"
+          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd's port is 2222\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service, moved by sshd-config\n"
+          "\n"
+          "next\n"
+          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
         { "moved, and the home port is free again",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,

@@ -84,7 +84,7 @@ def conflict(machine: Machine) -> None:
 
 def rescue(machine: Machine) -> None:
     say("wslportd is enabled, and sshd comes up on 2222. Both can be reached.")
-    run(machine, "systemctl enable --now wslportd.service")
+    run(machine, "systemctl --quiet enable --now wslportd.service")
     must_listen(machine, 2222)
     must_greet(machine, 22, "Windows")
     must_greet(machine, 2222, "WSL")

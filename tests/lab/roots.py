@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,8 @@ MASKED = [
 
 MACHINE_ID = "1ab00000000000000000000000000001"
 RECIPE = "2"  # to be raised when what _bootstrap() or _furnish() does changes
+
+OLDEST = "bookworm"  # of the suites that machines are made of: what runs in them all is built for it
 
 PACKAGE = "/root/openssh-server.deb"  # the one that is installed: to be installed again, without a network
 
@@ -64,7 +66,7 @@ def private_key() -> Path:
     return path
 
 
-def root(suite: str = "bookworm", progress: Callable[[str], None] | None = None) -> Path:
+def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> Path:
     """The root of that suite; built if need be (half a minute), once for all processes that wait for it.
 
     progress: is told what is being done meanwhile, if anything has to be.
@@ -78,6 +80,18 @@ def root(suite: str = "bookworm", progress: Callable[[str], None] | None = None)
             shutil.rmtree(unfinished, ignore_errors=True)
             _bootstrap(suite, unfinished, progress)
             _furnish(unfinished, public_key)
+            unfinished.rename(path)
+    return path
+
+
+def build_root(packages: Sequence[str]) -> Path:
+    """A root of the oldest suite to build in, with these packages: programs of a later Debian ask for a later libc."""
+    path = cache_directory() / f"build-{OLDEST}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}"
+    with locked():
+        if not path.exists():
+            unfinished = path.with_suffix(".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _mmdebstrap(OLDEST, unfinished, packages)
             unfinished.rename(path)
     return path
 
@@ -104,15 +118,19 @@ def mirror() -> str:
 
 
 def _bootstrap(suite: str, path: Path, progress: Callable[[str], None] | None) -> None:
-    process = subprocess.Popen(
-        ["mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory",
-         f"--include={','.join(PACKAGES)}",
-         # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
-         '--aptopt=Acquire::Check-Valid-Until "false"',
-         f'--customize-hook=cd "$1/root" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download openssh-server && '
+    _mmdebstrap(
+        suite, path, PACKAGES,
+        [f'--customize-hook=cd "$1/root" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download openssh-server && '
          f'mv openssh-server_*.deb "$1{PACKAGE}"',
-         *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n")),
-         suite, path, f"deb {mirror()} {suite} main"],
+         *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n"))], progress)
+
+
+def _mmdebstrap(suite: str, path: Path, packages: Sequence[str], options: Sequence[str] = (),
+                progress: Callable[[str], None] | None = None) -> None:
+    process = subprocess.Popen(
+        ["mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(packages)}",
+         # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
+         '--aptopt=Acquire::Check-Valid-Until "false"', *options, suite, path, f"deb {mirror()} {suite} main"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
     assert process.stderr
     said = []

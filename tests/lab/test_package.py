@@ -23,6 +23,7 @@ import pytest
 
 pytest.register_assert_rewrite("wslport")
 
+import roots  # noqa: E402
 import wslport as w  # noqa: E402
 from machine import Machine, Session  # noqa: E402
 
@@ -310,3 +311,26 @@ def test_removed_and_installed_again(bare):
     w.wait_sshd(m, 2222)
     w.check_report(m, "relocated", 2222)
     assert session.alive()
+
+
+# ---- the other way in ----
+
+def test_the_readmes_first_command(machine):
+    """On WSL `tests/run here` builds and installs: in a machine that has what it would have apt get, for there is no network."""
+    needed = re.search(r"(?m)^packages_build=\((.*)\)$", (TREE / "tests/run").read_text())
+    assert needed
+    m = machine(overlay=[roots.build_root([*needed[1].split(), *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/machine-id", roots.MACHINE_ID + "\n")
+    shutil.copytree(TREE, m.path("/root") / "wslportd", symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+    w.boot(m)
+    assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
+    for _ in range(2):  # and once more, as for a newer tree
+        printed = m.run(["tests/run", "here"], check=True, timeout=300, directory="/root/wslportd").stdout
+        # Not eventually: that's what its end promises.
+        assert 2222 in m.listeners() and w.failed_units(m) == []
+        assert "relocated: sshd is on port 2222, away from 22\n" in printed and "wslportctl firewall\n" in printed
+    assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
+    assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
+    m.poweroff()
+    w.boot(m)
+    w.check_relocated_boot(m)
