@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import roots
+from conftest import obstacle
 from machine import Greeting, Machine, Session
 
 PATIENCE = 20
@@ -146,8 +147,15 @@ def story(destdir: Path) -> None:
 
 def main() -> int:
     start = time.monotonic()
+    if reason := obstacle():
+        print(f"✗ {reason}", file=sys.stderr)
+        return 1
     say("A Debian root for the machine: built once, in half a minute, and kept.")
-    show(str(roots.root(progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {text}"))))
+    try:
+        show(str(roots.root(progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {text}"))))
+    except RuntimeError as error:  # there is no mirror, or it can't be reached
+        print(f"✗ {error}", file=sys.stderr)
+        return 1
     try:
         story(Path(os.environ["WSLPORTD_DESTDIR"]))
     except NotAsTold as error:

@@ -35,6 +35,16 @@ def test_what_is_not_so_ends_it(monkeypatch, capsys, tmp_path):
     assert "enable --now wslportd.service ended with" in told.err and "That was all" not in told.out
 
 
+def test_where_it_cannot_be_shown_it_says_why(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("WSLPORTD_LAB_CACHE", str(tmp_path))
+    monkeypatch.setenv("WSLPORTD_LAB_MIRROR", f"file://{tmp_path}/nothing")
+    assert demo.main() == 1
+    assert "✗ mmdebstrap bookworm: " in capsys.readouterr().err
+    monkeypatch.setattr(demo, "obstacle", lambda: "the lab needs root")
+    assert demo.main() == 1
+    assert capsys.readouterr().err == "✗ the lab needs root\n"
+
+
 @pytest.mark.parametrize("step, lie", [("must_greet", "who greets"), ("must_live", "has died"), ("must_listen", "listen")])
 def test_each_look_can_fail(step, lie):
     """The looks themselves, at a machine where nothing is as it should be."""
