@@ -24,6 +24,7 @@ import pytest
 pytest.register_assert_rewrite("wslport")
 
 import roots  # noqa: E402
+import test_readme as readme  # noqa: E402
 import wslport as w  # noqa: E402
 from machine import Machine, Session  # noqa: E402
 
@@ -334,3 +335,15 @@ def test_the_readmes_first_command(machine):
     m.poweroff()
     w.boot(m)
     w.check_relocated_boot(m)
+
+    # And taken away again, as it says.
+    session = m.ssh_session(2222)
+    readme.with_sudo(m)
+    removal, = [text for text in readme.fences("sh") if "uninstall" in text]
+    for command in readme.commands(removal):
+        printed = m.run(["sh", "-ec", command], check=True, timeout=60).stdout
+        assert "--reset" not in command or "stays on port 2222" in printed  # for Windows has 22 still
+    m.run(["systemctl", "daemon-reload"], check=True)
+    assert session.alive() and w.logs_in(m, 2222)
+    assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
+    assert not m.exists(w.CONFIG) and not m.exists(w.STATIC_FILE) and w.own_files(m) == {}

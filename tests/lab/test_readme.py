@@ -31,9 +31,14 @@ PROGRAMS = ("wslportctl", "wslportd", "wsl", "systemctl", "journalctl", "busctl"
             "dpkg", "echo", "wslinfo", "tests/run", "units/packages/build-deb")
 
 # Who runs those that aren't run here: a file, and what is in it. Or why nobody can.
+INSTALLED = "tests/lab/test_package.py:def test_the_readmes_first_command("
 ELSEWHERE = {
-    "sudo tests/run here": "tests/lab/test_package.py:def test_the_readmes_first_command(",
+    "sudo tests/run here": INSTALLED,
     "sudo tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
+    "tests/run here": INSTALLED,
+    "sudo systemctl disable --now wslportd": INSTALLED,
+    "sudo wslportd --reset": INSTALLED,
+    "sudo ninja -C /var/tmp/wslportd-build/gcc uninstall": INSTALLED,
     "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
     "tests/run unit": ".ci/run:tests/run",
     "sudo tests/run demo": "tests/lab/test_demo.py:demo.main()",
