@@ -270,12 +270,13 @@ static void draw_since(Picture *p, const Status *s, uint64_t now) {
         draw_field(p, "since", text, 1);
 }
 
-/* Where sshd has been for long, the reason is only that it is there; who keeps it away is said before that. */
+/* Where sshd has been for long, the reason is only that it is there; who keeps it away is said before. */
 static void draw_why(Picture *p, const Status *s) {
         PortFact fact = { .port = s->home_port, .holder = s->home_holder };
         char home[160] = "", text[FIELD_SIZE];
 
-        if (s->state == STATE_RELOCATED && s->home_holder != HOLDER_UNKNOWN && s->home_holder != HOLDER_NONE) {
+        if (s->state == STATE_RELOCATED && s->home_holder != HOLDER_UNKNOWN &&
+            s->home_holder != HOLDER_NONE) {
                 memcpy(fact.detail, s->home_detail, sizeof(fact.detail));
                 port_fact_describe(&fact, home, sizeof(home));
         }
@@ -379,7 +380,8 @@ void picture_draw(const Status *status, bool color, uint64_t now, char ret[stati
 const char *picture_absence(NetworkingMode mode) {
         switch (mode) {
         case MODE_NOT_WSL:
-                return "this isn't WSL, by the kernel's name: wslportd does not run here, and no Windows is in "
+                return "this isn't WSL, by the kernel's name: wslportd does not run here, and no Windows is "
+                       "in "
                        "sshd's way (what can be seen: wslportctl diagnose)";
         case MODE_WSL1:
                 return "this is WSL 1, and wslportd needs WSL 2; in Windows: wsl --set-version NAME 2";

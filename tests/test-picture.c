@@ -285,10 +285,10 @@ static const struct {
         NetworkingMode mode;
         bool mirrored, firewall;
 } ways[] = {
-        { "unknown", MODE_UNKNOWN, false, false },   { "mirrored", MODE_MIRRORED, false, true },
-        { "consomme", MODE_CONSOMME, false, true },  { "nat", MODE_NAT, true, false },
-        { "bridged", MODE_BRIDGED, false, false },   { "virtioproxy", MODE_VIRTIOPROXY, true, false },
-        { "none", MODE_NONE, true, false },          { "wsl1", MODE_WSL1, false, false },
+        { "unknown", MODE_UNKNOWN, false, false },  { "mirrored", MODE_MIRRORED, false, true },
+        { "consomme", MODE_CONSOMME, false, true }, { "nat", MODE_NAT, true, false },
+        { "bridged", MODE_BRIDGED, false, false },  { "virtioproxy", MODE_VIRTIOPROXY, true, false },
+        { "none", MODE_NONE, true, false },         { "wsl1", MODE_WSL1, false, false },
         { "not-wsl", MODE_NOT_WSL, false, false },
 };
 _Static_assert(ELEMENTSOF(ways) == _MODE_MAX, "each mode");

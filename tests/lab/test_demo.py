@@ -14,7 +14,8 @@ pytest.register_assert_rewrite("wslport")
 import demo  # noqa: E402
 
 pytestmark = [pytest.mark.usefixtures("_lab"),
-              pytest.mark.skipif("WSLPORTD_DESTDIR" not in os.environ, reason="WSLPORTD_DESTDIR doesn't tell where the daemon is")]
+              pytest.mark.skipif("WSLPORTD_DESTDIR" not in os.environ,
+                                 reason="WSLPORTD_DESTDIR doesn't tell where the daemon is installed")]
 
 
 def test_the_whole_story(capsys):

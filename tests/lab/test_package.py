@@ -317,7 +317,7 @@ def test_removed_and_installed_again(bare):
 # ---- the other way in ----
 
 def test_the_readmes_first_command(machine):
-    """On WSL `tests/run here` builds and installs: in a machine that has what it would have apt get, for there is no network."""
+    """On WSL it builds and installs: here in a machine that has what apt would get, for there is no network."""
     needed = re.search(r"(?m)^packages_build=\((.*)\)$", (TREE / "tests/run").read_text())
     assert needed
     m = machine(overlay=[roots.build_root([*needed[1].split(), *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)

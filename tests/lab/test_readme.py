@@ -93,6 +93,10 @@ def windows_sshd_ends(m: Machine) -> None:
     m.windows.release(22)
 
 
+def catalog_is_taken_in(m: Machine) -> None:
+    m.run(["journalctl", "--update-catalog"], check=True)
+
+
 def daemon_ends(m: Machine) -> None:
     m.run(["systemctl", "stop", w.UNIT], check=True)
 
@@ -108,7 +112,7 @@ STEPS = [
     Step("wslportd --check-config"),
     Step("sudo systemctl reload wslportd"),
     Step("systemctl status wslportd", w.STATUS_RELOCATED),
-    Step("journalctl -x -u wslportd", "Defined-By: wslportd", before=lambda m: m.run(["journalctl", "--update-catalog"], check=True)),
+    Step("journalctl -x -u wslportd", "Defined-By: wslportd", before=catalog_is_taken_in),
     Step("wslportctl diagnose", "port-holder"),
     Step("busctl introspect org.wslport1 /org/wslport1", ".HomePortHolder"),
     Step("busctl get-property org.wslport1 /org/wslport1 org.wslport1.Manager State Port HomePortHolder",
