@@ -5,6 +5,8 @@
 
 #include "bus.h"
 #include "child.h"
+#include "picture.h"
+#include "wsl.h"
 
 /* Longer than any move takes; polkit may have a person asked meanwhile. */
 #define CALL_TIMEOUT (120 * USEC_PER_SEC)
@@ -68,6 +70,16 @@ char *ctl_run(const char *const argv[], usec_t timeout) {
 
 /* ── the bus ── */
 
+/* Why the daemon isn't there: on such a machine it can't be, or else. */
+static const char *why_absent(const char *otherwise) {
+        NetworkingMode mode = MODE_UNKNOWN;
+        const char *text;
+
+        (void) wsl_detect(&mode);
+        text = picture_absence(mode);
+        return text ? text : otherwise;
+}
+
 int ctl_connect(Ctl *ctl, bool quiet) {
         int r;
 
@@ -80,11 +92,15 @@ int ctl_connect(Ctl *ctl, bool quiet) {
                 (void) sd_bus_set_allow_interactive_authorization(ctl->bus, isatty(STDIN_FILENO));
                 return CTL_OK;
         }
-        if (!quiet)
-                (void) ctl_error(CTL_NOT_RUNNING,
-                                 "the system bus can't be reached (%s), and so wslportd can't: "
-                                 "dbus must be installed, and /etc/wsl.conf have systemd=true",
-                                 strerrordesc_np(-r));
+        if (!quiet) {
+                char text[160];
+
+                snprintf(text, sizeof(text),
+                         "the system bus can't be reached (%s), and so wslportd can't: "
+                         "dbus must be installed, and /etc/wsl.conf have systemd=true",
+                         strerrordesc_np(-r));
+                (void) ctl_error(CTL_NOT_RUNNING, "%s", why_absent(text));
+        }
         return CTL_NOT_RUNNING;
 }
 
@@ -124,6 +140,8 @@ static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
 
         if (quiet && status == CTL_NOT_RUNNING)
                 return status;
+        if (text == not_running)
+                text = why_absent(not_running);
         if (!text)
                 text = error->message ? error->message : strerrordesc_np(-r);
         return ctl_error(status, "%s", printable(text, clean, sizeof(clean)));

@@ -270,13 +270,31 @@ static void draw_since(Picture *p, const Status *s, uint64_t now) {
         draw_field(p, "since", text, 1);
 }
 
+/* Where sshd has been for long, the reason is only that it is there; who keeps it away is said before. */
+static void draw_why(Picture *p, const Status *s) {
+        PortFact fact = { .port = s->home_port, .holder = s->home_holder };
+        char home[160] = "", text[FIELD_SIZE];
+
+        if (s->state == STATE_RELOCATED && s->home_holder != HOLDER_UNKNOWN &&
+            s->home_holder != HOLDER_NONE) {
+                memcpy(fact.detail, s->home_detail, sizeof(fact.detail));
+                port_fact_describe(&fact, home, sizeof(home));
+        }
+        if (startswith(s->reason, home))
+                snprintf(text, sizeof(text), "%s", s->reason);
+        else
+                snprintf(text, sizeof(text), "%s%s%s", home, isempty(s->reason) ? "" : "; ", s->reason);
+        if (!isempty(text))
+                draw_field(p, "why", text, 4);
+}
+
 static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         char text[320];
 
         draw(p, "\n");
         /* Beside the networking mode nothing need be explained there. */
-        if (!isempty(s->reason) && (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode)))
-                draw_field(p, "why", s->reason, 4);
+        if (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode))
+                draw_why(p, s);
         draw_field(p, "networking", mode_describe(s->mode), 1);
         if (!isempty(s->unit)) {
                 snprintf(text, sizeof(text), s->mechanism == MECHANISM_NONE ? "%s" : "%s, moved by %s",
@@ -299,33 +317,53 @@ static void draw_next(Picture *p, const char *what, const char *command) {
         draw(p, "\n");
 }
 
+static void draw_mirrored(Picture *p) {
+        draw(p, "\nnext, for other machines to reach it: in %%UserProfile%%\\.wslconfig (Windows 11)\n"
+                "  [wsl2]\n"
+                "  networkingMode=mirrored\n"
+                "and then, in Windows: ");
+        draw_styled(p, STYLE_STRONG, "wsl --shutdown");
+        draw(p, "\n");
+}
+
+/* What others need is the same on the home port and off it. */
+static void draw_others(Picture *p, const Status *s) {
+        for (size_t i = 0; i < s->n_reachable; i++)
+                if (mode_shares_ports(s->mode) &&
+                    (s->reachable[i].kind == ADDRESS_LAN || s->reachable[i].kind == ADDRESS_TAILSCALE)) {
+                        draw_next(p, "a rule in Windows' firewall, for others:", "wslportctl firewall");
+                        break;
+                }
+        draw_next(p, "what goes into clients' ssh configuration:", "wslportctl ssh-config");
+}
+
 static void draw_to_do(Picture *p, const Status *s) {
-        bool reachable = false;
         char text[64];
 
-        for (size_t i = 0; i < s->n_reachable; i++)
-                reachable |= s->reachable[i].kind == ADDRESS_LAN ||
-                             s->reachable[i].kind == ADDRESS_TAILSCALE;
-
-        if (s->state == STATE_RELOCATED && s->port != 0) {
+        if (s->mode == MODE_WSL1) {
+                draw(p, "\nnext, to have a WSL2: in Windows, with the name that wsl --list tells\n  ");
+                draw_styled(p, STYLE_STRONG, "wsl --set-version NAME 2");
+                draw(p, "\n");
+        } else if (s->state == STATE_RELOCATED && s->port != 0) {
                 draw(p, "\nnext\n");
-                if (reachable && mode_shares_ports(s->mode))
-                        draw_next(p, "a rule in Windows' firewall, for others:", "wslportctl firewall");
-                draw_next(p, "what goes into clients' ssh configuration:", "wslportctl ssh-config");
+                draw_others(p, s);
                 if (s->home_holder == HOLDER_NONE) {
                         snprintf(text, sizeof(text), "%u is free, to go back:", s->home_port);
                         draw_next(p, text, "wslportctl restore");
                 }
-        } else if (s->state != STATE_CLEAR || s->port == 0) {
+        } else if (s->state == STATE_UNMANAGED && isempty(s->unit) && s->port == 0) {
+                draw(p, "\nnext\n");
+                draw_next(p, "how sshd is installed here:", "wslportctl diagnose");
+        } else if ((s->state != STATE_CLEAR && s->state != STATE_UNMANAGED) || s->port == 0) {
                 draw(p, "\nnext\n");
                 draw_next(p, "what is wrong, and what mends it:", "wslportctl diagnose");
-        } else if (s->mode == MODE_NAT) {
-                draw(p, "\nnext, if other machines shall reach it: in .wslconfig of Windows 11\n"
-                        "  [wsl2]\n"
-                        "  networkingMode=mirrored\n"
-                        "and then, in Windows: ");
-                draw_styled(p, STYLE_STRONG, "wsl --shutdown");
-                draw(p, "\n");
+        } else if (s->mode == MODE_NAT || s->mode == MODE_VIRTIOPROXY || s->mode == MODE_NONE)
+                draw_mirrored(p);
+        else if (s->mode == MODE_NOT_WSL)
+                draw(p, "\nnothing is to be done\n");
+        else {
+                draw(p, "\nnext, if other machines shall reach it\n");
+                draw_others(p, s);
         }
 }
 
@@ -337,4 +375,25 @@ void picture_draw(const Status *status, bool color, uint64_t now, char ret[stati
         draw_sides(&p, status);
         draw_facts(&p, status, now);
         draw_to_do(&p, status);
+}
+
+const char *picture_absence(NetworkingMode mode) {
+        switch (mode) {
+        case MODE_NOT_WSL:
+                return "this isn't WSL, by the kernel's name: wslportd does not run here, and no Windows is "
+                       "in "
+                       "sshd's way (what can be seen: wslportctl diagnose)";
+        case MODE_WSL1:
+                return "this is WSL 1, and wslportd needs WSL 2; in Windows: wsl --set-version NAME 2";
+        case MODE_UNKNOWN:
+        case MODE_MIRRORED:
+        case MODE_NAT:
+        case MODE_BRIDGED:
+        case MODE_NONE:
+        case MODE_CONSOMME:
+        case MODE_VIRTIOPROXY:
+        case _MODE_MAX:
+        default:
+                return NULL;
+        }
 }

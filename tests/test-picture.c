@@ -46,6 +46,28 @@ static const struct {
           "next\n"
           "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
           "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+        { "moved long ago",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_RELOCATED,
+            .reason = "sshd's port is 2222",
+            .home_port = 22,
+            .home_holder = HOLDER_WINDOWS_OPENSSH,
+            .home_detail = "OpenSSH_for_Windows_9.5",
+            .port = 2222,
+            .unit = "ssh.service",
+            .mechanism = MECHANISM_CONFIG },
+          "relocated: sshd is on port 2222, away from 22\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  OpenSSH_for_Windows_9.5       -\n"
+          "   2222  -                             sshd (ssh.service)\n"
+          "\n"
+          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd's port is 2222\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service, moved by sshd-config\n"
+          "\n"
+          "next\n"
+          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
         { "moved, and the home port is free again",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
@@ -84,7 +106,11 @@ static const struct {
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service\n"
           "  since      2023-11-14 22:20:00\n"
-          "  lan        port 22 of 192.0.2.2\n" },
+          "  lan        port 22 of 192.0.2.2\n"
+          "\n"
+          "next, if other machines shall reach it\n"
+          "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
+          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
         { "nat",
           { .mode = MODE_NAT,
             .state = STATE_CLEAR,
@@ -104,7 +130,7 @@ static const struct {
           "  unit       ssh.service\n"
           "  Windows    port 22 of 172.20.0.2; localhost too\n"
           "\n"
-          "next, if other machines shall reach it: in .wslconfig of Windows 11\n"
+          "next, for other machines to reach it: in %UserProfile%\\.wslconfig (Windows 11)\n"
           "  [wsl2]\n"
           "  networkingMode=mirrored\n"
           "and then, in Windows: wsl --shutdown\n" },
@@ -127,6 +153,86 @@ static const struct {
           "\n"
           "next\n"
           "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+        { "not WSL, and started nevertheless",
+          { .mode = MODE_NOT_WSL,
+            .state = STATE_CLEAR,
+            .home_port = 22,
+            .home_holder = HOLDER_SSHD,
+            .port = 22,
+            .unit = "ssh.service",
+            .reachable = { { "192.0.2.2", ADDRESS_LAN } },
+            .n_reachable = 1 },
+          "clear: sshd is on port 22, nothing is in its way\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  (no Windows here)             sshd (ssh.service)\n"
+          "\n"
+          "  networking this machine isn't WSL\n"
+          "  unit       ssh.service\n"
+          "  lan        port 22 of 192.0.2.2\n"
+          "\n"
+          "nothing is to be done\n" },
+        { "WSL 1",
+          { .mode = MODE_WSL1, .state = STATE_CLEAR, .home_port = 22, .home_holder = HOLDER_SSHD, .port = 22 },
+          "clear: sshd is on port 22, nothing is in its way\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  -                             sshd\n"
+          "\n"
+          "  networking wsl1: wslportd is for WSL2\n"
+          "\n"
+          "next, to have a WSL2: in Windows, with the name that wsl --list tells\n"
+          "  wsl --set-version NAME 2\n" },
+        { "no sshd is installed",
+          { .mode = MODE_MIRRORED, .state = STATE_UNMANAGED, .reason = "no ssh service is installed" },
+          "unmanaged: sshd is not up\n"
+          "\n"
+          "  why        no ssh service is installed\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "\n"
+          "next\n"
+          "  how sshd is installed here:                 wslportctl diagnose\n" },
+        { "not enabled",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_CLEAR,
+            .reason = "ssh.service is not enabled: systemctl enable --now ssh.service",
+            .home_port = 22,
+            .home_holder = HOLDER_NONE,
+            .unit = "ssh.service" },
+          "clear: sshd is not up\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  -                             free\n"
+          "\n"
+          "  why        ssh.service is not enabled: systemctl enable --now ssh.service\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service\n"
+          "\n"
+          "next\n"
+          "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+        { "left alone, as the policy says",
+          { .mode = MODE_MIRRORED,
+            .state = STATE_UNMANAGED,
+            .reason = "Relocate=never",
+            .home_port = 22,
+            .home_holder = HOLDER_SSHD,
+            .port = 22,
+            .unit = "ssh.service",
+            .reachable = { { "100.101.102.103", ADDRESS_TAILSCALE } },
+            .n_reachable = 1 },
+          "unmanaged: sshd is on port 22\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  -                             sshd (ssh.service)\n"
+          "\n"
+          "  why        Relocate=never\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service\n"
+          "  tailscale  port 22 of 100.101.102.103\n"
+          "\n"
+          "next, if other machines shall reach it\n"
+          "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
+          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
         { "nobody knows",
           { 0 },
           "unknown: sshd is not up\n"
@@ -171,6 +277,61 @@ static void test_side(const void *data) {
 
         picture_draw(&status, false, 0, picture);
         test_contains(picture, row->row);
+}
+
+/* Which modes the way to mirrored mode is told in, when all is well: those in which others don't come in. */
+static const struct {
+        const char *name;
+        NetworkingMode mode;
+        bool mirrored, firewall;
+} ways[] = {
+        { "unknown", MODE_UNKNOWN, false, false },  { "mirrored", MODE_MIRRORED, false, true },
+        { "consomme", MODE_CONSOMME, false, true }, { "nat", MODE_NAT, true, false },
+        { "bridged", MODE_BRIDGED, false, false },  { "virtioproxy", MODE_VIRTIOPROXY, true, false },
+        { "none", MODE_NONE, true, false },         { "wsl1", MODE_WSL1, false, false },
+        { "not-wsl", MODE_NOT_WSL, false, false },
+};
+_Static_assert(ELEMENTSOF(ways) == _MODE_MAX, "each mode");
+
+static void test_way(const void *data) {
+        const __typeof__(ways[0]) *row = data;
+        Status status = { .mode = row->mode,
+                          .state = STATE_CLEAR,
+                          .home_port = 22,
+                          .port = 22,
+                          .home_holder = HOLDER_SSHD,
+                          .reachable = { { "192.0.2.2", ADDRESS_LAN } },
+                          .n_reachable = 1 };
+        char picture[PICTURE_SIZE];
+
+        picture_draw(&status, false, 0, picture);
+        test_assert(!!strstr(picture, "networkingMode=mirrored") == row->mirrored);
+        test_assert(!!strstr(picture, "wsl --shutdown") == row->mirrored);
+        test_assert(!!strstr(picture, "wslportctl firewall") == row->firewall);
+        test_assert(!strstr(picture, "diagnose"));
+}
+
+static const struct {
+        const char *name;
+        NetworkingMode mode;
+        const char *text; /* a part of it; NULL: it should run */
+} absences[] = {
+        { "not WSL", MODE_NOT_WSL, "this isn't WSL" },
+        { "WSL 1", MODE_WSL1, "wsl --set-version NAME 2" },
+        { "WSL 2", MODE_UNKNOWN, NULL },
+        { "mirrored", MODE_MIRRORED, NULL },
+};
+
+static void test_absence(const void *data) {
+        const __typeof__(absences[0]) *row = data;
+        const char *text = picture_absence(row->mode);
+
+        if (!row->text)
+                test_assert(!text);
+        else {
+                test_assert(text);
+                test_contains(text, row->text);
+        }
 }
 
 /* As much of everything as there can be, of one character. */
@@ -259,6 +420,8 @@ int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_whole, pictures),
                 TEST_TABLE(test_side, sides),
+                TEST_TABLE(test_way, ways),
+                TEST_TABLE(test_absence, absences),
                 TEST_TABLE(test_bounds, fillings),
         };
 

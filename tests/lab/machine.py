@@ -628,8 +628,7 @@ class Machine:
 
     def offline(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
         """Runs a command on the machine's disk while it is off, as in a chroot."""
-        namespace = f"--mount=/proc/{self._holder.pid}/ns/mnt"
-        return subprocess.run(["nsenter", namespace, "chroot", f"{roots.mountpoint()}/root", *argv],
+        return subprocess.run(["chroot", str(self._disk), *argv],
                               check=True, stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               env={**self.environment, "SYSTEMD_OFFLINE": "1"})
 

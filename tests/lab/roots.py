@@ -13,7 +13,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -37,6 +37,8 @@ MASKED = [
 
 MACHINE_ID = "1ab00000000000000000000000000001"
 RECIPE = "2"  # to be raised when what _bootstrap() or _furnish() does changes
+
+OLDEST = "bookworm"  # of the suites that machines are made of: what runs in them all is built for it
 
 PACKAGE = "/root/openssh-server.deb"  # the one that is installed: to be installed again, without a network
 
@@ -64,8 +66,11 @@ def private_key() -> Path:
     return path
 
 
-def root(suite: str = "bookworm") -> Path:
-    """The root of that suite; built if need be (half a minute), once for all processes that wait for it."""
+def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> Path:
+    """The root of that suite; built if need be (half a minute), once for all processes that wait for it.
+
+    progress: is told what is being done meanwhile, if anything has to be.
+    """
     public_key = private_key().with_suffix(".pub").read_text()
     recipe = "\n".join([RECIPE, suite, *PACKAGES, *MASKED, MACHINE_ID, public_key])
     path = cache_directory() / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
@@ -73,8 +78,20 @@ def root(suite: str = "bookworm") -> Path:
         if not path.exists():
             unfinished = path.with_suffix(".new")
             shutil.rmtree(unfinished, ignore_errors=True)
-            _bootstrap(suite, unfinished)
+            _bootstrap(suite, unfinished, progress)
             _furnish(unfinished, public_key)
+            unfinished.rename(path)
+    return path
+
+
+def build_root(packages: Sequence[str]) -> Path:
+    """A root of the oldest suite to build in, with these packages: programs of a later Debian ask for a later libc."""
+    path = cache_directory() / f"build-{OLDEST}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}"
+    with locked():
+        if not path.exists():
+            unfinished = path.with_suffix(".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            _mmdebstrap(OLDEST, unfinished, packages)
             unfinished.rename(path)
     return path
 
@@ -100,20 +117,30 @@ def mirror() -> str:
     raise RuntimeError("apt has no Debian mirror configured; name one in WSLPORTD_LAB_MIRROR")
 
 
-def _bootstrap(suite: str, path: Path) -> None:
-    result = subprocess.run(
-        ["mmdebstrap", "--quiet", "--variant=minbase", "--mode=root", "--format=directory",
-         f"--include={','.join(PACKAGES)}",
-         # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
-         '--aptopt=Acquire::Check-Valid-Until "false"',
-         f'--customize-hook=cd "$1/root" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download openssh-server && '
+def _bootstrap(suite: str, path: Path, progress: Callable[[str], None] | None) -> None:
+    _mmdebstrap(
+        suite, path, PACKAGES,
+        [f'--customize-hook=cd "$1/root" && APT_CONFIG="$MMDEBSTRAP_APT_CONFIG" apt-get download openssh-server && '
          f'mv openssh-server_*.deb "$1{PACKAGE}"',
-         *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n")),
-         suite, path, f"deb {mirror()} {suite} main"],
-        stdin=subprocess.DEVNULL, capture_output=True, text=True)
-    if result.returncode != 0:
+         *(f"--dpkgopt=path-exclude=/usr/share/{x}/*" for x in ("doc", "man", "locale", "info", "i18n"))], progress)
+
+
+def _mmdebstrap(suite: str, path: Path, packages: Sequence[str], options: Sequence[str] = (),
+                progress: Callable[[str], None] | None = None) -> None:
+    process = subprocess.Popen(
+        ["mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(packages)}",
+         # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
+         '--aptopt=Acquire::Check-Valid-Until "false"', *options, suite, path, f"deb {mirror()} {suite} main"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
+    assert process.stderr
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if progress and line.startswith("I: "):
+            progress(line.removeprefix("I: ").strip())
+    if process.wait() != 0:
         shutil.rmtree(path, ignore_errors=True)
-        raise RuntimeError(f"mmdebstrap {suite}: {result.stderr}")
+        raise RuntimeError(f"mmdebstrap {suite}: {''.join(said[-40:])}")
 
 
 def _furnish(path: Path, public_key: str) -> None:

@@ -157,6 +157,32 @@ def test_nothing_in_the_way(make, mode):
     assert json.loads(succeeds(m, "status", "--json"))["NetworkingMode"] == mode
 
 
+def test_the_first_look(make):
+    """Where wslportd doesn't run, has nothing to look after, or all is well: what is the case, and what comes next."""
+    m = w.boot(make(mode="not-wsl"))
+    error = fails(m, NOT_RUNNING)
+    assert "this isn't WSL" in error and "wslportctl diagnose" in error and "systemctl start" not in error
+    assert fails(m, NOT_RUNNING, "restore") == error
+
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    picture = succeeds(m)
+    assert picture.startswith("clear: sshd is on port 22, nothing is in its way\n")
+    assert "next, if other machines shall reach it\n" in picture
+    assert "wslportctl firewall\n" in picture and "wslportctl ssh-config\n" in picture
+
+    m = make(windows=w.WINDOWS_HOLDS_22, ssh="off")
+    for name in ("/usr/lib/systemd/system/ssh.service", "/usr/lib/systemd/system/ssh.socket",
+                 "/etc/init.d/ssh", "/usr/sbin/sshd"):
+        m.path(name).unlink()
+    w.boot(m)
+    w.wait_properties(m, State="unmanaged", Port=0)
+    picture = succeeds(m)
+    assert picture.startswith("unmanaged: sshd is not up\n") and "why        no ssh service is installed\n" in picture
+    assert "how sshd is installed here:                 wslportctl diagnose\n" in picture
+    assert "apt-get install -y openssh-server\n" in ctl(m, "diagnose").stdout
+
+
 def test_colour_on_a_terminal_only(make):
     m = relocated(make)
     plain = without_ago(succeeds(m))

@@ -23,6 +23,8 @@ import pytest
 
 pytest.register_assert_rewrite("wslport")
 
+import roots  # noqa: E402
+import test_readme as readme  # noqa: E402
 import wslport as w  # noqa: E402
 from machine import Machine, Session  # noqa: E402
 
@@ -310,3 +312,38 @@ def test_removed_and_installed_again(bare):
     w.wait_sshd(m, 2222)
     w.check_report(m, "relocated", 2222)
     assert session.alive()
+
+
+# ---- the other way in ----
+
+def test_the_readmes_first_command(machine):
+    """On WSL it builds and installs: here in a machine that has what apt would get, for there is no network."""
+    needed = re.search(r"(?m)^packages_build=\((.*)\)$", (TREE / "tests/run").read_text())
+    assert needed
+    m = machine(overlay=[roots.build_root([*needed[1].split(), *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/machine-id", roots.MACHINE_ID + "\n")
+    shutil.copytree(TREE, m.path("/root") / "wslportd", symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+    w.boot(m)
+    assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
+    for _ in range(2):  # and once more, as for a newer tree
+        printed = m.run(["tests/run", "here"], check=True, timeout=300, directory="/root/wslportd").stdout
+        # Not eventually: that's what its end promises.
+        assert 2222 in m.listeners() and w.failed_units(m) == []
+        assert "relocated: sshd is on port 2222, away from 22\n" in printed and "wslportctl firewall\n" in printed
+    assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
+    assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
+    m.poweroff()
+    w.boot(m)
+    w.check_relocated_boot(m)
+
+    # And taken away again, as it says.
+    session = m.ssh_session(2222)
+    readme.with_sudo(m)
+    removal, = [text for text in readme.fences("sh") if "uninstall" in text]
+    for command in readme.commands(removal):
+        printed = m.run(["sh", "-ec", command], check=True, timeout=60).stdout
+        assert "--reset" not in command or "stays on port 2222" in printed  # for Windows has 22 still
+    m.run(["systemctl", "daemon-reload"], check=True)
+    assert session.alive() and w.logs_in(m, 2222)
+    assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
+    assert not m.exists(w.CONFIG) and not m.exists(w.STATIC_FILE) and w.own_files(m) == {}

@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The README's commands, run as they stand there; and what it shows, compared with what is printed.
+
+What stands in a fence of sh, or between backquotes with a program's name before blanks, is a command. Each of them is
+either run here, or ELSEWHERE says what runs it; one that is in neither, or in one and not in the README, is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import test_diagnose as diagnosis  # noqa: E402
+import test_windows as windows  # noqa: E402
+import wslport as w  # noqa: E402
+from machine import Machine  # noqa: E402
+from shapes import SHAPES  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+TREE = Path(__file__).parents[2]
+README = (TREE / "README.md").read_text()
+PROGRAMS = ("wslportctl", "wslportd", "wsl", "systemctl", "journalctl", "busctl", "sudo", "ssh", "sshd", "ss", "netsh", "meson",
+            "dpkg", "echo", "wslinfo", "tests/run", "units/packages/build-deb")
+
+# Who runs those that aren't run here: a file, and what is in it. Or why nobody can.
+INSTALLED = "tests/lab/test_package.py:def test_the_readmes_first_command("
+ELSEWHERE = {
+    "sudo tests/run here": INSTALLED,
+    "sudo tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
+    "tests/run here": INSTALLED,
+    "sudo systemctl disable --now wslportd": INSTALLED,
+    "sudo wslportd --reset": INSTALLED,
+    "sudo ninja -C /var/tmp/wslportd-build/gcc uninstall": INSTALLED,
+    "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
+    "tests/run unit": ".ci/run:tests/run",
+    "sudo tests/run demo": "tests/lab/test_demo.py:demo.main()",
+    "units/packages/build-deb": 'tests/run:"$top/units/packages/build-deb"',
+    "dpkg -i": "tests/lab/test_package.py:def test_sshd_is_reachable_when_dpkg_returns(",
+    "meson install": "tests/check-install:def install(",
+    "sshd -T": 'tests/lab/test_windows.py:"sshd", "-T"',
+    "sshd -t": 'tests/lab/test_package.py:"sshd", "-t"',
+    "ssh wsl": "tests/lab/test_windows.py:def test_ssh_config_works(",
+    "ssh laptop": "what the other block of the user's own is called",
+    "ssh -t you@laptop wsl": "a program of Windows'",
+    "netsh interface portproxy": "a program of Windows'",
+}
+
+# In a fence, and on a machine of this one's kind; without the sudo, for who runs this is root.
+HERE = ("sudo tests/run checks", "sudo tests/run one policy", "sudo tests/run one test_usage")
+
+
+def fences(language: str) -> list[str]:
+    return [re.sub(rf"(?m)^{indent}", "", text)
+            for indent, text in re.findall(rf"(?ms)^( *)```{language}\n(.*?)^ *```$", README)]
+
+
+def commands(text: str) -> list[str]:
+    """Each line, without the remark behind it."""
+    return [line for line in (re.sub(r"\s+# .*", "", line).strip() for line in text.splitlines()) if line]
+
+
+def in_fences() -> list[str]:
+    return [command for text in fences("sh") for command in commands(text)]
+
+
+def between_quotes() -> list[str]:
+    text = re.sub(r"(?ms)^ *```.*?^ *```$", "", README)
+    found = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
+    return [span for span in found if span.split()[0] in PROGRAMS and (" " in span or "/" in span) and ";" not in span]
+
+
+# ---- what is done with each ----
+
+@dataclass(frozen=True)
+class Step:
+    command: str
+    expected: str = ""  # stands in what it prints
+    status: int = 0
+    answer: str = ""  # it asks, on a terminal
+    before: Callable[[Machine], object] | None = None
+    without: str = "\0"  # and this doesn't
+
+
+def windows_sshd_ends(m: Machine) -> None:
+    m.windows.release(22)
+
+
+def catalog_is_taken_in(m: Machine) -> None:
+    m.run(["journalctl", "--update-catalog"], check=True)
+
+
+def daemon_ends(m: Machine) -> None:
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+
+
+# In this order: the life of one machine.
+STEPS = [
+    Step("wslportctl firewall --check", "no rule of Windows' firewall lets it in", 6),
+    Step("wslportctl firewall --apply", "let in from LocalSubnet", answer="y\n"),
+    Step("wslportctl firewall --scope tailscale --apply", "let in from 100.64.0.0", answer="y\n"),
+    Step("wslportctl ssh-config", "Host wsl\n    HostName 100.64.0.10\n"),
+    Step("wslportctl ssh-config --known-hosts", "[192.168.50.10]:2222 ssh-ed25519 "),
+    Step("wslportctl help", "ssh-config"),
+    Step("wslportd --check-config"),
+    Step("sudo systemctl reload wslportd"),
+    Step("systemctl status wslportd", w.STATUS_RELOCATED),
+    Step("journalctl -x -u wslportd", "Defined-By: wslportd", before=catalog_is_taken_in),
+    Step("wslportctl diagnose", "port-holder"),
+    Step("busctl introspect org.wslport1 /org/wslport1", ".HomePortHolder"),
+    Step("busctl get-property org.wslport1 /org/wslport1 org.wslport1.Manager State Port HomePortHolder",
+         's "relocated"\nq 2222\ns "windows-openssh"\n'),
+    Step("sudo busctl call org.wslport1 /org/wslport1 org.wslport1.Manager Relocate q 2222"),
+    Step("sudo wslportctl restore", "ssh on 22;", before=windows_sshd_ends),
+    Step("sudo wslportctl relocate 2222", "ssh on 2222;"),
+    Step("wslportd --reset", before=daemon_ends),
+]
+
+BY_HAND = [
+    Step("wslinfo --networking-mode", "mirrored"),
+    Step("ss -ltn 'sport = :22'", "Local Address:Port", without="LISTEN"),
+    Step("echo 'Port 2222' | sudo tee /etc/ssh/sshd_config.d/10-port.conf"),
+    Step("sudo mkdir -p /run/sshd"),
+    Step("sudo sshd -t"),
+    Step("sudo systemctl disable --now ssh.socket"),
+    Step("sudo systemctl enable ssh.service"),
+    Step("sudo systemctl restart ssh.service"),
+    Step("ss -ltn 'sport = :2222'", "LISTEN"),
+]
+
+# Told to be typed, and printed by the tool that tells of it: see test_what_is_for_windows.
+PRINTED = ("wsl --shutdown",)
+
+
+def take(m: Machine, step: Step) -> str:
+    if step.before:
+        step.before(m)
+    if step.answer:
+        status, printed = windows.at_a_terminal(m, step.answer, step.command)
+    else:
+        result = m.run(["sh", "-ec", step.command], timeout=60)
+        status, printed = result.returncode, result.stdout + result.stderr
+    assert status == step.status and step.expected in printed and step.without not in printed, (
+        f"{step.command}: {status}\n{printed}")
+    return printed
+
+
+def with_sudo(m: Machine) -> Machine:
+    """Who is root needs none, and the lab's roots have none."""
+    m.write("/usr/local/bin/sudo", '#!/bin/sh\nexec "$@"\n', 0o755)
+    return m
+
+
+# ---- all of them ----
+
+def test_each_command_is_run():
+    known = {*ELSEWHERE, *HERE, *PRINTED, *(step.command for step in STEPS + BY_HAND)}
+    found = {*in_fences(), *between_quotes()}
+    assert found - known == set()
+    assert known - found == set()
+    for command, who in ELSEWHERE.items():
+        file, colon, word = who.partition(":")
+        if colon:
+            assert word in (TREE / file).read_text(), command
+        else:
+            assert who.count(" ") >= 3 or who == "a program of Windows'", command
+
+
+def test_in_a_machine(make):
+    m = with_sudo(windows.relocated(make, tailscale=True))
+
+    def alike(picture: str) -> str:
+        return re.sub(r"(since +).*", r"\1", picture)
+
+    shown, = [text for text in fences("") if text.startswith("$ wslportctl\n")]
+    printed = m.run(["wslportctl"], check=True).stdout
+    assert alike(shown) == "$ wslportctl\n" + alike(printed)
+
+    assert f"`{w.status_text(m)}`" in README
+
+    for step in STEPS:
+        printed = take(m, step)
+        if step.command == "wslportctl help":
+            verbs = set(re.findall(r"(?m)^  ([a-z][a-z-]+) ", printed)) - {"status", "help", "firewall", "ssh-config"}
+            listed = re.search(r"`wslportctl help` has its other verbs: (.*?)\.", README, re.DOTALL)
+            assert listed and set(re.findall("`(.*?)`", listed[1])) == verbs
+    w.wait_sshd(m, 22)
+
+
+@pytest.mark.parametrize("name", ["debian-12", "ubuntu-24.04"])
+def test_by_hand(make, name):
+    m = with_sudo(make(suite=SHAPES[name].suite, windows=w.WINDOWS_HOLDS_22, enabled=False))
+    SHAPES[name].lay(m)
+    w.boot(m)
+    if name == "debian-12":
+        said = "".join(f"{line}\n" for line in m.messages(SYSLOG_IDENTIFIER="sshd") if w.BIND_ERRORS.search(line))
+        assert fences("")[0] == said
+    block, = [text for text in fences("sh") if "wslinfo" in text]
+    assert commands(block) == [step.command for step in BY_HAND]
+    for step in BY_HAND:
+        take(m, step)
+    w.wait_sshd(m, 2222)
+    assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "lan")
+
+
+def test_each_check_is_told(make):
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.wait_sshd(m, 2222)
+    checks = set(diagnosis.diagnose(m))
+    chapter = README.partition("## When something is wrong\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ")[-1] for line in chapter.splitlines() if line.startswith("| ")][1:]
+    assert {name for row in rows for name in re.findall("`(.*?)`", row)} == checks
+    assert f"asks {len(checks)} things" in chapter
+
+
+def test_what_is_for_windows(make):
+    switch_off, rule = (commands(text) for text in fences("powershell"))
+    # By the texts themselves: that they are printed where they should is test_diagnose's.
+    checks = re.sub(r'"\s+"', "", (TREE / "daemon/checks.c").read_text())
+    assert len(switch_off) == 2 and all(line in checks for line in switch_off)
+
+    m = w.boot(make(mode="nat"))
+    w.wait_properties(m, State="clear", Port=22)
+    assert rule == m.run(["wslportctl", "firewall", "--port", "2222"], check=True).stdout.splitlines()[1:2]
+    printed = m.run(["wslportctl"], check=True).stdout
+    assert all(text in printed for text in PRINTED)
+    setting = re.search(r"\(`(networkingMode=.*?)`\)", README)
+    assert setting and f"  {setting[1]}\n" in printed and r"%UserProfile%\.wslconfig" in printed
+
+
+def test_links_lead_somewhere():
+    heads = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in README.splitlines()
+             if line.startswith("#")}
+    links = re.findall(r"\]\((.*?)\)", README)
+    assert links
+    for link in links:
+        assert link[1:] in heads if link.startswith("#") else (TREE / link).exists(), link
+    for path in re.findall(r"`((?:daemon|units|tests|conf)/[^ `\[*]+)`", README):
+        assert (TREE / path).exists() or path == "tests/test-clock.c", path
+
+
+@pytest.mark.usefixtures("_lab")
+def test_on_this_machine(tmp_path_factory):
+    if "WSLPORTD_DESTDIR" not in os.environ:
+        pytest.skip("WSLPORTD_DESTDIR doesn't tell where the daemon is installed")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "WSLPORTD_"))}
+    env |= {name: os.environ[name] for name in ("WSLPORTD_LAB_CACHE", "WSLPORTD_LAB_MIRROR") if name in os.environ}
+    env["WSLPORTD_BUILD_DIR"] = str(tmp_path_factory.mktemp("build"))
+    for command in HERE:
+        assert command in in_fences()
+        result = subprocess.run(command.removeprefix("sudo "), shell=True, cwd=TREE, env=env, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert result.returncode == 0, f"{command}\n{result.stdout}"
