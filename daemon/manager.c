@@ -18,6 +18,7 @@
 #include "messages.h"
 #include "mode.h"
 #include "move.h"
+#include "pace.h"
 #include "ports.h"
 #include "report.h"
 #include "routes.h"
@@ -68,7 +69,9 @@ struct Manager {
         ManagerBus *bus;
 
         sd_event_source *evaluate_source, *boot_source, *retry_source, *settle_source,
-                        *look_home_source, *unpin_source;
+                        *look_home_source, *unpin_source, *pace_source;
+        Pace pace;    /* of evaluations because of a watched port, which anybody here can cause */
+        bool watched; /* the next one is such */
         usec_t settle_delay; /* 0: nothing to settle */
         bool unseen;         /* the kernel could not be asked about all listeners that matter */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
@@ -111,9 +114,22 @@ struct Manager {
 
 static void manager_evaluate(Manager *m);
 
+static usec_t cpu_time(void) {
+        struct timespec used;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+        return (usec_t) used.tv_sec * USEC_PER_SEC + (usec_t) used.tv_nsec / 1000;
+}
+
 static int manager_on_evaluate(sd_event_source *source, void *userdata) {
+        Manager *m = userdata;
+        usec_t before = cpu_time(), now;
+
         (void) source;
-        manager_evaluate(userdata);
+        manager_evaluate(m);
+        if (m->watched && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
+                pace_note(&m->pace, now, cpu_time() - before);
+        m->watched = false;
         return 0;
 }
 
@@ -914,12 +930,46 @@ static bool manager_is_out_of_place(const Manager *m) {
         return !sshd_streams_have_port(managed.socket->streams, m->kept.port);
 }
 
+static void manager_evaluate_watched(Manager *m) {
+        m->watched = true;
+        manager_schedule(m);
+}
+
+static int manager_on_pace(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        m->pace_source = sd_event_source_disable_unref(m->pace_source);
+        manager_evaluate_watched(m);
+        return 0;
+}
+
+/* Somebody may take such a port and leave it, many times a second, to keep us busy: the last of it is seen, and what
+ * came between is no matter. */
 static void manager_on_watch(void *userdata) {
         Manager *m = userdata;
+        usec_t now, delay = 0;
+        int r;
 
         /* A session that ends may leave a TIME_WAIT: its minute begins now. */
         m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
-        manager_schedule(m);
+        if (m->pace_source)
+                return;
+
+        r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        if (r >= 0)
+                delay = pace_delay(&m->pace, now);
+        if (delay > 0) {
+                r = sd_event_add_time_relative(m->event, &m->pace_source, CLOCK_MONOTONIC, delay, USEC_PER_MSEC,
+                                               manager_on_pace, m);
+                if (r >= 0) {
+                        (void) sd_event_source_set_description(m->pace_source, "pace");
+                        return;
+                }
+        }
+        if (r < 0)
+                log_error_errno(&m->log, r, "The next look at the listeners could not be put off");
+        manager_evaluate_watched(m);
 }
 
 /* What is worth being woken for: the listeners of sshd's ports; and, while Windows or sshd waits for one of
@@ -1350,6 +1400,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->settle_source);
         sd_event_source_disable_unref(m->look_home_source);
         sd_event_source_disable_unref(m->unpin_source);
+        sd_event_source_disable_unref(m->pace_source);
         ports_done(&m->ports);
         free(m);
         return NULL;
