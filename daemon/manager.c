@@ -647,6 +647,8 @@ static int manager_listens(uint16_t port, void *userdata) {
 
         if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
+        if (view.holder == HOLDER_LINUX || view.holder == HOLDER_OTHER_DISTRO)
+                return -EADDRINUSE;
         return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
 }
 
@@ -687,7 +689,12 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                 manager_note_answer(m, m->moving_to, answer, "");
         }
 
-        if (result < 0 && result != -EADDRINUSE) {
+        if (result == -EBUSY) {
+                /* Another port is tried at once, and not without end. */
+                log_message(&m->log, LOG_NOTICE, "sshd could not be moved to %u: %s", m->moving_to, text);
+                if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
+                        backoff_note(&m->backoff, now);
+        } else if (result < 0 && result != -EADDRINUSE) {
                 log_message(&m->log, LOG_ERR, "sshd could not be moved to %u: %s", m->moving_to, text);
                 (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 manager_retry_later(m, result, text);
@@ -891,6 +898,13 @@ static void manager_change_units(Manager *m, const Decision *d) {
 }
 
 /* ── deciding ── */
+
+/* Restore=auto may find the port taken again when sshd is there, over and over: the way back from there is kept open. */
+static bool manager_is_to_stay(const Manager *m) {
+        usec_t now;
+
+        return m->stay || sd_event_now(m->event, CLOCK_MONOTONIC, &now) < 0 || !backoff_allows_two(&m->backoff, now);
+}
 
 static void manager_update_phase(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
@@ -1248,7 +1262,7 @@ static void manager_evaluate(Manager *m) {
                                !units_socket_is_enabled(m->units),
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
                 .unit_name = managed.service ? managed.service->id : "ssh.service",
-                .stay = m->stay,
+                .stay = manager_is_to_stay(m),
                 .request = m->request,
                 .request_port = m->request_port,
                 .verdict = home.verdict,
