@@ -5,6 +5,14 @@ bool backoff_allows(const Backoff *b, usec_t now) {
         return b->n < BACKOFF_BURST || now - b->recent[b->next] >= BACKOFF_WINDOW;
 }
 
+bool backoff_allows_two(const Backoff *b, usec_t now) {
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < b->n; i++)
+                n += now - b->recent[i] < BACKOFF_WINDOW;
+        return n + 2 <= BACKOFF_BURST;
+}
+
 void backoff_note(Backoff *b, usec_t now) {
         b->recent[b->next] = now;
         b->next = (b->next + 1) % BACKOFF_BURST;

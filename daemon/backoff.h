@@ -23,6 +23,9 @@ typedef struct Backoff {
 /* False where it was done BACKOFF_BURST times within the last BACKOFF_WINDOW. */
 bool backoff_allows(const Backoff *backoff, usec_t now);
 
+/* Whether it may be done twice from @now: for what isn't needed, and may have to be undone. */
+bool backoff_allows_two(const Backoff *backoff, usec_t now);
+
 /* Notes that it is done at @now. */
 void backoff_note(Backoff *backoff, usec_t now);
 

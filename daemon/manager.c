@@ -18,6 +18,7 @@
 #include "messages.h"
 #include "mode.h"
 #include "move.h"
+#include "pace.h"
 #include "ports.h"
 #include "report.h"
 #include "routes.h"
@@ -68,7 +69,9 @@ struct Manager {
         ManagerBus *bus;
 
         sd_event_source *evaluate_source, *boot_source, *retry_source, *settle_source,
-                        *look_home_source, *unpin_source;
+                        *look_home_source, *unpin_source, *pace_source;
+        Pace pace;    /* of evaluations because of a watched port, which anybody here can cause */
+        bool watched; /* the next one is such */
         usec_t settle_delay; /* 0: nothing to settle */
         bool unseen;         /* the kernel could not be asked about all listeners that matter */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
@@ -111,9 +114,22 @@ struct Manager {
 
 static void manager_evaluate(Manager *m);
 
+static usec_t cpu_time(void) {
+        struct timespec used;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+        return (usec_t) used.tv_sec * USEC_PER_SEC + (usec_t) used.tv_nsec / 1000;
+}
+
 static int manager_on_evaluate(sd_event_source *source, void *userdata) {
+        Manager *m = userdata;
+        usec_t before = cpu_time(), now;
+
         (void) source;
-        manager_evaluate(userdata);
+        manager_evaluate(m);
+        if (m->watched && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
+                pace_note(&m->pace, now, cpu_time() - before);
+        m->watched = false;
         return 0;
 }
 
@@ -631,6 +647,8 @@ static int manager_listens(uint16_t port, void *userdata) {
 
         if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
+        if (view.holder == HOLDER_LINUX || view.holder == HOLDER_OTHER_DISTRO)
+                return -EADDRINUSE;
         return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
 }
 
@@ -671,7 +689,12 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                 manager_note_answer(m, m->moving_to, answer, "");
         }
 
-        if (result < 0 && result != -EADDRINUSE) {
+        if (result == -EBUSY) {
+                /* Another port is tried at once, and not without end. */
+                log_message(&m->log, LOG_NOTICE, "sshd could not be moved to %u: %s", m->moving_to, text);
+                if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
+                        backoff_note(&m->backoff, now);
+        } else if (result < 0 && result != -EADDRINUSE) {
                 log_message(&m->log, LOG_ERR, "sshd could not be moved to %u: %s", m->moving_to, text);
                 (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 manager_retry_later(m, result, text);
@@ -876,6 +899,13 @@ static void manager_change_units(Manager *m, const Decision *d) {
 
 /* ── deciding ── */
 
+/* Restore=auto may find the port taken again when sshd is there, over and over: the way back from there is kept open. */
+static bool manager_is_to_stay(const Manager *m) {
+        usec_t now;
+
+        return m->stay || sd_event_now(m->event, CLOCK_MONOTONIC, &now) < 0 || !backoff_allows_two(&m->backoff, now);
+}
+
 static void manager_update_phase(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
         const UnitState *unit = managed.socket ? managed.socket : managed.service;
@@ -914,12 +944,46 @@ static bool manager_is_out_of_place(const Manager *m) {
         return !sshd_streams_have_port(managed.socket->streams, m->kept.port);
 }
 
+static void manager_evaluate_watched(Manager *m) {
+        m->watched = true;
+        manager_schedule(m);
+}
+
+static int manager_on_pace(sd_event_source *source, uint64_t usec, void *userdata) {
+        Manager *m = userdata;
+
+        (void) source, (void) usec;
+        m->pace_source = sd_event_source_disable_unref(m->pace_source);
+        manager_evaluate_watched(m);
+        return 0;
+}
+
+/* Somebody may take such a port and leave it, many times a second, to keep us busy: the last of it is seen, and what
+ * came between is no matter. */
 static void manager_on_watch(void *userdata) {
         Manager *m = userdata;
+        usec_t now, delay = 0;
+        int r;
 
         /* A session that ends may leave a TIME_WAIT: its minute begins now. */
         m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
-        manager_schedule(m);
+        if (m->pace_source)
+                return;
+
+        r = sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+        if (r >= 0)
+                delay = pace_delay(&m->pace, now);
+        if (delay > 0) {
+                r = sd_event_add_time_relative(m->event, &m->pace_source, CLOCK_MONOTONIC, delay, USEC_PER_MSEC,
+                                               manager_on_pace, m);
+                if (r >= 0) {
+                        (void) sd_event_source_set_description(m->pace_source, "pace");
+                        return;
+                }
+        }
+        if (r < 0)
+                log_error_errno(&m->log, r, "The next look at the listeners could not be put off");
+        manager_evaluate_watched(m);
 }
 
 /* What is worth being woken for: the listeners of sshd's ports; and, while Windows or sshd waits for one of
@@ -1199,7 +1263,7 @@ static void manager_evaluate(Manager *m) {
                                !units_socket_is_enabled(m->units),
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
                 .unit_name = managed.service ? managed.service->id : "ssh.service",
-                .stay = m->stay,
+                .stay = manager_is_to_stay(m),
                 .request = m->request,
                 .request_port = m->request_port,
                 .verdict = home.verdict,
@@ -1351,6 +1415,7 @@ Manager *manager_free(Manager *m) {
         sd_event_source_disable_unref(m->settle_source);
         sd_event_source_disable_unref(m->look_home_source);
         sd_event_source_disable_unref(m->unpin_source);
+        sd_event_source_disable_unref(m->pace_source);
         ports_done(&m->ports);
         free(m);
         return NULL;

@@ -8,6 +8,7 @@
 
 #define LISTEN_TIMEOUT (2 * USEC_PER_SEC)
 #define LISTEN_INTERVAL (10 * USEC_PER_MSEC)
+#define STRANGER_LOOKS 10U /* what is handed on from one process to another is a stranger's for a moment */
 
 typedef enum MoveStep {
         MOVE_CHECKING,  /* sshd reads the configuration */
@@ -37,6 +38,7 @@ struct Move {
         sd_bus_slot *streams_slot;
         sd_event_source *verify_source;
         usec_t verify_until;
+        unsigned strangers; /* how many looks in a row have found another there */
         int error; /* why it is being undone */
         char text[512];
         MoveListens listens;
@@ -177,10 +179,20 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
 
 static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata) {
         Move *move = userdata;
+        int r;
 
         (void) source;
-        if (move->listens(move->request.expected, move->userdata) > 0) {
+        r = move->listens(move->request.expected, move->userdata);
+        if (r > 0) {
                 move_finish(move, 0);
+                return 0;
+        }
+
+        /* sshd has ended for want of the port, or has only one family of it, and clients of the other get the stranger. */
+        move->strangers = r == -EADDRINUSE ? move->strangers + 1 : 0;
+        if (move->strangers == STRANGER_LOOKS) {
+                move->answer = BIND_REFUSED_BY_LINUX;
+                move_undo(move, -EBUSY, "another took %u before sshd could", move->request.expected);
                 return 0;
         }
 
@@ -360,7 +372,7 @@ static void move_on_probed(uint16_t port, BindAnswer answer, const char *detail,
         move->answer = answer;
         if (answer == BIND_REFUSED_BY_WINDOWS || answer == BIND_REFUSED_BY_LINUX)
                 r = move->listens(port, move->userdata);
-        if (r != 0) {
+        if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */
                 move->answer = BIND_NOT_ASKED;
                 move->refused = answer;

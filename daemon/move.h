@@ -39,13 +39,14 @@ typedef struct MoveRequest {
 
 typedef struct Move Move;
 
-/* Whether the managed unit listens on @port, on every family it should: asked of the kernel. 1, 0, or -EAGAIN where it can't be
- * known for the moment. */
+/* Whether the managed unit listens on @port, on every family it should: asked of the kernel. 1, 0, -EADDRINUSE where another here
+ * does, or -EAGAIN where it can't be known for the moment. */
 typedef int (*MoveListens)(uint16_t port, void *userdata);
 
 /* @result is 0, or a negative errno and everything is as it was (or, if not, @text says so too); @text is
  * one line for people. @answer is what bind() said of the port, BIND_NOT_ASKED where it was not asked;
- * -EADDRINUSE is only given where that was not BIND_FREE, and -ENOLINK where the connection with systemd ended in the
+ * -EADDRINUSE is only given where that was not BIND_FREE, -EBUSY where another here took the port before sshd could, which
+ * it has tried, and -ENOLINK where the connection with systemd ended in the
  * midst of it: what was done is left as a kill would leave it. Called once, unless freed before; may free the
  * move. */
 typedef void (*MoveHandler)(int result, BindAnswer answer, const char *text, void *userdata);

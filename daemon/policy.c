@@ -623,6 +623,9 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 /* On IPv4 or IPv6 only, or sshd would have ended: clients of that family get the stranger.
                  */
                 leave_port(config, s, fact, d);
+        } else if (fact && fact->bind == BIND_REFUSED_BY_WINDOWS) {
+                /* It was about to bind another one, and has half of that or none. */
+                leave_port(config, s, fact, d);
         } else if (has_some) {
                 snprintf(why, sizeof(why), "sshd could not have %u", expected);
                 leave_one(config, s, expected, why, d);

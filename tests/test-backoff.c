@@ -18,6 +18,23 @@ static void test_three_in_a_minute(void) {
         test_assert(!backoff_allows(&b, now + 61 * USEC_PER_SEC));
 }
 
+static void test_two_at_once(void) {
+        Backoff b = { 0 };
+        usec_t now = 1000 * USEC_PER_SEC;
+
+        test_assert(backoff_allows_two(&b, now));
+        backoff_note(&b, now);
+        test_assert(backoff_allows_two(&b, now));
+        backoff_note(&b, now + 10 * USEC_PER_SEC);
+        test_assert(!backoff_allows_two(&b, now + 20 * USEC_PER_SEC));
+        test_assert(backoff_allows(&b, now + 20 * USEC_PER_SEC));
+        test_assert(backoff_allows_two(&b, now + 60 * USEC_PER_SEC));
+        backoff_note(&b, now + 60 * USEC_PER_SEC);
+        backoff_note(&b, now + 61 * USEC_PER_SEC);
+        test_assert(!backoff_allows_two(&b, now + 119 * USEC_PER_SEC));
+        test_assert(backoff_allows_two(&b, now + 120 * USEC_PER_SEC));
+}
+
 static void test_delay_grows_and_forgets(void) {
         Backoff b = { 0 };
         usec_t now = 5 * USEC_PER_SEC;
@@ -53,6 +70,7 @@ static void test_soon_at_first(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_three_in_a_minute),
+                TEST(test_two_at_once),
                 TEST(test_delay_grows_and_forgets),
                 TEST(test_soon_at_first),
         };

@@ -283,4 +283,5 @@ def main():
         flood(int(arguments[0]), int(arguments[1]))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -305,6 +305,10 @@ class Windows:
         """The host's service itself fails: ENOBUFS."""
         self.set("broken", on)
 
+    def interrupt(self, count: int) -> None:
+        """So many bind() calls end while they wait for the host: EINTR (before 2.7.2)."""
+        self.set("interrupt", count)
+
     def dead(self) -> None:
         """The tracker dies: each bind() gives ENOSYS, until the next boot."""
         self.set("dead", True)

@@ -144,6 +144,32 @@ def test_the_tracker_is_dead_and_sshd_has_failed(make):
     assert w.own_files(m) == {} and w.active_state(m, "ssh.service") == "failed"
 
 
+@WINDOWS
+def test_waits_for_windows_end_early(make, windows):
+    m = make(windows=windows)
+    m.windows.interrupt(5)
+    m.boot()
+    w.wait_systemd(m)
+    settles(m, windows)
+    given = [entry["given"] for entry in w.binds(m, command="wslportd-bindpr")]
+    assert given[:5] == ["EINTR"] * 5 and "EINTR" not in given[5:]
+    # Nor did sshd see anything of it.
+    assert {entry["given"] for entry in w.binds(m, command="sshd")} == {"allow"}
+
+
+@pytest.mark.parametrize("policy, dynamic, port", [
+    ({}, "1024-15000", 22022), ({"CandidatePorts": "50000-60000 2222"}, "49152-65535", 2222)], ids=["low", "default"])
+def test_the_whole_dynamic_range_is_refused(make, policy, dynamic, port):
+    m = make(windows=w.WINDOWS_HOLDS_22, policy=policy)
+    m.windows.deny_dynamic(ports=dynamic)
+    w.boot(m)
+    w.check_relocated_boot(m, port)
+    w.check_report(m, "relocated", port)
+    # The range is skipped, not walked.
+    assert len({entry["port"] for entry in w.binds(m, command="wslportd-bindpr")}) < 25
+    assert w.ready_seconds(m) < 2
+
+
 # ---- what users do to sshd's configuration ----
 
 MAIN = "/etc/ssh/sshd_config"

@@ -127,8 +127,10 @@ def test_every_other_way_to_be_refused(booted):
     m = booted()
     m.windows.deny_dynamic()
     assert bind(m, "tcp/0.0.0.0/49151", "tcp/0.0.0.0/49152") == ["bound", "EADDRINUSE"]
+    m.windows.interrupt(1)
+    assert bind(m, "tcp/0.0.0.0/2222", "tcp/0.0.0.0/2222") == ["EINTR", "bound"]
     m.windows.broken()
-    assert bind(m, "tcp/0.0.0.0/2222", "unix/@lab/") == ["ENOBUFS", "bound"]
+    assert bind(m, "tcp/0.0.0.0/2223", "unix/@lab/") == ["ENOBUFS", "bound"]
 
 
 def test_consomme_returns_a_positive_number(booted):

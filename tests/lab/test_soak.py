@@ -4,6 +4,8 @@
 WSLPORTD_SOAK_EVENTS    how many events (150)
 WSLPORTD_SOAK_SEED      replays a day; the seed is printed, and told where it fails
 WSLPORTD_SOAK_MACHINES  how many machines share the events (1)
+WSLPORTD_SOAK_SCRIPT    replays what is in this file instead: an event a line, as a shrunk failure is printed
+WSLPORTD_SOAK_TRIES     how many days may be lived to shrink a failure (30)
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import random
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,12 +33,13 @@ PORTS = (22, 2222, 22022, 2200, 2201)
 POLICIES: tuple[dict[str, str], ...] = (
     {}, {}, {}, {"Restore": "auto"}, {"Restore": "boot"}, {"Relocate": "mirrored"}, {"Relocate": "never"},
     {"CandidatePorts": "2200-2299 2222"})
+Script = list[tuple[str, int]]  # each event's kind, and the seed of its own choices, so that it may stand without the others
 NEVER_AGAIN = "three times within a minute"
 
 
 class Day:
-    def __init__(self, m: Machine, seed: int) -> None:
-        self.m, self.seed, self.chance = m, seed, random.Random(seed)
+    def __init__(self, m: Machine, name: str, script: Script) -> None:
+        self.m, self.name, self.script, self.chance = m, name, script, random.Random(0)
         self.meant = True  # sshd is to run
         self.policy: dict[str, str] = {}
         self.windows: set[int] = set()
@@ -256,17 +260,16 @@ class Day:
     def patience(self) -> None:
         """It has moved three times within a minute, and waits. Nobody waits here: a new daemon has no past."""
         moves = [entry for entry in self.m.journal() if entry.get("SYSLOG_IDENTIFIER") == "wslportd"
-                 and re.match("sshd is (moved|back)|.*start", str(entry["MESSAGE"]))]
+                 and re.match("sshd is (moved|back)|sshd could not be moved|.*start", str(entry["MESSAGE"]))]
         assert len(moves) >= 3
         self.counts["patience"] += 1
         self.m.run(["systemctl", "restart", w.UNIT], check=True)
 
-    def event(self) -> None:
-        kinds = list(self.EVENTS)
-        kind = self.chance.choices(kinds, [self.EVENTS[kind] for kind in kinds])[0]
-        self.history.append(kind.__name__)
-        self.history[-1] = kind(self)
-        self.counts[kind.__name__] += 1
+    def event(self, kind: str, number: int) -> None:
+        self.chance = random.Random(number)
+        self.history.append(kind)
+        self.history[-1] = getattr(self, kind)()
+        self.counts[kind] += 1
         self.settle()
 
     def calm(self) -> None:
@@ -297,22 +300,22 @@ class Day:
         w.eventually(lambda: w.call(self.m, "Restore") == (0, ""), "home again")
         w.wait_properties(self.m, State="clear", Port=22)
 
-    def live(self, events: int) -> str:
+    def live(self) -> str:
         w.boot(self.m)
         self.calm()
         first = self.daemon()
         try:
-            for _ in range(events):
-                self.event()
+            for kind, number in self.script:
+                self.event(kind, number)
             self.calm()
+            w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"files are left open: {first}, {self.daemon()}", 5)
+            last = self.daemon()
+            assert last["dirty"] <= first["dirty"] + 100, (first, last)
+            assert stray(self.m) == []
         except BaseException as error:
-            error.add_note(f"WSLPORTD_SOAK_SEED={self.seed}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
+            error.add_note(f"{self.name}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
             raise
-        w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"seed {self.seed}: fds {first}, {self.daemon()}", 5)
-        last = self.daemon()
-        assert last["dirty"] <= first["dirty"] + 100, (first, last)
-        assert stray(self.m) == []
-        return (f"seed {self.seed}, {events} events: fds {first['fds'].total()} → {last['fds'].total()}, Private_Dirty {first['dirty']} → "
+        return (f"{self.name}, {len(self.script)} events: fds {first['fds'].total()} → {last['fds'].total()}, Private_Dirty {first['dirty']} → "
                 f"{last['dirty']} KiB; {dict(self.counts)}")
 
 
@@ -327,18 +330,134 @@ def stray(m: Machine) -> list[int]:
     return sorted(strays)
 
 
+# ---- scripts ----
+
+def make_script(seed: int, events: int) -> Script:
+    chance, kinds = random.Random(seed), {kind.__name__: weight for kind, weight in Day.EVENTS.items()}
+    return [(kind, chance.randrange(1_000_000)) for kind in chance.choices(list(kinds), list(kinds.values()), k=events)]
+
+
+def format_script(script: Script, history: list[str]) -> str:
+    """With what came of each event, as far as it came."""
+    told = history + [""] * (len(script) - len(history))
+    return "".join(f"{kind} {number}".ljust(24) + (f"  # {text}" if text else "") + "\n" for (kind, number), text in zip(script, told))
+
+
+def parse_script(text: str) -> Script:
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    script = [(kind, int(number)) for kind, number in filter(None, lines)]
+    assert {kind for kind, _ in script} <= {kind.__name__ for kind in Day.EVENTS}
+    return script
+
+
+def name_of(error: BaseException) -> str:
+    """Which promise: the same for the same one, whichever the ports."""
+    first = str(error).splitlines()[0] if str(error) else ""
+    return type(error).__name__ + " " + re.sub(r"\d+", "#", re.split("[:,]", first)[0])
+
+
+def shrink(script: Script, breaks: Callable[[Script], bool], tries: int) -> Script:
+    """The shortest part of a script that breaks() finds within so many tries: its end first, then less and less of it by delta
+    debugging (Zeller and Hildebrandt, 2002), which leaves out a part at a time and halves the parts when nothing more can go."""
+    left = tries
+
+    def still(part: Script) -> bool:
+        nonlocal left
+        left -= 1
+        return breaks(part)
+
+    length = 1
+    while left > 0 and length < len(script):
+        if still(script[-length:]):
+            script = script[-length:]
+            break
+        length *= 2
+
+    parts = 2
+    while left > 0 and len(script) > 1:
+        size = -(-len(script) // parts)
+        for start in range(0, len(script), size):
+            if left <= 0:
+                break
+            if still(shorter := script[:start] + script[start + size:]):
+                script, parts = shorter, max(parts - 1, 2)
+                break
+        else:
+            if size == 1:
+                break
+            parts = min(2 * parts, len(script))
+    return script
+
+
+@pytest.mark.parametrize("needed, length", [([70], 100), ([3, 40, 41], 60), ([0, 99], 100), ([5], 6)])
+def test_shrinking_finds_what_matters(needed, length):
+    script = [("ssh", number) for number in range(length)]
+    asked = []
+
+    def breaks(part: Script) -> bool:
+        asked.append(part)
+        return {number for _, number in part} >= set(needed)
+
+    assert shrink(script, breaks, 200) == [("ssh", number) for number in needed]
+    count = len(asked)
+    assert count <= 60
+    # With fewer tries it is longer, and breaks it still.
+    asked.clear()
+    rest = shrink(script, breaks, count // 2)
+    assert len(asked) <= count // 2 and breaks(rest)
+    assert parse_script(format_script(rest, ["what came of it"])) == rest
+
+
+# ---- the day ----
+
+def make_day(make: w.Make, name: str, script: Script) -> Day:
+    m = make(foreign=PORTS, **HASTE)
+    for unit in ("ssh.service", "dbus.service", w.UNIT):
+        m.write(f"/etc/systemd/system/{unit}.d/limit.conf", "[Unit]\nStartLimitIntervalSec=0\n")
+    return Day(m, name, script)
+
+
+def shrink_day(make: w.Make, day: Day, error: BaseException, tries: int) -> str:
+    """The shortest script that breaks the same promise, with what came of each event."""
+    found = format_script(day.script, day.history)
+
+    def breaks(script: Script) -> bool:
+        nonlocal found
+        again = make_day(make, "shrinking", script)
+        try:
+            again.live()
+        except Exception as other:
+            if name_of(other) != name_of(error):
+                return False
+            found = format_script(script, again.history)
+            return True
+        finally:
+            again.m.kill()
+        return False
+
+    day.m.kill()
+    shrink(day.script[:len(day.history)], breaks, tries)
+    return found
+
+
 def test_a_day_at_random(make, capsys):
     events = int(os.environ.get("WSLPORTD_SOAK_EVENTS", "150"))
     seed = int(os.environ.get("WSLPORTD_SOAK_SEED") or time.time_ns() % 1_000_000)
     count = int(os.environ.get("WSLPORTD_SOAK_MACHINES", "1"))
-    days = []
-    for number in range(count):
-        m = make(foreign=PORTS, **HASTE)
-        for unit in ("ssh.service", "dbus.service", w.UNIT):
-            m.write(f"/etc/systemd/system/{unit}.d/limit.conf", "[Unit]\nStartLimitIntervalSec=0\n")
-        days.append(Day(m, seed + number))
+    tries = int(os.environ.get("WSLPORTD_SOAK_TRIES", "30"))
+    if file := os.environ.get("WSLPORTD_SOAK_SCRIPT"):
+        days = [make_day(make, f"WSLPORTD_SOAK_SCRIPT={file}", parse_script(Path(file).read_text()))]
+    else:
+        days = [make_day(make, f"WSLPORTD_SOAK_SEED={seed + number}", make_script(seed + number, -(-events // count)))
+                for number in range(count)]
     with capsys.disabled():
-        print(f"\nWSLPORTD_SOAK_SEED={seed}", flush=True)
-        with ThreadPoolExecutor(count) as pool:
-            for line in pool.map(lambda day: day.live(-(-events // count)), days):
-                print("MEASURED", line, flush=True)
+        print(f"\n{days[0].name}", flush=True)
+        with ThreadPoolExecutor(len(days)) as pool:
+            lived = [(day, pool.submit(day.live)) for day in days]
+        for day, future in lived:
+            if error := future.exception():
+                if tries > 0:
+                    script = shrink_day(make, day, error, tries)
+                    print(f"{day.name} failed, and so does this (WSLPORTD_SOAK_SCRIPT=a file with it):\n{script}", flush=True)
+                raise error
+            print("MEASURED", future.result(), flush=True)

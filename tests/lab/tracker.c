@@ -139,7 +139,7 @@ typedef struct Client {
 
 typedef struct Switches {
         uint64_t delay_ms, scan_ms, keep_ms;
-        uint64_t silent, late, broken, consomme, by_address, hide_idle, deny_dynamic;
+        uint64_t silent, late, broken, consomme, by_address, hide_idle, deny_dynamic, interrupt;
 } Switches;
 
 typedef struct Tracker {
@@ -322,6 +322,10 @@ static int host_reserve(Tracker *t, const Key *key) {
         unsigned *count = &t->reserved[key->protocol][key->port];
         Claim *claim = find_claim(t, key->port);
 
+        if (t->switches.interrupt > 0) {
+                t->switches.interrupt--;
+                return EINTR;
+        }
         if (t->switches.broken)
                 return ENOBUFS;
         if (needs_no_entry(t, key))
@@ -523,6 +527,8 @@ static const Switch switches[] = {
                                                            seen (before 6.8) */
         { "deny-dynamic", offsetof(Switches, deny_dynamic) }, /* no port of Windows' dynamic range,
                                                                  as 2.8.7 to 2.9.4 */
+        { "interrupt", offsetof(Switches, interrupt) }, /* so many waits for the host end early: EINTR (before
+                                                           2.7.2) */
         { "scan", offsetof(Switches, scan_ms) }, /* the tracker's rhythm, 500 ms */
         { "keep", offsetof(Switches, keep_ms) }, /* for ports that no scan has seen, 60000 ms */
 };
@@ -925,6 +931,7 @@ static const char *name_verdict(const Tracker *t, int verdict) {
         return verdict == 0            ? "allow"
                : t->switches.consomme  ? "positive"
                : verdict == EADDRINUSE ? "EADDRINUSE"
+               : verdict == EINTR      ? "EINTR"
                                        : "ENOBUFS";
 }
 
