@@ -622,7 +622,7 @@ static void test_every_conflict_settles(void) {
                         while (ports[i] != d.port)
                                 i++;
                         test_assert(s.n_facts < ELEMENTSOF(facts));
-                        facts[s.n_facts++] = truth & (1U << i) ? (PortFact) FREE(d.port)
+                        facts[s.n_facts++] = (truth & (1U << i)) != 0 ? (PortFact) FREE(d.port)
                                                                : (PortFact) WINDOWS(d.port);
                         if (d.action == ACTION_RELOCATE && truth & (1U << i)) {
                                 s.displaced_to = d.port;
