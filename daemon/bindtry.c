@@ -51,6 +51,7 @@ static BindAnswer look(int family, const char *address, uint16_t port, int *ret_
          * the kernel says of the socket. */
         if (r > 0 || getsockname(fd, (struct sockaddr *) &bound, &bound_length) < 0 ||
             (ipv6 ? ((struct sockaddr_in6 *) &bound)->sin6_port
+                  /* NOLINTNEXTLINE(core.UndefinedBinaryOperatorResult): each byte is set, at least to 0 */
                   : ((struct sockaddr_in *) &bound)->sin_port) != htons(port))
                 return BIND_REFUSED_BY_WINDOWS;
 

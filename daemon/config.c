@@ -357,6 +357,7 @@ static bool next_line(Parser *p, const char **ret_line, size_t *ret_length) {
         length = end ? (size_t) (end - p->text) : p->size;
 
         *ret_line = p->text;
+        /* NOLINTNEXTLINE(knownConditionTrueFalse): an empty line has no length */
         *ret_length = length > 0 && p->text[length - 1] == '\r' ? length - 1 : length;
 
         p->text += end ? length + 1 : length;

@@ -33,6 +33,7 @@ static void diagnosis_drop(Diagnosis *d, size_t n) {
         for (size_t i = 0; i < n; i++)
                 sd_bus_message_unref(d->waiting[i]);
         d->n_waiting -= n;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): they are pointers */
         memmove(d->waiting, d->waiting + n, d->n_waiting * sizeof(d->waiting[0]));
         d->n_asked = 0;
 }

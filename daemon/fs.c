@@ -112,6 +112,7 @@ int fs_write_if_changed(const char *path, const char *text) {
         if (folder_fd < 0)
                 return folder_fd;
 
+        /* NOLINTNEXTLINE(core.CallAndMessage): set, as what a failed call leaves in errno is greater than 0 */
         r = temporary_name(name, temporary);
         if (r < 0)
                 return r;
@@ -163,6 +164,7 @@ static int remove_by(const char *path, int (*remove)(int folder_fd, const char *
         folder_fd = open_folder(path, false, &name);
         if (folder_fd == -ENOENT)
                 return 0;
+        /* NOLINTNEXTLINE(core.CallAndMessage): as above */
         return folder_fd < 0 ? folder_fd : remove(folder_fd, name);
 }
 

@@ -664,6 +664,7 @@ static void read_mode(Gather *g) {
                 g->facts.mode = g->status->mode;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): each goes one step further */
 static void gather_advance(Gather *g) {
         switch (g->step) {
         case STEP_ASK:

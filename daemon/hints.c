@@ -9,7 +9,7 @@
 
 #define FILE_SIZE_MAX ((size_t) 64 * 1024)
 
-/* Its text, to be freed: 1, 0 where there is none, or a negative errno. */
+/* Its text, to be freed: 1, 0 and NULL where there is none, or a negative errno. */
 static int read_file(const char *root, const char *path, char **ret) {
         _cleanup_free_ char *text = malloc(FILE_SIZE_MAX);
         char whole[PATH_MAX];
@@ -49,7 +49,7 @@ static int any_file(const char *root, const char *folder, const char *pattern,
 
                         if (r < 0)
                                 found = r;
-                        else if (r > 0 && has(text, port))
+                        else if (text && has(text, port))
                                 found = 1;
                 }
         globfree(&paths);
@@ -145,7 +145,7 @@ static int selinux_is_enforcing(const char *root) {
         int r;
 
         r = read_file(root, "/sys/fs/selinux/enforce", &text);
-        return r > 0 ? text[0] == '1' : r;
+        return text ? text[0] == '1' : r;
 }
 
 /* "portcon tcp 2222 system_u:object_r:ssh_port_t:s0": what semanage has added to the policy, which has 22. */

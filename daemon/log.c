@@ -30,11 +30,13 @@ const char *log_level_to_string(int level) {
  * systemd.exec(5). A shell that inherited the variable has another stderr. */
 static bool stderr_is_journal(void) {
         const char *stream = getenv("JOURNAL_STREAM");
-        unsigned long long device, inode;
+        char own[64];
         struct stat st;
 
-        return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-               fstat(STDERR_FILENO, &st) >= 0 && st.st_dev == device && st.st_ino == inode;
+        if (!stream || fstat(STDERR_FILENO, &st) < 0)
+                return false;
+        snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t) st.st_dev, (uintmax_t) st.st_ino);
+        return streq(stream, own);
 }
 
 Log log_open(int max_level) {

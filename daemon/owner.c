@@ -248,6 +248,7 @@ static bool search_process(Search *search, const char *pid) {
                         note_failure(search, r);
                         return false;
                 }
+                /* NOLINTNEXTLINE(core.uninitialized.Branch): set, as what a failed call leaves in errno is greater than 0 */
                 for (char *c = comm; *c; c++)
                         if (*c < ' ' || *c > '~')
                                 *c = '?';
@@ -282,6 +283,7 @@ static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
                 return false;
         }
 
+        /* NOLINTNEXTLINE(cert-err34-c): the kernel's own numbers */
         for (unsigned i = 0; i < PROCESSES_MAX && !found && fscanf(processes, "%d", &value) == 1; i++) {
                 if (value <= 0)
                         continue;

@@ -584,6 +584,7 @@ static void decide_displaced(const Config *config, const Snapshot *s, Decision *
 static void decide_shared(const Config *config, const Snapshot *s, Decision *d);
 
 /* sshd runs, and not where it should. */
+/* NOLINTNEXTLINE(misc-no-recursion): once, as what it asks again about is no running sshd */
 static void decide_lost(const Config *config, const Snapshot *s, uint16_t expected, bool has_some,
                         Decision *d) {
         const PortFact *fact;
@@ -639,6 +640,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see decide_lost() */
 static void decide_running(const Config *config, const Snapshot *s, Decision *d) {
         bool moved = s->displaced_to != 0 && !is_home(s, s->displaced_to), has_some;
         uint16_t missing = home_missing(s, &has_some);
@@ -669,6 +671,7 @@ static bool has_any(const Snapshot *s) {
         return has_some || (s->displaced_to != 0 && sshd_has(s, s->displaced_to));
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see decide_lost() */
 static void decide_shared(const Config *config, const Snapshot *s, Decision *d) {
         switch (s->service) {
         case SERVICE_INACTIVE:
@@ -719,7 +722,7 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
                 decide(ret, STATE_UNKNOWN, ACTION_NONE, "the ssh service's state is not known yet");
         else if (s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS &&
                  undo_kept(s, ret, "sshd refuses its configuration because of our file"))
-                return;
+                return; /* NOLINT(bugprone-branch-clone): undo_kept() has decided, here and below */
         else if (s->displaced_to != 0 && s->verdict == SSHD_VERDICT_VALID &&
                  (is_home(s, s->displaced_to) || !s->home.has_ours) &&
                  undo_kept(s, ret, "our file moves sshd nowhere"))

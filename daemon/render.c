@@ -199,6 +199,8 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
                 for (const char *c = line; *c; c++)
                         text_add(&t, *c == '%' ? "%%%c" : "%c", *c);
                 text_add(&t, "\n");
+                if (t.overflow)
+                        return -E2BIG;
         }
 
         return text_take(&t, ret_text);

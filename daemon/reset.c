@@ -229,17 +229,17 @@ static int reset_hold_socket(Reset *reset) {
         /* A generator has put our port into the place of its own. */
         WORDS_FOREACH (stream, names->streams) {
                 char at_home[sizeof("[]:65535") + sizeof(((SshdEndpoint *) NULL)->address)];
+                const char *back = stream;
                 SshdEndpoint endpoint;
-                bool moved;
 
                 r = sshd_endpoint_parse(stream, &endpoint);
-                moved = r >= 0 && endpoint.port == held.port;
-                if (moved)
+                if (r >= 0 && endpoint.port == held.port) {
                         snprintf(at_home, sizeof(at_home), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
                                  reset->home.ports[0]);
-                else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
+                        back = at_home;
+                } else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
                         held.keep[held.n_keep++] = endpoint.port;
-                if (!words_append(streams, sizeof(streams), moved ? at_home : stream))
+                if (!words_append(streams, sizeof(streams), back))
                         return -E2BIG;
         }
         memcpy(names->streams, streams, sizeof(streams));

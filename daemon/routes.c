@@ -188,7 +188,7 @@ static int take_route(const struct nlmsghdr *message, void *userdata) {
 
 /* By @name, or by @index where that is NULL. -ENODEV: there is none. */
 static int read_link(Routes *routes, const char *name, unsigned index, Link *ret) {
-        uint8_t buffer[128] __attribute__((aligned(8)));
+        uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         struct ifinfomsg *info;
         Link link = {};
@@ -211,7 +211,7 @@ static int read_link(Routes *routes, const char *name, unsigned index, Link *ret
 
 /* The route of a TCP connection to 127.0.0.1; WSL's rules tell TCP and UDP from the rest. */
 static int read_loopback_route(Routes *routes, Route *ret) {
-        uint8_t buffer[128] __attribute__((aligned(8)));
+        uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         struct rtmsg *header;
         Route route = {};
@@ -304,7 +304,7 @@ static int add_address(const struct nlmsghdr *message, void *userdata) {
 }
 
 int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
-        uint8_t buffer[64] __attribute__((aligned(8)));
+        uint8_t buffer[64] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         _cleanup_free_ Found *found = NULL;
         size_t count = 0;

@@ -112,7 +112,7 @@ int sockets_parse_event(const struct nlmsghdr *message, SocketEvent *ret_event, 
 /* AF_UNSPEC finds nothing: each family is asked for itself. */
 static int ask(Sockets *sockets, int family, uint32_t states, uint16_t port, NetlinkVisit visit,
                void *userdata) {
-        uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8)));
+        uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         struct inet_diag_req_v2 *diag;
 

@@ -355,8 +355,9 @@ static void units_finish(Units *units) {
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
 
+                /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): what lies between the fields is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
-                unit->state = unit->incoming;
+                memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
         }
         units->known = true;
         if (changed)
@@ -411,7 +412,7 @@ int units_refresh(Units *units) {
                 Unit *unit = &units->all[i];
                 Question *question = unit->questions;
 
-                unit->incoming = (UnitState){ 0 };
+                memset(&unit->incoming, 0, sizeof(unit->incoming));
                 for (size_t k = 0; k < ELEMENTSOF(unit_properties) && r >= 0; k++)
                         r = unit_ask(unit, question++, &unit_properties[k]);
                 for (size_t k = 0; k < ELEMENTSOF(service_properties) && r >= 0 && !unit->is_socket; k++)

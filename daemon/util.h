@@ -48,6 +48,7 @@ static inline void freep(void *pointer) {
         free(*(void **) pointer);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the cleanup attribute gives it so */
 static inline void closep(int *fd) {
         if (*fd >= 0)
                 close(*fd);

@@ -387,25 +387,23 @@ int windows_encode_command(const char *command, char *ret, size_t size) {
 }
 
 int windows_elevated_script(const char *command, char *ret, size_t size) {
-        _cleanup_free_ char *encoded = malloc(size), *script = NULL;
+        _cleanup_free_ char *encoded = malloc(size), *script = malloc(size);
         int n;
 
-        if (!encoded)
+        if (!encoded || !script)
                 return -ENOMEM;
         if (windows_encode_command(command, encoded, size) < 0)
                 return -E2BIG;
 
         /* Windows knows exit statuses that a byte can't hold. */
-        n = asprintf(&script,
+        n = snprintf(script, size,
                      "$ErrorActionPreference='Stop';$p=Start-Process -FilePath (Join-Path $PSHOME "
                      "'powershell.exe') "
                      "-ArgumentList '-NoProfile','-NonInteractive','-EncodedCommand','%s' -Verb RunAs -Wait "
                      "-PassThru;"
                      "if($p.ExitCode -ne 0){exit 1};exit 0",
                      encoded);
-        if (n < 0)
-                return -ENOMEM;
-        if ((size_t) n >= size)
+        if (n < 0 || (size_t) n >= size)
                 return -E2BIG;
         memcpy(ret, script, (size_t) n + 1);
         return 0;

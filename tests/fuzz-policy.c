@@ -288,7 +288,7 @@ static bool answer(Case *c, uint16_t port, BindAnswer bind) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
-        uint16_t asked[ASKED_MAX];
+        uint16_t asked[ASKED_MAX] = { 0 };
         Case c = {};
 
         take_config(&input, &c.config);

@@ -29,7 +29,7 @@ static inline void netns_enter(void) {
 
 /* Mounts of this test case alone. */
 static inline void netns_private_mounts(void) {
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
                 test_skip("unshare(CLONE_NEWNS): %s", strerror(errno));
 }
 

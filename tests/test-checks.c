@@ -59,6 +59,7 @@ CHANGE(daemon_off) { f->daemon.active = f->daemon.enabled = false; }
 CHANGE(daemon_failed) { f->daemon.active = false; f->daemon.failed = true; strcpy(f->daemon.result, "exit-code"); }
 CHANGE(daemon_disabled) { f->daemon.enabled = false; }
 CHANGE(daemon_silent) { f->daemon_answers = FACT_NO; }
+CHANGE(daemon_answers_unseen) { f->daemon.name[0] = '\0'; }
 CHANGE(daemon_unseen) { f->daemon.name[0] = '\0'; f->daemon_answers = FACT_UNKNOWN; }
 CHANGE(config_line) { f->config_valid = FACT_NO; f->config_line = 7; strcpy(f->config_error, "no such key"); }
 CHANGE(config_whole) { f->config_valid = FACT_NO; strcpy(f->config_error, "too long"); }
@@ -86,6 +87,7 @@ CHANGE(config_unseen_user) { f->verdict = SSHD_VERDICT_UNKNOWN; f->root = false;
 CHANGE(config_unseen) { f->verdict = SSHD_VERDICT_UNKNOWN; strcpy(f->sshd_error, "did not end in time"); }
 CHANGE(no_keys) { f->host_keys = FACT_NO; }
 CHANGE(no_keys_down) { f->host_keys = FACT_NO; f->service.active = f->service.starting = true; }
+CHANGE(run_directory_unseen) { f->run_directory = FACT_UNKNOWN; }
 CHANGE(no_run_directory) { f->run_directory = FACT_NO; }
 CHANGE(no_run_directory_down) { f->run_directory = FACT_NO; f->service.active = false; }
 CHANGE(not_enabled) { f->service.enabled = false; }
@@ -162,6 +164,7 @@ CHANGE(idle_absent) { idle(f); f->wslconfig = FACT_NO; }
 CHANGE(openers_on) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_NO }; }
 CHANGE(openers_open) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_YES }; }
 CHANGE(openers_half_seen) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_UNKNOWN }; }
+CHANGE(openers_on_no_port) { openers_on(f); f->port = 0; }
 CHANGE(openers_unseen) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ 0 }; }
 
 #define UNKNOWN VERDICT_UNKNOWN
@@ -183,6 +186,7 @@ static const struct {
         const char *remedy;  /* all of it */
 } rows[] = {
         { "systemd", nothing, "systemd", OK, "runs", "" },
+        { "the daemon answers, systemd does not", daemon_answers_unseen, "daemon", OK, "answers", "" },
         { "systemd unknown", all_unknown, "systemd", UNKNOWN, "could not be seen", "" },
         { "no systemd", no_systemd, "systemd", PROBLEM, "systemd=true",
           "printf '\\n[boot]\\nsystemd=true\\n' | sudo tee -a /etc/wsl.conf" ANEW },
@@ -260,6 +264,7 @@ static const struct {
 
         { "run directory", nothing, "run-directory", OK, "", "" },
         { "no run directory", no_run_directory, "run-directory", PROBLEM, "/run/sshd", "sudo mkdir -m 0755 /run/sshd" },
+        { "run directory unknown", run_directory_unseen, "run-directory", UNKNOWN, "could not be seen", "" },
         { "no run directory, sshd is down", no_run_directory_down, "run-directory", SKIPPED, "", "" },
 
         { "enabled", nothing, "sshd-enabled", OK, "ssh.service", "" },
@@ -376,6 +381,7 @@ static const struct {
         { "ufw off", nothing, "ufw", SKIPPED, "", "" },
         { "ufw lets it", openers_open, "ufw", OK, "2222", "" },
         { "ufw", openers_on, "ufw", PROBLEM, "2222", "sudo ufw allow 2222/tcp" },
+        { "ufw, port unknown", openers_on_no_port, "ufw", UNKNOWN, "port is not known", "" },
         { "ufw unknown", openers_unseen, "ufw", UNKNOWN, "", "" },
         { "firewalld off", nothing, "firewalld", SKIPPED, "", "" },
         { "firewalld lets it", openers_open, "firewalld", OK, "2222", "" },
@@ -520,10 +526,23 @@ static void test_packages(const void *data) {
         test_equal_int(packages_from_os_release(row->text), row->packages);
 }
 
+static void test_verdicts_read_back(void) {
+        Verdict verdict = VERDICT_OK;
+
+        for (Verdict v = 0; v < _VERDICT_MAX; v++) {
+                test_equal_int(verdict_from_string(verdict_to_string(v), &verdict), 0);
+                test_equal_int(verdict, v);
+        }
+        verdict = VERDICT_OK;
+        test_equal_int(verdict_from_string("Ok", &verdict), -EINVAL);
+        test_equal_int(verdict, VERDICT_OK);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_check, rows),    TEST(test_as_a_whole),          TEST(test_hostile_facts),
                 TEST_TABLE(test_sudo, sudos),    TEST_TABLE(test_error, errors), TEST_TABLE(test_packages, releases),
+                TEST(test_verdicts_read_back),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

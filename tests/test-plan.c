@@ -8,21 +8,28 @@ static const char *kind_words[] = {
         [JOB_ENABLE] = "enable",           [JOB_DISABLE] = "disable",
 };
 
+/* What was in a plan before is gone. */
+#define USED_PLAN { .steps = { { JOB_ENABLE, true }, { JOB_ENABLE, true }, { JOB_ENABLE, true } }, .n = 3 }
+
 /* "stop service, restart socket" */
-static const char *planned(const Shape *shape, ServicePhase phase, bool again) {
-        Plan plan = { .steps = { { JOB_ENABLE, true }, { JOB_ENABLE, true }, { JOB_ENABLE, true } },
-                      .n = 3 };
-        static char text[128];
+static const char *steps(const Plan *plan) {
+        static char text[256];
         size_t n = 0;
 
-        plan_apply(shape, phase, again, &plan);
-        test_assert(plan.n <= PLAN_STEPS_MAX);
+        test_assert(plan->n <= PLAN_STEPS_MAX);
         text[0] = '\0';
-        for (size_t i = 0; i < plan.n; i++)
+        for (size_t i = 0; i < plan->n; i++)
                 n += (size_t) snprintf(text + n, sizeof(text) - n, "%s%s %s", i > 0 ? ", " : "",
-                                       kind_words[plan.steps[i].kind],
-                                       plan.steps[i].socket ? "socket" : "service");
+                                       kind_words[plan->steps[i].kind],
+                                       plan->steps[i].socket ? "socket" : "service");
         return text;
+}
+
+static const char *planned(const Shape *shape, ServicePhase phase, bool again) {
+        Plan plan = USED_PLAN;
+
+        plan_apply(shape, phase, again, &plan);
+        return steps(&plan);
 }
 
 #define SOCKET "restart socket"
@@ -74,10 +81,32 @@ static void test_other_phases_are_left_alone(void) {
                 }
 }
 
+/* Who is to listen is changed for the next boot, systemd reads it, and only then is anything stopped or started. */
+static void test_other_units_are_to_listen(void) {
+        Plan plan = USED_PLAN;
+
+        plan_enable_service(false, &plan);
+        test_equal_string(steps(&plan), "enable service, daemon-reload service");
+        plan_enable_service(true, &plan);
+        test_equal_string(steps(&plan), "enable service, daemon-reload service, start service");
+
+        plan_disable_socket(false, &plan);
+        test_equal_string(steps(&plan), "disable socket, enable service, daemon-reload service, stop socket, stop service");
+        plan_disable_socket(true, &plan);
+        test_equal_string(steps(&plan), "disable socket, enable service, daemon-reload service, stop socket, stop service, "
+                                        "start service");
+
+        plan_enable_socket(true, &plan);
+        test_equal_string(steps(&plan), "enable socket, daemon-reload service, stop service, start socket");
+        plan_enable_socket(false, &plan);
+        test_equal_string(steps(&plan), "disable service, enable socket, daemon-reload service, stop service, start socket");
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_apply, shapes),
                 TEST(test_other_phases_are_left_alone),
+                TEST(test_other_units_are_to_listen),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

@@ -241,6 +241,12 @@ static const Rule rules[] = {
         { .name = "no ssh service", .service = SERVICE_ABSENT, .action = ACTION_NONE, .state = STATE_UNMANAGED },
         { .name = "Relocate(80): a refusal is no conflict", .request = REQUEST_RELOCATE, .request_port = 80,
           .service = SERVICE_RUNNING, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
+        { .name = "Relocate(22022), which Windows has", .request = REQUEST_RELOCATE, .request_port = 22022,
+          .service = SERVICE_RUNNING, .facts = { SSHD(HOME), WINDOWS(22022) }, .action = ACTION_NONE,
+          .state = STATE_CLEAR },
+        { .name = "Relocate(80) from elsewhere: it stays there", .request = REQUEST_RELOCATE, .request_port = 80,
+          .displaced_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE,
+          .state = STATE_RELOCATED },
         { .name = "consomme: sshd fell for a refused bind", .mode = MODE_CONSOMME, .settled = true,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
@@ -580,7 +586,7 @@ static void test_promises(const void *row) {
         Snapshot s = test_snapshot();
 
         s.mode = m->mode;
-        for (unsigned i = 0; i < _SERVICE_MAX * 2 * 4 * 9 * _RELOCATE_MAX * _RESTORE_MAX * 3 * 2; i++) {
+        for (unsigned i = 0; i < _SERVICE_MAX * 2 * 4 * 9 * _RELOCATE_MAX * _RESTORE_MAX * 3 * 2; i += test_slowness()) {
                 unsigned k = i;
                 Config config;
 
@@ -641,7 +647,7 @@ static void test_every_conflict_settles(void) {
                         while (ports[i] != d.port)
                                 i++;
                         test_assert(s.n_facts < ELEMENTSOF(facts));
-                        facts[s.n_facts++] = truth & (1U << i) ? (PortFact) FREE(d.port)
+                        facts[s.n_facts++] = (truth & (1U << i)) != 0 ? (PortFact) FREE(d.port)
                                                                : (PortFact) WINDOWS(d.port);
                         if (d.action == ACTION_RELOCATE && truth & (1U << i)) {
                                 s.displaced_to = d.port;
@@ -649,8 +655,47 @@ static void test_every_conflict_settles(void) {
                         }
                 }
                 test_assert(moves <= 1);
-                test_equal_int(d.state, truth & 1 ? STATE_CLEAR : truth ? STATE_RELOCATED : STATE_BLOCKED);
+                test_equal_int(d.state, (truth & 1) != 0 ? STATE_CLEAR : truth != 0 ? STATE_RELOCATED : STATE_BLOCKED);
         }
+}
+
+static const struct {
+        const char *name;
+        PortFact fact;
+} described[] = {
+        { "sshd has 22", SSHD(HOME) },
+        { "nginx (pid 7) holds 22", LINUX(HOME) },
+        { "a Linux process holds 22", { .port = HOME, .holder = HOLDER_LINUX } },
+        { "another WSL distro holds 22", { .port = HOME, .holder = HOLDER_OTHER_DISTRO } },
+        { "Windows holds 22", { .port = HOME, .holder = HOLDER_WINDOWS_OPENSSH } },
+        { "Windows (a thing) holds 22", { .port = HOME, .holder = HOLDER_WINDOWS, .detail = "a thing" } },
+        { "Windows refuses 22 (a program has it, or an excluded port range)", WINDOWS(HOME) },
+        { "22 is free", FREE(HOME) },
+        { "Windows refuses 22 (a program has it, or an excluded port range)", ANSWER(HOME, BIND_REFUSED_BY_WINDOWS) },
+        { "a Linux socket that doesn't listen holds 22", ANSWER(HOME, BIND_REFUSED_BY_LINUX) },
+        { "WSL's port tracker is dead: nothing can bind a port until `wsl --shutdown`", ANSWER(HOME, BIND_TRACKER_DEAD) },
+        { "Windows does not answer about 22", ANSWER(HOME, BIND_NO_ANSWER) },
+        { "22 could not be tried", ANSWER(HOME, BIND_FAILED) },
+        { "22 could not be tried (Too many open files)",
+          { .port = HOME, .bind = BIND_FAILED, .detail = "Too many open files" } },
+        { "nothing here listens on 22", { .port = HOME, .holder = HOLDER_NONE } },
+        { "nothing is known yet", ANSWER(HOME, BIND_NOT_ASKED) },
+};
+
+/* The name is what is said. */
+static void test_described(const void *data) {
+        const __typeof__(described[0]) *row = data;
+        char text[REASON_SIZE];
+
+        port_fact_describe(&row->fact, text, sizeof(text));
+        test_equal_string(text, row->name);
+}
+
+static void test_nothing_is_described(void) {
+        char text[REASON_SIZE];
+
+        port_fact_describe(NULL, text, sizeof(text));
+        test_equal_string(text, "nothing is known yet");
 }
 
 int main(int argc, char *argv[]) {
@@ -665,6 +710,8 @@ int main(int argc, char *argv[]) {
                 TEST(test_long_range_is_not_walked),
                 TEST_TABLE(test_promises, modes),
                 TEST(test_every_conflict_settles),
+                TEST_TABLE(test_described, described),
+                TEST(test_nothing_is_described),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

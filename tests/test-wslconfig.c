@@ -18,6 +18,7 @@ static const struct {
         { "the first counts", "[general]\ninstanceIdleTimeout=1\ninstanceIdleTimeout=2\n", "1", 2 },
         { "sections come again", "[general]\n[wsl2]\nx=1\n[general]\ninstanceIdleTimeout=2\n", "2", 5 },
         { "a line that goes on", "[general]\nx=a\\\nb\ninstanceIdleTimeout=3\\\n4\n", "34", 4 },
+        { "a line that goes on, CRLF", "[general]\r\nx=a\\\r\nb\r\ninstanceIdleTimeout=3\\\r\n4\r\n", "34", 4 },
         { "escapes", "[general]\ninstanceIdleTimeout=a\\\\b\\\"c\n", "a\\b\"c", 2 },
         { "another section", "[wsl2]\ninstanceIdleTimeout=-1\n", NULL, 0 },
         { "no section", "instanceIdleTimeout=-1\n", NULL, 0 },

@@ -12,6 +12,8 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shutil
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +59,28 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
                 report.sections.append((f"machine {number}: {name}", text))
 
 
+COVERAGE = "usr/lib/systemd/system/wslportd.service.d/coverage.conf"
+SANITIZED = "usr/lib/systemd/system/wslportd.service.d/sanitized.conf"
+
+
+def stop_daemon(made: lab.Machine) -> None:
+    if made.running:
+        made.run(["systemctl", "stop", "wslportd.service"])
+
+
+def take_profiles(made: lab.Machine, directory: Path) -> None:
+    """Which lines were run is written as the daemon ends."""
+    stop_daemon(made)
+    for profile in made.path("/var/tmp").glob("*.profraw"):
+        shutil.copy(profile, directory / f"{uuid.uuid4()}.profraw")
+
+
+def sanitizer_reports(made: lab.Machine) -> str:
+    """What sanitizers built into the daemon have found in it and its helpers; it is stopped, as leaks are told at the end."""
+    stop_daemon(made)
+    return "\n".join(report.read_text(errors="replace") for report in made.path("/var/tmp").glob("sanitizer.*"))
+
+
 @pytest.fixture
 def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[Callable[..., lab.Machine]]:
     """machine(...) makes a Machine, not booted yet, with the daemon in it if WSLPORTD_DESTDIR tells where it is."""
@@ -70,6 +94,14 @@ def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[Callable[...
             return made
 
         yield factory
+
+        destdir = Path(os.environ.get("WSLPORTD_DESTDIR", "/nonexistent"))
+        if (destdir / COVERAGE).exists():
+            for made in request.node.machines:
+                take_profiles(made, Path(os.environ["WSLPORTD_PROFILES"]))
+        if (destdir / SANITIZED).exists():
+            if reports := "".join(map(sanitizer_reports, request.node.machines)):
+                pytest.fail(reports, pytrace=False)
 
 
 @pytest.fixture

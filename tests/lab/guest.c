@@ -598,7 +598,7 @@ __attribute__((noreturn)) static void run_agent(const Options *options, const ch
 
         if (tracker_fd >= 0) {
                 hand_to_tracker(tracker_fd, options->trap_listen);
-                tracker_fd = lab_close(tracker_fd);
+                (void) lab_close(tracker_fd);
         }
         start_init(&agent, options);
         int status = serve(&agent, options);

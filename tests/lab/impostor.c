@@ -72,6 +72,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
+/* NOLINTNEXTLINE(constParameter): as main() is */
 int main(int argc, char *argv[]) {
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         int r;

@@ -419,6 +419,7 @@ static void scan(Tracker *t) {
         if (t->switches.hide_idle) /* kernels before 6.8 don't know such sockets */
                 states &= ~(1U << TCP_BOUND_INACTIVE);
         t->scan.n = 0;
+        /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): there are two */
         for (uint8_t protocol = TCP; protocol < PROTOCOLS; protocol++) {
                 dump(t, AF_INET, protocol, states, add_to_scan);
                 dump(t, AF_INET6, protocol, states, add_to_scan);
@@ -593,6 +594,7 @@ static const char *claim(Tracker *t, const char *port_text, const char *when, co
                      1;
                      p += 2)
                         new_claim->greeting_size++;
+        /* NOLINTNEXTLINE(bugprone-sizeof-expression): of pointers */
         append(&t->claims, new_claim);
 
         if (strcmp(when, "now") != 0 && strcmp(when, "free") != 0)
@@ -610,6 +612,7 @@ static const char *claim(Tracker *t, const char *port_text, const char *when, co
 static void list_reservations(const Tracker *t, char *reply, size_t size) {
         size_t n = (size_t) snprintf(reply, size, "ok");
 
+        /* NOLINTNEXTLINE(bugprone-too-small-loop-variable): there are two */
         for (uint8_t protocol = TCP; protocol < PROTOCOLS; protocol++)
                 for (unsigned port = 0; port < PORTS && n + 32 < size; port++)
                         if (t->reserved[protocol][port] > 0)
@@ -683,6 +686,7 @@ static bool wait_until(Tracker *t, uint64_t deadline_ms, bool for_bind, bool for
                         return false;
 
                 until = earliest(until, earliest(t->scan_due_ms, t->observe_due_ms));
+                /* NOLINTNEXTLINE(knownConditionTrueFalse): there may be claims */
                 for (size_t i = 0; i < n_claims; i++) {
                         polled[n++] = (struct pollfd){ .fd = t->claims.items[i]->listen_fd,
                                                        .events = POLLIN };
