@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kept.h"
 
+#include <inttypes.h>
 #include <limits.h>
 
 #include "fs.h"
@@ -143,7 +144,7 @@ int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
 }
 
 static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE,
-                                     KEPT_DISABLED_SOCKET_FILE, KEPT_UNREAD_FILE };
+                                     KEPT_DISABLED_SOCKET_FILE, KEPT_UNREAD_FILE, KEPT_ANSWER_FILE, CACHEDIR };
 
 int kept_mark_unread(bool unread) {
         int r;
@@ -249,4 +250,35 @@ int kept_write_last_port(uint16_t port) {
 
         render_last_port_file(port, text);
         return fs_write_if_changed(KEPT_LAST_PORT_FILE, text);
+}
+
+#define ANSWER_SIZE_MAX 4096
+#define ANSWER_HEAD "# Written by wslportd: what sshd said of its configuration.\n"
+
+int kept_read_answer(uint64_t inputs, SshdDump *ret) {
+        char text[ANSWER_SIZE_MAX], head[sizeof(ANSWER_HEAD) + 32];
+        const char *dump;
+        int r;
+
+        r = kept_read_text(KEPT_ANSWER_FILE, text, sizeof(text));
+        if (r <= 0)
+                return r;
+
+        snprintf(head, sizeof(head), ANSWER_HEAD "inputs %016" PRIx64 "\n", inputs);
+        dump = startswith(text, head);
+        if (!dump)
+                return 0;
+        r = sshd_dump_parse(dump, ret);
+        return r < 0 ? r : 1;
+}
+
+int kept_write_answer(uint64_t inputs, const SshdDump *dump) {
+        char text[ANSWER_SIZE_MAX];
+        int n, r;
+
+        n = snprintf(text, sizeof(text), ANSWER_HEAD "inputs %016" PRIx64 "\n", inputs);
+        r = sshd_dump_print(dump, text + n, sizeof(text) - (size_t) n);
+        if (r >= 0)
+                r = fs_write_if_changed(KEPT_ANSWER_FILE, text);
+        return r < 0 ? r : 0;
 }

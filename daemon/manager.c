@@ -1125,6 +1125,7 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         manager_name_holder(m);
         manager_finish_request(m, d);
         manager_say_ready(m);
+        home_keep(m->at_home);
 
         /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one; or sshd could not be asked. */
         if (!m->home_later && (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||

@@ -167,9 +167,13 @@ def boots(table: Table) -> None:
     for _ in range(BOOTS):
         for conflict in (False, True):
             for kind in boot_kinds(conflict):
-                with machine(windows=w.WINDOWS_HOLDS_22 if conflict else {}) as m:
+                with machine() as m:
                     with_timesyncd(m)
                     unit = prepare(m, kind)
+                    w.boot(m)  # the very first is like no other
+                    m.poweroff()
+                    if conflict:
+                        w.eventually(lambda: m.windows.claim(22), "Windows takes 22")  # noqa: B023
                     with Trace(m, {"sched/sched_process_exec": "", "sched/sched_process_fork": 'comm ~ "wslportd*"',
                                    "sock/inet_sock_set_state": "newstate==10"}) as trace:
                         m.boot()

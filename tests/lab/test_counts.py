@@ -66,7 +66,7 @@ def at_rest(make, **options) -> tuple[Machine, int, int]:
 def test_a_boot_without_conflict(make, capsys):
     m = make()
     m.write(w.CONFIG, "[Daemon]\nLogLevel=info\n")
-    for bound, programs in ((900, ["wslinfo", "sshd", "wslportd-bindprobe"]), (900, ["wslinfo", "sshd", "wslportd-bindprobe"])):
+    for programs in (["wslinfo", "sshd", "wslportd-bindprobe"], ["wslinfo", "wslportd-bindprobe"]):  # it knows what sshd would say
         with Trace(m, EVENTS) as trace:
             w.boot(m)
             w.wait_properties(m, State="clear", Port=22)
@@ -75,7 +75,7 @@ def test_a_boot_without_conflict(make, capsys):
             daemon = trace.execs("wslportd")[0].pid
         found = calls(until, daemon)
         tell(capsys, "from exec to READY=1", found, children(until))
-        assert found.total() <= bound, found
+        assert found.total() <= 900, found
         assert sorted(children(until)) == sorted(programs)
         m.poweroff()
 
