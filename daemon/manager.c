@@ -92,6 +92,7 @@ struct Manager {
         Ports ports;
         bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
+        uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
         uint16_t last_port;
@@ -147,7 +148,7 @@ static void manager_look(Manager *m, uint16_t port) {
 /* Whatever was answered may be different now; it is all asked anew where it matters. */
 static void manager_forget(Manager *m) {
         ports_forget_all(&m->ports);
-        m->greeted = m->noted = 0;
+        m->greeted = m->noted = m->unpinned = 0;
 }
 
 /* ── status ── */
@@ -207,13 +208,29 @@ static void manager_tell_pinned(Manager *m, uint32_t before, uint32_t now, uint1
                           "No session holds port %u any more: Windows can have it", port);
 }
 
+/* How many sockets still hold @port, which sshd has left. To count them the kernel walks through the connections of all ports,
+ * and without a listener there come no new ones: so it isn't asked again once there are none. */
+static uint32_t manager_count_pinned(Manager *m, uint16_t port) {
+        const PortFact *fact = ports_find(&m->ports, port);
+        bool listens = fact && (fact->holder == HOLDER_SSHD || fact->holder == HOLDER_LINUX ||
+                                fact->holder == HOLDER_OTHER_DISTRO);
+        int sessions;
+
+        if (m->unpinned == port && !listens)
+                return 0;
+
+        sessions = sockets_count_sessions(m->sockets, port);
+        m->unpinned = sessions == 0 && !listens ? port : 0;
+        return sessions > 0 ? (uint32_t) sessions : 0;
+}
+
 static void manager_publish(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
         const char *names[REPORT_CHANGES_MAX];
         char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
         _cleanup_free_ Status *status = calloc(1, sizeof(*status));
         const PortFact *home;
-        int sessions, r;
+        int r;
 
         if (!status) {
                 log_error_errno(&m->log, -ENOMEM, "The status could not be brought up to date");
@@ -237,10 +254,8 @@ static void manager_publish(Manager *m) {
                         status->home_holder = home->holder;
                         memcpy(status->home_detail, home->detail, sizeof(status->home_detail));
                 }
-                if (m->kept.port != 0) {
-                        sessions = sockets_count_sessions(m->sockets, status->home_port);
-                        status->pinned_sessions = sessions > 0 ? (uint32_t) sessions : 0;
-                }
+                if (m->kept.port != 0)
+                        status->pinned_sessions = manager_count_pinned(m, status->home_port);
         }
         r = manager_fill_listeners(m, status);
         if (r < 0) {
@@ -655,6 +670,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         usec_t now;
 
         m->moving = ACTION_NONE;
+        m->unpinned = 0;
         manager_read_kept_again(m);
 
         /* systemd may have closed sshd's socket and wait for the rest. --mend, which follows our end, sees to that at once. */
@@ -917,6 +933,7 @@ static bool manager_is_out_of_place(const Manager *m) {
 static void manager_on_watch(void *userdata) {
         Manager *m = userdata;
 
+        m->unpinned = 0;
         /* A session that ends may leave a TIME_WAIT: its minute begins now. */
         m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
         manager_schedule(m);
