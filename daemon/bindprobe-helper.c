@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bindprobe.h"
+#include "bindtry.h"
 
 /* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name where it failed. */
 int main(int argc, char *argv[]) {
@@ -15,7 +15,7 @@ int main(int argc, char *argv[]) {
                 return 2;
         }
 
-        answer = bindprobe_try(port, streq(argv[1], "-6"), &error);
+        answer = bindtry(port, streq(argv[1], "-6"), &error);
         if (error)
                 printf("%s %s\n", bind_answer_to_string(answer), strerrorname_np(error));
         else

@@ -24,7 +24,3 @@ int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, B
 
 BindProbe *bindprobe_free(BindProbe *probe);
 DEFINE_TRIVIAL_CLEANUP(BindProbe *, bindprobe_free);
-
-/* The helper's side: binds @port once or twice and closes it again. Blocks as long as Windows likes.
- * *@ret_errno is the errno behind BIND_FAILED. */
-BindAnswer bindprobe_try(uint16_t port, bool ipv6, int *ret_errno);

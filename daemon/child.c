@@ -2,17 +2,16 @@
 #include "child.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 
-/* nobody on every distro, and the kernel's own overflow uid */
-#define UNPRIVILEGED_ID 65534
+#include "helper.h"
 
 struct Child {
         sd_event_source *exit_source, *deadline_source;
+        int helper_fd; /* whose program it is, or -1: it's a process of ours */
         int output_fd, errors_fd;
         ChildHandler handler; /* NULL once it was called */
         void *userdata;
@@ -22,19 +21,29 @@ struct Child {
 static void child_destroy(Child *c) {
         sd_event_source_disable_unref(c->exit_source);
         sd_event_source_disable_unref(c->deadline_source);
+        closep(&c->helper_fd);
         closep(&c->output_fd);
         closep(&c->errors_fd);
         free(c);
+}
+
+static void child_kill(Child *c) {
+        if (c->helper_fd >= 0)
+                c->exit_source = sd_event_source_disable_unref(c->exit_source);
+        else
+                (void) sd_event_source_send_child_signal(c->exit_source, SIGKILL, NULL, 0);
+        closep(&c->helper_fd);
+        c->helper_fd = -1;
 }
 
 Child *child_free(Child *c) {
         if (!c)
                 return NULL;
 
-        if (c->exit_source) {
+        if (c->exit_source && c->helper_fd < 0) {
                 /* To be reaped it must outlive this call; child_on_exit() ends it. */
                 c->orphaned = true;
-                (void) sd_event_source_send_child_signal(c->exit_source, SIGKILL, NULL, 0);
+                child_kill(c);
                 c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
         } else
                 child_destroy(c);
@@ -73,28 +82,42 @@ static void child_finish(Child *c, const ChildResult *result) {
                 handler(result, c->userdata);
 }
 
-static int child_on_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
-        Child *c = userdata;
-        (void) source;
+/* @status is -1 where it didn't exit by itself. */
+static void child_end(Child *c, int status) {
         c->exit_source = sd_event_source_disable_unref(c->exit_source);
         c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
 
         if (c->orphaned) {
                 child_destroy(c);
-                return 0;
+                return;
         }
         if (!c->handler)
-                return 0;
+                return;
 
         _cleanup_free_ char *output = read_pipe(c->output_fd), *errors = read_pipe(c->errors_fd);
 
         child_finish(c, &(ChildResult){
-                                        .exit_status = info->si_code == CLD_EXITED && output && errors
-                                                                       ? info->si_status
-                                                                       : -1,
+                                        .exit_status = output && errors ? status : -1,
                                         .output = strempty(output),
                                         .errors = strempty(errors),
                         });
+}
+
+static int child_on_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+        (void) source;
+        child_end(userdata, info->si_code == CLD_EXITED ? info->si_status : -1);
+        return 0;
+}
+
+static int child_on_helper(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        int status;
+        ssize_t n;
+
+        (void) source, (void) revents;
+        n = recv(fd, &status, sizeof(status), 0);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+                return 0;
+        child_end(userdata, n == sizeof(status) ? status : -1);
         return 0;
 }
 
@@ -102,61 +125,56 @@ static int child_on_deadline(sd_event_source *source, uint64_t usec, void *userd
         Child *c = userdata;
 
         (void) source, (void) usec;
-        (void) sd_event_source_send_child_signal(c->exit_source, SIGKILL, NULL, 0);
+        child_kill(c);
         c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
         child_finish(c, &(ChildResult){ .timed_out = true, .exit_status = -1, .output = "", .errors = "" });
         return 0;
 }
 
-/* A uid other than 0 loses everything at exec() but what is ambient, see capabilities(7). */
-static int drop_privileges(void) {
-        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-        uint32_t keep = 1U << CAP_DAC_READ_SEARCH;
-        struct __user_cap_data_struct data[2] = { { keep, keep, keep } };
+static int child_begin_here(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
+                            ProgramRights rights, int output_fd, int errors_fd) {
+        pid_t pid;
+        int r;
 
-        if (geteuid() != 0) /* a user has none */
-                return 0;
-        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
-            setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||
-            setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||
-            syscall(SYS_capset, &header, data) < 0 ||
-            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_READ_SEARCH, 0, 0) < 0 ||
-            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        pid = fork();
+        if (pid < 0)
                 return -errno;
+        if (pid == 0)
+                program_exec(argv, environment, rights, output_fd, errors_fd);
 
-        return 0;
+        r = sd_event_add_child(event, &c->exit_source, pid, WEXITED, child_on_exit, c);
+        if (r < 0) {
+                /* Not watched, so to be reaped here; it has only just begun. */
+                (void) kill(pid, SIGKILL);
+                (void) waitpid(pid, NULL, 0);
+        }
+        return r;
 }
 
-__attribute__((noreturn)) static void child_main(const char *const argv[], const char *const environment[],
-                                                 bool unprivileged, int output_fd, int errors_fd) {
-        sigset_t none;
-        int input_fd;
+static int child_begin_there(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
+                             ProgramRights rights, int output_fd, int errors_fd) {
+        c->helper_fd = helper_run(argv, environment, rights, output_fd, errors_fd);
+        if (c->helper_fd < 0)
+                return c->helper_fd;
 
-        sigemptyset(&none);
-        input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        if (input_fd >= 0 && dup2(input_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0 &&
-            dup2(errors_fd, STDERR_FILENO) >= 0 && sigprocmask(SIG_SETMASK, &none, NULL) >= 0 &&
-            prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) >= 0 && (!unprivileged || drop_privileges() >= 0))
-                execve(argv[0], (char *const *) argv, (char *const *) environment);
-        _exit(127);
+        return sd_event_add_io(event, &c->exit_source, c->helper_fd, EPOLLIN, child_on_helper, c);
 }
 
-int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, usec_t timeout,
+int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret) {
         static const char *const nothing[] = { NULL };
 
-        return child_spawn_with(event, argv, nothing, unprivileged, timeout, handler, userdata, ret);
+        return child_spawn_with(event, argv, nothing, rights, timeout, handler, userdata, ret);
 }
 
 int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[],
-                     bool unprivileged, usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
+                     ProgramRights rights, usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
         const char *variables[2 + CHILD_ENVIRONMENT_MAX + 1] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                                                                  "LC_ALL=C" };
         _cleanup_close_ int output_write_fd = -1, errors_write_fd = -1;
         int output[2], errors[2], r;
         size_t n = 2;
         Child *c;
-        pid_t pid;
 
         for (; *environment; environment++) {
                 if (n == ELEMENTSOF(variables) - 1)
@@ -167,7 +185,7 @@ int child_spawn_with(sd_event *event, const char *const argv[], const char *cons
         c = malloc(sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        *c = (Child){ .output_fd = -1, .errors_fd = -1, .handler = handler, .userdata = userdata };
+        *c = (Child){ .helper_fd = -1, .output_fd = -1, .errors_fd = -1, .handler = handler, .userdata = userdata };
 
         /* Only our ends are non-blocking: a child expects its own to wait. */
         if (pipe2(output, O_CLOEXEC) < 0) {
@@ -187,21 +205,10 @@ int child_spawn_with(sd_event *event, const char *const argv[], const char *cons
                 goto fail;
         }
 
-        pid = fork();
-        if (pid < 0) {
-                r = -errno;
+        r = helper_is_there() ? child_begin_there(c, event, argv, variables, rights, output_write_fd, errors_write_fd)
+                              : child_begin_here(c, event, argv, variables, rights, output_write_fd, errors_write_fd);
+        if (r < 0)
                 goto fail;
-        }
-        if (pid == 0)
-                child_main(argv, variables, unprivileged, output_write_fd, errors_write_fd);
-
-        r = sd_event_add_child(event, &c->exit_source, pid, WEXITED, child_on_exit, c);
-        if (r < 0) {
-                /* Not watched, so to be reaped here; it has only just begun. */
-                (void) kill(pid, SIGKILL);
-                (void) waitpid(pid, NULL, 0);
-                goto fail;
-        }
         (void) sd_event_source_set_description(c->exit_source, "child-exit");
 
         r = sd_event_add_time_relative(event, &c->deadline_source, CLOCK_MONOTONIC, timeout, 0,

@@ -3,9 +3,9 @@
 
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "program.h"
 
-/* A program run beside the event loop, with a deadline and bounded output. What it prints is kept by the
+/* A program run beside the event loop, by the helper where there is one, with a deadline and bounded output. What it prints is kept by the
  * kernel in a pipe each (64 KiB, pipe(7)) and read once, when it has ended: a child that prints more stands
  * still until its deadline. */
 #define CHILD_OUTPUT_MAX (64 * 1024)
@@ -23,12 +23,11 @@ typedef struct ChildResult {
 typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 
 /* Starts @argv (argv[0] is an absolute path, NULL ends the list) with /dev/null as input and a minimal
- * environment. @unprivileged: as nobody, with nothing but the right to read every file
- * (CAP_DAC_READ_SEARCH); run by a user, as that one.
+ * environment.
  * @timeout is from now, in µs. SIGCHLD must be blocked, as sd_event_add_child(3) wants it.
  * Returns 0, or a negative errno and nothing was started; that the program can't be executed comes as the
  * exit status 127. */
-int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, usec_t timeout,
+int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret);
 
 /* Variables that child_spawn_with() can add. */
@@ -36,7 +35,7 @@ int child_spawn(sd_event *event, const char *const argv[], bool unprivileged, us
 
 /* The same, with @environment (NAME=value each, NULL ends the list) beside the minimal one. */
 int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[],
-                     bool unprivileged, usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
+                     ProgramRights rights, usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
 
 /* Kills it if it still runs, without waiting for that; its handler is not called any more. */
 Child *child_free(Child *child);

@@ -60,7 +60,7 @@ char *ctl_run(const char *const argv[], usec_t timeout) {
         if (sd_event_new(&event) < 0)
                 return NULL;
         run.event = event;
-        if (child_spawn(event, argv, false, timeout, run_on_end, &run, &child) < 0 ||
+        if (child_spawn(event, argv, PROGRAM_ALL, timeout, run_on_end, &run, &child) < 0 ||
             sd_event_loop(event) < 0)
                 return NULL;
         return run.output;

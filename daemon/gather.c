@@ -255,7 +255,7 @@ static void read_profile(Gather *g, const char *profile) {
         const char *argv[] = { "/proc/self/exe", GATHER_PROFILE_OPTION, users, profile, NULL };
 
         snprintf(users, sizeof(users), "%sc/Users", g->drives);
-        (void) child_spawn(g->event, argv, false, CHILD_TIMEOUT, on_profile, g, &g->profile);
+        (void) child_spawn(g->event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_profile, g, &g->profile);
 }
 
 /* "    USERPROFILE    REG_SZ    C:\Users\Name": a name that isn't ASCII comes in an encoding that nobody knows. */
@@ -295,7 +295,7 @@ static void ask_for_profile(Gather *g) {
 
         read_wsl_conf(g);
         if (g->drives[0] == '\0' ||
-            (wsl_detect("/proc/sys/kernel/osrelease", &seen) >= 0 && seen == MODE_NOT_WSL))
+            (wsl_detect(&seen) >= 0 && seen == MODE_NOT_WSL))
                 return;
         if (!g->config.interop || interop_start(g->event, INTEROP_REG, arguments, CHILD_TIMEOUT, on_profile_name, g,
                                                 &g->profile_name) < 0)
@@ -540,7 +540,7 @@ static void ask_journal(Gather *g) {
                                             "--priority=err", "--lines=20", "--identifier=sshd", NULL };
 
         if (g->facts.service.failed)
-                (void) child_spawn(g->event, argv, false, CHILD_TIMEOUT, on_journal, g, &g->journal);
+                (void) child_spawn(g->event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_journal, g, &g->journal);
 }
 
 /* ── who listens ── */
@@ -679,7 +679,7 @@ static void look(Gather *g) {
 static void read_mode(Gather *g) {
         if (g->mode)
                 g->facts.mode = mode_get(g->mode);
-        else if (wsl_detect("/proc/sys/kernel/osrelease", &g->facts.mode) < 0)
+        else if (wsl_detect(&g->facts.mode) < 0)
                 g->facts.mode = MODE_UNKNOWN;
         if (g->facts.mode == MODE_UNKNOWN && g->status)
                 g->facts.mode = g->status->mode;

@@ -88,22 +88,3 @@ int holders_look(Sockets *sockets, ManagedUnits managed, uint16_t port, PortView
         *ret = view;
         return 0;
 }
-
-bool holders_has_streams(Sockets *sockets, ManagedUnits managed) {
-        WORDS_FOREACH (stream, managed.socket->streams) {
-                SshdEndpoint endpoint;
-                bool there = false;
-                PortView view;
-
-                if (sshd_endpoint_parse(stream, &endpoint) < 0)
-                        continue;
-                if (holders_look(sockets, managed, endpoint.port, &view) < 0)
-                        return false;
-                for (size_t i = 0; i < view.n_listeners; i++)
-                        there = there || (view.listeners[i].holder == HOLDER_SSHD &&
-                                          streq(view.listeners[i].address, endpoint.address));
-                if (!there)
-                        return false;
-        }
-        return true;
-}

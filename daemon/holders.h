@@ -18,9 +18,6 @@ typedef struct PortView {
         size_t n_listeners;
 } PortView;
 
-/* @port 0 is every port. More listeners than fit are passed over. Does not wait, does
- * not bind. Returns 0 or a negative errno. */
+/* @port 0 is every port. More listeners than fit are passed over. Does not bind, and waits for no more than owner_find()
+ * does. Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, uint16_t port, PortView *ret);
-
-/* Whether each of the socket unit's addresses has a listener of its. */
-bool holders_has_streams(Sockets *sockets, ManagedUnits managed);

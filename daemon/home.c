@@ -174,7 +174,9 @@ bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
         home->answer = (SshdAnswer){ 0 };
         home->home = (SshdHome){ 0 };
         snprintf(home->answer.detail, sizeof(home->answer.detail), "%s",
-                 r == -ENOENT ? "no sshd is installed" : strerrordesc_np(-r));
+                 r == -ENOENT      ? "no sshd is installed"
+                 : r == -EHOSTDOWN ? "wslportd-helper.socket is down; where its status says \"Function not implemented\": wsl --shutdown"
+                                   : strerrordesc_np(-r));
         return false;
 }
 

@@ -72,7 +72,7 @@ int interop_start(sd_event *event, InteropProgram program, const char *const arg
         size_t n = 0;
         int r;
 
-        r = wsl_detect("/proc/sys/kernel/osrelease", &mode);
+        r = wsl_detect(&mode);
         if (r >= 0)
                 r = read_conf(&conf);
         if (r < 0)
@@ -99,7 +99,7 @@ int interop_start(sd_event *event, InteropProgram program, const char *const arg
                 return -ENOMEM;
         *i = (Interop){ .handler = handler, .userdata = userdata };
 
-        r = child_spawn_with(event, argv, environment, false, timeout, interop_on_child, i, &i->child);
+        r = child_spawn_with(event, argv, environment, PROGRAM_ALL, timeout, interop_on_child, i, &i->child);
         if (r < 0)
                 return r;
 

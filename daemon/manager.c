@@ -1211,6 +1211,7 @@ static void manager_evaluate(Manager *m) {
                 .booting = m->booting,
                 .settled = m->lost &&
                            m->settle_delay >= (managed.socket ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
+                .unseen = m->unseen,
                 .not_enabled = managed.service && streq(managed.service->load_state, "loaded") &&
                                streq(managed.service->unit_file_state, "disabled") &&
                                !units_socket_is_enabled(m->units),

@@ -73,7 +73,7 @@ int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdat
                 .userdata = userdata,
         };
 
-        r = wsl_detect("/proc/sys/kernel/osrelease", &mode->seen);
+        r = wsl_detect(&mode->seen);
         if (r < 0)
                 return r;
         r = routes_watch(routes, event, mode_on_routes, mode);

@@ -8,6 +8,8 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "helper.h"
+
 /* Each process has its share, so that one with very many files can't hide what another has. */
 #define FILES_MAX 32768U
 #define FILES_PER_PROCESS_MAX 4096U
@@ -315,7 +317,7 @@ static bool search_all(Search *search) {
         return false;
 }
 
-int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
+int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         _cleanup_close_ int proc_fd = -1, root_fd = -1, cgroup_fd = -1;
         Search search = { .inode = inode, .files_left = FILES_MAX };
         bool found = false, ours = false;
@@ -360,4 +362,20 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
 
         *ret = search.owner;
         return 0;
+}
+
+int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
+        HelperRequest request = { .task = HELPER_FIND_OWNER, .inode = inode, .cgroup_id = cgroup_id };
+        OwnerAnswer answer;
+        int r;
+
+        if (!helper_is_there())
+                return owner_search(inode, cgroup_id, ret);
+
+        r = helper_ask(&request, &answer, sizeof(answer), NULL, 0);
+        if (r < 0)
+                return r;
+        if (answer.result >= 0)
+                *ret = answer.owner;
+        return answer.result;
 }

@@ -30,7 +30,16 @@ typedef struct Owner {
  * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and
  * CAP_DAC_READ_SEARCH to find a cgroup by its id; what they would have told is unknown without them.
  * Returns 0, or a negative errno where there is no /proc. */
+int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret);
+
+/* The same, by the helper where there is one; also returns what helper_ask() does then. */
 int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret);
+
+/* The helper's answer to HELPER_FIND_OWNER: what owner_search() returned. */
+typedef struct OwnerAnswer {
+        int result;
+        Owner owner;
+} OwnerAnswer;
 
 /* The system unit that a cgroup's path ("/system.slice/ssh.service/worker") lies in: the first component
  * that isn't a slice, as systemd has it (cg_path_get_unit()), so that nobody gains a name by making cgroups

@@ -590,7 +590,8 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
         char why[96];
 
         if (!s->settled) {
-                decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
+                decide(d, STATE_UNKNOWN, ACTION_NONE,
+                       s->unseen ? "who listens on %u could not be seen" : "sshd runs, but does not listen on %u", expected);
                 return;
         }
 

@@ -39,6 +39,7 @@ typedef struct Snapshot {
         bool by_socket; /* .service is the phase of a socket unit that listens in its place: all of its ports, or none */
         bool booting;   /* the first start of this boot still waits for us */
         bool settled; /* the service has had time to come to listen since it was last started or reloaded */
+        bool unseen;  /* it could not be seen who listens on some of the ports */
 
         SshdVerdict verdict;
         const char *verdict_detail; /* sshd's own words, for people; NULL where there are none */

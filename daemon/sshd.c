@@ -75,7 +75,7 @@ static int sshd_query_run(SshdQuery *q, const char *mode, void (*on_child)(const
                 argv[n++] = word;
 
         q->child = child_free(q->child);
-        return child_spawn(q->event, argv, true, SSHD_TIMEOUT, on_child, q, &q->child);
+        return child_spawn(q->event, argv, PROGRAM_READS, SSHD_TIMEOUT, on_child, q, &q->child);
 }
 
 static void sshd_query_finish(SshdQuery *q) {

@@ -78,6 +78,7 @@ static inline const char *strempty(const char *s) {
 static inline bool errno_is_passing(int error) {
         switch (error < 0 ? -error : 0) {
         case EAGAIN:
+        case EHOSTDOWN: /* the helper's socket */
         case EINTR:
         case EMFILE:
         case ENFILE:

@@ -3,8 +3,8 @@
 
 #include "fs.h"
 
-NetworkingMode wsl_release_to_mode(const char *release) {
-        if (strstr(release, "WSL2"))
+NetworkingMode wsl_mode(const char *container, const char *release) {
+        if (streq(container, "wsl") || strstr(release, "WSL2"))
                 return MODE_UNKNOWN;
         /* WSL 1 says "4.4.0-19041-Microsoft"; the first kernels of WSL 2 "4.19.43-microsoft-standard". */
         if (strstr(release, "Microsoft"))
@@ -14,14 +14,19 @@ NetworkingMode wsl_release_to_mode(const char *release) {
         return MODE_NOT_WSL;
 }
 
-int wsl_detect(const char *path, NetworkingMode *ret) {
-        char release[256];
+int wsl_detect(NetworkingMode *ret) {
+        char container[64], release[256];
         ssize_t n;
 
-        n = fs_read(path, release, sizeof(release));
+        n = fs_read("/run/systemd/container", container, sizeof(container));
+        if (n < 0 && errno_is_passing((int) n))
+                return (int) n;
+        container[n < 0 ? 0 : strcspn(container, "\n")] = '\0';
+
+        n = fs_read("/proc/sys/kernel/osrelease", release, sizeof(release));
         if (n < 0)
                 return (int) n;
 
-        *ret = wsl_release_to_mode(release);
+        *ret = wsl_mode(container, release);
         return 0;
 }

@@ -56,7 +56,7 @@ int wslinfo_start(sd_event *event, usec_t timeout, WslInfoHandler handler, void 
                 return -ENOMEM;
         *w = (WslInfo){ .handler = handler, .userdata = userdata };
 
-        r = child_spawn(event, argv, false, timeout, wslinfo_on_child, w, &w->child);
+        r = child_spawn(event, argv, PROGRAM_ALL, timeout, wslinfo_on_child, w, &w->child);
         if (r < 0)
                 return r;
 

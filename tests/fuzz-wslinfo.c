@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
 
         /* A kernel is WSL's, or isn't; what it says of a mode is nothing but WSL 1. */
-        mode = wsl_release_to_mode(output);
+        mode = wsl_mode("", output);
         require(mode == MODE_UNKNOWN || mode == MODE_WSL1 || mode == MODE_NOT_WSL);
         if (strstr(output, "WSL2"))
                 require(mode == MODE_UNKNOWN);

@@ -28,7 +28,7 @@ static void on_end(const ChildResult *result, void *userdata) {
                 o->child = child_free(o->child);
 }
 
-static void run(Outcome *o, const char *script, bool unprivileged, usec_t timeout) {
+static void run(Outcome *o, const char *script, ProgramRights rights, usec_t timeout) {
         const char *const argv[] = { "/bin/sh", "-c", script, NULL };
         sigset_t signals;
 
@@ -36,7 +36,7 @@ static void run(Outcome *o, const char *script, bool unprivileged, usec_t timeou
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn(o->event, argv, unprivileged, timeout, on_end, o, &o->child), 0);
+        test_equal_int(child_spawn(o->event, argv, rights, timeout, on_end, o, &o->child), 0);
         while (o->calls == 0)
                 test_assert(sd_event_run(o->event, UINT64_MAX) >= 0);
         test_equal_int(o->calls, 1);
@@ -62,7 +62,7 @@ static Outcome *outcome(void) {
 static void test_output_and_status(void) {
         Outcome *o = outcome();
 
-        run(o, "echo out; echo err >&2; exit 3", false, 10 * USEC_PER_SEC);
+        run(o, "echo out; echo err >&2; exit 3", PROGRAM_ALL, 10 * USEC_PER_SEC);
         test_equal_int(o->exit_status, 3);
         test_equal_string(o->output, "out\n");
         test_equal_string(o->errors, "err\n");
@@ -73,14 +73,14 @@ static void test_freed_in_its_handler(void) {
         Outcome *o = outcome();
 
         o->free_in_handler = true;
-        run(o, "exit 0", false, 10 * USEC_PER_SEC);
+        run(o, "exit 0", PROGRAM_ALL, 10 * USEC_PER_SEC);
         finish(o);
 }
 
 static void test_deadline(void) {
         Outcome *o = outcome();
 
-        run(o, "echo early; exec sleep 60", false, 20 * USEC_PER_MSEC);
+        run(o, "echo early; exec sleep 60", PROGRAM_ALL, 20 * USEC_PER_MSEC);
         test_assert(o->timed_out);
         test_equal_int(o->exit_status, -1);
         finish(o);
@@ -90,7 +90,7 @@ static void test_deadline_freed_in_its_handler(void) {
         Outcome *o = outcome();
 
         o->free_in_handler = true;
-        run(o, "exec sleep 60", false, 20 * USEC_PER_MSEC);
+        run(o, "exec sleep 60", PROGRAM_ALL, 20 * USEC_PER_MSEC);
         test_assert(o->timed_out);
         finish(o);
 }
@@ -98,7 +98,7 @@ static void test_deadline_freed_in_its_handler(void) {
 static void test_flood_stands_still_until_the_deadline(void) {
         Outcome *o = outcome();
 
-        run(o, "exec yes", false, 200 * USEC_PER_MSEC);
+        run(o, "exec yes", PROGRAM_ALL, 200 * USEC_PER_MSEC);
         test_assert(o->timed_out);
         finish(o);
 }
@@ -106,7 +106,7 @@ static void test_flood_stands_still_until_the_deadline(void) {
 static void test_killed_is_no_exit(void) {
         Outcome *o = outcome();
 
-        run(o, "kill -9 $$", false, 10 * USEC_PER_SEC);
+        run(o, "kill -9 $$", PROGRAM_ALL, 10 * USEC_PER_SEC);
         test_assert(!o->timed_out);
         test_equal_int(o->exit_status, -1);
         finish(o);
@@ -116,7 +116,7 @@ static void test_environment_is_ours(void) {
         Outcome *o = outcome();
 
         test_assert(setenv("LD_PRELOAD", "/nowhere.so", 1) >= 0 && setenv("LC_ALL", "xx", 1) >= 0);
-        run(o, "echo $LC_ALL:$LD_PRELOAD:$PATH; cat", false, 10 * USEC_PER_SEC);
+        run(o, "echo $LC_ALL:$LD_PRELOAD:$PATH; cat", PROGRAM_ALL, 10 * USEC_PER_SEC);
         test_equal_string(o->output, "C::/usr/sbin:/usr/bin:/sbin:/bin\n");
         finish(o);
 }
@@ -132,9 +132,9 @@ static void test_environment_is_added_to(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, many, false, USEC_PER_SEC, on_end, o, &o->child),
+        test_equal_int(child_spawn_with(o->event, argv, many, PROGRAM_ALL, USEC_PER_SEC, on_end, o, &o->child),
                        -E2BIG);
-        test_equal_int(child_spawn_with(o->event, argv, variables, false, 10 * USEC_PER_SEC, on_end, o,
+        test_equal_int(child_spawn_with(o->event, argv, variables, PROGRAM_ALL, 10 * USEC_PER_SEC, on_end, o,
                                         &o->child),
                        0);
         while (o->calls == 0)
@@ -151,7 +151,7 @@ static void test_unprivileged_reads_all_and_writes_nothing(void) {
         run(o,
             "id -u; id -g; id -G; head -c0 /etc/shadow && echo reads; touch /etc/wslportd-test 2>/dev/null "
             "|| echo no",
-            true, 10 * USEC_PER_SEC);
+            PROGRAM_READS, 10 * USEC_PER_SEC);
         test_equal_string(o->output, "65534\n65534\n65534\nreads\nno\n");
         finish(o);
 }

@@ -317,6 +317,19 @@ static void test_mode_unknown_does_nothing(void) {
         test_equal_int(decision.state, STATE_UNKNOWN);
 }
 
+static void test_what_could_not_be_seen_is_not_told(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.service = SERVICE_RUNNING;
+        snapshot.unseen = true;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_UNKNOWN);
+        test_contains(decision.reason, "could not be seen");
+}
+
 static void test_broken_sshd_config_is_told(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
         Snapshot snapshot = test_snapshot();
@@ -638,6 +651,7 @@ int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_rule, rules),
                 TEST(test_mode_unknown_does_nothing),
+                TEST(test_what_could_not_be_seen_is_not_told),
                 TEST(test_broken_sshd_config_is_told),
                 TEST(test_config_broken_by_ours_is_undone),
                 TEST(test_explicit_port_is_not_moved),

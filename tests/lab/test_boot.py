@@ -33,7 +33,7 @@ def test_the_first_bind_is_right_at_every_cold_boot(make):
         w.check_relocated_boot(m)
         w.check_report(m, "relocated", 2222)
         # A kept decision is only checked again, by a bind of that port; else 22 was asked about first.
-        assert {entry["port"] for entry in w.binds(m, cgroup=w.CGROUP)} == ({2222} if kept else {22, 2222})
+        assert {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == ({2222} if kept else {22, 2222})
         assert sum("sshd is moved to port" in line for line in w.daemon_messages(m)) == (0 if kept else 1)
         assert not any("back on its own configuration" in line for line in w.daemon_messages(m))
         assert w.ready_seconds(m) < 1  # not for the deadline's sake
@@ -47,7 +47,7 @@ def test_a_kept_decision_does_not_need_the_daemon(make):
     m.mask(w.UNIT)
     w.boot(m)
     w.check_relocated_boot(m)
-    assert not w.binds(m, cgroup=w.CGROUP)
+    assert not w.binds(m, cgroup=w.HELPER_CGROUP)
 
 
 def test_addresses_of_a_mesh_are_told(make):
@@ -114,7 +114,7 @@ def test_the_first_candidate_that_is_free_is_taken_and_each_refusal_told(make):
                          (2200, "python3")):
         assert w.said(m, f"Port {port} can't be had", reason), port
     # What the kernel lists needs no bind(), and no port is asked about beyond the first that is free.
-    assert {entry["port"] for entry in w.binds(m, cgroup=w.CGROUP)} == {22, 2222, 22022, 2201}
+    assert {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == {22, 2222, 22022, 2201}
 
 
 def test_a_socket_that_does_not_listen_is_in_the_way_too(make):
@@ -164,7 +164,7 @@ def test_every_candidate_is_taken(make, policy, excluded, questions_max):
     assert {entry["port"] for entry in w.binds(m, command="sshd")} == {22}
     assert w.own_files(m) == {}
 
-    assert len({entry["port"] for entry in w.binds(m, cgroup=w.CGROUP)}) <= questions_max + 1
+    assert len({entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)}) <= questions_max + 1
     w.wait_settled(m)
     before = len(w.binds(m)), w.evaluations(m), w.main_pid(m, w.UNIT)
     switches = w.context_switches(m)
@@ -175,7 +175,7 @@ def test_every_candidate_is_taken(make, policy, excluded, questions_max):
 # ---- networking modes ----
 
 # The bind helper leaves a trace, because a mode without a tracker has no log of binds.
-TRACE = 'echo "$*" >> /var/asked'
+TRACE = 'echo "$*" >> /var/tmp/asked'
 
 
 @pytest.mark.parametrize("mode", ["mirrored", *QUIET_MODES])
@@ -185,9 +185,9 @@ def test_only_a_mode_that_shares_ports_is_acted_in(make, mode):
     before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
     w.boot(m)
     w.wait_sshd(m, 22)
-    assert m.exists("/var/asked") == (mode == "mirrored")
+    assert m.exists("/var/tmp/asked") == (mode == "mirrored")
     if mode != "mirrored":
-        assert not w.binds(m, cgroup=w.CGROUP)
+        assert not w.binds(m, cgroup=w.HELPER_CGROUP)
     assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before and w.own_files(m) == {}
     assert w.failed_units(m) == []
     if mode == "not-wsl":
@@ -203,12 +203,12 @@ def test_a_decision_is_undone_in_a_mode_that_shares_no_ports(make, mode):
     w.boot(m)
     w.check_relocated_boot(m)
     m.poweroff()
-    m.path("/var/asked").unlink()
+    m.path("/var/tmp/asked").unlink()
     m.windows.release(22)
     w.set_mode(m, mode)
     w.boot(m)
     w.wait_sshd(m, 22)
-    assert not m.exists(w.PORT_FILE) and not m.exists("/var/asked")
+    assert not m.exists(w.PORT_FILE) and not m.exists("/var/tmp/asked")
     # Before its first start: it never listened elsewhere.
     assert {line.split()[-1] for line in m.messages(SYSLOG_IDENTIFIER="sshd") if "Server listening on" in line} == {"22."}
     assert w.failed_units(m) == []

@@ -172,9 +172,12 @@ class Outage(threading.Thread):
 
 
 def processes(m: Machine) -> list[int]:
-    """The daemon's, its children's among them, as the host counts."""
-    path = m._cgroup / f"guest{w.CGROUP}/cgroup.procs"
-    return [int(line) for line in path.read_text().split()] if path.exists() else []
+    """The daemon's, those that the helper runs for it among them, as the host counts."""
+    def of(cgroup: str) -> list[int]:
+        path = m._cgroup / f"guest{cgroup}/cgroup.procs"
+        return sorted(int(line) for line in path.read_text().split()) if path.exists() else []
+
+    return of(w.CGROUP) + of(w.HELPER_CGROUP)[1:]  # the helper itself came first
 
 
 def ports(m: Machine) -> set[int]:

@@ -390,7 +390,7 @@ def no_tracefs(m: Machine) -> None:
 
 
 def no_capability(m: Machine) -> None:
-    m.write(f"/etc/systemd/system/{w.UNIT}.d/capability.conf", "[Service]\nCapabilityBoundingSet=~CAP_PERFMON\n")
+    m.write("/etc/systemd/system/wslportd-helper.service.d/capability.conf", "[Service]\nCapabilityBoundingSet=~CAP_PERFMON\n")
 
 
 @pytest.mark.parametrize("obstacle", [None, no_tracefs, no_capability], ids=["tracepoint", "no-tracefs", "no-capability"])
@@ -518,7 +518,7 @@ def test_the_network_comes_late(make):
     w.eventually(lambda: w.active_state(m, w.UNIT) == "active", "READY")
     p = w.wait_properties(m, Reachable=[])
     assert p["NetworkingMode"] != "mirrored" and w.own_files(m) == {}
-    assert not w.binds(m, cgroup=w.CGROUP)
+    assert not w.binds(m, cgroup=w.HELPER_CGROUP)
     m.plug()
     w.wait_properties(m, NetworkingMode="mirrored")
     reachable(m, "relocated", 2222)

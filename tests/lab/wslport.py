@@ -20,6 +20,7 @@ from machine import Greeting, Machine, WSL_MODES
 
 UNIT = "wslportd.service"
 CGROUP = "/system.slice/wslportd.service"
+HELPER_CGROUP = "/system.slice/wslportd-helper.service"  # of what the daemon has run, too
 CONFIG = "/etc/wslportd.conf"
 STATIC_FILE = "/etc/ssh/sshd_config.d/10-wslportd.conf"
 STATE_DIRECTORY = "/var/lib/wslportd"

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""wslportd.service may do next to nothing, and its helper what it takes. What if the helper isn't there, or is killed or
+stands still at any moment: nobody is locked out, and all comes right when it is back."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import signal
+import time
+
+import pytest
+
+pytest.register_assert_rewrite("wslport")
+
+import test_kill as kill  # noqa: E402
+import wslport as w  # noqa: E402
+from machine import Machine  # noqa: E402
+from wslport import make  # noqa: E402, F401
+
+HELPER = "wslportd-helper.service"
+SOCKET = "wslportd-helper.socket"
+PROGRAM = "/usr/libexec/wslportd-helper"
+
+
+def seeded() -> random.Random:
+    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
+    print(f"WSLPORTD_SEED={seed}")
+    return random.Random(seed)
+
+
+def exposure(m: Machine, unit: str) -> float:
+    out = m.run(["systemd-analyze", "security", "--no-pager", unit], check=True).stdout
+    return float(re.findall(r"exposure level for \S+: ([0-9.]+)", out)[0])
+
+
+def status(m: Machine, unit: str, name: str) -> list[str]:
+    """A field of its main process's."""
+    return re.findall(rf"^{name}:\s*(.*)", m.read(f"/proc/{w.main_pid(m, unit)}/status"), re.MULTILINE)
+
+
+def socket_inode(m: Machine) -> str:
+    return re.findall(r"(\d+) /run/wslportd-helper$", m.read(f"/proc/{w.main_pid(m, HELPER)}/net/unix"), re.MULTILINE)[0]
+
+
+def test_the_daemon_may_do_next_to_nothing(make):
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.check_report(m, "relocated", 2222)
+    assert exposure(m, w.UNIT) <= 1.5
+    for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert status(m, w.UNIT, name) == ["0" * 16]
+    assert status(m, w.UNIT, "Seccomp") == ["2"] and status(m, w.UNIT, "NoNewPrivs") == ["1"]
+
+    # What is bound, and what reads greetings, is nobody, with one capability or none.
+    assert {entry["command"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == {"wslportd-bindpr"}
+    assert not w.binds(m, cgroup=w.CGROUP)
+
+
+def test_nobody_else_can_ask_it(make):
+    m = w.boot(make())
+    assert m.path("/run/wslportd-helper").stat().st_mode & 0o777 == 0o600
+    connect = "import socket; socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect('/run/wslportd-helper')"
+    result = m.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-S", "-c", connect])
+    assert result.returncode != 0 and "Permission denied" in result.stderr
+
+
+def test_it_comes_and_goes_with_the_daemon(make):
+    m = w.boot(make())
+    pid, inode = w.main_pid(m, HELPER), socket_inode(m)
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.check_report(m, "clear", 22)
+    # A newer program's turn; its socket isn't bound again, which would have to wait for Windows.
+    assert w.main_pid(m, HELPER) not in (0, pid) and socket_inode(m) == inode
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    w.eventually(lambda: {w.active_state(m, unit) for unit in (HELPER, SOCKET)} == {"inactive"}, "both have gone")
+    assert not m.exists("/run/wslportd-helper")
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.check_report(m, "clear", 22)
+    assert w.failed_units(m) == []
+
+
+@pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
+def test_without_a_helper(make, windows):
+    """It can't be run: boot isn't held, sshd is as it would be without us, and the daemon says so."""
+    m = make(windows=windows)
+    program = m.path(PROGRAM).read_bytes()
+    m.path(PROGRAM).unlink()
+    m.boot()
+    w.eventually(lambda: w.active_state(m, w.UNIT) == "active", "READY")
+    assert w.ready_seconds(m) < 2
+    w.eventually(lambda: w.active_state(m, "ssh.service") == ("failed" if windows else "active"), "sshd had its turn")
+    assert w.own_files(m) == {}
+
+    m.write(PROGRAM, program, 0o755)
+    w.wait_sshd(m, 2222 if windows else 22, 60)
+    w.check_report(m, "relocated" if windows else "clear", 2222 if windows else 22)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
+def test_it_is_disturbed_all_the_time(make, number):
+    """While sshd is moved to and fro, some process of the helper's is killed or stopped every few milliseconds."""
+    chance = seeded()
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    session = m.ssh_session(22)
+    procs = m._cgroup / f"guest{w.HELPER_CGROUP}/cgroup.procs"
+
+    with kill.Outage(m) as outage:
+        for request in [("Relocate", "q", "2222"), ("Restore",)] * 4:
+            process = m.spawn(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request])
+            while process.poll() is None:
+                pids = [int(line) for line in procs.read_text().split()] if procs.exists() else []
+                if pids:
+                    victim = chance.choice(pids)
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(victim, number)
+                    time.sleep(chance.uniform(0, 0.05))
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(victim, signal.SIGCONT)
+                time.sleep(chance.uniform(0, 0.05))
+            assert session.alive()
+            w.eventually(lambda: len(kill.ports(m)) == 1 and kill.login(m), "a way in")
+    assert outage.longest < 5
+
+    assert w.call(m, "Relocate", "q", "2222") == (0, "")
+    w.wait_sshd(m, 2222)
+    assert w.call(m, "Restore") == (0, "")
+    w.wait_sshd(m, 22)
+    w.wait_properties(m, State="clear", Port=22)
+    assert w.failed_units(m) == []
+
+
+# ---- what the helper asks of the kernel is refused ----
+
+# strace counts each process' own calls: the n-th of every process, as long as the fault is there.
+FAULTS = [f"{call}:{error}:{n}" for calls, errors, ns in (
+    ("accept4", "EMFILE ENOMEM", "1 2"),
+    ("clone", "EAGAIN ENOMEM", "1 2"),
+    ("recvmsg", "ENOMEM EINTR", "1"),
+    ("sendmsg", "ENOBUFS ENOMEM", "1"),
+    ("pidfd_open", "EMFILE ENOMEM", "1"),
+    ("poll", "ENOMEM EINTR", "1"),
+    ("waitid", "EINTR", "1"),
+    ("openat", "EMFILE ENOMEM EIO", "1 2 3 5 8"),
+    ("dup2", "EMFILE", "1 2 3"),
+    ("close_range", "ENOMEM", "1"),
+    ("prctl", "ENOMEM", "1 2"),
+    ("setresuid", "EAGAIN", "1"),
+    ("capset", "EPERM", "1"),
+    ("execve", "ENOMEM EMFILE", "2"),  # the first is strace's own
+    ("getsockopt", "ENOBUFS", "1"),
+    ("setsockopt", "ENOMEM", "1"),
+    ("readlinkat", "ENOMEM EIO", "1 3"),
+    ("open_by_handle_at", "ENOMEM EIO", "1"),
+    ("perf_event_open", "EMFILE ENOMEM", "1"),
+    ("mmap", "ENOMEM", "3 8"),
+    ("bind", "ENOMEM", "1"),
+) for call in calls.split() for error in errors.split() for n in ns.split()]
+
+
+def faults() -> list[str]:
+    """WSLPORTD_HELPER_FAULTS: how many (8), or "all"."""
+    wanted = os.environ.get("WSLPORTD_HELPER_FAULTS", "8")
+    return FAULTS if wanted == "all" else seeded().sample(FAULTS, int(wanted))
+
+
+def test_what_it_asks_of_the_kernel_is_refused(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    drop_in = f"/run/systemd/system/{HELPER}.d/zz-faults.conf"
+    here = 22
+    for fault in faults():
+        call, error, n = fault.split(":")
+        # strace -f counts a child's calls from its beginning, and goes on where one is killed.
+        m.write(drop_in, f"""[Service]
+SystemCallFilter=
+NoNewPrivileges=no
+ExecStart=
+ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:error={error}:when={n} {PROGRAM}
+""")
+        m.run(["systemctl", "daemon-reload"], check=True)
+        m.run(["systemctl", "restart", HELPER])
+        request = ("Relocate", "q", "2222") if here == 22 else ("Restore",)
+        result = m.run(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request], timeout=70)
+        print(fault, result.returncode, result.stderr.strip())
+        w.eventually(lambda: len(kill.ports(m)) == 1 and kill.login(m), f"{fault}: a way in")
+        assert w.active_state(m, w.UNIT) == "active", fault
+
+        m.path(drop_in).unlink()
+        m.run(["systemctl", "daemon-reload"], check=True)
+        m.run(["systemctl", "restart", HELPER], check=True)
+        w.eventually(lambda: w.call(m, *request) == (0, ""), fault, 60)
+        here = 2222 if here == 22 else 22
+        w.wait_properties(m, Port=here, State="relocated" if here == 2222 else "clear")
+        w.wait_sshd(m, here)
+    assert w.failed_units(m) == []
