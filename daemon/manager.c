@@ -53,6 +53,14 @@
 #define SETTLED_DELAY_SOCKET (160 * USEC_PER_MSEC) /* no process has to come up for it */
 #define SETTLE_DELAY_MAX (60 * USEC_PER_SEC)
 
+/* What the kernel has listed of a port, for one evaluation: each listener's owner is searched in /proc, and it is the most
+ * of what an evaluation costs. */
+typedef struct Views {
+        uint16_t ports[2]; /* the home port, and where sshd was moved to; beyond those it is looked twice */
+        size_t n;
+        PortView all[2];
+} Views;
+
 struct Manager {
         sd_event *event;
         Log log;
@@ -90,6 +98,7 @@ struct Manager {
         bool home_later; /* that could not find it out */
         ServicePhase phase;
         Ports ports;
+        Views *views; /* while an evaluation goes on; NULL: there is none, or no memory for it */
         bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
         uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
@@ -134,11 +143,47 @@ static int manager_on_settle(sd_event_source *source, uint64_t usec, void *userd
         return 0;
 }
 
-/* What the kernel lists for @port now, over what was known of it. */
-static void manager_look(Manager *m, uint16_t port) {
+/* What the kernel lists for @port now. */
+static int manager_view_anew(Manager *m, uint16_t port, PortView *ret) {
+        Views *views = m->views;
+        size_t i = 0;
         int r;
 
-        r = ports_look(&m->ports, port, m->sockets, units_managed(m->units), mode_get(m->mode));
+        r = holders_look(m->sockets, units_managed(m->units), port, ret);
+        if (r < 0 || !views)
+                return r;
+
+        while (i < views->n && views->ports[i] != port)
+                i++;
+        if (i < ELEMENTSOF(views->all)) {
+                views->ports[i] = port;
+                views->all[i] = *ret;
+                if (i == views->n)
+                        views->n++;
+        }
+        return 0;
+}
+
+/* What it has listed in this evaluation. */
+static int manager_view(Manager *m, uint16_t port, PortView *ret) {
+        const Views *views = m->views;
+
+        for (size_t i = 0; views && i < views->n; i++)
+                if (views->ports[i] == port) {
+                        *ret = views->all[i];
+                        return 0;
+                }
+        return manager_view_anew(m, port, ret);
+}
+
+/* What the kernel lists for @port now, over what was known of it. */
+static void manager_look(Manager *m, uint16_t port) {
+        PortView view;
+        int r;
+
+        r = manager_view_anew(m, port, &view);
+        if (r >= 0)
+                r = ports_see(&m->ports, port, &view, mode_get(m->mode));
         if (r < 0) {
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
                 m->unseen = true;
@@ -170,7 +215,7 @@ static int manager_fill_listeners(Manager *m, Status *status) {
                 PortView view;
                 int r;
 
-                r = holders_look(m->sockets, units_managed(m->units), ports[i], &view);
+                r = manager_view(m, ports[i], &view);
                 if (r < 0)
                         return r;
                 for (size_t k = 0; k < view.n_listeners && status->n_listeners < STATUS_LISTENERS_MAX; k++) {
@@ -640,13 +685,17 @@ static void manager_keep_last_port(Manager *m) {
         m->last_port_unwritten = r < 0;
 }
 
+static bool manager_is_complete(const Manager *m, const PortView *view) {
+        return view->holder == HOLDER_SSHD && (view->ipv4 || !m->home.ipv4) && (view->ipv6 || !m->home.ipv6);
+}
+
 static int manager_listens(uint16_t port, void *userdata) {
         Manager *m = userdata;
         PortView view;
 
-        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
+        if (manager_view_anew(m, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
-        return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
+        return manager_is_complete(m, &view);
 }
 
 static void manager_on_hint(const char *text, void *userdata) {
@@ -1029,9 +1078,11 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
 static void manager_settle(Manager *m, const Decision *d) {
         uint16_t port = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
+        PortView view;
         int r;
 
-        if (!m->unseen && (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m) > 0))) {
+        if (!m->unseen && (m->phase != SERVICE_RUNNING ||
+                           (placed && manager_view(m, port, &view) >= 0 && manager_is_complete(m, &view)))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;
@@ -1171,7 +1222,7 @@ static void manager_find_moved(Manager *m) {
                 }
 }
 
-static void manager_evaluate(Manager *m) {
+static void manager_decide(Manager *m) {
         ManagedUnits managed;
         HomeView home;
         Snapshot snapshot;
@@ -1241,6 +1292,17 @@ static void manager_evaluate(Manager *m) {
         manager_note_holder(m, &decision);
         manager_publish(m);
         manager_carry_out(m, &decision);
+}
+
+static void manager_evaluate(Manager *m) {
+        m->views = malloc(sizeof(*m->views));
+        if (m->views)
+                m->views->n = 0;
+
+        manager_decide(m);
+
+        free(m->views);
+        m->views = NULL;
 }
 
 /* ── sources of events ── */
