@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 
@@ -1303,6 +1304,11 @@ static void manager_evaluate(Manager *m) {
 
         free(m->views);
         m->views = NULL;
+
+        /* The messages of a reading of systemd's units need more than all that is kept. It pays for itself: glibc would keep
+         * the pages, 100 KiB of them, until the daemon ends. */
+        if (!m->booting)
+                (void) malloc_trim(0);
 }
 
 /* ── sources of events ── */
