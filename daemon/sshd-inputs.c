@@ -20,12 +20,9 @@ typedef struct Inputs {
         size_t n_files;
 } Inputs;
 
-/* FNV-1a. Whoever could choose the files for two of them to have one number is root already. */
+/* Whoever could choose the files for two of them to have one number is root already. */
 static void add(Inputs *inputs, const void *data, size_t size) {
-        const uint8_t *bytes = data;
-
-        for (size_t i = 0; i < size; i++)
-                inputs->hash = (inputs->hash ^ bytes[i]) * 0x100000001b3;
+        inputs->hash = hash_add(inputs->hash, data, size);
 }
 
 static void add_string(Inputs *inputs, const char *s) {
@@ -141,7 +138,7 @@ static int add_file(Inputs *inputs, const char *path, unsigned depth) {
 
 int sshd_inputs(const char *program, const char *config, uint64_t *ret) {
         static const char *const key_types[] = { "rsa", "ecdsa", "ed25519", "dsa" };
-        Inputs inputs = { .hash = 0xcbf29ce484222325 };
+        Inputs inputs = { .hash = HASH_FIRST };
         const char *slash = strrchr(config, '/');
         int r;
 
