@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "gather.h"
 
-#include <ctype.h>
 #include <glob.h>
 
 #include <systemd/sd-daemon.h>
@@ -258,31 +257,11 @@ static void read_profile(Gather *g, const char *profile) {
         (void) child_spawn(g->event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_profile, g, &g->profile);
 }
 
-/* "    USERPROFILE    REG_SZ    C:\Users\Name": a name that isn't ASCII comes in an encoding that nobody knows. */
-static bool parse_profile(const char *output, const char *drives, char *ret, size_t size) {
-        const char *value = strstr(output, "REG_SZ");
-        int length;
-
-        value = value ? value + strlen("REG_SZ") + strspn(value + strlen("REG_SZ"), " ") : "";
-        length = (int) strcspn(value, "\r\n");
-        if (!isalpha((unsigned char) value[0]) || value[1] != ':' || value[2] != '\\')
-                return false;
-        if ((size_t) snprintf(ret, size, "%s%c%.*s", drives, tolower((unsigned char) value[0]), length - 2, value + 2) >=
-            size)
-                return false;
-        for (char *c = ret; *c; c++) {
-                if (*c < ' ' || *c > '~')
-                        return false;
-                if (*c == '\\')
-                        *c = '/';
-        }
-        return true;
-}
-
 static void on_profile_name(int error, int exit_status, const char *output, void *userdata) {
         Gather *g = userdata;
         char profile[CHECK_PATH_SIZE];
-        bool known = error == 0 && exit_status == 0 && parse_profile(output, g->drives, profile, sizeof(profile));
+        bool known = error == 0 && exit_status == 0 &&
+                     windows_parse_profile(output, g->drives, profile, sizeof(profile)) >= 0;
 
         g->profile_name = interop_free(g->profile_name);
         read_profile(g, known ? profile : NULL);

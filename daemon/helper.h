@@ -34,7 +34,7 @@ typedef struct HelperRequest {
 bool helper_is_there(void);
 
 /* Has the helper do one of the other tasks, and waits for the answer as it would for doing that itself; but no longer than
- * a second. The answer is @size bytes, and at most @n_fds descriptors, the caller's now. Returns how many, -EAGAIN where
+ * three seconds. The answer is @size bytes, and at most @n_fds descriptors, the caller's now. Returns how many, -EAGAIN where
  * there was no answer, -EHOSTDOWN where nobody listens, or another negative errno. */
 int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds);
 

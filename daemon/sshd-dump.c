@@ -226,3 +226,50 @@ bool sshd_line_is_loopback(const char *line) {
                         return true;
         return value && length == 3 && memcmp(value, "::1", 3) == 0;
 }
+
+static bool is_shown(char c) {
+        return c >= ' ' && c < 0x7f;
+}
+
+/* "FILE line 3: Deprecated option Foo" (servconf.c), which stands in front of the error; with -d, more. */
+static bool is_remark(const char *line, size_t length) {
+        static const char *const remarks[] = { "Deprecated option ", "Unsupported option " };
+
+        if (startswith(line, "debug"))
+                return true;
+        for (size_t i = 0; i < ELEMENTSOF(remarks); i++) {
+                const char *found = memmem(line, length, remarks[i], strlen(remarks[i]));
+
+                if (found && (found == line || found[-1] == ' '))
+                        return true;
+        }
+        return false;
+}
+
+void sshd_errors_choose(const char *errors, char *ret, size_t size) {
+        const char *chosen = NULL;
+        size_t chosen_length = 0, n = 0;
+
+        for (const char *line = errors; *line;) {
+                size_t length = strcspn(line, "\n"), blank = 0;
+
+                while (blank < length && (!is_shown(line[blank]) || line[blank] == ' '))
+                        blank++;
+                if (blank < length && (!chosen || !is_remark(line, length))) {
+                        chosen = line;
+                        chosen_length = length;
+                        if (!is_remark(line, length))
+                                break;
+                }
+                line += length + (line[length] == '\n');
+        }
+
+        for (size_t i = 0; i < chosen_length && n < size - 1; i++)
+                if (is_shown(chosen[i]))
+                        ret[n++] = chosen[i];
+        ret[n] = '\0';
+}
+
+bool sshd_errors_name_ours(const char *errors) {
+        return strstr(errors, STATEDIR "/sshd.d/");
+}

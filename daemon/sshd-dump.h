@@ -3,7 +3,7 @@
 
 #include "model.h"
 
-/* What `sshd -T` or `sshd -G` prints, read for the ports only. */
+/* What `sshd -T` or `sshd -G` prints, read for the ports, and why it refuses. */
 
 #define SSHD_PORTS_MAX 16
 #define SSHD_ENDPOINTS_MAX 32
@@ -59,3 +59,10 @@ bool sshd_line_fixes_port(const char *line);
 
 /* Whether a line of sshd_config is a ListenAddress of the loopback interface. */
 bool sshd_line_is_loopback(const char *line);
+
+/* The line of what it prints to stderr that tells why it has failed: the first that isn't a mere remark, cut to @size,
+ * without what a terminal would obey. "" where there is nothing to show. */
+void sshd_errors_choose(const char *errors, char *ret, size_t size);
+
+/* Whether they are about our file. */
+bool sshd_errors_name_ours(const char *errors);

@@ -7,6 +7,8 @@
 #define WITH_ARGUMENT "CEbcfghkopu"
 #define KEPT "46cfhop"
 
+#define WORD_SIZE 256
+
 static const char *find_variable(const char *environment, const char *name, size_t length) {
         WORDS_FOREACH (entry, environment)
                 if (strncmp(entry, name, length) == 0 && entry[length] == '=')
@@ -17,7 +19,7 @@ static const char *find_variable(const char *environment, const char *name, size
 /* `$NAME` alone: split at blanks, with quotes and backslashes taken away (systemd, replace_env_argv()). */
 static bool append_split(char *words, size_t size, const char *value) {
         while (*(value += strspn(value, " \t\n")) != '\0') {
-                char word[256], quote = '\0';
+                char word[WORD_SIZE], quote = '\0';
                 size_t n = 0;
 
                 for (; *value && (quote || !strchr(" \t\n", *value)); value++) {
@@ -39,7 +41,7 @@ static bool append_split(char *words, size_t size, const char *value) {
 }
 
 static bool append_expanded(char *words, size_t size, const char *word, const char *environment) {
-        char text[256] = "";
+        char text[WORD_SIZE] = "";
         size_t n = 0;
 
         if (word[0] == '$' && word[1] != '{' && word[1] != '$')
@@ -84,12 +86,12 @@ int sshd_options(const char *arguments, const char *environment, char ret[static
                                                : letter[1]     ? letter + 1
                                                : *words_next(word) ? (word = words_next(word))
                                                                : "";
-                        char option[260];
+                        char option[WORD_SIZE];
 
                         if (keep && (!takes || *argument)) {
                                 has_port = has_port || *letter == 'p';
-                                snprintf(option, sizeof(option), "-%c%s", *letter, argument);
-                                if (!words_append(kept, sizeof(kept), option))
+                                if (snprintf(option, sizeof(option), "-%c%s", *letter, argument) >= WORD_SIZE ||
+                                    !words_append(kept, sizeof(kept), option))
                                         return -E2BIG;
                         }
                         if (takes)

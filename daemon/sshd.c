@@ -44,29 +44,6 @@ const char *sshd_find(const char *program) {
         return NULL;
 }
 
-/* The first line that isn't a mere remark, without what a terminal would obey. */
-static void copy_error(const char *errors, char *ret, size_t size) {
-        static const char *const remarks[] = { "Deprecated option", "debug", "Unsupported option" };
-        const char *line = errors, *chosen = errors;
-
-        for (; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-                bool remark = *line == '\n';
-
-                for (size_t i = 0; i < ELEMENTSOF(remarks); i++)
-                        remark = remark || strncmp(line, remarks[i], strlen(remarks[i])) == 0;
-                if (!remark) {
-                        chosen = line;
-                        break;
-                }
-        }
-
-        size_t n = 0;
-        for (; *chosen && *chosen != '\n' && n < size - 1; chosen++)
-                if (*chosen >= ' ' && *chosen < 0x7f)
-                        ret[n++] = *chosen;
-        ret[n] = '\0';
-}
-
 static int sshd_query_run(SshdQuery *q, const char *mode, void (*on_child)(const ChildResult *, void *)) {
         const char *argv[SSHD_COMMAND_SIZE / 2 + 3] = { q->program, mode };
         size_t n = 2;
@@ -117,9 +94,9 @@ static void sshd_query_on_test(const ChildResult *result, void *userdata) {
                 return;
         }
 
-        q->answer.verdict = strstr(result->errors, STATEDIR "/sshd.d/") ? SSHD_VERDICT_REFUSED_FOR_OURS
-                                                                        : SSHD_VERDICT_REFUSED;
-        copy_error(result->errors, q->answer.detail, sizeof(q->answer.detail));
+        q->answer.verdict = sshd_errors_name_ours(result->errors) ? SSHD_VERDICT_REFUSED_FOR_OURS
+                                                                  : SSHD_VERDICT_REFUSED;
+        sshd_errors_choose(result->errors, q->answer.detail, sizeof(q->answer.detail));
         r = sshd_query_run(q, "-G", sshd_query_on_ports);
         if (r < 0)
                 sshd_query_finish(q);

@@ -2,6 +2,7 @@
 #include "windows-text.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 
 #define TOKENS_MAX 8
 
@@ -205,6 +206,27 @@ int windows_parse_start(const char *text, WindowsStart *ret) {
                         }
         }
         return -EBADMSG;
+}
+
+/* "    USERPROFILE    REG_SZ    C:\Users\Name" */
+int windows_parse_profile(const char *text, const char *drives, char *ret, size_t size) {
+        const char *value = strstr(text, "REG_SZ");
+        size_t length, used = strlen(drives);
+
+        value = value ? value + strlen("REG_SZ") + strspn(value + strlen("REG_SZ"), " ") : "";
+        length = strcspn(value, "\r\n");
+        if (!isalpha((unsigned char) value[0]) || value[1] != ':' || value[2] != '\\' || used + length > size)
+                return -EBADMSG;
+        for (size_t i = 2; i < length; i++)
+                if (value[i] < ' ' || value[i] > '~' || value[i] == '/' || (value[i] == '\\' && value[i + 1] == '.'))
+                        return -EBADMSG;
+
+        memcpy(ret, drives, used);
+        ret[used++] = (char) tolower((unsigned char) value[0]);
+        for (size_t i = 2; i < length; i++)
+                ret[used++] = value[i] == '\\' ? '/' : value[i];
+        ret[used] = '\0';
+        return 0;
 }
 
 /* ── the firewall ── */

@@ -37,6 +37,11 @@ const char *windows_start_to_string(WindowsStart start);
 /* `reg query …\Services\… /v Start`. 0 or -EBADMSG. */
 int windows_parse_start(const char *text, WindowsStart *ret);
 
+/* `reg query "HKCU\Volatile Environment" /v USERPROFILE`: the user's folder, as Linux has it below @drives
+ * ("/mnt/"). 0, or -EBADMSG where it isn't on a drive, doesn't fit, or has a name that isn't ASCII: it comes in an
+ * encoding that nobody knows. */
+int windows_parse_profile(const char *text, const char *drives, char *ret, size_t size);
+
 #define WINDOWS_RULES_MAX 8
 
 /* An enabled inbound rule that allows a port, for no one program. */

@@ -61,6 +61,10 @@ static void try_line(const char *line) {
                 require(strcasestr(line, "listenaddress"));
                 require(strchr(line, ':'));
         }
+        if (sshd_line_is_loopback(line)) {
+                require(strcasestr(line, "listenaddress"));
+                require(strstr(line, "127.") || strstr(line, "::1") || strcasestr(line, "localhost"));
+        }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

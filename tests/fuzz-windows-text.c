@@ -28,7 +28,7 @@ static void require_printable(const char *text, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = malloc(size + 1); /* no byte more, for the sanitizer */
         PortRange ranges[4], range;
-        char name[WINDOWS_NAME_SIZE];
+        char name[WINDOWS_NAME_SIZE], profile[64];
         WindowsStart start;
         WindowsRules rules;
         uint32_t pid;
@@ -73,6 +73,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 require(start >= WINDOWS_START_AUTOMATIC && start <= WINDOWS_START_DISABLED);
         else
                 require_untouched(&start, sizeof(start));
+
+        UNTOUCHED(profile);
+        if (windows_parse_profile(text, "/mnt/", profile, sizeof(profile)) == 0) {
+                require_printable(profile, sizeof(profile));
+                require(memcmp(profile, "/mnt/", 5) == 0 && profile[6] == '/');
+                require(!strstr(profile, "/../") && !strchr(profile, '\\'));
+        } else
+                require_untouched(profile, sizeof(profile));
 
         UNTOUCHED(rules);
         if (windows_parse_rules(text, 2222, &rules) == 0) {

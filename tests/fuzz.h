@@ -23,10 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 #define require_untouched(output) require(fuzz_is_untouched(&(output), sizeof(output)))
 
 static inline bool fuzz_is_untouched(const void *output, size_t size) {
-        for (size_t i = 0; i < size; i++)
-                if (((const uint8_t *) output)[i] != FUZZ_UNTOUCHED)
-                        return false;
-        return true;
+        const uint8_t *bytes = output;
+
+        /* Each is as the one before it: a traced loop over a large output would be slower than what is tested. */
+        return size == 0 || (bytes[0] == FUZZ_UNTOUCHED && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
 /* Printable ASCII, and no more than the buffer holds. */

@@ -135,12 +135,53 @@ static void test_loopback(const void *data) {
         test_equal_int(sshd_line_is_loopback(row->line), row->loopback);
 }
 
+static const struct {
+        const char *name, *errors, *chosen;
+        bool ours;
+} errors[] = {
+        { "nothing", "", "", false },
+        { "one line", "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo\r\n",
+          "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo", false },
+        { "the first of two", "a: Bad configuration option: Foo\r\na: terminating, 1 bad configuration options\r\n",
+          "a: Bad configuration option: Foo", false },
+        { "empty lines before it", "\n\nan error\n", "an error", false },
+        { "remarks before it", "debug1: sshd version OpenSSH_9.2\nUnsupported option Foo\nan error\n", "an error",
+          false },
+        { "as OpenSSH 9.2 and 10.6 write them",
+          "/tmp/a line 2: Deprecated option UsePrivilegeSeparation\r\n"
+          "/tmp/a line 3: Unsupported option GSSAPIAuthentication\r\n"
+          "/tmp/a line 5: unsupported option \"maybe\".\r\n",
+          "/tmp/a line 5: unsupported option \"maybe\".", false },
+        { "no keys, and a remark", "/tmp/c line 1: Deprecated option UsePrivilegeSeparation\r\n"
+          "sshd: no hostkeys available -- exiting.\r\n", "sshd: no hostkeys available -- exiting.", false },
+        { "nothing of a line can be shown", "\r\n\303\244\n \nan error\n", "an error", false },
+        { "remarks only", "debug1: one\ndebug1: two\n", "debug1: one", false },
+        { "no end", "an error", "an error", false },
+        { "what a terminal would obey", "an \033[31merror\177\200\n", "an [31merror", false },
+        { "our file", STATEDIR "/sshd.d/port.conf line 2: Badly formatted port number.\r\n",
+          STATEDIR "/sshd.d/port.conf line 2: Badly formatted port number.", true },
+};
+
+static void test_errors(const void *data) {
+        const __typeof__(errors[0]) *row = data;
+        char text[256], cut[5];
+
+        sshd_errors_choose(row->errors, text, sizeof(text));
+        test_equal_string(text, row->chosen);
+        test_equal_int(sshd_errors_name_ours(row->errors), row->ours);
+
+        sshd_errors_choose(row->errors, cut, sizeof(cut));
+        text[sizeof(cut) - 1] = '\0';
+        test_equal_string(cut, text);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_loopback, addresses),
                 TEST_TABLE(test_home, dumps),
                 TEST_TABLE(test_refused, refused),
                 TEST_TABLE(test_line_fixes_port, lines),
+                TEST_TABLE(test_errors, errors),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

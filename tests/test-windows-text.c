@@ -264,6 +264,33 @@ static void test_rules(const void *data) {
 }
 
 static const struct {
+        const char *name, *text, *profile;
+} profiles[] = {
+        { "as reg prints it",
+          "\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\Ann Lee\r\n\r\n",
+          "/mnt/c/Users/Ann Lee" },
+        { "another drive, no end", "REG_SZ d:\\p", "/mnt/d/p" },
+        { "nothing", "", NULL },
+        { "an error", "ERROR: The system was unable to find the specified registry key or value.\r\n", NULL },
+        { "no value", "    USERPROFILE    REG_SZ    \r\n", NULL },
+        { "on no drive", "    USERPROFILE    REG_SZ    \\\\server\\home\\ann\r\n", NULL },
+        { "not below the drive", "    USERPROFILE    REG_SZ    C:Users\r\n", NULL },
+        { "not ASCII", "    USERPROFILE    REG_SZ    C:\\Users\\J\366rg\r\n", NULL },
+        { "a way out", "    USERPROFILE    REG_SZ    C:\\..\\..\\root\r\n", NULL },
+        { "a slash, which no name has", "    USERPROFILE    REG_SZ    C:\\Users/../../root\r\n", NULL },
+        { "too long", "REG_SZ C:\\345678901234567890", NULL },
+        { "just not too long", "REG_SZ C:\\34567890123456789", "/mnt/c/34567890123456789" },
+};
+
+static void test_profile(const void *data) {
+        const __typeof__(profiles[0]) *row = data;
+        char profile[25] = "untouched";
+
+        test_equal_int(windows_parse_profile(row->text, "/mnt/", profile, sizeof(profile)), row->profile ? 0 : -EBADMSG);
+        test_equal_string(profile, row->profile ?: "untouched");
+}
+
+static const struct {
         const char *name, *command, *encoded;
 } commands[] = {
         /* As `printf %s … | iconv -t UTF-16LE | base64` has them. */
@@ -301,6 +328,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_listener, listeners),
                 TEST_TABLE(test_task, tasks),
                 TEST_TABLE(test_start, starts),
+                TEST_TABLE(test_profile, profiles),
                 TEST_TABLE(test_rules, rules),
                 TEST_TABLE(test_encoding, commands),
                 TEST(test_elevated),

@@ -146,7 +146,8 @@ def test_what_is_printed_is_what_is(make):
 def test_nothing_in_the_way(make, mode):
     m = make(mode=mode, windows={} if mode == "not-wsl" else w.WINDOWS_HOLDS_22)
     if mode == "not-wsl":
-        m.write(f"/etc/systemd/system/{w.UNIT}.d/anywhere.conf", "[Unit]\nConditionVirtualization=\n")
+        for unit in (w.UNIT, w.HELPER, w.HELPER_SOCKET):
+            m.write(f"/etc/systemd/system/{unit}.d/anywhere.conf", "[Unit]\nConditionVirtualization=\n")
     w.boot(m)
     w.wait_properties(m, State="clear", Port=22)
     picture = succeeds(m)

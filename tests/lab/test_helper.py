@@ -20,8 +20,6 @@ import wslport as w  # noqa: E402
 from machine import Machine  # noqa: E402
 from wslport import make  # noqa: E402, F401
 
-HELPER = "wslportd-helper.service"
-SOCKET = "wslportd-helper.socket"
 PROGRAM = "/usr/libexec/wslportd-helper"
 
 
@@ -42,7 +40,7 @@ def status(m: Machine, unit: str, name: str) -> list[str]:
 
 
 def socket_inode(m: Machine) -> str:
-    return re.findall(r"(\d+) /run/wslportd-helper$", m.read(f"/proc/{w.main_pid(m, HELPER)}/net/unix"), re.MULTILINE)[0]
+    return re.findall(r"(\d+) /run/wslportd-helper$", m.read(f"/proc/{w.main_pid(m, w.HELPER)}/net/unix"), re.MULTILINE)[0]
 
 
 def test_the_daemon_may_do_next_to_nothing(make):
@@ -68,13 +66,13 @@ def test_nobody_else_can_ask_it(make):
 
 def test_it_comes_and_goes_with_the_daemon(make):
     m = w.boot(make())
-    pid, inode = w.main_pid(m, HELPER), socket_inode(m)
+    pid, inode = w.main_pid(m, w.HELPER), socket_inode(m)
     m.run(["systemctl", "restart", w.UNIT], check=True)
     w.check_report(m, "clear", 22)
     # A newer program's turn; its socket isn't bound again, which would have to wait for Windows.
-    assert w.main_pid(m, HELPER) not in (0, pid) and socket_inode(m) == inode
+    assert w.main_pid(m, w.HELPER) not in (0, pid) and socket_inode(m) == inode
     m.run(["systemctl", "stop", w.UNIT], check=True)
-    w.eventually(lambda: {w.active_state(m, unit) for unit in (HELPER, SOCKET)} == {"inactive"}, "both have gone")
+    w.eventually(lambda: {w.active_state(m, unit) for unit in (w.HELPER, w.HELPER_SOCKET)} == {"inactive"}, "both have gone")
     assert not m.exists("/run/wslportd-helper")
     m.run(["systemctl", "start", w.UNIT], check=True)
     w.check_report(m, "clear", 22)
@@ -169,7 +167,7 @@ def faults() -> list[str]:
 def test_what_it_asks_of_the_kernel_is_refused(make):
     m = w.boot(make())
     w.check_report(m, "clear", 22)
-    drop_in = f"/run/systemd/system/{HELPER}.d/zz-faults.conf"
+    drop_in = f"/run/systemd/system/{w.HELPER}.d/zz-faults.conf"
     here = 22
     for fault in faults():
         call, error, n = fault.split(":")
@@ -181,7 +179,7 @@ ExecStart=
 ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:error={error}:when={n} {PROGRAM}
 """)
         m.run(["systemctl", "daemon-reload"], check=True)
-        m.run(["systemctl", "restart", HELPER])
+        m.run(["systemctl", "restart", w.HELPER])
         request = ("Relocate", "q", "2222") if here == 22 else ("Restore",)
         result = m.run(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request], timeout=70)
         print(fault, result.returncode, result.stderr.strip())
@@ -190,7 +188,7 @@ ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:e
 
         m.path(drop_in).unlink()
         m.run(["systemctl", "daemon-reload"], check=True)
-        m.run(["systemctl", "restart", HELPER], check=True)
+        m.run(["systemctl", "restart", w.HELPER], check=True)
         w.eventually(lambda: w.call(m, *request) == (0, ""), fault, 60)
         here = 2222 if here == 22 else 22
         w.wait_properties(m, Port=here, State="relocated" if here == 2222 else "clear")

@@ -161,7 +161,7 @@ def test_windows_programs_run_only_where_they_may(make):
         (f"{DRIVE}/Windows/System32/NETSTAT.EXE", ["-ano", "-p", "TCP"], environment, "/dev/null"),
         (f"{DRIVE}/Windows/System32/tasklist.exe", ["/FI", "PID eq 4312", "/FO", "CSV", "/NH"], environment, "/dev/null")]
     # WSL's own relay to them needs that (binfmt.cpp, CreateNtProcess); the stand-ins don't.
-    assert "AF_VSOCK" in w.show(m, w.UNIT, "RestrictAddressFamilies")["RestrictAddressFamilies"].split()
+    assert "AF_VSOCK" in w.show(m, w.HELPER, "RestrictAddressFamilies")["RestrictAddressFamilies"].split()
     # Once for each holder, not for each evaluation.
     before = w.evaluations(m)
     m.run(["systemctl", "restart", "ssh.service"], check=True)

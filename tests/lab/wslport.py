@@ -19,6 +19,7 @@ import pytest
 from machine import Greeting, Machine, WSL_MODES
 
 UNIT = "wslportd.service"
+HELPER, HELPER_SOCKET = "wslportd-helper.service", "wslportd-helper.socket"
 CGROUP = "/system.slice/wslportd.service"
 HELPER_CGROUP = "/system.slice/wslportd-helper.service"  # of what the daemon has run, too
 CONFIG = "/etc/wslportd.conf"

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <arpa/inet.h>
+
+#include "client-config.h"
+#include "firewall.h"
+#include "fuzz.h"
+
+/* What is printed for a client's configuration and for an elevated PowerShell, whatever the host is called, the
+ * user and the addresses: each line is one that was meant, and nothing in it was said by them but a name or an address.
+ *
+ * The input: the port, the size of the buffer, the form and the scope of a rule; then the host, the user, the word
+ * of a scope, a line each; and the addresses, a kind and a line each. */
+
+#define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_+@:"
+
+/* The text behind @keyword is one word of those that need no quotes; or the line isn't such a one. */
+static bool is_line(const char *line, const char *keyword) {
+        const char *value = startswith(line, keyword);
+
+        return value && *value && value[strspn(value, WORD_CHARACTERS)] == '\0';
+}
+
+static void require_client_config(char *text, const ClientConfig *config) {
+        static const char *const comments[] = { "# For other machines, in ~/.ssh/config:",
+                                                "# For Windows on this machine, in %USERPROFILE%\\.ssh\\config:",
+                                                "# none: this machine has no address that they could use" };
+        unsigned n_hosts = 0, n_ports = 0;
+
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
+                bool good = *line == '\0' || is_line(line, "    # HostName ") || is_line(line, "    HostName ");
+
+                for (size_t i = 0; i < ELEMENTSOF(comments); i++)
+                        good = good || streq(line, comments[i]);
+                if (is_line(line, "Host ")) {
+                        require(streq(line + 5, isempty(config->host) ? "wsl" : config->host));
+                        n_hosts++;
+                        good = true;
+                } else if (is_line(line, "    Port ")) {
+                        require(atoi(line + 9) == config->port);
+                        n_ports++;
+                        good = true;
+                } else if (is_line(line, "    User ")) {
+                        require(streq(line + 9, config->user));
+                        good = true;
+                }
+                require(good);
+        }
+        require((n_hosts == 1 || n_hosts == 2) && n_hosts == n_ports);
+}
+
+static void try_client_config(const ClientConfig *config, size_t size) {
+        _cleanup_free_ char *small = malloc(size);
+        char text[CLIENT_CONFIG_SIZE];
+        int r, q;
+
+        require(small);
+        fuzz_untouched(text);
+        memset(small, FUZZ_UNTOUCHED, size);
+        r = client_config_render(config, text, sizeof(text));
+        q = client_config_render(config, small, size);
+        require(r == 0 || r == -EINVAL || r == -E2BIG);
+        if (r < 0) {
+                require_untouched(text);
+                require(q == r && fuzz_is_untouched(small, size));
+                return;
+        }
+        require(q == (strlen(text) < size ? 0 : -E2BIG));
+        require(q == 0 ? streq(small, text) : fuzz_is_untouched(small, size));
+        require_client_config(text, config);
+}
+
+static void try_addresses(const ClientAddress *addresses, size_t n, size_t size) {
+        const char *chosen[64];
+        size_t n_chosen;
+
+        size = size < ELEMENTSOF(chosen) ? size : ELEMENTSOF(chosen);
+        fuzz_untouched(chosen);
+        n_chosen = client_addresses(addresses, n, chosen, size);
+        require(n_chosen <= size && n_chosen <= n);
+        for (size_t i = 0; i < n_chosen; i++) {
+                bool is_one = false;
+
+                for (size_t k = 0; k < n; k++)
+                        is_one = is_one || (addresses[k].address == chosen[i] &&
+                                            (addresses[k].kind == ADDRESS_LAN || addresses[k].kind == ADDRESS_TAILSCALE));
+                require(is_one);
+        }
+        require(fuzz_is_untouched(chosen + n_chosen, sizeof(chosen) - n_chosen * sizeof(chosen[0])));
+}
+
+static void require_one_line(const char *line, uint16_t port) {
+        char name[32];
+
+        require(fuzz_is_printable(line, FIREWALL_LINE_SIZE));
+        snprintf(name, sizeof(name), " -Name WSL-SSH-%u-", port);
+        require(strstr(line, name) && !strpbrk(line, ";|&`$<>"));
+}
+
+static void try_firewall(FirewallForm form, FirewallScope scope, uint16_t port, const char *word) {
+        char line[FIREWALL_LINE_SIZE], text[FIREWALL_TEXT_SIZE];
+        FirewallScope parsed;
+
+        firewall_rule(form, scope, port, line);
+        require_one_line(line, port);
+        firewall_removal(form, scope, port, line);
+        require_one_line(line, port);
+        firewall_render(scope, port, text);
+        require(memchr(text, '\0', sizeof(text)) && text[strlen(text) - 1] == '\n');
+
+        /* One that isn't known is the narrowest. */
+        require(!isempty(firewall_scope_to_string(scope)));
+        require(scope < _FIREWALL_SCOPE_MAX || streq(firewall_scope_to_string(scope), "lan"));
+
+        fuzz_untouched(parsed);
+        if (firewall_scope_from_string(word, &parsed) == 0)
+                require(streq(firewall_scope_to_string(parsed), word));
+        else
+                require_untouched(parsed);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        FuzzInput input = { data, size };
+        uint16_t port = fuzz_u16(&input);
+        size_t buffer_size = (size_t) fuzz_u16(&input) % CLIENT_CONFIG_SIZE + 1;
+        FirewallForm form = fuzz_byte(&input) & 1 ? FIREWALL_HYPERV : FIREWALL_WINDOWS;
+        FirewallScope scope = fuzz_byte(&input);
+        _cleanup_free_ char *host = fuzz_text(&input, '\n'), *user = fuzz_text(&input, '\n');
+        _cleanup_free_ char *word = fuzz_text(&input, '\n');
+        ClientAddress addresses[80];
+        char *texts[ELEMENTSOF(addresses)];
+        ClientConfig config = { .host = host, .user = user, .port = port, .addresses = addresses };
+
+        for (; config.n_addresses < ELEMENTSOF(addresses) && input.size > 0; config.n_addresses++) {
+                addresses[config.n_addresses].kind = fuzz_byte(&input) % _ADDRESS_KIND_MAX;
+                addresses[config.n_addresses].address = texts[config.n_addresses] = fuzz_text(&input, '\n');
+        }
+
+        try_client_config(&config, buffer_size);
+        try_addresses(addresses, config.n_addresses, buffer_size);
+        try_firewall(form, scope, port, word);
+
+        for (size_t i = 0; i < config.n_addresses; i++)
+                free(texts[i]);
+        return 0;
+}

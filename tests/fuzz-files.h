@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "fs.h"
+#include "fuzz.h"
+
+/* A file system of the fuzzer's own in place of daemon/fs.c, which isn't linked then: files by their path, whatever
+ * their text. It keeps fs.h's promises, or it fails from a certain operation on, as where the power is cut. */
+
+#define FUZZ_FILES_MAX 12
+
+typedef struct FuzzFile {
+        char path[256]; /* "": none */
+        char *text;
+        size_t size; /* NUL bytes may be among it */
+} FuzzFile;
+
+static struct {
+        FuzzFile files[FUZZ_FILES_MAX];
+        unsigned n_writes, cut_at; /* the number of the first that fails, 0: none */
+} fuzz_files;
+
+static inline FuzzFile *fuzz_file_find(const char *path) {
+        for (size_t i = 0; i < FUZZ_FILES_MAX; i++)
+                if (streq(fuzz_files.files[i].path, path))
+                        return &fuzz_files.files[i];
+        return NULL;
+}
+
+/* @text is taken over. */
+static inline void fuzz_file_put(const char *path, char *text, size_t size) {
+        FuzzFile *file = fuzz_file_find(path) ?: fuzz_file_find("");
+
+        require(file && text && strlen(path) < sizeof(file->path));
+        free(file->text);
+        strcpy(file->path, path);
+        file->text = text;
+        file->size = size;
+}
+
+static inline void fuzz_file_remove(FuzzFile *file) {
+        free(file->text);
+        *file = (FuzzFile){ 0 };
+}
+
+static inline void fuzz_files_clear(void) {
+        for (size_t i = 0; i < FUZZ_FILES_MAX; i++)
+                fuzz_file_remove(&fuzz_files.files[i]);
+        fuzz_files.n_writes = fuzz_files.cut_at = 0;
+}
+
+static inline bool fuzz_files_are_cut(void) {
+        return ++fuzz_files.n_writes >= fuzz_files.cut_at && fuzz_files.cut_at > 0;
+}
+
+ssize_t fs_read(const char *path, char *buffer, size_t size) {
+        const FuzzFile *file = fuzz_file_find(path);
+
+        if (!file)
+                return -ENOENT;
+        if (file->size >= size)
+                return -E2BIG;
+        if (memchr(file->text, '\0', file->size))
+                return -EBADMSG;
+        memcpy(buffer, file->text, file->size);
+        buffer[file->size] = '\0';
+        return (ssize_t) file->size;
+}
+
+int fs_write_if_changed(const char *path, const char *text) {
+        const FuzzFile *file = fuzz_file_find(path);
+
+        if (file && file->size == strlen(text) && memcmp(file->text, text, file->size) == 0)
+                return 0;
+        if (fuzz_files_are_cut())
+                return -EIO;
+        fuzz_file_put(path, strdup(text), strlen(text));
+        return 1;
+}
+
+int fs_remove(const char *path) {
+        FuzzFile *file = fuzz_file_find(path);
+
+        if (!file)
+                return 0;
+        if (fuzz_files_are_cut())
+                return -EIO;
+        fuzz_file_remove(file);
+        return 1;
+}
+
+int fs_clean(const char *path) {
+        (void) path;
+        return 0;
+}

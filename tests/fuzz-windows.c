@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fuzz.h"
+#include "interop.h"
+#include "windows.h"
+
+/* A question to Windows, whatever its programs print and however they end: it ends, after a few programs at most, with
+ * an answer that is sound and printable, or with an error.
+ *
+ * The input: the question and the port; and for each program how it ends, its exit status and what it prints, up to a
+ * NUL. The programs are this file's, daemon/interop.c isn't linked. */
+
+#define PROGRAMS_MAX 3 /* netstat for each family, and tasklist */
+
+struct Interop {
+        InteropHandler handler;
+        void *userdata;
+};
+
+static struct {
+        Interop *interop; /* the one that runs */
+        unsigned n;
+        bool refuse; /* none can be started */
+} programs;
+
+int interop_start(sd_event *event, InteropProgram program, const char *const arguments[], usec_t timeout,
+                  InteropHandler handler, void *userdata, Interop **ret) {
+        size_t n = 0;
+
+        (void) event;
+        require(!programs.interop && program < _INTEROP_PROGRAM_MAX && timeout <= USEC_PER_SEC);
+        for (; arguments[n]; n++)
+                require(!isempty(arguments[n]));
+        require(n > 0 && n <= INTEROP_ARGUMENTS_MAX);
+        require(++programs.n <= PROGRAMS_MAX);
+        if (programs.refuse)
+                return -EOPNOTSUPP;
+
+        programs.interop = malloc(sizeof(*programs.interop));
+        require(programs.interop);
+        *programs.interop = (Interop){ .handler = handler, .userdata = userdata };
+        *ret = programs.interop;
+        return 0;
+}
+
+Interop *interop_free(Interop *interop) {
+        if (interop && interop == programs.interop)
+                programs.interop = NULL;
+        free(interop);
+        return NULL;
+}
+
+typedef struct Answered {
+        WindowsAnswer answer;
+        unsigned n;
+} Answered;
+
+static void on_answer(const WindowsAnswer *answer, void *userdata) {
+        Answered *answered = userdata;
+
+        answered->answer = *answer;
+        answered->n++;
+}
+
+static void require_answer(WindowsQuestion question, const WindowsAnswer *answer) {
+        require(answer->n_ranges <= WINDOWS_RANGES_MAX);
+        for (size_t i = 0; i < answer->n_ranges; i++)
+                require(answer->ranges[i].first <= answer->ranges[i].last);
+        require(question == WINDOWS_EXCLUDED_RANGES || answer->n_ranges == (question == WINDOWS_DYNAMIC_RANGE));
+        require(fuzz_is_printable(answer->holder, sizeof(answer->holder)));
+        require(question == WINDOWS_HOLDER || isempty(answer->holder));
+        require(question == WINDOWS_SSHD_START ? answer->sshd_start >= WINDOWS_START_ABSENT
+                                               : answer->sshd_start == WINDOWS_START_UNKNOWN);
+        require(!isempty(windows_start_to_string(answer->sshd_start)));
+        require(answer->rules.n <= (question == WINDOWS_RULES ? WINDOWS_RULES_MAX : 0));
+        for (size_t i = 0; i < answer->rules.n; i++) {
+                require(fuzz_is_printable(answer->rules.rules[i].name, sizeof(answer->rules.rules[i].name)));
+                require(fuzz_is_printable(answer->rules.rules[i].remote, sizeof(answer->rules.rules[i].remote)));
+        }
+}
+
+static void end_program(FuzzInput *input) {
+        static const int errors[] = { 0, 0, 0, -ETIMEDOUT, -ENOENT, -EIO };
+        int error = errors[fuzz_byte(input) % ELEMENTSOF(errors)], exit_status = fuzz_byte(input);
+        _cleanup_free_ char *output = fuzz_text(input, '\0');
+        const Interop *interop = programs.interop;
+
+        programs.refuse = fuzz_byte(input) == 1;
+        interop->handler(error, exit_status, error < 0 ? "" : output, interop->userdata);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        FuzzInput input = { data, size };
+        WindowsQuestion question = fuzz_byte(&input) % _WINDOWS_QUESTION_MAX;
+        uint16_t port = fuzz_u16(&input);
+        Answered answered = { .n = 0 };
+        sd_event *event = NULL;
+        Windows *windows = NULL;
+
+        programs.n = 0;
+        programs.refuse = false;
+        require(sd_event_default(&event) >= 0); /* kept by this one, and never run */
+        require(windows_ask(event, question, port, USEC_PER_SEC, on_answer, &answered, &windows) == 0);
+        while (programs.interop) {
+                require(answered.n == 0);
+                end_program(&input);
+        }
+        require(answered.n == 1);
+        require(answered.answer.error <= 0);
+        if (answered.answer.error == 0)
+                require_answer(question, &answered.answer);
+
+        windows_free(windows);
+        sd_event_unref(event);
+        return 0;
+}

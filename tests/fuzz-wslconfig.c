@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "fuzz.h"
+#include "wsl-conf.h"
+#include "wslconfig.h"
+
+/* Any .wslconfig, as bytes, and any wsl.conf: nothing beyond them is read, a line that is told is there, a value is one
+ * of the text's, and what isn't understood leaves the default. The first two bytes are the buffer's size. */
+
+/* Whether the line's number is one of the text's. */
+static bool has_line(const char *text, unsigned line) {
+        for (; line > 1; line--) {
+                text = strchr(text, '\n');
+                if (!text)
+                        return false;
+                text++;
+        }
+        return line == 1 && *text;
+}
+
+static void require_setting(const char *text, const WslSetting *setting) {
+        require(setting->line == 0 || has_line(text, setting->line));
+        require(setting->section_line == 0 || has_line(text, setting->section_line));
+}
+
+static void try_config(const char *text) {
+        WslConfig config, again;
+
+        wslconfig_parse(text, &config);
+        require_setting(text, &config.networking_mode);
+        require_setting(text, &config.ignored_ports);
+        require_setting(text, &config.instance_idle_timeout);
+        require_setting(text, &config.vm_idle_timeout);
+        require(config.mode < MODE_WSL1);
+        require(config.mode == MODE_UNKNOWN || config.networking_mode.line > 0);
+        require(config.n_ports <= WSLCONFIG_PORTS_MAX && (config.n_ports == 0 || config.ignored_ports.line > 0));
+        for (size_t i = 0; i < config.n_ports; i++)
+                require(config.ports[i] > 0);
+        require(config.instance_idle_msec == WSLCONFIG_INSTANCE_IDLE_MSEC || config.instance_idle_timeout.line > 0);
+        require(config.vm_idle_msec == WSLCONFIG_VM_IDLE_MSEC || config.vm_idle_timeout.line > 0);
+
+        /* Nothing of it was left as it lay about. */
+        memset(&again, 0xff, sizeof(again));
+        wslconfig_parse(text, &again);
+        require(again.mode == config.mode && again.n_ports == config.n_ports &&
+                memcmp(again.ports, config.ports, config.n_ports * sizeof(config.ports[0])) == 0);
+}
+
+static void try_get(const char *text, const char *section, const char *key) {
+        char whole[1024], value[16];
+        unsigned line, whole_line;
+        int r, q;
+
+        fuzz_untouched(whole);
+        fuzz_untouched(value);
+        fuzz_untouched(line);
+        fuzz_untouched(whole_line);
+        q = wslconfig_get(text, section, key, whole, sizeof(whole), &whole_line);
+        r = wslconfig_get(text, section, key, value, sizeof(value), &line);
+        require(q == 1 || q == 0 || q == -E2BIG);
+        if (q > 0) {
+                require(memchr(whole, '\0', sizeof(whole)) && has_line(text, whole_line));
+                require(strcasestr(text, key));
+                require(r == (strlen(whole) < sizeof(value) ? 1 : -E2BIG));
+        } else {
+                require(r == q);
+                require_untouched(whole);
+                require_untouched(whole_line);
+        }
+        if (r > 0)
+                require(streq(value, whole) && line == whole_line);
+        else {
+                require_untouched(value);
+                require_untouched(line);
+        }
+}
+
+static void try_wsl_conf(const char *text) {
+        WslConf conf;
+
+        wsl_conf_parse(text, &conf);
+        require(memchr(conf.root, '\0', sizeof(conf.root)));
+        require(conf.root[0] == '/' && conf.root[strlen(conf.root) - 1] == '/');
+        require((conf.automount && conf.interop) || strcasestr(text, "enabled"));
+}
+
+static void try_text(const char *text) {
+        unsigned line = wslconfig_find_section(text, "wsl2");
+
+        require(line == 0 || has_line(text, line));
+        require(line == 0 || strcasestr(text, "[wsl2]"));
+        try_config(text);
+        try_get(text, "wsl2", "networkingMode");
+        try_get(text, "automount", "root");
+        try_wsl_conf(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        FuzzInput input = { data, size };
+        size_t text_size = (size_t) fuzz_u16(&input) + 1;
+        /* No byte more, for the sanitizer. */
+        _cleanup_free_ char *bytes = malloc(input.size), *text = malloc(text_size);
+        bool wide;
+        int r;
+
+        require(text && (bytes || input.size == 0));
+        if (input.size > 0)
+                memcpy(bytes, input.data, input.size);
+
+        memset(text, FUZZ_UNTOUCHED, text_size);
+        fuzz_untouched(wide);
+        r = wslconfig_decode(bytes, input.size, text, text_size, &wide);
+        if (r < 0) {
+                require(r == -E2BIG && fuzz_is_untouched(text, text_size) && fuzz_is_untouched(&wide, sizeof(wide)));
+                return 0;
+        }
+        require(r == 0 && memchr(text, '\0', text_size));
+        require(strlen(text) <= (wide ? input.size / 2 : input.size));
+        for (const char *c = text; wide && *c; c++)
+                require(!(*c & 0x80));
+        try_text(text);
+        return 0;
+}
