@@ -14,7 +14,8 @@ struct Home {
         bool stale;
         bool unasked; /* there is no answer, though there is a sshd */
         Kept kept; /* as it was when sshd was asked */
-        uint64_t inputs, kept_inputs; /* what .answer was made of, and what the answer that is kept; 0: not known */
+        uint64_t inputs;      /* what .answer was made of; 0: not known */
+        uint64_t kept_inputs; /* the same of the answer that is kept */
         char service[256], program[256];
         SshdAnswer answer;
         SshdHome home;
