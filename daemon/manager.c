@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <time.h>
 
@@ -54,6 +55,14 @@
 #define SETTLED_DELAY_SOCKET (160 * USEC_PER_MSEC) /* no process has to come up for it */
 #define SETTLE_DELAY_MAX (60 * USEC_PER_SEC)
 
+/* What the kernel has listed of a port, for one evaluation: each listener's owner is searched in /proc, and it is the most
+ * of what an evaluation costs. */
+typedef struct Views {
+        uint16_t ports[2]; /* the home port, and where sshd was moved to; beyond those it is looked twice */
+        size_t n;
+        PortView all[2];
+} Views;
+
 struct Manager {
         sd_event *event;
         Log log;
@@ -93,8 +102,10 @@ struct Manager {
         bool home_later; /* that could not find it out */
         ServicePhase phase;
         Ports ports;
+        Views *views; /* while an evaluation goes on; NULL: there is none, or no memory for it */
         bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
+        uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
         uint16_t last_port;
@@ -149,11 +160,47 @@ static int manager_on_settle(sd_event_source *source, uint64_t usec, void *userd
         return 0;
 }
 
-/* What the kernel lists for @port now, over what was known of it. */
-static void manager_look(Manager *m, uint16_t port) {
+/* What the kernel lists for @port now. */
+static int manager_view_anew(Manager *m, uint16_t port, PortView *ret) {
+        Views *views = m->views;
+        size_t i = 0;
         int r;
 
-        r = ports_look(&m->ports, port, m->sockets, units_managed(m->units), mode_get(m->mode));
+        r = holders_look(m->sockets, units_managed(m->units), port, ret);
+        if (r < 0 || !views)
+                return r;
+
+        while (i < views->n && views->ports[i] != port)
+                i++;
+        if (i < ELEMENTSOF(views->all)) {
+                views->ports[i] = port;
+                views->all[i] = *ret;
+                if (i == views->n)
+                        views->n++;
+        }
+        return 0;
+}
+
+/* What it has listed in this evaluation. */
+static int manager_view(Manager *m, uint16_t port, PortView *ret) {
+        const Views *views = m->views;
+
+        for (size_t i = 0; views && i < views->n; i++)
+                if (views->ports[i] == port) {
+                        *ret = views->all[i];
+                        return 0;
+                }
+        return manager_view_anew(m, port, ret);
+}
+
+/* What the kernel lists for @port now, over what was known of it. */
+static void manager_look(Manager *m, uint16_t port) {
+        PortView view;
+        int r;
+
+        r = manager_view_anew(m, port, &view);
+        if (r >= 0)
+                r = ports_see(&m->ports, port, &view, mode_get(m->mode));
         if (r < 0) {
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
                 m->unseen = true;
@@ -163,7 +210,7 @@ static void manager_look(Manager *m, uint16_t port) {
 /* Whatever was answered may be different now; it is all asked anew where it matters. */
 static void manager_forget(Manager *m) {
         ports_forget_all(&m->ports);
-        m->greeted = m->noted = 0;
+        m->greeted = m->noted = m->unpinned = 0;
 }
 
 /* ── status ── */
@@ -185,7 +232,7 @@ static int manager_fill_listeners(Manager *m, Status *status) {
                 PortView view;
                 int r;
 
-                r = holders_look(m->sockets, units_managed(m->units), ports[i], &view);
+                r = manager_view(m, ports[i], &view);
                 if (r < 0)
                         return r;
                 for (size_t k = 0; k < view.n_listeners && status->n_listeners < STATUS_LISTENERS_MAX; k++) {
@@ -223,13 +270,29 @@ static void manager_tell_pinned(Manager *m, uint32_t before, uint32_t now, uint1
                           "No session holds port %u any more: Windows can have it", port);
 }
 
+/* How many sockets still hold @port, which sshd has left. To count them the kernel walks through the connections of all ports,
+ * and without a listener there come no new ones: so it isn't asked again once there are none. */
+static uint32_t manager_count_pinned(Manager *m, uint16_t port) {
+        const PortFact *fact = ports_find(&m->ports, port);
+        bool listens = fact && (fact->holder == HOLDER_SSHD || fact->holder == HOLDER_LINUX ||
+                                fact->holder == HOLDER_OTHER_DISTRO);
+        int sessions;
+
+        if (m->unpinned == port && !listens)
+                return 0;
+
+        sessions = sockets_count_sessions(m->sockets, port);
+        m->unpinned = sessions == 0 && !listens ? port : 0;
+        return sessions > 0 ? (uint32_t) sessions : 0;
+}
+
 static void manager_publish(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
         const char *names[REPORT_CHANGES_MAX];
         char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
         _cleanup_free_ Status *status = calloc(1, sizeof(*status));
         const PortFact *home;
-        int sessions, r;
+        int r;
 
         if (!status) {
                 log_error_errno(&m->log, -ENOMEM, "The status could not be brought up to date");
@@ -253,10 +316,8 @@ static void manager_publish(Manager *m) {
                         status->home_holder = home->holder;
                         memcpy(status->home_detail, home->detail, sizeof(status->home_detail));
                 }
-                if (m->kept.port != 0) {
-                        sessions = sockets_count_sessions(m->sockets, status->home_port);
-                        status->pinned_sessions = sessions > 0 ? (uint32_t) sessions : 0;
-                }
+                if (m->kept.port != 0)
+                        status->pinned_sessions = manager_count_pinned(m, status->home_port);
         }
         r = manager_fill_listeners(m, status);
         if (r < 0) {
@@ -641,15 +702,19 @@ static void manager_keep_last_port(Manager *m) {
         m->last_port_unwritten = r < 0;
 }
 
+static bool manager_is_complete(const Manager *m, const PortView *view) {
+        return view->holder == HOLDER_SSHD && (view->ipv4 || !m->home.ipv4) && (view->ipv6 || !m->home.ipv6);
+}
+
 static int manager_listens(uint16_t port, void *userdata) {
         Manager *m = userdata;
         PortView view;
 
-        if (holders_look(m->sockets, units_managed(m->units), port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
+        if (manager_view_anew(m, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
         if (view.holder == HOLDER_LINUX || view.holder == HOLDER_OTHER_DISTRO)
                 return -EADDRINUSE;
-        return view.holder == HOLDER_SSHD && (view.ipv4 || !m->home.ipv4) && (view.ipv6 || !m->home.ipv6);
+        return manager_is_complete(m, &view);
 }
 
 static void manager_on_hint(const char *text, void *userdata) {
@@ -673,6 +738,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         usec_t now;
 
         m->moving = ACTION_NONE;
+        m->unpinned = 0;
         manager_read_kept_again(m);
 
         /* systemd may have closed sshd's socket and wait for the rest. --mend, which follows our end, sees to that at once. */
@@ -965,6 +1031,7 @@ static void manager_on_watch(void *userdata) {
         usec_t now, delay = 0;
         int r;
 
+        m->unpinned = 0;
         /* A session that ends may leave a TIME_WAIT: its minute begins now. */
         m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
         if (m->pace_source)
@@ -1076,9 +1143,11 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
 static void manager_settle(Manager *m, const Decision *d) {
         uint16_t port = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
+        PortView view;
         int r;
 
-        if (!m->unseen && (m->phase != SERVICE_RUNNING || (placed && manager_listens(port, m) > 0))) {
+        if (!m->unseen && (m->phase != SERVICE_RUNNING ||
+                           (placed && manager_view(m, port, &view) >= 0 && manager_is_complete(m, &view)))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;
@@ -1189,6 +1258,7 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         manager_name_holder(m);
         manager_finish_request(m, d);
         manager_say_ready(m);
+        home_keep(m->at_home);
 
         /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one; or sshd could not be asked. */
         if (!m->home_later && (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
@@ -1217,7 +1287,7 @@ static void manager_find_moved(Manager *m) {
                 }
 }
 
-static void manager_evaluate(Manager *m) {
+static void manager_decide(Manager *m) {
         ManagedUnits managed;
         HomeView home;
         Snapshot snapshot;
@@ -1287,6 +1357,22 @@ static void manager_evaluate(Manager *m) {
         manager_note_holder(m, &decision);
         manager_publish(m);
         manager_carry_out(m, &decision);
+}
+
+static void manager_evaluate(Manager *m) {
+        m->views = malloc(sizeof(*m->views));
+        if (m->views)
+                m->views->n = 0;
+
+        manager_decide(m);
+
+        free(m->views);
+        m->views = NULL;
+
+        /* The messages of a reading of systemd's units need more than all that is kept. It pays for itself: glibc would keep
+         * the pages, 100 KiB of them, until the daemon ends. */
+        if (!m->booting)
+                (void) malloc_trim(0);
 }
 
 /* ── sources of events ── */

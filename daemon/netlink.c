@@ -5,8 +5,13 @@
 #include <sys/socket.h>
 
 /* The kernel fills up to 32 KiB per read of a dump, and never makes a datagram of a dump larger than the
- * buffer it was last read with. (net/netlink/af_netlink.c, netlink_dump) */
+ * buffer it was last read with. (net/netlink/af_netlink.c, netlink_dump)
+ * On the stack, one for all sockets: each keeps nothing between two reads. */
 #define BUFFER_SIZE 32768U
+typedef struct Buffer {
+        uint8_t bytes[BUFFER_SIZE] __attribute__((aligned(8)));
+} Buffer;
+
 #define ATTEMPTS_MAX 4U
 #define ANSWER_READS_MAX 4096U
 #define EVENT_READS_MAX 64U
@@ -15,7 +20,6 @@ struct Netlink {
         int fd;
         uint32_t port_id;
         uint32_t sequence;
-        uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(8)));
 };
 
 int netlink_new(Netlink **ret, int protocol) {
@@ -69,9 +73,9 @@ int netlink_leave(Netlink *netlink, unsigned group) {
 /* Reads a datagram into the buffer. Returns its length, 0 for one that isn't the kernel's, -EAGAIN where
  * none is queued, -ENOBUFS where some were lost (a truncated one counts as lost), or another negative errno.
  */
-static ssize_t receive(Netlink *netlink) {
+static ssize_t receive(Netlink *netlink, Buffer *buffer) {
         struct sockaddr_nl sender = {};
-        struct iovec iov = { .iov_base = netlink->buffer, .iov_len = sizeof(netlink->buffer) };
+        struct iovec iov = { .iov_base = buffer->bytes, .iov_len = sizeof(buffer->bytes) };
         struct msghdr datagram = {
                 .msg_name = &sender,
                 .msg_namelen = sizeof(sender),
@@ -92,9 +96,9 @@ static ssize_t receive(Netlink *netlink) {
 }
 
 /* A dump that isn't read to its end makes the next one fail with EBUSY. */
-static void drain(Netlink *netlink) {
+static void drain(Netlink *netlink, Buffer *buffer) {
         for (unsigned reads = 0; reads < ANSWER_READS_MAX; reads++)
-                if (receive(netlink) == -EAGAIN)
+                if (receive(netlink, buffer) == -EAGAIN)
                         return;
 }
 
@@ -158,6 +162,7 @@ int netlink_parse_events(const void *bytes, size_t length, NetlinkVisit visit, v
 }
 
 static int ask_once(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, void *userdata) {
+        Buffer buffer;
         int r;
 
         request->nlmsg_seq = ++netlink->sequence;
@@ -171,10 +176,10 @@ static int ask_once(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit vis
 
         r = -EAGAIN;
         for (unsigned reads = 0; reads < ANSWER_READS_MAX; reads++) {
-                ssize_t n = receive(netlink);
+                ssize_t n = receive(netlink, &buffer);
 
                 r = n < 0 ? (int) n
-                          : netlink_parse_answer(netlink->buffer, (size_t) n, netlink->port_id,
+                          : netlink_parse_answer(buffer.bytes, (size_t) n, netlink->port_id,
                                                  netlink->sequence, visit, userdata);
                 if (r <= 0)
                         break;
@@ -182,7 +187,7 @@ static int ask_once(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit vis
         }
 
         if (r < 0)
-                drain(netlink);
+                drain(netlink, &buffer);
         return r;
 }
 
@@ -204,12 +209,13 @@ int netlink_ask(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, 
 
 int netlink_receive(Netlink *netlink, NetlinkVisit visit, void *userdata) {
         bool lost = false;
+        Buffer buffer;
 
         for (unsigned reads = 0; reads < EVENT_READS_MAX; reads++) {
                 ssize_t n;
                 int r;
 
-                n = receive(netlink);
+                n = receive(netlink, &buffer);
                 if (n == -EAGAIN)
                         break;
                 if (n == -ENOBUFS) {
@@ -219,7 +225,7 @@ int netlink_receive(Netlink *netlink, NetlinkVisit visit, void *userdata) {
                 if (n < 0)
                         return (int) n;
 
-                r = netlink_parse_events(netlink->buffer, (size_t) n, visit, userdata);
+                r = netlink_parse_events(buffer.bytes, (size_t) n, visit, userdata);
                 if (r < 0)
                         return r;
         }

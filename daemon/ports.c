@@ -61,24 +61,18 @@ static void nobody_listens(PortFact *fact, NetworkingMode mode) {
         fact->detail[0] = '\0';
 }
 
-int ports_look(Ports *ports, uint16_t port, Sockets *sockets, ManagedUnits managed, NetworkingMode mode) {
+int ports_see(Ports *ports, uint16_t port, const PortView *view, NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);
-        PortView view;
-        int r;
 
         if (!fact)
                 return -ENOMEM;
 
-        r = holders_look(sockets, managed, port, &view);
-        if (r < 0)
-                return r;
-
-        if (view.holder != HOLDER_NONE) {
+        if (view->holder != HOLDER_NONE) {
                 fact->seen_free = false;
                 if (fact->bind == BIND_FREE) /* it was, until then */
                         fact->bind = BIND_NOT_ASKED;
-                fact->holder = view.holder;
-                memcpy(fact->detail, view.detail, sizeof(fact->detail));
+                fact->holder = view->holder;
+                memcpy(fact->detail, view->detail, sizeof(fact->detail));
                 return 0;
         }
 

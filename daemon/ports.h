@@ -20,9 +20,9 @@ PortFact *ports_get(Ports *ports, uint16_t port);
 /* The same, NULL where there is none. */
 const PortFact *ports_find(const Ports *ports, uint16_t port);
 
-/* Brings @port's fact up to date with what the kernel lists now, over what was known of it; in a @mode that
- * shares ports that no one listens here says nothing of Windows. Returns 0 or a negative errno. */
-int ports_look(Ports *ports, uint16_t port, Sockets *sockets, ManagedUnits managed, NetworkingMode mode);
+/* Brings @port's fact up to date with @view, what the kernel lists now, over what was known of it; in a @mode that
+ * shares ports that no one listens here says nothing of Windows. Returns 0 or -ENOMEM. */
+int ports_see(Ports *ports, uint16_t port, const PortView *view, NetworkingMode mode);
 
 /* bind() said @answer of @port. Returns 0 or -ENOMEM. */
 int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *detail);

@@ -119,9 +119,12 @@ static void reset_ask_next(Reset *reset) {
                 uint16_t port = reset->home.ports[reset->n_asked];
                 const PortFact *fact;
                 char text[160];
+                PortView view;
                 int r;
 
-                r = ports_look(&reset->ports, port, reset->sockets, units_managed(reset->units), MODE_UNKNOWN);
+                r = holders_look(reset->sockets, units_managed(reset->units), port, &view);
+                if (r >= 0)
+                        r = ports_see(&reset->ports, port, &view, MODE_UNKNOWN);
                 if (r < 0) {
                         reset_stay(reset, "the listeners on %u could not be read: %s", port, strerrordesc_np(-r));
                         return;

@@ -32,6 +32,9 @@ typedef struct SshdDump {
  * sshd has more of them than fit. */
 int sshd_dump_parse(const char *text, SshdDump *ret);
 
+/* Writes what sshd_dump_parse() reads. Returns 0, or -E2BIG where it doesn't fit. */
+int sshd_dump_print(const SshdDump *dump, char *ret, size_t size);
+
 /* Where sshd would be without our file, and whether our file can move it. */
 typedef struct SshdHome {
         uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */

@@ -30,7 +30,7 @@ SshdQuery *sshd_query_free(SshdQuery *q) {
         return NULL;
 }
 
-static const char *find_sshd(const char *program) {
+const char *sshd_find(const char *program) {
         static const char *const programs[] = { "/usr/sbin/sshd", "/usr/bin/sshd" };
         const char *slash = strrchr(program, '/');
 
@@ -108,7 +108,7 @@ int sshd_query(sd_event *event, const char *program, const char *options, bool w
         char sentinel[sizeof("-oPort=65535")];
         int r;
 
-        program = find_sshd(program);
+        program = sshd_find(program);
         if (!program)
                 return -ENOENT;
 

@@ -26,8 +26,11 @@ typedef struct SshdAnswer {
 /* Called once, unless freed before; may free the query, and *@answer with it. */
 typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
 
-/* @program: the sshd that the service runs; "", or one that isn't sshd, for the system's. @options: words that go
- * with it, copied. @with_sentinel: with SSHD_SENTINEL_PORT put in beside the configured ports, for sshd_dump_home().
+/* The sshd that the service runs; the system's for "", or one that isn't sshd. NULL if no sshd is installed. */
+const char *sshd_find(const char *program);
+
+/* @program: as for sshd_find(). @options: words that go with it, copied. @with_sentinel: with SSHD_SENTINEL_PORT put in
+ * beside the configured ports, for sshd_dump_home().
  * Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
 int sshd_query(sd_event *event, const char *program, const char *options, bool with_sentinel,
                SshdHandler handler, void *userdata, SshdQuery **ret);

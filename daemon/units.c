@@ -78,6 +78,7 @@ struct Unit {
         char name[256];
         char *path;
         bool is_socket;
+        bool absent; /* by the last reading; of such a one only that is asked again */
         UnitState state, incoming;
         sd_bus_slot *match_slot;
         Question questions[PROPERTIES_MAX];
@@ -358,6 +359,8 @@ static void units_finish(Units *units) {
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): what lies between the fields is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
+                unit->absent = streq(unit->state.load_state, "not-found") &&
+                               streq(unit->state.active_state, "inactive") && unit->state.job == 0;
         }
         units->known = true;
         if (changed)
@@ -373,13 +376,17 @@ static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (sd_bus_message_is_method_error(m, NULL) ||
             read_property(m, question->property, &question->unit->incoming) < 0)
                 units->reading_failed = true;
+        if (question->unit->absent && !streq(question->unit->incoming.load_state, "not-found")) {
+                question->unit->absent = false;
+                units->again = true; /* there it is, and the rest of it is to be read */
+        }
 
         if (--units->n_open == 0)
                 units_finish(units);
         return 0;
 }
 
-static int unit_ask(Unit *unit, Question *question, const Property *property) {
+static int unit_ask_one(Unit *unit, Question *question, const Property *property) {
         int r;
 
         question->unit = unit;
@@ -392,6 +399,27 @@ static int unit_ask(Unit *unit, Question *question, const Property *property) {
 
         unit->units->n_open++;
         return 0;
+}
+
+static int unit_ask(Unit *unit) {
+        const Property *own = unit->is_socket ? socket_properties : service_properties;
+        size_t n_own = unit->is_socket ? ELEMENTSOF(socket_properties) : ELEMENTSOF(service_properties);
+        Question *question = unit->questions;
+        int r = 0;
+
+        /* Most machines have one of the pairs only, and each property that is asked for is two messages, by way of the bus
+         * daemon four. GetAll would be one, but costs systemd three times as much as all that are of interest here. */
+        if (unit->absent) {
+                memcpy(&unit->incoming, &unit->state, sizeof(unit->incoming));
+                return unit_ask_one(unit, question, find_property(unit_properties, ELEMENTSOF(unit_properties), "LoadState"));
+        }
+
+        memset(&unit->incoming, 0, sizeof(unit->incoming));
+        for (size_t i = 0; i < ELEMENTSOF(unit_properties) && r >= 0; i++)
+                r = unit_ask_one(unit, question++, &unit_properties[i]);
+        for (size_t i = 0; i < n_own && r >= 0; i++)
+                r = unit_ask_one(unit, question++, &own[i]);
+        return r;
 }
 
 int units_refresh(Units *units) {
@@ -408,18 +436,8 @@ int units_refresh(Units *units) {
         units->again = units->reading_failed = false;
         units->again_source = sd_event_source_disable_unref(units->again_source);
 
-        for (size_t i = 0; i < units->n_all && r >= 0; i++) {
-                Unit *unit = &units->all[i];
-                Question *question = unit->questions;
-
-                memset(&unit->incoming, 0, sizeof(unit->incoming));
-                for (size_t k = 0; k < ELEMENTSOF(unit_properties) && r >= 0; k++)
-                        r = unit_ask(unit, question++, &unit_properties[k]);
-                for (size_t k = 0; k < ELEMENTSOF(service_properties) && r >= 0 && !unit->is_socket; k++)
-                        r = unit_ask(unit, question++, &service_properties[k]);
-                for (size_t k = 0; k < ELEMENTSOF(socket_properties) && r >= 0 && unit->is_socket; k++)
-                        r = unit_ask(unit, question++, &socket_properties[k]);
-        }
+        for (size_t i = 0; i < units->n_all && r >= 0; i++)
+                r = unit_ask(&units->all[i]);
         if (r < 0) {
                 units_forget_questions(units);
                 return units_read_later(units);

@@ -98,6 +98,15 @@ static inline const char *startswith(const char *s, const char *prefix) {
         return strncmp(s, prefix, length) == 0 ? s + length : NULL;
 }
 
+/* FNV-1a, to be begun with HASH_FIRST: tells what has changed, and keeps nobody out. */
+#define HASH_FIRST UINT64_C(0xcbf29ce484222325)
+
+static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size) {
+        for (const uint8_t *byte = data, *end = byte + size; byte < end; byte++)
+                hash = (hash ^ *byte) * UINT64_C(0x100000001b3);
+        return hash;
+}
+
 /* A list of words in one buffer: each with its NUL, an empty one at the end. A zeroed buffer is the empty list.
  * words_append() returns false and changes nothing where @word is empty or doesn't fit any more. */
 static inline const char *words_next(const char *word) {

@@ -30,7 +30,7 @@ LAST_PORT_FILE = f"{STATE_DIRECTORY}/last-port"
 BUS = ("org.wslport1", "/org/wslport1")
 INTERFACE = "org.wslport1.Manager"
 
-UNTRACED = f"/etc/systemd/system/{UNIT}.d/untraced.conf"
+UNTRACED = "/etc/systemd/system/wslportd-helper.service.d/untraced.conf"  # it is the helper that opens it
 
 WINDOWS = Greeting()
 WINDOWS_SOFTWARE = "OpenSSH_for_Windows_9.5"
