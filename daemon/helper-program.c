@@ -75,8 +75,10 @@ static int run(int connection_fd, const char *const argv[], const char *const en
 
 static void find_owner(int connection_fd, const HelperRequest *request) {
         OwnerAnswer found = { 0 };
+        usec_t before = cpu_time();
 
         found.result = owner_search(request->inode, request->cgroup_id, &found.owner);
+        found.owner.spent = cpu_time() - before;
         answer(connection_fd, &found, sizeof(found), NULL, 0);
 }
 

@@ -49,6 +49,7 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
         if (r < 0)
                 return r;
 
+        view->spent += owner.spent;
         entry.holder = classify(&owner, managed, listener->port);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
         listener_format_address(listener, entry.address);

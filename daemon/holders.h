@@ -16,6 +16,7 @@ typedef struct PortView {
         bool ipv4, ipv6; /* which families the managed unit listens on there */
         StatusListener listeners[PORT_VIEW_LISTENERS_MAX];
         size_t n_listeners;
+        usec_t spent; /* as Owner's, in all */
 } PortView;
 
 /* @port 0 is every port. More listeners than fit are passed over. Does not bind, and waits for no more than owner_find()

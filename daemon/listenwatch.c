@@ -98,6 +98,8 @@ static int add_cpu(ListenWatch *watch, sd_event *event, int event_fd, const char
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(cpu->source, "listenwatch");
+        /* Anybody can listen and leave off a hundred thousand times a second; what was last is seen when it goes on. */
+        (void) sd_event_source_set_ratelimit(cpu->source, USEC_PER_SEC, 20);
 
         return ioctl(cpu->fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
 }

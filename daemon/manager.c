@@ -3,7 +3,6 @@
 
 #include <malloc.h>
 #include <signal.h>
-#include <time.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -81,6 +80,7 @@ struct Manager {
                         *look_home_source, *unpin_source, *pace_source;
         Pace pace;    /* of evaluations because of a watched port, which anybody here can cause */
         bool watched; /* the next one is such */
+        usec_t spent; /* by the helper, for this one */
         usec_t settle_delay; /* 0: nothing to settle */
         bool unseen;         /* the kernel could not be asked about all listeners that matter */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
@@ -125,21 +125,15 @@ struct Manager {
 
 static void manager_evaluate(Manager *m);
 
-static usec_t cpu_time(void) {
-        struct timespec used;
-
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-        return (usec_t) used.tv_sec * USEC_PER_SEC + (usec_t) used.tv_nsec / 1000;
-}
-
 static int manager_on_evaluate(sd_event_source *source, void *userdata) {
         Manager *m = userdata;
         usec_t before = cpu_time(), now;
 
         (void) source;
+        m->spent = 0;
         manager_evaluate(m);
         if (m->watched && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
-                pace_note(&m->pace, now, cpu_time() - before);
+                pace_note(&m->pace, now, cpu_time() - before + m->spent);
         m->watched = false;
         return 0;
 }
@@ -167,6 +161,8 @@ static int manager_view_anew(Manager *m, uint16_t port, PortView *ret) {
         int r;
 
         r = holders_look(m->sockets, units_managed(m->units), port, ret);
+        if (r >= 0)
+                m->spent += ret->spent;
         if (r < 0 || !views)
                 return r;
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Every time in this program is in microseconds of CLOCK_MONOTONIC unless its name says otherwise. */
@@ -73,6 +74,14 @@ static inline bool isempty(const char *s) {
 
 static inline const char *strempty(const char *s) {
         return s ? s : "";
+}
+
+/* The CPU time of this process so far, µs. */
+static inline usec_t cpu_time(void) {
+        struct timespec used;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+        return (usec_t) used.tv_sec * USEC_PER_SEC + (usec_t) used.tv_nsec / 1000;
 }
 
 /* Whether what failed with this negative errno may do so no more in a moment: it says nothing of the thing asked for. */
