@@ -50,6 +50,7 @@ class Day:
         self.problem = ""
         self.failed_by_itself = False
         self.expected_port = 0  # where a request that went well has put it
+        self.entered: tuple[int, set[int]] = (0, set())  # the sshd that a login has gone through to, and where
 
     # ---- what the kernel says ----
 
@@ -57,6 +58,18 @@ class Day:
         """Listening, a session, or TIME_WAIT."""
         return any(line.split()[1].endswith(f":{port:04X}") for name in ("tcp", "tcp6")
                    for line in Path(f"/proc/{self.m._agent_pid}/net/{name}").read_text().splitlines()[1:])
+
+    def sshd(self) -> tuple[int, set[int]]:
+        """The service's main process, as the host counts, and where it listens."""
+        path = self.m._cgroup / "guest/system.slice/ssh.service/cgroup.procs"
+        try:
+            pid = min(int(line) for line in path.read_text().split())
+            links = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
+            inodes = {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
+            lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
+        except (OSError, ValueError):  # it isn't there, or has just ended
+            return 0, set()
+        return pid, {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and line[9] in inodes}
 
     def daemon(self) -> dict[str, Any]:
         pid = int((self.m._cgroup / f"guest/system.slice/{w.UNIT}/cgroup.procs").read_text().split()[0])
@@ -202,7 +215,7 @@ class Day:
         p = w.properties(self.m)
         if not p:
             return "wslportd is not on the bus"
-        ports = w.sshd_ports(self.m)
+        ports = self.sshd()[1]
         if NEVER_AGAIN in p["Reason"] or "tried again in" in p["Reason"]:
             self.problem = "hold"
             return p["Reason"]
@@ -245,13 +258,15 @@ class Day:
             if self.problem == "hold":
                 self.patience()
             assert time.monotonic() < deadline, said
-            time.sleep(0.02)
+            time.sleep(0.05)
         self.expected_port = 0
         self.m._children[:] = [child for child in self.m._children if child.poll() is None]  # each keeps files open
-        for port in w.sshd_ports(self.m) - self.strangers.keys():
+        pid, ports = self.sshd()
+        for port in ports - self.strangers.keys() if (pid, ports) != self.entered else ():
             # Left alone, it stays on the family that it could have when it started.
             if self.policy.get("Relocate") != "never" or "0.0.0.0" in self.m.listeners().get(port, []):
                 assert w.logs_in(self.m, port), port
+        self.entered = pid, ports
         files = os.listdir(self.m.path(f"{w.STATE_DIRECTORY}/sshd.d"))
         assert set(files) <= {"port.conf"}
         for session in self.sessions:
