@@ -240,7 +240,7 @@ def test_home_is_given_back_ten_times_a_second_to_who_waits_for_it(make, capsys)
     w.wait_sshd(m, 2222)
     w.wait_properties(m, State="relocated", Port=2222)
     neighbour = start(m, "linux", FLAP, "22", "0")
-    with acting(m, capsys, "22 is given back, and Restore=auto"):
+    with acting(m, capsys, "22 is given back, and Restore=auto", seconds=2 * SECONDS):
         first.kill()
     neighbour.kill()
     w.eventually(lambda: sshd_listens(m) == {22} or w.call(m, "Restore") == (0, ""), "home")
