@@ -620,12 +620,10 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
         }
 
         fact = find_fact(s, expected);
-        if (fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO)) {
-                /* On IPv4 or IPv6 only, or sshd would have ended: clients of that family get the stranger.
-                 */
-                leave_port(config, s, fact, d);
-        } else if (fact && fact->bind == BIND_REFUSED_BY_WINDOWS) {
-                /* It was about to bind another one, and has half of that or none. */
+        if (fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO ||
+                     fact->bind == BIND_REFUSED_BY_WINDOWS)) {
+                /* A stranger, on IPv4 or IPv6 only, or sshd would have ended: clients of that family get it. Windows: sshd was
+                 * about to bind another one, and has half of that or none. */
                 leave_port(config, s, fact, d);
         } else if (has_some) {
                 snprintf(why, sizeof(why), "sshd could not have %u", expected);

@@ -60,6 +60,7 @@ static bool is_numeric(const char *address) {
 
 static int add_file(Inputs *inputs, const char *path, unsigned depth);
 
+/* NOLINTNEXTLINE(misc-no-recursion): a file that is included includes others, to DEPTH_MAX */
 static int add_included(Inputs *inputs, const char *pattern, unsigned depth) {
         char absolute[PATH_MAX];
         glob_t paths = { 0 };
@@ -77,6 +78,7 @@ static int add_included(Inputs *inputs, const char *pattern, unsigned depth) {
         return r;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see add_included() */
 static int add_line(Inputs *inputs, char *line, unsigned depth) {
         static const char separators[] = " \t\r\f=\"";
         bool is_plain = !strpbrk(line, "\"'\\");
@@ -102,6 +104,7 @@ static int add_line(Inputs *inputs, char *line, unsigned depth) {
         return r;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): see add_included() */
 static int add_file(Inputs *inputs, const char *path, unsigned depth) {
         _cleanup_close_ int fd = -1;
         _cleanup_free_ char *text = NULL;

@@ -410,8 +410,10 @@ static int unit_ask(Unit *unit) {
         /* Most machines have one of the pairs only, and each property that is asked for is two messages, by way of the bus
          * daemon four. GetAll would be one, but costs systemd three times as much as all that are of interest here. */
         if (unit->absent) {
+                const Property *property = find_property(unit_properties, ELEMENTSOF(unit_properties), "LoadState");
+
                 memcpy(&unit->incoming, &unit->state, sizeof(unit->incoming));
-                return unit_ask_one(unit, question, find_property(unit_properties, ELEMENTSOF(unit_properties), "LoadState"));
+                return property ? unit_ask_one(unit, question, property) : -ENOENT;
         }
 
         memset(&unit->incoming, 0, sizeof(unit->incoming));

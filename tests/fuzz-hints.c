@@ -96,7 +96,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (!root[0])
                 make_root();
         for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                texts[i] = there & 1U << i ? fuzz_text(&input, '\0') : NULL;
+                texts[i] = (there & 1U << i) ? fuzz_text(&input, '\0') : NULL;
                 if (texts[i])
                         put_around(paths[i], "", texts[i], "");
         }

@@ -92,6 +92,7 @@ static size_t alignment_of(char type) {
 #define DEPTH_MAX 8
 
 /* The end of the first type of a signature, NULL where it is none (D-Bus specification). */
+/* NOLINTNEXTLINE(misc-no-recursion): types lie within types, to DEPTH_MAX */
 static const char *type_end(const char *type, unsigned depth) {
         if (depth > DEPTH_MAX)
                 return NULL;
@@ -130,6 +131,7 @@ static void put_length(Bytes *b, size_t at, size_t start) {
 }
 
 /* Values of the input, of the first type of a signature. Returns the rest of it: none behind what is no type. */
+/* NOLINTNEXTLINE(misc-no-recursion): see type_end() */
 static const char *put_value(Bytes *b, const char *type, FuzzInput *input, unsigned depth) {
         _cleanup_free_ char *text = NULL;
         const char *end = type;
@@ -455,6 +457,7 @@ Child *child_free(Child *child) {
         return NULL;
 }
 
+/* NOLINTNEXTLINE(constParameter): the owner of the bus is told so */
 static void on_bus(sd_bus *bus, void *userdata) {
         require(userdata == peer);
         if (!bus)
@@ -474,6 +477,7 @@ static int reload(char **ret_error, void *userdata) {
         }
 }
 
+/* NOLINTNEXTLINE(constParameter): the manager's has it so */
 static int request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
         const char *sender = sd_bus_message_get_sender(call);
 
