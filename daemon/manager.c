@@ -131,6 +131,7 @@ static int manager_on_evaluate(sd_event_source *source, void *userdata) {
 
         (void) source;
         m->spent = 0;
+        watch_note(m->watch);
         manager_evaluate(m);
         if (m->watched && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                 pace_note(&m->pace, now, cpu_time() - before + m->spent);

@@ -15,6 +15,7 @@ struct Watch {
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
+        uint64_t noted; /* who listens on them, boiled down, when that was last looked at; 0: not known */
         int fallback_reason;
         WatchHandler handler;
         void *userdata;
@@ -49,22 +50,50 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
         return 0;
 }
 
+#define LISTENERS_MAX 16
+
+/* 0 where it can't be known. */
+static uint64_t watch_fingerprint(Watch *w) {
+        uint64_t hash = HASH_FIRST;
+
+        for (size_t i = 0; i < w->n_ports; i++) {
+                Listener listeners[LISTENERS_MAX];
+                int n = sockets_list_listeners(w->sockets, w->ports[i], listeners, ELEMENTSOF(listeners));
+
+                if (n < 0 || n > LISTENERS_MAX)
+                        return 0;
+                for (int k = 0; k < n; k++)
+                        hash = hash_add(hash, &listeners[k].inode, sizeof(listeners[k].inode));
+                hash = hash_add(hash, &n, sizeof(n));
+        }
+        return hash;
+}
+
+void watch_note(Watch *w) {
+        w->noted = w->listeners ? watch_fingerprint(w) : 0;
+}
+
+/* The tracepoint tells of other network namespaces' listeners, too. */
 static void watch_on_listener(void *userdata) {
         Watch *w = userdata;
 
-        w->handler(w->userdata);
+        if (w->noted == 0 || w->noted != watch_fingerprint(w))
+                w->handler(w->userdata);
 }
 
 static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
+        Watch *w = userdata;
+
         (void) event, (void) port;
-        watch_on_listener(userdata);
+        w->handler(w->userdata);
 }
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Watch *w = userdata;
         int r;
 
         (void) usec;
-        watch_on_listener(userdata);
+        w->handler(w->userdata);
         r = sd_event_source_set_time_relative(source, TIMER_INTERVAL);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
@@ -115,6 +144,7 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
                 if (n_ports > 0)
                         memcpy(w->ports, ports, n_ports * sizeof(*ports));
                 w->n_ports = n_ports;
+                w->noted = 0; /* they have not been looked at with the others */
         }
 
         if (closes && n_ports > 0 && (!w->closes || !same)) {

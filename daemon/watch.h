@@ -22,6 +22,9 @@ DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
  * or a negative errno where even the timer could not be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
 
+/* To be called before the listeners are looked at: what has not changed since is not told. */
+void watch_note(Watch *watch);
+
 /* "tracepoint", "timer", or "none" where no port is watched. */
 const char *watch_kind(const Watch *watch);
 
