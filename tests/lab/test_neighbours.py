@@ -429,7 +429,7 @@ def test_the_table_of_processes_is_full(make, capsys):
     m.windows.release(22)
     flapper = start(m, "linux", FLAP, "22", "0")
     set_pid_max(m, 500)
-    with acting(m, capsys, "the table of processes is full", logs_in=False):
+    with acting(m, capsys, "the table of processes is full", logs_in=False, seconds=2 * SECONDS):
         user = start(m, "linux", FILL, uid=NOBODY)
         w.eventually(lambda: user.stdout.count("full") > 20, "the table is full")
         # Who is in can stay, and does; new processes, sshd's too, can't be had.

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "sudo tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
     "tests/run here": INSTALLED,
     "sudo systemctl disable --now wslportd": INSTALLED,
+    "sudo systemctl stop wslportd-helper.socket": INSTALLED,
     "sudo wslportd --reset": INSTALLED,
     "sudo ninja -C /var/tmp/wslportd-build/gcc uninstall": INSTALLED,
     "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
