@@ -349,6 +349,7 @@ def test_monitor_tells_the_signals(make):
     succeeds(m, "restore")
     moves = [{"Event": "Relocated", "From": 22, "To": 22022}, {"Event": "Restored", "Port": 22}]
     w.eventually(lambda: told() == moves, "both moves")
+    w.eventually(lambda: not m.stray_reservations(), "the tracker has seen sshd on 22")
 
     # Windows takes it while sshd is down.
     m.run(["systemctl", "stop", "ssh.service"], check=True)
