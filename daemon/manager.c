@@ -1023,12 +1023,17 @@ static int manager_on_pace(sd_event_source *source, uint64_t usec, void *userdat
 
 /* Somebody may take such a port and leave it, many times a second, to keep us busy: the last of it is seen, and what
  * came between is no matter. */
-static void manager_on_watch(void *userdata) {
+static void manager_on_watch(bool elsewhere, void *userdata) {
         Manager *m = userdata;
         usec_t now, delay = 0;
         int r;
 
+        if (elsewhere && !m->pace_source && !watch_has_changed(m->watch))
+                return;
+
         m->unpinned = 0;
+        if (elsewhere && m->pace_source)
+                return;
         /* A session that ends may leave a TIME_WAIT: its minute begins now. */
         m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
         if (m->pace_source)

@@ -73,19 +73,21 @@ void watch_note(Watch *w) {
         w->noted = w->listeners ? watch_fingerprint(w) : 0;
 }
 
-/* The tracepoint tells of other network namespaces' listeners, too. */
+bool watch_has_changed(Watch *w) {
+        return w->noted == 0 || w->noted != watch_fingerprint(w);
+}
+
 static void watch_on_listener(void *userdata) {
         Watch *w = userdata;
 
-        if (w->noted == 0 || w->noted != watch_fingerprint(w))
-                w->handler(w->userdata);
+        w->handler(true, w->userdata);
 }
 
 static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
         Watch *w = userdata;
 
         (void) event, (void) port;
-        w->handler(w->userdata);
+        w->handler(false, w->userdata);
 }
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -93,7 +95,7 @@ static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata
         int r;
 
         (void) usec;
-        w->handler(w->userdata);
+        w->handler(false, w->userdata);
         r = sd_event_source_set_time_relative(source, TIMER_INTERVAL);
         return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }

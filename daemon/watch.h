@@ -10,7 +10,8 @@
  * events while somebody waits for a port to become free. */
 typedef struct Watch Watch;
 
-typedef void (*WatchHandler)(void *userdata);
+/* @elsewhere: it may be of another network namespace; see watch_has_changed(). */
+typedef void (*WatchHandler)(bool elsewhere, void *userdata);
 
 /* @sockets outlives it. Returns 0 or -ENOMEM. */
 int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
@@ -22,8 +23,9 @@ DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
  * or a negative errno where even the timer could not be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
 
-/* To be called before the listeners are looked at: what has not changed since is not told. */
+/* To be called before the listeners are looked at, and whether they are others since then, or it isn't known. */
 void watch_note(Watch *watch);
+bool watch_has_changed(Watch *watch);
 
 /* "tracepoint", "timer", or "none" where no port is watched. */
 const char *watch_kind(const Watch *watch);
