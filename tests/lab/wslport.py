@@ -148,6 +148,8 @@ LISTEN = """
 import os, socket, sys
 address, port, words = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 s = socket.socket()
+if "listen" in words:  # also where sshd's sessions have left a TIME_WAIT
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind((address, port))
 if "listen" in words:
     s.listen()
