@@ -45,7 +45,9 @@ static int helper_send(struct iovec *parts, size_t n_parts, const int fds[], siz
                 return -errno;
         if (connect(fd, (struct sockaddr *) &name, sizeof(name)) < 0)
                 return errno == ENOENT || errno == ECONNREFUSED ? -EHOSTDOWN : -errno;
-        return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : TAKE_FD(fd);
+        if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
+                return errno == EPIPE || errno == ECONNRESET ? -EAGAIN : -errno; /* it has hung up already */
+        return TAKE_FD(fd);
 }
 
 /* What of @message are descriptors goes to @fds, and those too many are closed. */
