@@ -6,13 +6,6 @@
 #include "ctl-json.h"
 #include "picture.h"
 
-static uint64_t now_realtime(void) {
-        struct timespec now;
-
-        clock_gettime(CLOCK_REALTIME, &now);
-        return (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
-}
-
 int verb_status(Ctl *ctl, int argc, char *argv[]) {
         char picture[PICTURE_SIZE];
         Status status;
@@ -26,7 +19,7 @@ int verb_status(Ctl *ctl, int argc, char *argv[]) {
         if (ctl->json)
                 return ctl_json_print(ctl_json_status(&status));
 
-        picture_draw(&status, ctl->color, now_realtime(), picture);
+        picture_draw(&status, ctl->color, clock_usec(CLOCK_REALTIME), picture);
         fputs(picture, stdout);
         return CTL_OK;
 }

@@ -4,18 +4,10 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <time.h>
-
-static usec_t now(void) {
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
-}
 
 static bool wait_for(int fd, short events, usec_t until) {
         struct pollfd wait = { .fd = fd, .events = events };
-        usec_t t = now();
+        usec_t t = clock_usec(CLOCK_MONOTONIC);
 
         return t < until && poll(&wait, 1, (int) ((until - t + USEC_PER_MSEC - 1) / USEC_PER_MSEC)) > 0;
 }
@@ -26,7 +18,7 @@ Greet greet(uint16_t port, usec_t timeout, char ret[static BANNER_SIZE_MAX], siz
                 .sin_port = htons(port),
                 .sin_addr = { htonl(INADDR_LOOPBACK) },
         };
-        usec_t until = now() + timeout;
+        usec_t until = clock_usec(CLOCK_MONOTONIC) + timeout;
         _cleanup_close_ int fd = -1;
         socklen_t length = sizeof(int);
         size_t size = 0;

@@ -75,10 +75,10 @@ static int run(int connection_fd, const char *const argv[], const char *const en
 
 static void find_owner(int connection_fd, const HelperRequest *request) {
         OwnerAnswer found = { 0 };
-        usec_t before = cpu_time();
+        usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
 
         found.result = owner_search(request->inode, request->cgroup_id, &found.owner);
-        found.owner.spent = cpu_time() - before;
+        found.owner.spent = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before;
         answer(connection_fd, &found, sizeof(found), NULL, 0);
 }
 

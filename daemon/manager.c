@@ -127,14 +127,14 @@ static void manager_evaluate(Manager *m);
 
 static int manager_on_evaluate(sd_event_source *source, void *userdata) {
         Manager *m = userdata;
-        usec_t before = cpu_time(), now;
+        usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID), now;
 
         (void) source;
         m->spent = 0;
         watch_note(m->watch);
         manager_evaluate(m);
         if (m->watched && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
-                pace_note(&m->pace, now, cpu_time() - before + m->spent);
+                pace_note(&m->pace, now, clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->spent);
         m->watched = false;
         return 0;
 }
@@ -332,10 +332,7 @@ static void manager_publish(Manager *m) {
         report_status_line(&m->status, old_line);
         report_status_line(status, line);
         if (m->status.state != status->state || m->status.port != status->port) {
-                struct timespec now;
-
-                clock_gettime(CLOCK_REALTIME, &now);
-                status->last_change = (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000;
+                status->last_change = clock_usec(CLOCK_REALTIME);
                 (void) report_changes(&m->status, status, names);
         }
         m->status = *status;
@@ -1436,13 +1433,10 @@ static int manager_reload(char **ret_error, void *userdata) {
         Manager *m = userdata;
         ReloadErrors errors = { .manager = m };
         char status[sizeof("STATUS=") + STATUS_LINE_SIZE];
-        struct timespec now;
         Config config;
         int r;
 
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-                          (uint64_t) now.tv_sec * USEC_PER_SEC + (uint64_t) now.tv_nsec / 1000);
+        (void) sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_usec(CLOCK_MONOTONIC));
 
         r = config_load(CONFIG_FILE, manager_on_config_error, &errors, &config);
         if (r >= 0) {

@@ -76,12 +76,12 @@ static inline const char *strempty(const char *s) {
         return s ? s : "";
 }
 
-/* The CPU time of this process so far, µs. */
-static inline usec_t cpu_time(void) {
-        struct timespec used;
+/* What a clock of clock_gettime(2) that is always there says, µs. */
+static inline usec_t clock_usec(clockid_t clock) {
+        struct timespec t;
 
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-        return (usec_t) used.tv_sec * USEC_PER_SEC + (usec_t) used.tv_nsec / 1000;
+        clock_gettime(clock, &t);
+        return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
 }
 
 /* Whether what failed with this negative errno may do so no more in a moment: it says nothing of the thing asked for. */
