@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -19,21 +18,8 @@
 
 static void answer(int connection_fd, const void *text, size_t size, const int fds[], size_t n_fds) {
         struct iovec part = { (void *) text, size };
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(HELPER_FDS_MAX * sizeof(int))];
-        } control = { 0 };
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
-        if (n_fds > 0) {
-                message.msg_control = &control;
-                message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-                control.header.cmsg_level = SOL_SOCKET;
-                control.header.cmsg_type = SCM_RIGHTS;
-                control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-                memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
-        }
-        (void) sendmsg(connection_fd, &message, MSG_NOSIGNAL);
+        (void) helper_send(connection_fd, &part, 1, fds, n_fds);
 }
 
 /* Until it has ended, or nobody wants to know any more. */

@@ -17,20 +17,13 @@ bool helper_is_there(void) {
         return helper_path();
 }
 
-/* The connection, non-blocking, with the request sent. */
-static int helper_send(struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds) {
+int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds) {
         union {
                 struct cmsghdr header;
-                char bytes[CMSG_SPACE(2 * sizeof(int))];
+                char bytes[CMSG_SPACE(HELPER_FDS_MAX * sizeof(int))];
         } control = { 0 };
         struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
-        struct sockaddr_un name = { .sun_family = AF_UNIX };
-        _cleanup_close_ int fd = -1;
-        const char *path = helper_path();
 
-        if (!path)
-                return -ENOTCONN;
-        strcpy(name.sun_path, path);
         if (n_fds > 0) {
                 message.msg_control = &control;
                 message.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
@@ -39,18 +32,31 @@ static int helper_send(struct iovec *parts, size_t n_parts, const int fds[], siz
                 control.header.cmsg_len = CMSG_LEN(n_fds * sizeof(int));
                 memcpy(CMSG_DATA(&control.header), fds, n_fds * sizeof(int));
         }
+        return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The connection, non-blocking, with the request sent. */
+static int helper_connect(struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds) {
+        struct sockaddr_un name = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = -1;
+        const char *path = helper_path();
+        int r;
+
+        if (!path)
+                return -ENOTCONN;
+        strcpy(name.sun_path, path);
 
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return -errno;
         if (connect(fd, (struct sockaddr *) &name, sizeof(name)) < 0)
                 return errno == ENOENT || errno == ECONNREFUSED ? -EHOSTDOWN : -errno;
-        if (sendmsg(fd, &message, MSG_NOSIGNAL) < 0)
-                return errno == EPIPE || errno == ECONNRESET ? -EAGAIN : -errno; /* it has hung up already */
+        r = helper_send(fd, parts, n_parts, fds, n_fds);
+        if (r < 0)
+                return r == -EPIPE || r == -ECONNRESET ? -EAGAIN : r; /* it has hung up already */
         return TAKE_FD(fd);
 }
 
-/* What of @message are descriptors goes to @fds, and those too many are closed. */
 size_t helper_take_fds(struct msghdr *message, int fds[], size_t n_fds) {
         size_t taken = 0;
 
@@ -88,7 +94,7 @@ int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds
         ssize_t n;
         int r;
 
-        fd = helper_send(&question, 1, NULL, 0);
+        fd = helper_connect(&question, 1, NULL, 0);
         if (fd < 0)
                 return fd;
 
@@ -128,7 +134,7 @@ int helper_run(const char *const argv[], const char *const environment[], Progra
         if ((size_t) request.n_arguments + request.n_variables + 2 > HELPER_STRINGS_MAX || size > HELPER_REQUEST_MAX)
                 return -E2BIG;
 
-        return helper_send(parts, n, (const int[]){ output_fd, errors_fd }, 2);
+        return helper_connect(parts, n, (const int[]){ output_fd, errors_fd }, 2);
 }
 
 static int take_strings(char **next, const char *end, uint32_t n, const char **ret) {

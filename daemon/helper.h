@@ -44,6 +44,9 @@ int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds
 int helper_run(const char *const argv[], const char *const environment[], ProgramRights rights, int output_fd,
                int errors_fd);
 
+/* Sends a message of @parts, and at most HELPER_FDS_MAX descriptors with it. 0, or a negative errno. */
+int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds);
+
 /* The descriptors that came with @message: at most so many of them, the caller's now; more are closed. Returns how many. */
 size_t helper_take_fds(struct msghdr *message, int ret_fds[], size_t n_fds);
 

@@ -7,9 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
+#include "helper.h"
 #include "tracepoint.h"
-
-#define CPUS_MAX 253U /* WSL has at most 64; the helper can hand over as many (HELPER_FDS_MAX) */
 
 /* One CPU's event. Its ring buffer (a page of header, one of data) is what makes the kernel wake us. It is
  * mapped read-only, which lets the kernel overwrite what nobody has read: it never fills, and needs no
@@ -107,7 +106,7 @@ static int add_cpu(ListenWatch *watch, sd_event *event, int event_fd, const char
 int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, size_t n_ports,
                     ListenWatchCallback callback, void *userdata) {
         _cleanup_(listenwatch_freep) ListenWatch *watch = NULL;
-        int fds[CPUS_MAX], n, r;
+        int fds[HELPER_FDS_MAX], n, r; /* one a CPU: WSL has at most 64 */
         char filter[512];
 
         if (n_ports == 0 || n_ports > LISTENWATCH_PORTS_MAX)
