@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl.h"
 
-#include <time.h>
-
 #include "ctl-json.h"
 #include "picture.h"
 

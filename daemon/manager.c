@@ -102,7 +102,7 @@ struct Manager {
         bool home_later; /* that could not find it out */
         ServicePhase phase;
         Ports ports;
-        Views *views; /* while an evaluation goes on; NULL: there is none, or no memory for it */
+        Views *views; /* manager_evaluate()'s own, while that goes on; else NULL */
         bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
         uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
@@ -131,7 +131,6 @@ static int manager_on_evaluate(sd_event_source *source, void *userdata) {
 
         (void) source;
         m->spent = 0;
-        watch_note(m->watch);
         manager_evaluate(m);
         if (m->watched && sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                 pace_note(&m->pace, now, clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->spent);
@@ -1029,10 +1028,9 @@ static void manager_on_watch(bool elsewhere, void *userdata) {
                 return;
 
         m->unpinned = 0;
-        if (elsewhere && m->pace_source)
-                return;
         /* A session that ends may leave a TIME_WAIT: its minute begins now. */
-        m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
+        if (!elsewhere || !m->pace_source)
+                m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
         if (m->pace_source)
                 return;
 
@@ -1311,6 +1309,7 @@ static void manager_decide(Manager *m) {
         m->home = home.home;
         m->home_later = home.later && m->phase != SERVICE_ABSENT;
         m->unseen = false;
+        watch_note(m->watch);
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
         manager_find_moved(m);
@@ -1359,13 +1358,10 @@ static void manager_decide(Manager *m) {
 }
 
 static void manager_evaluate(Manager *m) {
-        m->views = malloc(sizeof(*m->views));
-        if (m->views)
-                m->views->n = 0;
+        Views views = { .n = 0 };
 
+        m->views = &views;
         manager_decide(m);
-
-        free(m->views);
         m->views = NULL;
 
         /* The messages of a reading of systemd's units need more than all that is kept. It pays for itself: glibc would keep

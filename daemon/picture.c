@@ -378,22 +378,10 @@ void picture_draw(const Status *status, bool color, uint64_t now, char ret[stati
 }
 
 const char *picture_absence(NetworkingMode mode) {
-        switch (mode) {
-        case MODE_NOT_WSL:
-                return "this isn't WSL, by the kernel's name: wslportd does not run here, and no Windows is "
-                       "in "
-                       "sshd's way (what can be seen: wslportctl diagnose)";
-        case MODE_WSL1:
+        if (mode == MODE_NOT_WSL)
+                return "this isn't WSL, by the kernel's name: wslportd does not run here, and no Windows is in sshd's way "
+                       "(what can be seen: wslportctl diagnose)";
+        if (mode == MODE_WSL1)
                 return "this is WSL 1, and wslportd needs WSL 2; in Windows: wsl --set-version NAME 2";
-        case MODE_UNKNOWN:
-        case MODE_MIRRORED:
-        case MODE_NAT:
-        case MODE_BRIDGED:
-        case MODE_NONE:
-        case MODE_CONSOMME:
-        case MODE_VIRTIOPROXY:
-        case _MODE_MAX:
-        default:
-                return NULL;
-        }
+        return NULL;
 }

@@ -3,30 +3,8 @@
 
 #include <signal.h>
 
-#include "test.h"
+#include "outcome.h"
 #include "wslinfo.h"
-
-typedef struct Outcome {
-        sd_event *event;
-        Child *child;
-        bool free_in_handler;
-        unsigned calls;
-        bool timed_out;
-        int exit_status;
-        char output[CHILD_OUTPUT_MAX + 1], errors[256];
-} Outcome;
-
-static void on_end(const ChildResult *result, void *userdata) {
-        Outcome *o = userdata;
-
-        o->calls++;
-        o->timed_out = result->timed_out;
-        o->exit_status = result->exit_status;
-        snprintf(o->output, sizeof(o->output), "%s", result->output);
-        snprintf(o->errors, sizeof(o->errors), "%s", result->errors);
-        if (o->free_in_handler)
-                o->child = child_free(o->child);
-}
 
 static void run(Outcome *o, const char *script, ProgramRights rights, usec_t timeout) {
         const char *const argv[] = { "/bin/sh", "-c", script, NULL };
@@ -36,10 +14,8 @@ static void run(Outcome *o, const char *script, ProgramRights rights, usec_t tim
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn(o->event, argv, rights, timeout, on_end, o, &o->child), 0);
-        while (o->calls == 0)
-                test_assert(sd_event_run(o->event, UINT64_MAX) >= 0);
-        test_equal_int(o->calls, 1);
+        test_equal_int(child_spawn(o->event, argv, rights, timeout, outcome_on_end, o, &o->child), 0);
+        outcome_wait(o);
 }
 
 static void finish(Outcome *o) {
@@ -132,9 +108,9 @@ static void test_environment_is_added_to(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, many, PROGRAM_ALL, USEC_PER_SEC, on_end, o, &o->child),
+        test_equal_int(child_spawn_with(o->event, argv, many, PROGRAM_ALL, USEC_PER_SEC, outcome_on_end, o, &o->child),
                        -E2BIG);
-        test_equal_int(child_spawn_with(o->event, argv, variables, PROGRAM_ALL, 10 * USEC_PER_SEC, on_end, o,
+        test_equal_int(child_spawn_with(o->event, argv, variables, PROGRAM_ALL, 10 * USEC_PER_SEC, outcome_on_end, o,
                                         &o->child),
                        0);
         while (o->calls == 0)

@@ -6,11 +6,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "child.h"
 #include "netns.h"
+#include "outcome.h"
 #include "owner.h"
 #include "sockets.h"
-#include "test.h"
 #include "tracepoint.h"
 
 /* The helper as it is installed, here without systemd; argv[1] is its program. */
@@ -83,37 +82,16 @@ static void write_program(const Server *s, const char *text) {
         close(fd);
 }
 
-typedef struct Outcome {
-        sd_event *event;
-        Child *child;
-        unsigned calls;
-        bool timed_out;
-        int exit_status;
-        char output[256], errors[256];
-} Outcome;
-
-static void on_end(const ChildResult *result, void *userdata) {
-        Outcome *o = userdata;
-
-        o->calls++;
-        o->timed_out = result->timed_out;
-        o->exit_status = result->exit_status;
-        snprintf(o->output, sizeof(o->output), "%s", result->output);
-        snprintf(o->errors, sizeof(o->errors), "%s", result->errors);
-}
-
 static void begin(Outcome *o, const char *const argv[], ProgramRights rights, usec_t timeout) {
         static const char *const variables[] = { "ONE=a b", NULL };
 
         *o = (Outcome){ 0 };
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, variables, rights, timeout, on_end, o, &o->child), 0);
+        test_equal_int(child_spawn_with(o->event, argv, variables, rights, timeout, outcome_on_end, o, &o->child), 0);
 }
 
 static void finish(Outcome *o) {
-        while (o->calls == 0)
-                test_assert(sd_event_run(o->event, UINT64_MAX) >= 0);
-        test_equal_int(o->calls, 1);
+        outcome_wait(o);
         o->child = child_free(o->child);
         sd_event_unref(o->event);
 }
@@ -211,7 +189,7 @@ static void test_without_a_helper(void) {
         start(&s);
         stop(&s);
         test_assert(sd_event_new(&event) >= 0);
-        test_equal_int(child_spawn(event, argv, PROGRAM_READS, USEC_PER_SEC, on_end, NULL, &child), -EHOSTDOWN);
+        test_equal_int(child_spawn(event, argv, PROGRAM_READS, USEC_PER_SEC, outcome_on_end, NULL, &child), -EHOSTDOWN);
         test_equal_int(owner_find(1, 0, &owner), -EHOSTDOWN);
         test_equal_int(tracepoint_open(&fd, 1), -EHOSTDOWN);
         test_assert(errno_is_passing(-EHOSTDOWN));

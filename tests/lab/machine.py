@@ -77,16 +77,13 @@ def programs() -> Path:
                 return directory
     sources = [HERE / "guest.c", HERE / "tracker.c", HERE / "faults.c", HERE / "lab.h"]
     version = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
-    path = roots.cache_directory() / f"programs-{version}"
-    with roots.locked():
-        if not path.exists():
-            unfinished = path.with_suffix(".new")
-            unfinished.mkdir(exist_ok=True)
-            for name, more in {"guest": [], "tracker": [], "faults.so": ["-shared", "-fPIC"]}.items():
-                subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}",
-                                HERE / f"{name.removesuffix('.so')}.c"], check=True)
-            unfinished.rename(path)
-    return path
+
+    def make(unfinished: Path) -> None:
+        unfinished.mkdir()
+        for name, more in {"guest": [], "tracker": [], "faults.so": ["-shared", "-fPIC"]}.items():
+            subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}",
+                            HERE / f"{name.removesuffix('.so')}.c"], check=True)
+    return roots.once(roots.cache_directory() / f"programs-{version}", make)
 
 
 def _until(what: str, timeout: float, condition: Any, pause: float = 0.03) -> Any:

@@ -74,24 +74,26 @@ def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> 
     public_key = private_key().with_suffix(".pub").read_text()
     recipe = "\n".join([RECIPE, suite, *PACKAGES, *MASKED, MACHINE_ID, public_key])
     path = cache_directory() / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
-    with locked():
-        if not path.exists():
-            unfinished = path.with_suffix(".new")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            _bootstrap(suite, unfinished, progress)
-            _furnish(unfinished, public_key)
-            unfinished.rename(path)
-    return path
+
+    def make(unfinished: Path) -> None:
+        _bootstrap(suite, unfinished, progress)
+        _furnish(unfinished, public_key)
+    return once(path, make)
 
 
 def build_root(packages: Sequence[str]) -> Path:
     """A root of the oldest suite to build in, with these packages: programs of a later Debian ask for a later libc."""
     path = cache_directory() / f"build-{OLDEST}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}"
+    return once(path, lambda unfinished: _mmdebstrap(OLDEST, unfinished, packages))
+
+
+def once(path: Path, make: Callable[[Path], object]) -> Path:
+    """A folder of the cache, made if it isn't there: the whole of it, or nothing."""
     with locked():
         if not path.exists():
             unfinished = path.with_suffix(".new")
             shutil.rmtree(unfinished, ignore_errors=True)
-            _mmdebstrap(OLDEST, unfinished, packages)
+            make(unfinished)
             unfinished.rename(path)
     return path
 
