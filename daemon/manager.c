@@ -45,8 +45,9 @@
 #define LOOK_HOME_INTERVAL (60 * USEC_PER_SEC)
 #define LOOK_HOME_SLACK (10 * USEC_PER_SEC)
 
-/* TIME_WAIT lasts 60 s (the kernel's TCP_TIMEWAIT_LEN), and its end is not told. */
-#define UNPIN_INTERVAL (61 * USEC_PER_SEC)
+/* When to count the sessions again that hold the home port: the end of a TIME_WAIT is not told. */
+#define UNPIN_DELAY_MIN (1 * USEC_PER_SEC)
+#define UNPIN_DELAY_MAX (60 * USEC_PER_SEC)
 
 /* How soon to look again at an sshd that runs and does not listen; it grows, for that may be its state. */
 #define SETTLE_DELAY_FIRST (20 * USEC_PER_MSEC)
@@ -105,6 +106,7 @@ struct Manager {
         Views *views; /* manager_evaluate()'s own, while that goes on; else NULL */
         bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
+        usec_t unpins_in; /* see sockets_count_sessions() */
         uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
         uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
@@ -277,7 +279,8 @@ static uint32_t manager_count_pinned(Manager *m, uint16_t port) {
         if (m->unpinned == port && !listens)
                 return 0;
 
-        sessions = sockets_count_sessions(m->sockets, port);
+        m->unpins_in = USEC_INFINITY;
+        sessions = sockets_count_sessions(m->sockets, port, &m->unpins_in);
         m->unpinned = sessions == 0 && !listens ? port : 0;
         return sessions > 0 ? (uint32_t) sessions : 0;
 }
@@ -1028,9 +1031,6 @@ static void manager_on_watch(bool elsewhere, void *userdata) {
                 return;
 
         m->unpinned = 0;
-        /* A session that ends may leave a TIME_WAIT: its minute begins now. */
-        if (!elsewhere || !m->pace_source)
-                m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
         if (m->pace_source)
                 return;
 
@@ -1128,11 +1128,16 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
         bool returns = m->config.restore == RESTORE_AUTO && m->config.relocate == RELOCATE_CONFLICT &&
                        !m->stay && m->phase == SERVICE_RUNNING && m->kept.port != 0 &&
                        d->state == STATE_RELOCATED && mode_shares_ports(mode_get(m->mode));
+        usec_t recount = m->unpins_in < UNPIN_DELAY_MIN   ? UNPIN_DELAY_MIN
+                         : m->unpins_in > UNPIN_DELAY_MAX ? UNPIN_DELAY_MAX
+                                                          : m->unpins_in;
 
         manager_arm(m, &m->look_home_source, returns, LOOK_HOME_INTERVAL, LOOK_HOME_SLACK,
                     manager_on_look_home, "look-home");
-        manager_arm(m, &m->unpin_source, m->status.pinned_sessions > 0, UNPIN_INTERVAL, USEC_PER_SEC,
-                    manager_on_unpin, "unpin");
+
+        m->unpin_source = sd_event_source_disable_unref(m->unpin_source);
+        manager_arm(m, &m->unpin_source, m->status.pinned_sessions > 0, recount, USEC_PER_SEC, manager_on_unpin,
+                    "unpin");
 }
 
 /* sshd closes its listeners and binds anew on SIGHUP, one family after the other, and no message tells of

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 
 #define STATES_LISTEN (1U << TCP_LISTEN)
+#define TIMER_TIME_WAIT 3 /* of idiag_timer; it has no name for user space */
 /* 12 is TCP_NEW_SYN_RECV, a half-open connection; it has no name for user space. */
 #define STATES_SESSION (((1U << 13) - 1) & ~(1U | 1U << TCP_LISTEN | 1U << TCP_CLOSE))
 
@@ -133,6 +134,7 @@ typedef struct Found {
         size_t size;
         int count;
         int count_before; /* of the families asked before */
+        usec_t ends_in;
 } Found;
 
 static int add_listener(const struct nlmsghdr *message, void *userdata) {
@@ -157,11 +159,19 @@ static int add_listener(const struct nlmsghdr *message, void *userdata) {
 
 static int count_socket(const struct nlmsghdr *message, void *userdata) {
         Found *found = userdata;
+        const struct inet_diag_msg *diag;
+        usec_t rest;
 
-        if (!message)
+        if (!message) {
                 found->count = found->count_before;
-        else
-                found->count++;
+                return 0;
+        }
+
+        found->count++;
+        diag = get_diag(message);
+        rest = diag && diag->idiag_timer == TIMER_TIME_WAIT ? diag->idiag_expires * USEC_PER_MSEC : USEC_INFINITY;
+        if (rest < found->ends_in)
+                found->ends_in = rest;
         return 0;
 }
 
@@ -198,13 +208,17 @@ int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_
         return r;
 }
 
-int sockets_count_sessions(Sockets *sockets, uint16_t port) {
-        Found found = {};
+int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in) {
+        Found found = { .ends_in = USEC_INFINITY };
+        int r;
 
         if (port == 0)
                 return -EINVAL;
 
-        return ask_both(sockets, STATES_SESSION, port, count_socket, &found);
+        r = ask_both(sockets, STATES_SESSION, port, count_socket, &found);
+        if (r >= 0)
+                *ret_ends_in = found.ends_in;
+        return r;
 }
 
 const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]) {

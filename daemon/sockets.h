@@ -46,8 +46,11 @@ DEFINE_TRIVIAL_CLEANUP(Sockets *, sockets_free);
 int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size);
 
 /* Returns how many sockets have @port as their local port and neither listen nor are closed: sessions in any
- * state, half-open ones and TIME_WAIT included. Each of them keeps the port from Windows. Negative errno. */
-int sockets_count_sessions(Sockets *sockets, uint16_t port);
+ * state, half-open ones and TIME_WAIT included. Each of them keeps the port from Windows. Negative errno.
+ *
+ * No event tells that a TIME_WAIT has ended. *ret_ends_in: in how many µs the next one is due, USEC_INFINITY
+ * where none waits. The kernel is late by up to 1/8 of the minute (its timer wheel), and says 0 then. */
+int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
 
 /* "0.0.0.0", "::1". Returns @buffer. */
 const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]);

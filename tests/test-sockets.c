@@ -154,6 +154,7 @@ static void test_lists_many(void) {
 static void test_counts_sessions(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         int listener, other, dual, client, server, client6, server6;
+        usec_t ends_in = 0;
 
         enter();
         test_equal_int(sockets_new(&sockets), 0);
@@ -161,40 +162,43 @@ static void test_counts_sessions(void) {
         other = netns_listen("127.0.0.1", 2222);
         dual = netns_bind("::", 2200, false, IPPROTO_TCP);
         test_assert(listen(dual, 4) == 0);
-        test_equal_int(sockets_count_sessions(sockets, 22), 0);
-        test_equal_int(sockets_count_sessions(sockets, 0), -EINVAL);
+        test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 0);
+        test_equal_int(sockets_count_sessions(sockets, 0, &ends_in), -EINVAL);
 
         client = netns_connect("127.0.0.1", 22);
-        test_equal_int(sockets_count_sessions(sockets, 22), 1); /* not accepted yet */
+        test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 1); /* not accepted yet */
         server = netns_accept(listener);
-        test_equal_int(sockets_count_sessions(sockets, 22), 1);
-        test_equal_int(sockets_count_sessions(sockets, 2222), 0);
+        test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 1);
+        test_assert(ends_in == USEC_INFINITY);
+        test_equal_int(sockets_count_sessions(sockets, 2222, &ends_in), 0);
 
         close(client); /* CLOSE_WAIT */
-        test_equal_int(sockets_count_sessions(sockets, 22), 1);
+        test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 1);
         close(listener);
-        test_equal_int(sockets_count_sessions(sockets, 22), 1);
+        test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 1);
         close(server); /* the client has the TIME_WAIT */
-        test_equal_int(sockets_count_sessions(sockets, 22), 0);
+        test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 0);
 
         /* The server closes first: FIN_WAIT2, then TIME_WAIT with port 2222. */
         client = netns_connect("127.0.0.1", 2222);
         server = netns_accept(other);
         close(server);
-        test_equal_int(sockets_count_sessions(sockets, 2222), 1);
+        test_equal_int(sockets_count_sessions(sockets, 2222, &ends_in), 1);
+        test_assert(ends_in == USEC_INFINITY);
         close(client);
-        test_equal_int(sockets_count_sessions(sockets, 2222), 1);
+        test_equal_int(sockets_count_sessions(sockets, 2222, &ends_in), 1);
+        test_assert(ends_in <= 60 * USEC_PER_SEC);
         close(other);
-        test_equal_int(sockets_count_sessions(sockets, 2222), 1);
+        test_equal_int(sockets_count_sessions(sockets, 2222, &ends_in), 1);
 
         /* IPv4 on a dual-stack listener, and IPv6. */
         client = netns_connect("127.0.0.1", 2200);
         server = netns_accept(dual);
         client6 = netns_connect("::1", 2200);
         server6 = netns_accept(dual);
-        test_equal_int(sockets_count_sessions(sockets, 2200), 2);
+        test_equal_int(sockets_count_sessions(sockets, 2200, &ends_in), 2);
         close(server), close(server6), close(client), close(client6);
-        test_equal_int(sockets_count_sessions(sockets, 2200), 2);
+        test_equal_int(sockets_count_sessions(sockets, 2200, &ends_in), 2);
 }
 
 static void test_tells_of_closing(void) {
