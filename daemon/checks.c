@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdarg.h>
 
+#include "printable.h"
+
 #define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
 #define START_DAEMON "sudo systemctl enable --now wslportd.service"
 #define SHUTDOWN "wsl.exe --shutdown"
@@ -96,46 +98,21 @@ void remedy_without_sudo(char *remedy) {
         *to = '\0';
 }
 
-/* The code point at @s where it may be shown, and its length; 0 where it may not (RFC 3629). */
-static size_t printable_length(const unsigned char *s) {
-        size_t n = *s < 0x80 ? 1 : *s < 0xc2 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 : *s < 0xf5 ? 4 : 0;
-        static const unsigned char bits[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
-        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        uint32_t c = *s & bits[n];
-
-        for (size_t i = 1; i < n; i++) {
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-                c = c << 6 | (s[i] & 0x3f);
-        }
-        if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
-                return 0;
-        /* What turns the order of a line around, other ends of lines, and what has no width. */
-        if (c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-            c == 0xfeff || (c >= 0xfdd0 && c <= 0xfdef) || (c & 0xfffe) == 0xfffe)
-                return 0;
-        return n;
-}
-
 bool path_is_printable(const char *path) {
-        for (const unsigned char *s = (const unsigned char *) path; *s;) {
-                size_t n = printable_length(s);
-
+        for (size_t n; *path; path += n) {
+                n = printable_length(path, SIZE_MAX);
                 if (n == 0)
                         return false;
-                s += n;
         }
         return true;
 }
 
 /* Whatever came in, one printable line goes out. */
 static void clean(char *text) {
-        for (unsigned char *s = (unsigned char *) text; *s;) {
-                size_t n = printable_length(s);
-
+        for (size_t n; *text; text += n ? n : 1) {
+                n = printable_length(text, SIZE_MAX);
                 if (n == 0)
-                        *s = '?';
-                s += n ? n : 1;
+                        *text = '?';
         }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "printable.h"
 
-/* Of the characters that UTF-8 can say, what isn't one to be shown (RFC 3629; Unicode's Cc, Zl, Zp and most
- * of Cf). */
+/* Of the characters that UTF-8 can say, what isn't one to be shown (RFC 3629; Unicode's Cc, Zl, Zp, most of Cf,
+ * and what it calls noncharacters). */
 static const struct {
         uint32_t first, last;
 } unprintable[] = {
@@ -15,6 +15,7 @@ static const struct {
         { 0x2028, 0x202e },
         { 0x2060, 0x206f },
         { 0xd800, 0xdfff },
+        { 0xfdd0, 0xfdef },
         { 0xfeff, 0xfeff },
         { 0xfff9, 0xfffb },
         { 0xe0000, 0xe007f },
@@ -25,11 +26,12 @@ static bool is_printable(uint32_t c) {
         for (size_t i = 0; i < ELEMENTSOF(unprintable); i++)
                 if (c >= unprintable[i].first && c <= unprintable[i].last)
                         return false;
-        return true;
+        return (c & 0xfffe) != 0xfffe;
 }
 
-/* The character at @s in its shortest form, and how many bytes that is: 0 where it isn't UTF-8. */
-static size_t decode(const unsigned char *s, uint32_t *ret) {
+/* The character at @s, of which @left bytes may be read, in its shortest form, and how many bytes that is: 0 where
+ * it isn't UTF-8. */
+static size_t decode(const unsigned char *s, size_t left, uint32_t *ret) {
         static const struct {
                 unsigned char mask, lead;
                 size_t length;
@@ -40,8 +42,11 @@ static size_t decode(const unsigned char *s, uint32_t *ret) {
                       { 0xf8, 0xf0, 4, 0x10000 } };
 
         for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
-                uint32_t c = *s & (unsigned char) ~forms[i].mask;
+                uint32_t c;
 
+                if (left < forms[i].length)
+                        return 0;
+                c = *s & (unsigned char) ~forms[i].mask;
                 if ((*s & forms[i].mask) != forms[i].lead)
                         continue;
                 for (size_t k = 1; k < forms[i].length; k++) {
@@ -57,13 +62,20 @@ static size_t decode(const unsigned char *s, uint32_t *ret) {
         return 0;
 }
 
+size_t printable_length(const char *text, size_t left) {
+        uint32_t c = 0;
+        size_t length = decode((const unsigned char *) text, left, &c);
+
+        return is_printable(c) ? length : 0;
+}
+
 const char *printable(const char *text, char *buffer, size_t size) {
         const unsigned char *s = (const unsigned char *) text;
         size_t used = 0;
 
         while (*s) {
                 uint32_t c = 0;
-                size_t length = decode(s, &c);
+                size_t length = decode(s, SIZE_MAX, &c);
                 bool shown = length > 0 && is_printable(c);
                 size_t needed = shown ? length : 1;
 

@@ -9,8 +9,9 @@ static const struct {
         { "nothing", "", "" },
         { "ASCII", " OpenSSH_for_Windows_9.5 ~", " OpenSSH_for_Windows_9.5 ~" },
         { "other languages", "h\u00e9llo \u4f60\u597d \U0001f600", "h\u00e9llo \u4f60\u597d \U0001f600" },
-        { "the ends of each length", "\u00a0\u07ff\u0800\xed\x9f\xbf\ue000\uffef\U00010000\U0010ffff",
-          "\u00a0\u07ff\u0800\xed\x9f\xbf\ue000\uffef\U00010000\U0010ffff" },
+        { "the ends of each length", "\u00a0\u07ff\u0800\xed\x9f\xbf\ue000\uffef\U00010000\U0010fffd",
+          "\u00a0\u07ff\u0800\xed\x9f\xbf\ue000\uffef\U00010000\U0010fffd" },
+        { "noncharacters", "\ufdd0\ufdef\ufffe\uffff\U0001fffe\U0010ffff", "??????" },
         { "an escape sequence", "\033[31mred\033]0;title\a", "?[31mred?]0;title?" },
         { "line breaks and tabs", "a\nb\r\nc\td\ve\f", "a?b??c?d?e?" },
         { "backspace and delete", "a\bb\177", "a?b?" },
@@ -49,6 +50,17 @@ static void test_text(const void *data) {
         test_equal_string(printable(row->printable, buffer, sizeof(buffer)), row->printable);
 }
 
+static void test_length(void) {
+        test_equal_int((int) printable_length("a", SIZE_MAX), 1);
+        test_equal_int((int) printable_length("\u4f60", SIZE_MAX), 3);
+        test_equal_int((int) printable_length("\u4f60", 3), 3);
+        test_equal_int((int) printable_length("\u4f60", 2), 0); /* the rest isn't ours */
+        test_equal_int((int) printable_length("\u4f60", 0), 0);
+        test_equal_int((int) printable_length("\u202e", SIZE_MAX), 0);
+        test_equal_int((int) printable_length("\xff", SIZE_MAX), 0);
+        test_equal_int((int) printable_length("", SIZE_MAX), 0);
+}
+
 static void test_cut_between_characters(void) {
         static const char text[] = "a\u00e9\u4f60\U0001f600\x1b";
         char expected[sizeof(text)];
@@ -83,6 +95,7 @@ static void test_every_single_byte(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_text, texts),
+                TEST(test_length),
                 TEST(test_cut_between_characters),
                 TEST(test_every_single_byte),
         };
