@@ -408,12 +408,6 @@ static void greet(int fd) {
                 send_bytes("AGREE_UNIX_FD\r\n", 15);
 }
 
-/* libsystemd 257 asks for the sender's pidfd with each message, and forgets the list of them as it closes: 64 bytes that
- * LeakSanitizer would tell us of. */
-#ifndef SO_PASSPIDFD
-#define SO_PASSPIDFD 76
-#endif
-
 int bus_open_system(sd_event *event, sd_bus **ret) {
         sd_bus *bus = NULL;
         int fds[2];
@@ -425,9 +419,7 @@ int bus_open_system(sd_event *event, sd_bus **ret) {
         require(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) == 0);
         require(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, fds[0], fds[0]) >= 0);
         require(sd_bus_set_bus_client(bus, true) >= 0 && sd_bus_set_connected_signal(bus, true) >= 0);
-        require(sd_bus_start(bus) >= 0);
-        (void) setsockopt(fds[0], SOL_SOCKET, SO_PASSPIDFD, &(int){ 0 }, sizeof(int));
-        require(sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0);
+        require(sd_bus_start(bus) >= 0 && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0);
         peer->fd = fds[1];
         *ret = bus;
         return 0;
