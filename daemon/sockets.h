@@ -48,8 +48,9 @@ int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_
 /* Returns how many sockets have @port as their local port and neither listen nor are closed: sessions in any
  * state, half-open ones and TIME_WAIT included. Each of them keeps the port from Windows. Negative errno.
  *
- * No event tells that a TIME_WAIT has ended. *ret_ends_in: in how many µs the next one is due, USEC_INFINITY
- * where none waits. The kernel is late by up to 1/8 of the minute (its timer wheel), and says 0 then. */
+ * No event tells that a TIME_WAIT has ended, or a FIN_WAIT2 that nobody has open. *ret_ends_in: in how many µs the
+ * next one is due, USEC_INFINITY where none waits. The kernel is late by up to 1/8 of the minute (its timer
+ * wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
 
 /* "0.0.0.0", "::1". Returns @buffer. */
