@@ -770,13 +770,12 @@ class Machine:
         return found
 
     def stray_reservations(self) -> list[int]:
-        """TCP ports reserved on Windows that afterwards neither sshd nor systemd was given, or was seen to listen on."""
+        """TCP ports reserved on Windows on which afterwards neither sshd nor systemd was seen to listen."""
         strays = set()
         for entry in self.log():
             if entry["event"] == "reserved" and entry["protocol"] == "tcp":
                 strays.add(entry["port"])
-            elif (entry.get("command") in ("sshd", "systemd", "(sd-listen)") and
-                  (entry["event"] == "listening" or (entry["event"] == "bind" and entry["given"] == "allow"))):
+            elif entry["event"] == "listening" and entry["command"] in ("sshd", "systemd", "(sd-listen)"):
                 strays.discard(entry["port"])
         return sorted(strays)
 
