@@ -501,6 +501,7 @@ def test_an_sshd_that_fell_for_consomme(make):
 def test_consomme_takes_22_while_sshd_is_down(make):
     m = w.boot(make(mode="consomme", **HASTE))
     w.wait_properties(m, State="clear", Port=22)
+    w.eventually(lambda: not m.stray_reservations(), "the tracker has seen sshd on 22")
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.eventually(lambda: m.windows.claim(22), "Windows gets 22")
     m.run(["systemctl", "start", "ssh.service"], check=True)
