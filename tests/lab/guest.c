@@ -3,36 +3,31 @@
 /*
  * lab-guest: one WSL machine in namespaces.
  *
- *     lab-guest MOUNTPOINT CGROUP LOWER-LAYERS        (stdin: a SOCK_SEQPACKET
- * socket to the test)
+ *     lab-guest MOUNTPOINT CGROUP LOWER-LAYERS        (stdin: a SOCK_SEQPACKET socket to the test)
  *
  * Three kinds of process:
  *
- *   the holder   Owns the machine's disk (an overlay whose upper layer is a
- * tmpfs) in a mount namespace of its own, and its cgroup. It lives as long as
- * the test's socket, over any number of boots. the agent    One per boot. In
- * all of the machine's namespaces except the PID namespace, which its children
- * enter, and beneath the seccomp filter. It starts PID 1, then commands on
- * request, which thus behave like a WSL shell's: they are filtered, as nothing
- * brought in with nsenter would be. init         The machine's PID 1: mounts
- * its world, and becomes /sbin/init.
+ *   the holder   Owns the machine's disk (an overlay whose upper layer is a tmpfs) in a mount namespace of its
+ *                own, and its cgroup. It lives as long as the test's socket, over any number of boots.
+ *   the agent    One per boot. In all of the machine's namespaces except the PID namespace, which its children
+ *                enter, and beneath the seccomp filter. It starts PID 1, then commands on request, which thus
+ *                behave like a WSL shell's: they are filtered, as nothing brought in with nsenter would be.
+ *   init         The machine's PID 1: mounts its world, and becomes /sbin/init.
  *
- * Each dies with the one above it, so nothing stays behind when the test is
- * killed: everything but the cgroup directory, which the holder removes, is
- * anonymous and goes with the last process.
+ * Each dies with the one above it, so nothing stays behind when the test is killed: everything but the cgroup
+ * directory, which the holder removes, is anonymous and goes with the last process.
  *
  * Messages are strings separated by NUL bytes, with descriptors:
  *
- *   test → holder   "boot" OPTION…         fds: agent's socket [, tracker's
- * socket: traps bind()] holder → test   "ready", "booted PID", "down STATUS"
+ *   test → holder   "boot" OPTION…         fds: agent's socket [, tracker's socket: traps bind()]
+ *   holder → test   "ready", "booted PID", "down STATUS"
  *   test → agent    "start"
- *                   "run" ("here"|"other") CWD ARGC ARGV… ENV…     fds: stdin,
- * stdout, stderr, status agent → test    "network" (the namespace is there, to
- * be furnished), "started PID" status          "pid PID", then "exit CODE" or
- * "signal N"; a number sent back is a signal to send, EOF a SIGKILL
+ *                   "run" ("here"|"other") CWD ARGC ARGV… ENV…     fds: stdin, stdout, stderr, status
+ *   agent → test    "network" (the namespace is there, to be furnished), "started PID"
+ *   status          "pid PID", then "exit CODE" or "signal N"; a number sent back is a signal to send, EOF a
+ *                   SIGKILL
  *
- * Options: trap-listen, and osrelease=, version=, boot-id=, container=,
- * hostname= with their values.
+ * Options: trap-listen, and osrelease=, version=, boot-id=, container=, hostname= with their values.
  */
 
 #ifndef _GNU_SOURCE

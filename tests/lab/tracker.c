@@ -7,27 +7,24 @@
  *
  * It plays two parts that in reality talk over a socket:
  *
- *   the tracker   WSL's process in the VM. It hears every bind() of the machine
- * by seccomp notification, one at a time, asks the host about those of IP
- * sockets, remembers what was allowed, and gives a port back when a scan of the
- * machine's sockets doesn't show it any more. Its loop has the real one's
- * timing, because what a program like ours must live with are the consequences:
- * binds in quick succession cost 10 ms each and postpone every release; a
- * socket closed before any scan saw it holds its port for a minute; a host that
- * doesn't answer blocks every bind of whatever family. the host      Windows'
- * book of ports, one entry per protocol and port, and Windows' own programs,
- * which claim ports and listen on them in a network namespace of their own, the
- * one this process lives in.
+ *   the tracker   WSL's process in the VM. It hears every bind() of the machine by seccomp notification, one at a
+ *                 time, asks the host about those of IP sockets, remembers what was allowed, and gives a port
+ *                 back when a scan of the machine's sockets doesn't show it any more. Its loop has the real one's
+ *                 timing, because what a program like ours must live with are the consequences: binds in quick
+ *                 succession cost 10 ms each and postpone every release; a socket closed before any scan saw it
+ *                 holds its port for a minute; a host that doesn't answer blocks every bind of whatever family.
+ *   the host      Windows' book of ports, one entry per protocol and port, and Windows' own programs, which claim
+ *                 ports and listen on them in a network namespace of their own, the one this process lives in.
  *
- * One request of the test is one line; the answer is "ok ...", "refused ..." or
- * "error ...":
+ * One request of the test is one line; the answer is "ok ...", "refused ..." or "error ...":
  *
- *   guest                            fd: a socket on which the machine will
- * hand over its filter claim PORT now|free|SECONDS none|HEX a Windows program
- * takes the port: now or not at all, as soon as it can, or that after some
- * seconds; it greets with these bytes, or doesn't even listen release PORT it
- * goes exclude A-B, include A-B         an excluded port range is added,
- * removed set NAME VALUE                   see switches[] and set()
+ *   guest                            fd: a socket on which the machine will hand over its filter
+ *   claim PORT now|free|SECONDS none|HEX
+ *                                    a Windows program takes the port: now or not at all, as soon as it can, or
+ *                                    that after some seconds; it greets with these bytes, or doesn't even listen
+ *   release PORT                     it goes
+ *   exclude A-B, include A-B         an excluded port range is added, removed
+ *   set NAME VALUE                   see switches[] and set()
  *   reservations                     the ports Windows keeps for the machine
  *
  * Every event is a line of JSON in the log.
