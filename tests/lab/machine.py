@@ -64,6 +64,9 @@ class NotListening(Greeting):
 NOT_LISTENING = NotListening(b"")
 
 
+PATIENCE = 60  # seconds until what should come is given up; only where it doesn't come is that long
+
+
 def missing_tools() -> list[str]:
     return [tool for tool in OWN_TOOLS if not shutil.which(tool)]
 
@@ -141,7 +144,7 @@ class Process:
     def kill(self, number: int = signal.SIGKILL) -> None:
         raise NotImplementedError
 
-    def wait(self, timeout: float = 30) -> int:
+    def wait(self, timeout: float = PATIENCE) -> int:
         _until(" ".join(self.argv), timeout, lambda: self.poll() is not None, 0.005)
         return self.poll() or 0
 
@@ -171,7 +174,7 @@ class GuestProcess(Process):
         socket.send_fds(agent, ["\0".join(strings).encode()],
                         [self._input, self._output, self._errors, theirs.fileno()])
         theirs.close()
-        self._socket.settimeout(10)
+        self._socket.settimeout(PATIENCE)
         self._read()
         self._socket.setblocking(False)
 
@@ -219,7 +222,7 @@ class SideProcess(Process):
 class Session:
     """An ssh session that prints a line every tenth of a second for as long as it lives."""
 
-    SCRIPT = "i=0; while :; do echo $i; i=$((i+1)); sleep 0.1; done"
+    SCRIPT = "exec 3<> <(:); i=0; while :; do echo $i; i=$((i+1)); read -rt 0.1 -u 3; done"  # bash's own, no process
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -227,7 +230,7 @@ class Session:
     def ticks(self) -> int:
         return self.process.stdout.count("\n")
 
-    def alive(self, within: float = 5) -> bool:
+    def alive(self, within: float = PATIENCE) -> bool:
         """Whether it goes on ticking."""
         before = self.ticks()
         try:
@@ -251,7 +254,7 @@ class Windows:
 
     def ask(self, request: str, fds: Iterable[int] = ()) -> str:
         socket.send_fds(self._control, [request.encode()], list(fds))
-        self._control.settimeout(10)
+        self._control.settimeout(PATIENCE)
         answer = self._control.recv(65536).decode()
         if not answer or answer.startswith("error"):
             raise RuntimeError(f"lab-tracker: {request!r}: {answer or 'has gone'}")
@@ -416,13 +419,13 @@ class Machine:
         def end() -> None:
             ours.close()
             try:
-                process.wait(20)
+                process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
 
         self._exit.callback(end)
-        ours.settimeout(20)
+        ours.settimeout(PATIENCE)
         word, _, rest = ours.recv(256).decode().partition(" ")
         if word != "ready":
             raise RuntimeError(f"{name} didn't start")
@@ -501,7 +504,7 @@ class Machine:
             socket.send_fds(self._control, ["\0".join(["boot", *options]).encode()], fds)
         self._agent_pid = int(self._expect("booted"))
 
-        ours.settimeout(20)
+        ours.settimeout(PATIENCE)
         if ours.recv(64) != b"network":
             raise RuntimeError("lab-guest: no network namespace")
         self.namespaces["guest"] = f"/proc/{self._agent_pid}/ns/net"
@@ -522,28 +525,28 @@ class Machine:
         self._shell("guest", network.guest_script(self.mode, self._relay, self.interfaces, windows))
         self._shell("windows", network.plug_script(self.mode, self._relay, self.interfaces))
 
-    def wait_running(self, timeout: float = 30) -> str:
+    def wait_running(self, timeout: float = PATIENCE) -> str:
         """Waits until systemd is done with the boot: "running", or "degraded" when a unit has failed."""
-        def state() -> str | None:
-            answer = self.run(["systemctl", "is-system-running"], timeout=timeout).stdout.strip()
+        def state() -> str | None:  # not known before it can be asked, early in the boot
+            answer = self.run(["systemctl", "is-system-running", "--wait"], timeout=timeout).stdout.strip()
             return answer if answer in ("running", "degraded", "maintenance") else None
 
         answer: str = _until("the boot", timeout, state)
         self.boot_seconds = time.monotonic() - self._booted_at
         return answer
 
-    def poweroff(self, timeout: float = 30) -> None:
+    def poweroff(self, timeout: float = PATIENCE) -> None:
         """A clean shutdown."""
         self.run(["systemctl", "poweroff"], timeout=timeout)
         self.wait_down(timeout)
 
-    def kill(self, timeout: float = 30) -> None:
+    def kill(self, timeout: float = PATIENCE) -> None:
         """As `wsl --shutdown` can be: everything is dead at once."""
         if self._agent is not None:
             self._agent.close()
             self.wait_down(timeout)
 
-    def wait_down(self, timeout: float = 30) -> None:
+    def wait_down(self, timeout: float = PATIENCE) -> None:
         _until("the machine's end", timeout, lambda: not self.running)
 
     def _hear(self, timeout: float = 0) -> None:
@@ -564,7 +567,7 @@ class Machine:
         else:
             self._messages.append(message)
 
-    def _expect(self, word: str, timeout: float = 20) -> str:
+    def _expect(self, word: str, timeout: float = PATIENCE) -> str:
         def found() -> str | None:
             self._hear(0.01)
             for message in self._messages:
@@ -597,7 +600,7 @@ class Machine:
         self._children.append(process)
         return process
 
-    def run(self, argv: Sequence[str], check: bool = False, timeout: float = 30, stdin: bytes | None = None,
+    def run(self, argv: Sequence[str], check: bool = False, timeout: float = PATIENCE, stdin: bytes | None = None,
             env: Mapping[str, str] | None = None, directory: str = "/") -> subprocess.CompletedProcess[str]:
         """Runs a command in the machine to its end."""
         return self._finish(self.spawn(argv, stdin, env, directory), check, timeout)
@@ -619,7 +622,7 @@ class Machine:
         return process
 
     def _shell(self, origin: str, script: str, quiet: bool = False) -> None:
-        result = SideProcess(self.namespaces[origin], ["sh", "-s"], script.encode()).finish(False, 20)
+        result = SideProcess(self.namespaces[origin], ["sh", "-s"], script.encode()).finish(False, PATIENCE)
         if not quiet and (result.returncode != 0 or result.stderr):
             raise RuntimeError(f"network of {origin}: {result.stderr}\n{script}")
 
@@ -706,7 +709,7 @@ class Machine:
                     found.setdefault(int(port, 16), []).append(socket.inet_ntop(family, b"".join(words)))
         return found
 
-    def wait_listening(self, port: int, timeout: float = 10) -> None:
+    def wait_listening(self, port: int, timeout: float = PATIENCE) -> None:
         _until(f"a listener on {port}", timeout, lambda: port in self.listeners(), 0.02)
 
     def _address(self, origin: str) -> str:
@@ -735,7 +738,8 @@ class Machine:
     def _ssh_argv(self, port: int, origin: str, address: str | None, command: str) -> list[str]:
         key = "/root/.ssh/id_ed25519" if origin == "guest" else str(roots.private_key())
         options = {"UserKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "no", "LogLevel": "ERROR",
-                   "IdentitiesOnly": "yes", "BatchMode": "yes", "ConnectTimeout": "10"}
+                   "IdentitiesOnly": "yes", "BatchMode": "yes", "ConnectTimeout": str(PATIENCE),
+                   "KexAlgorithms": "curve25519-sha256"}  # the newer ones take longer than all else
         return ["ssh", "-F", "none", "-i", key, *(f"-o{k}={v}" for k, v in options.items()), "-p", str(port),
                 f"root@{address or self._address(origin)}", command]
 
@@ -744,14 +748,14 @@ class Machine:
         return self.spawn(argv) if origin == "guest" else self.beside(origin, argv)
 
     def ssh(self, port: int, command: str = "true", origin: str = "guest", address: str | None = None,
-            check: bool = True, timeout: float = 20) -> subprocess.CompletedProcess[str]:
+            check: bool = True, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
         """A command by real ssh, from the guest itself, from Windows or from a neighbour on the LAN."""
         return self._finish(self._ssh_process(port, command, origin, address), check, timeout)
 
     def ssh_session(self, port: int, origin: str = "windows", address: str | None = None) -> Session:
         """A session that stays; returns when it ticks."""
         session = Session(self._ssh_process(port, Session.SCRIPT, origin, address))
-        _until("the session", 15, lambda: session.ticks() > 0 or session.process.poll() is not None)
+        _until("the session", PATIENCE, lambda: session.ticks() > 0 or session.process.poll() is not None)
         if session.process.poll() is not None:
             raise RuntimeError(f"ssh: {session.process.stderr}")
         return session

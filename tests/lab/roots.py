@@ -31,12 +31,22 @@ MASKED = [
     "e2scrub_reap.service", "fstrim.timer", "systemd-tmpfiles-clean.timer", "systemd-resolved.service",
     "systemd-timesyncd.service",
     "systemd-networkd.service", "systemd-firstboot.service", "systemd-pcrphase.service",
+    "systemd-sysusers.service", "systemd-sysctl.service", "systemd-remount-fs.service", "systemd-machine-id-commit.service",
+    "systemd-tmpfiles-setup-dev.service", "systemd-tmpfiles-setup-dev-early.service",
+    "systemd-update-utmp.service", "systemd-update-utmp-runlevel.service", "dev-mqueue.mount",
+    "ldconfig.service", "systemd-journal-catalog-update.service", "systemd-update-done.service",
     "dev-hugepages.mount", "systemd-modules-load.service", "modprobe@.service",
     "sys-fs-fuse-connections.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount",
 ]
 
+# Each boot and each daemon-reload runs them all, and they take more time than all else in it.
+MASKED_GENERATORS = [f"systemd-{name}-generator" for name in (
+    "bless-boot", "cryptsetup", "debug", "factory-reset", "fstab", "getty", "gpt-auto", "hibernate-resume", "integritysetup",
+    "rc-local", "run", "system-update", "tpm2", "veritysetup")]
+GENERATORS = "/etc/systemd/system-generators"
+
 MACHINE_ID = "1ab00000000000000000000000000001"
-RECIPE = "2"  # to be raised when what _bootstrap() or _furnish() does changes
+RECIPE = "3"  # to be raised when what _bootstrap() or _furnish() does changes
 
 OLDEST = "bookworm"  # of the suites that machines are made of: what runs in them all is built for it
 
@@ -72,7 +82,7 @@ def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> 
     progress: is told what is being done meanwhile, if anything has to be.
     """
     public_key = private_key().with_suffix(".pub").read_text()
-    recipe = "\n".join([RECIPE, suite, *PACKAGES, *MASKED, MACHINE_ID, public_key])
+    recipe = "\n".join([RECIPE, suite, *PACKAGES, *MASKED, *MASKED_GENERATORS, MACHINE_ID, public_key])
     path = cache_directory() / f"{suite}-{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
     def make(unfinished: Path) -> None:
@@ -156,11 +166,18 @@ def _furnish(path: Path, public_key: str) -> None:
         link = path / "etc/systemd/system" / unit
         link.unlink(missing_ok=True)
         link.symlink_to("/dev/null")
+    generators = path / GENERATORS[1:]
+    generators.mkdir(parents=True, exist_ok=True)
+    for generator in MASKED_GENERATORS:
+        (generators / generator).symlink_to("/dev/null")
 
     ssh = path / "root/.ssh"
     ssh.mkdir(mode=0o700, exist_ok=True)
     (ssh / "authorized_keys").write_text(public_key)
     shutil.copy(cache_directory() / "id_ed25519", ssh)  # so that it can log in to itself
+
+    for script in (path / "etc/update-motd.d").glob("*"):  # each login runs them
+        script.unlink()
 
     # A journal that outlives the boot, and says everything.
     journal = path / "etc/systemd/journald.conf.d"

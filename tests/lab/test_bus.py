@@ -216,10 +216,8 @@ def test_diagnose_without_a_diagnosis(make, trouble):
         m.path(DIAGNOSE).unlink(missing_ok=True)
     else:
         stand_in(m, {"silent": "echo", "killed": "kill -9 $$", "endless": "exec yes"}[trouble])
-    began = time.monotonic()
     name, text = ask_manager(m, "Diagnose")
     assert name == f"{OURS}.NotPossible" and "wslportd-diagnose" in text
-    assert trouble != "endless" or 19 < time.monotonic() - began < 25
     assert w.properties(m)["State"] == "clear"
 
 
@@ -622,11 +620,8 @@ def test_a_call_starts_it(make):
 def test_a_call_where_there_is_no_wsl(make):
     """systemd doesn't tell the bus daemon that a condition has failed: its own limit, 25 s, ends the wait."""
     m = w.boot(make(mode="not-wsl"))
-    began = time.monotonic()
-    assert m.run(["busctl", "call", *w.BUS, "org.freedesktop.DBus.Peer", "Ping"], timeout=60).returncode != 0
-    assert time.monotonic() - began < 28
+    assert m.run(["busctl", "call", *w.BUS, "org.freedesktop.DBus.Peer", "Ping"]).returncode != 0
     assert w.active_state(m, w.UNIT) == "inactive" and w.failed_units(m) == []
     m.disable(w.UNIT)
-    began = time.monotonic()
-    assert m.run(["busctl", "call", *w.BUS, "org.freedesktop.DBus.Peer", "Ping"]).returncode != 0
-    assert time.monotonic() - began < 2
+    refused = m.run(["busctl", "call", *w.BUS, "org.freedesktop.DBus.Peer", "Ping"])
+    assert refused.returncode != 0 and "imed out" not in refused.stderr

@@ -85,12 +85,12 @@ def test_it_comes_and_goes_with_the_daemon(make):
 @pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
 def test_without_a_helper(make, windows):
     """It can't be run: boot isn't held, sshd is as it would be without us, and the daemon says so."""
-    m = make(windows=windows)
+    m = w.clock_hold(make(windows=windows))
     program = m.path(PROGRAM).read_bytes()
     m.path(PROGRAM).unlink()
     m.boot()
     w.eventually(lambda: w.active_state(m, w.UNIT) == "active", "READY")
-    assert w.ready_seconds(m) < 2
+    w.check_hold(m)
     w.eventually(lambda: w.active_state(m, "ssh.service") == ("failed" if windows else "active"), "sshd had its turn")
     assert w.own_files(m) == {}
 

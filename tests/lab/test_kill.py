@@ -5,7 +5,7 @@ A point n is the entry of the n-th system call after the request was sent: what 
 isn't made, nor is anything after it. So all points together are all the states in which a kill can leave the machine.
 Most calls only read; a point "c5" is the fifth among those just before and just after one that changes something.
 
-WSLPORTD_KILL_POINTS  how many points of each move (12), half of them near a change, spread evenly, each at random within its
+WSLPORTD_KILL_POINTS  how many points of each move (4), half of them near a change, spread evenly, each at random within its
                       share; or "all"; or those that are named: "240,c5" ("c5," is one)
 WSLPORTD_SEED         replays a choice; the seed is printed, and told where it fails
 """
@@ -388,7 +388,7 @@ def test_killed_at_a_system_call(make, name, shape, capsys, record_property):
     calls = trials.measure()
 
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
-    wanted = os.environ.get("WSLPORTD_KILL_POINTS", "12")
+    wanted = os.environ.get("WSLPORTD_KILL_POINTS", "4")
     tried, start = 0, time.monotonic()
     for point in choose_points(calls, wanted, seed):
         under_way = trials.point(point)

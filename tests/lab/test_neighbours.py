@@ -10,6 +10,7 @@ import contextlib
 import os
 import platform
 import re
+import resource
 import shutil
 import signal
 import threading
@@ -22,11 +23,11 @@ import pytest
 pytest.register_assert_rewrite("wslport")
 
 import wslport as w  # noqa: E402
-from machine import Machine, Process, Session  # noqa: E402
+from machine import PATIENCE, Machine, Process  # noqa: E402
 from wslport import make  # noqa: E402, F401
 
 SECONDS = float(os.environ.get("WSLPORTD_NEIGHBOURS_SECONDS", "12"))
-SHARE = 0.01  # of one core
+SHARE = 0.01  # of one core, where a process that does nothing costs a millisecond
 NOBODY = 65534
 HASTE = {"scan_ms": 30, "keep_ms": 1500}
 BUSCLIENT = Path(__file__).with_name("busclient.py")
@@ -66,12 +67,22 @@ def sshd_listens(m: Machine, names: tuple[str, ...] = ("tcp",)) -> set[int]:
 def comes_in(m: Machine, port: int) -> bool:
     """In good time: who listens there and says nothing is no sshd."""
     argv = m._ssh_argv(port, "lan", None, "true")
-    process = m.beside("lan", [word.replace("ConnectTimeout=10", "ConnectTimeout=1") for word in argv])
+    process = m.beside("lan", [word.replace(f"ConnectTimeout={PATIENCE}", "ConnectTimeout=2") for word in argv])
     try:
         return process.wait(10) == 0
     except TimeoutError:
         process.kill()
         return False
+
+
+def slowness() -> float:
+    """How many milliseconds of CPU a process costs here that does nothing, but at least 1: most of the daemon's are of that
+    kind, and hosts differ by five times in it."""
+    before, times = resource.getrusage(resource.RUSAGE_CHILDREN), 30
+    for _ in range(times):
+        os.waitpid(os.posix_spawn("/usr/bin/true", ["true"], {}), 0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return max(1, 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / times)
 
 
 class Cpu:
@@ -123,9 +134,7 @@ class Way(threading.Thread):
 def acting(m: Machine, capsys: pytest.CaptureFixture[str], what: str, logs_in: bool = True, seconds: float = SECONDS,
            gap: float = 8) -> Iterator[Way]:
     """What is done within is done by neighbours, or because of them; the longest time without a way in is gap."""
-    script = Session.SCRIPT if logs_in else "echo 1; exec sleep 100000"  # each tick is a process
-    session = Session(m._ssh_process(min(sshd_listens(m)), script, "lan", None))
-    w.eventually(session.ticks, "a session")
+    session = m.ssh_session(min(sshd_listens(m)), "lan")
     way = Way(m, logs_in, seconds)
     way.start()
     try:
@@ -137,14 +146,14 @@ def acting(m: Machine, capsys: pytest.CaptureFixture[str], what: str, logs_in: b
         way.over.set()
         way.join()
         way.cpu.look()
-    used = way.cpu.used
+    used, slow = way.cpu.used, slowness()
     with capsys.disabled():
         print(f"\nMEASURED {what}: {used / 1000:.0f} ms of CPU in {took:.1f} s, {used / took / 1e4:.2f} % of a core; "
-              f"{way.times} ways in, {way.longest:.2f} s between two at the most", flush=True)
-    assert way.times > 3 and way.longest < gap
-    assert session.alive() if logs_in else session.process.poll() is None
+              f"{way.times} ways in, {way.longest:.2f} s between two at the most; a process costs {slow:.1f} ms", flush=True)
+    assert way.times > 3 and way.longest < gap * slow
+    assert session.alive()
     session.close()
-    assert used / 1e6 / took < SHARE
+    assert used / 1e6 / took < SHARE * slow
 
 
 def quiet_boot(m: Machine, **policy: str) -> Machine:
@@ -601,7 +610,7 @@ def take(place: Path) -> None:
 @pytest.mark.parametrize("thing", THINGS, ids=[thing.__name__ for thing in THINGS])
 def test_other_things_in_files_places(make, capsys, thing):
     """By an administrator's mistake: where an ordinary user can write, nothing is read."""
-    m = relocated(make)
+    m = w.clock_hold(relocated(make))
     sshd, session = w.main_pid(m), m.ssh_session(2222, "lan")
     text = m.read(w.CONFIG)
     writable = m.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "find", "/etc/wslportd.conf", "/etc/ssh",
@@ -613,10 +622,11 @@ def test_other_things_in_files_places(make, capsys, thing):
         w.wait_properties(m, State="relocated", Port=2222)
         for path in OURS:
             put(m, path, thing)
-        m.run(["systemctl", "restart", w.UNIT], check=True)
+        w.restart(m)
         # A directory with something in it is not taken away: then nobody knows that sshd was moved.
         w.wait_properties(m, Port=0 if thing is directory else 2222)
-        assert w.ready_seconds(m) < 2 and w.said(m, "the defaults are in force")
+        w.check_hold(m)
+        assert w.said(m, "the defaults are in force")
     assert w.main_pid(m) == sshd and session.alive()
     put(m, w.CONFIG, lambda place: place.write_text(text))
     # What it can take away is gone, and the rest does no harm at the next boot.
@@ -637,13 +647,13 @@ def test_other_things_in_files_places(make, capsys, thing):
 @pytest.mark.parametrize("thing", [fifo, directory], ids=["fifo", "directory"])
 def test_other_things_in_place_of_our_include_line(make, capsys, thing):
     """sshd itself can't read that then, and runs on."""
-    m = relocated(make)
+    m = w.clock_hold(relocated(make))
     sshd, text = w.main_pid(m), m.read(w.STATIC_FILE)
     with acting(m, capsys, f"{thing.__name__} in place of our Include line", logs_in=False, seconds=15):
         put(m, w.STATIC_FILE, thing)
-        m.run(["systemctl", "restart", w.UNIT], check=True)
+        w.restart(m)
         w.wait_properties(m, Port=2222)
-        assert w.ready_seconds(m) < 2.5
+        w.check_hold(m)
     assert w.main_pid(m) == sshd
     put(m, w.STATIC_FILE, lambda place: place.write_text(text))
     m.run(["systemctl", "restart", w.UNIT], check=True)

@@ -211,12 +211,12 @@ def test_boot_does_not_wait_for_windows_programs(make):
     set_interop(m, "yes")
     stand_in(m, "NETSTAT.EXE", "time.sleep(100000)")
     start = time.monotonic()
-    w.boot(m)
-    assert w.ready_seconds(m) < 2
+    w.boot(w.clock_hold(m))
+    w.check_hold(m)
     w.check_relocated_boot(m)
     w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh", HomePortHolderDetail=w.WINDOWS_SOFTWARE)
     assert running(m, "NETSTAT.EXE")
-    w.eventually(lambda: refusals(m, "timed out"), "the deadline", DEADLINE + 10)
+    w.eventually(lambda: refusals(m, "timed out"), "the deadline")
     assert time.monotonic() - start >= DEADLINE
     w.eventually(lambda: not running(m, "NETSTAT.EXE"), "it was killed")
     assert detail(m) == w.WINDOWS_SOFTWARE
@@ -328,11 +328,10 @@ def test_firewall(make):
     stand_in(m, program, "if '-Command' not in sys.argv: print('end')")
     assert wslportctl(m, "firewall", "--apply", "--yes")[:2] == (6, f"{rule}\n{nothing}")
     stand_in(m, program, "time.sleep(100000)")
-    start = time.monotonic()
     code, output, errors = wslportctl(m, "firewall", "--check", "--timeout", "1")
     assert (code, output) == (1, "port 2222: unknown\n") and "within 1 s" in errors
     code, output, errors = wslportctl(m, "firewall", "--apply", "--yes", "--timeout", "1")
-    assert code == 1 and "may still run it" in errors and time.monotonic() - start < 8
+    assert code == 1 and "may still run it" in errors
     m.path(f"{DRIVE}/Windows/System32/{program}").unlink()
     assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
 

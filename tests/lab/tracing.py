@@ -15,7 +15,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import Machine
+from machine import PATIENCE, Machine
 
 LISTEN = 10  # TCP_LISTEN, net/tcp_states.h
 _LINE = re.compile(r"\s*(?P<comm>.+)-(?P<pid>\d+)\s+\[\d+\]\s+\S+\s+(?P<seconds>\d+)\.(?P<usec>\d+): (?P<name>\w+): (?P<text>.*)")
@@ -101,7 +101,7 @@ class Trace:
     def execs(self, program: str) -> list[Event]:
         return [event for event in self.events("sched_process_exec") if event.fields["filename"].endswith(f"/{program}")]
 
-    def listening(self, port: int, since: int = 0, timeout: float = 15) -> Event:
+    def listening(self, port: int, since: int = 0, timeout: float = PATIENCE) -> Event:
         """The first time that somebody listened on it after that (µs)."""
         deadline = time.monotonic() + timeout
         while True:
