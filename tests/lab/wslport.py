@@ -41,6 +41,14 @@ STATUS_RELOCATED = f"ssh on 2222; Windows ({WINDOWS_SOFTWARE}) holds 22"
 # What sshd, or the daemon on its behalf, says when it was too late.
 BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already in use")
 
+# The daemon's own unit, but with a sleep(1) in its place that takes as long as boot may be held: a busy host slows them both.
+HOLD = "lab-hold.service"
+NOT_OF_HOLD = ("Type=", "NotifyAccess=", "BusName=", "Exec", "Restart", "WatchdogSec=", "StateDirectory", "Alias=", "Also=")
+SANITIZED = "/usr/lib/systemd/system/wslportd.service.d/sanitized.conf"  # then it takes longer until it runs at all
+
+# What sshd, or the daemon on its behalf, says when it was too late.
+BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already in use")
+
 # As long as boot may be held, beginning with the daemon's start. A busy host slows them both.
 HOLD = "lab-hold.service"
 HOLD_UNIT = f"""[Unit]
@@ -136,7 +144,9 @@ def boot_in_time(m: Machine, times: int = 3) -> Machine:
 
 def clock_hold(m: Machine) -> Machine:
     """For check_hold() to know when boot may not be held any more."""
-    m.write(f"/etc/systemd/system/{HOLD}", HOLD_UNIT)
+    lines = [line for line in m.read(f"/usr/lib/systemd/system/{UNIT}").splitlines() if not line.startswith(NOT_OF_HOLD)]
+    lines.insert(lines.index("[Service]") + 1, f"RemainAfterExit=yes\nExecStart=/usr/bin/sleep {4 if m.exists(SANITIZED) else 2}")
+    m.write(f"/etc/systemd/system/{HOLD}", "\n".join(lines))
     m.enable(HOLD)
     return m
 
@@ -147,10 +157,10 @@ def restart(m: Machine) -> None:
 
 
 def check_hold(m: Machine, unit: str = UNIT) -> None:
-    """Promise 3: whoever waits for the daemon's start waits for two seconds at the very most. Or for another unit's."""
-    ready = eventually(lambda: int(show(m, unit, ENTERED)[ENTERED]), f"{unit} is active")
-    over = eventually(lambda: int(show(m, HOLD, EXITED)[EXITED]), "two seconds are over")
-    assert ready < over
+    """Promise 3: from the daemon's start it takes two seconds at the very most until it is ready; or until another unit is."""
+    eventually(lambda: int(show(m, unit, ENTERED)[ENTERED]), f"{unit} is active")
+    eventually(lambda: int(show(m, HOLD, EXITED)[EXITED]), "two seconds are over")
+    assert seconds_between(m, UNIT, STARTED, unit, ENTERED) < seconds_between(m, HOLD, STARTED, HOLD, EXITED)
 
 
 def hide_tracepoint(m: Machine) -> Machine:
