@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from conftest import SANITIZED
 from machine import PATIENCE, WSL_MODES, Greeting, Machine
 
 UNIT = "wslportd.service"
@@ -44,25 +45,6 @@ BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already 
 # The daemon's own unit, but with a sleep(1) in its place that takes as long as boot may be held: a busy host slows them both.
 HOLD = "lab-hold.service"
 NOT_OF_HOLD = ("Type=", "NotifyAccess=", "BusName=", "Exec", "Restart", "WatchdogSec=", "StateDirectory", "Alias=", "Also=")
-SANITIZED = "/usr/lib/systemd/system/wslportd.service.d/sanitized.conf"  # then it takes longer until it runs at all
-
-# What sshd, or the daemon on its behalf, says when it was too late.
-BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already in use")
-
-# As long as boot may be held, beginning with the daemon's start. A busy host slows them both.
-HOLD = "lab-hold.service"
-HOLD_UNIT = f"""[Unit]
-DefaultDependencies=no
-Requires=sysinit.target
-After=sysinit.target dbus.socket {HELPER_SOCKET} {HELPER}
-Before=shutdown.target
-Conflicts=shutdown.target
-[Service]
-ExecStart=/usr/bin/sleep 2
-RemainAfterExit=yes
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 # ---- waiting ----
@@ -145,7 +127,8 @@ def boot_in_time(m: Machine, times: int = 3) -> Machine:
 def clock_hold(m: Machine) -> Machine:
     """For check_hold() to know when boot may not be held any more."""
     lines = [line for line in m.read(f"/usr/lib/systemd/system/{UNIT}").splitlines() if not line.startswith(NOT_OF_HOLD)]
-    lines.insert(lines.index("[Service]") + 1, f"RemainAfterExit=yes\nExecStart=/usr/bin/sleep {4 if m.exists(SANITIZED) else 2}")
+    seconds = 4 if m.exists(f"/{SANITIZED}") else 2  # with sanitizers it takes longer until it runs at all
+    lines.insert(lines.index("[Service]") + 1, f"RemainAfterExit=yes\nExecStart=/usr/bin/sleep {seconds}")
     m.write(f"/etc/systemd/system/{HOLD}", "\n".join(lines))
     m.enable(HOLD)
     return m
