@@ -636,7 +636,8 @@ static Status sample(void) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const ManagerBusHandlers handlers = { .on_bus = on_bus, .reload = reload, .request = request };
-        Peer p = { .input = { data, size }, .from_fd = -1, .to_fd = -1, .status = sample(), .log = { .max_level = LOG_EMERG } };
+        Peer p = { .input = { data, size }, .from_fd = -1, .to_fd = -1, .status = sample(),
+                   .log = { .max_level = LOG_EMERG } };
         sd_event *event = NULL;
         ManagerBus *bus = NULL;
 
