@@ -9,7 +9,6 @@
 #include "backoff.h"
 #include "bindprobe.h"
 #include "bus.h"
-#include "greeting.h"
 #include "hints.h"
 #include "holders.h"
 #include "home.h"
@@ -18,16 +17,17 @@
 #include "messages.h"
 #include "mode.h"
 #include "move.h"
+#include "naming.h"
 #include "pace.h"
 #include "ports.h"
 #include "report.h"
+#include "request.h"
 #include "routes.h"
 #include "sequence.h"
 #include "sockets.h"
 #include "systemd-link.h"
 #include "units.h"
 #include "watch.h"
-#include "windows.h"
 
 /* How long boot is held beside the wait for Windows that ProbeTimeoutSec= allows, and at the very most; what
  * isn't known by then is found out beside it. */
@@ -37,9 +37,6 @@
 /* The bind helper's deadline. Longer than boot is held: sshd's own bind() waits behind the same answer, and
  * a question that is taken back would leave the port reserved for nobody. */
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
-
-/* Windows' programs take a second or two, and longer while Windows itself comes up. */
-#define WINDOWS_TIMEOUT (10 * USEC_PER_SEC)
 
 /* How often it is looked whether Windows has left the home port, where sshd is to go back by itself. */
 #define LOOK_HOME_INTERVAL (60 * USEC_PER_SEC)
@@ -86,13 +83,10 @@ struct Manager {
         bool unseen;         /* the kernel could not be asked about all listeners that matter */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
-        /* Under way. While one of the first three is, nothing is decided; each ends in an evaluation. */
+        /* Under way. While one of these is, nothing is decided; each ends in an evaluation. */
         BindProbe *probe;
         Move *move;
         Sequence *sequence;
-        Greeting *greeting;
-        Windows *windows; /* names the holder of *asked* */
-        uint16_t asked;
         Action moving; /* what *move carries out */
         uint16_t moving_to;
 
@@ -103,12 +97,11 @@ struct Manager {
         bool home_later; /* that could not find it out */
         ServicePhase phase;
         Ports ports;
+        Naming *naming; /* of their holders on Windows */
         Views *views; /* manager_evaluate()'s own, while that goes on; else NULL */
-        bool looking;     /* *greeting is to see whether the home port is free again */
         uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
         usec_t unpins_in; /* see sockets_count_sessions() */
         uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
-        uint16_t greeted; /* the port whose greeting was read since it was last refused; 0: none */
         Kept kept;
         uint16_t last_port;
         bool last_port_unwritten; /* it was to be, and is at the next opportunity */
@@ -117,10 +110,8 @@ struct Manager {
         bool start_wanted; /* the service is to take the place of another unit, or was just enabled */
         Backoff backoff;
         char hold[REASON_SIZE / 2]; /* why no move may be made for now; "": none */
-        Request request;
-        uint16_t request_port;
-        bool stay;                    /* sshd was moved because somebody asked for it */
-        sd_bus_message *request_call; /* to be answered when the request is through */
+        PendingRequest request;
+        bool stay; /* sshd was moved because somebody asked for it */
         Decision decision;
         Status status;
 };
@@ -208,7 +199,8 @@ static void manager_look(Manager *m, uint16_t port) {
 /* Whatever was answered may be different now; it is all asked anew where it matters. */
 static void manager_forget(Manager *m) {
         ports_forget_all(&m->ports);
-        m->greeted = m->noted = m->unpinned = 0;
+        naming_forget(m->naming, 0);
+        m->noted = m->unpinned = 0;
 }
 
 /* ── status ── */
@@ -386,118 +378,25 @@ static int manager_on_boot_deadline(sd_event_source *source, uint64_t usec, void
 
 /* ── operations ── */
 
-static const char no_listener[] = "no listener: a reserved or excluded port";
-
-static void manager_on_named(const WindowsAnswer *answer, void *userdata) {
-        Manager *m = userdata;
-        PortFact *fact = ports_find(&m->ports, m->asked) ? ports_get(&m->ports, m->asked) : NULL;
-        char detail[sizeof(fact->detail)];
-
-        if (answer->error < 0)
-                log_message(&m->log, LOG_INFO, "Windows does not tell which program has port %u: %s", m->asked,
-                            strerrordesc_np(-answer->error));
-        else if (answer->holder[0] && fact &&
-                 (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH)) {
-                bool greets = fact->detail[0] && !streq(fact->detail, no_listener);
-
-                snprintf(detail, sizeof(detail), "%s%s%.44s", answer->holder, greets ? ", " : "",
-                         greets ? fact->detail : "");
-                memcpy(fact->detail, detail, sizeof(detail));
-        }
-
-        m->windows = windows_free(m->windows); /* and *answer with it */
-        manager_schedule(m);
-}
-
-/* Which program it is, only Windows can tell, and only where it may be asked. */
-static void manager_ask_name(Manager *m, uint16_t port) {
-        int r;
-
-        if (!m->config.interop || m->windows)
-                return;
-
-        m->asked = port;
-        r = windows_ask(m->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, manager_on_named, m, &m->windows);
-        if (r < 0)
-                log_message(&m->log, LOG_INFO, "Windows can't be asked which program has port %u: %s", port,
-                            strerrordesc_np(-r));
-}
-
-/* By its greeting. One that is known already keeps its name. */
-static void manager_set_holder(Manager *m, PortFact *fact, Holder holder, const char *detail) {
-        size_t known = strlen(fact->detail), length = strlen(detail);
-
-        if (fact->holder == holder && known >= length && streq(fact->detail + known - length, detail))
-                return;
-
-        fact->holder = holder;
-        snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
-        manager_ask_name(m, fact->port);
-}
-
-static void manager_on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
-        Manager *m = userdata;
-        PortFact *fact = ports_get(&m->ports, port);
-        bool looking = m->looking;
-
-        m->greeting = greeting_free(m->greeting);
-        m->looking = false;
-        if (!fact)
-                return;
-
-        switch (result) {
-        case GREETING_SSH:
-                manager_set_holder(m, fact, banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS,
-                                   banner->software);
-                break;
-        case GREETING_OTHER:
-                manager_set_holder(m, fact, HOLDER_WINDOWS, "a program that does not greet as SSH");
-                break;
-        case GREETING_REFUSED:
-        case GREETING_UNKNOWN:
-        default:
-                if (fact->bind == BIND_REFUSED_BY_WINDOWS && !looking) {
-                        if (result == GREETING_REFUSED)
-                                snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
-                        manager_ask_name(m, port); /* it may listen on another address */
-                } else
-                        /* One that nobody listens on can hang instead of refusing: that may be free, too. */
-                        *fact = (PortFact){ .port = port, .seen_free = true };
-        }
-        /* What the kernel lists stands over all that. */
-        manager_schedule(m);
-}
-
-static void manager_greet(Manager *m, uint16_t port) {
-        int r;
-
-        r = greeting_start(m->event, port, m->config.probe_timeout, manager_on_greeting, m, &m->greeting);
-        if (r < 0)
-                log_message(&m->log, LOG_DEBUG, "Port %u could not be asked for a greeting: %s", port,
-                            strerrordesc_np(-r));
-}
-
 /* Where somebody asks for it, a name by an earlier greeting counts no more. */
 static bool manager_is_unnamed(const Manager *m, Holder holder) {
-        return holder == HOLDER_UNKNOWN || (m->request == REQUEST_PROBE && (holder == HOLDER_WINDOWS ||
+        return holder == HOLDER_UNKNOWN || (m->request.kind == REQUEST_PROBE && (holder == HOLDER_WINDOWS ||
                                                                             holder == HOLDER_WINDOWS_OPENSSH));
 }
 
-/* Who has a home port on Windows? One connection for each time that it is newly refused, or that sshd is
- * found elsewhere. */
+/* Who has a home port on Windows? Asked each time that it is newly refused, or that sshd is found elsewhere. */
 static void manager_name_holder(Manager *m) {
-        for (size_t i = 0; i < m->home.n_ports && !m->greeting && !m->windows; i++) {
+        for (size_t i = 0; i < m->home.n_ports; i++) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
 
-                if (!fact || m->greeted == fact->port || !mode_shares_ports(mode_get(m->mode)) ||
+                if (!fact || !mode_shares_ports(mode_get(m->mode)) ||
                     kept_keeps(&m->kept, fact->port))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
                     (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) ||
                      (m->kept.port == 0 && !m->lost)))
                         continue;
-                m->greeted = fact->port;
-                manager_greet(m, fact->port);
+                naming_ask(m->naming, fact->port);
         }
 }
 
@@ -536,8 +435,7 @@ static void manager_note_answer(Manager *m, uint16_t port, BindAnswer answer, co
                 return;
         }
 
-        if (m->greeted == port)
-                m->greeted = 0;
+        naming_forget(m->naming, port);
         manager_look(m, port);
         fact = ports_find(&m->ports, port);
         if (fact && answer != BIND_FREE)
@@ -1115,10 +1013,8 @@ static int manager_on_look_home(sd_event_source *source, uint64_t usec, void *us
 
         (void) source, (void) usec;
         m->look_home_source = sd_event_source_disable_unref(m->look_home_source);
-        if (!m->greeting && m->home.n_ports > 0) {
-                m->looking = true;
-                manager_greet(m, m->home.ports[0]);
-        }
+        if (m->home.n_ports > 0)
+                naming_look(m->naming, m->home.ports[0]);
         manager_schedule(m);
         return 0;
 }
@@ -1177,16 +1073,15 @@ static void manager_settle(Manager *m, const Decision *d) {
 
 static int manager_request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
         Manager *m = userdata;
+        int r;
 
-        if (m->request != REQUEST_NONE)
-                return -EBUSY;
+        r = pending_request_take(&m->request, request, port, call);
+        if (r < 0)
+                return r;
 
-        m->request = request;
-        m->request_port = port;
-        m->request_call = sd_bus_message_ref(call);
         if (request == REQUEST_PROBE)
                 /* What bind() has answered stays: to forget it can mean to bind, however often somebody asks. */
-                m->greeted = 0;
+                naming_forget(m->naming, 0);
         else {
                 /* Limits are for what happens by itself. */
                 m->backoff = (Backoff){ 0 };
@@ -1197,34 +1092,21 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
         return 0;
 }
 
-static int manager_answer(Manager *m, bool done, const char *reason) {
-        if (done)
-                return sd_bus_reply_method_return(m->request_call, NULL);
-        return sd_bus_reply_method_errorf(m->request_call, BUS_ERROR_NOT_POSSIBLE, "%s", reason);
-}
-
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
-        bool asking = m->greeting || m->windows;
-        bool done = m->request == REQUEST_PROBE     ? !asking
-                    : m->request == REQUEST_RESTORE ? m->kept.port == 0
-                                                    : m->kept.port != 0 && (m->request_port == 0 ||
-                                                                            m->kept.port == m->request_port);
+        Request kind = m->request.kind;
+        bool met = pending_request_is_met(&m->request, m->kept.port);
         int r;
 
-        /* A refusal is told with the name of who is there, which is being asked for. */
-        if (m->request == REQUEST_NONE || (!done && asking))
+        /* A probe's result, and a refusal, are told with the name of who is there. */
+        if (kind == REQUEST_NONE || (naming_is_asking(m->naming) && (kind == REQUEST_PROBE || !met)))
                 return;
 
-        if (done && m->request != REQUEST_PROBE)
-                m->stay = m->request == REQUEST_RELOCATE;
-        r = manager_answer(m, done, d->reason);
-        if (errno_is_passing(r)) /* somebody waits for it */
-                r = manager_answer(m, done, d->reason);
+        if (met && kind != REQUEST_PROBE)
+                m->stay = kind == REQUEST_RELOCATE;
+        r = pending_request_answer(&m->request, met, d->reason);
         if (r < 0)
                 log_error_errno(&m->log, r, "A request could not be answered");
-        m->request = REQUEST_NONE;
-        m->request_call = sd_bus_message_unref(m->request_call);
         /* What is reported now is the answer to it. */
         manager_schedule(m);
 }
@@ -1337,8 +1219,8 @@ static void manager_decide(Manager *m) {
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
                 .unit_name = managed.service ? managed.service->id : "ssh.service",
                 .stay = manager_is_to_stay(m),
-                .request = m->request,
-                .request_port = m->request_port,
+                .request = m->request.kind,
+                .request_port = m->request.port,
                 .verdict = home.verdict,
                 .verdict_detail = home.detail,
                 .home = home.home,
@@ -1378,6 +1260,11 @@ static void manager_evaluate(Manager *m) {
 /* ── sources of events ── */
 
 static void manager_on_units(void *userdata) {
+        manager_schedule(userdata);
+}
+
+static void manager_on_name(void *userdata) {
+        /* What the kernel lists stands over all that. */
         manager_schedule(userdata);
 }
 
@@ -1480,11 +1367,10 @@ Manager *manager_free(Manager *m) {
 
         home_free(m->at_home);
         bindprobe_free(m->probe);
-        greeting_free(m->greeting);
-        windows_free(m->windows);
+        naming_free(m->naming);
         move_free(m->move);
         sequence_free(m->sequence);
-        sd_bus_message_unref(m->request_call);
+        pending_request_done(&m->request);
         m->bus = manager_bus_free(m->bus);
         systemd_link_free(m->link);
         units_free(m->units);
@@ -1543,6 +1429,8 @@ static int manager_set_up(Manager *m) {
                 r = mode_new(m->event, m->routes, manager_on_mode, m, &m->mode);
         if (r >= 0)
                 r = home_new(m->event, &m->log, manager_on_home, m, &m->at_home);
+        if (r >= 0)
+                r = naming_new(m->event, &m->log, &m->config, &m->ports, manager_on_name, m, &m->naming);
         if (r >= 0)
                 r = units_new(m->config.unit, manager_on_units, m, &m->units);
         if (r >= 0)
