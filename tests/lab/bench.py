@@ -93,7 +93,7 @@ def machine(daemon: bool = True, config: str = "[Daemon]\nLogLevel=info\n", **op
         for name in ("lab-empty", "lab-reserve", "lab-yardstick"):
             m.write(f"{BIN}/{name}", (lab.programs() / name).read_bytes(), 0o755)
         for name in roots.MASKED_GENERATORS:  # a reload is to cost what it costs
-            m.path(f"{roots.GENERATORS}/{name}").unlink()
+            (m.path(roots.GENERATORS) / name).unlink()  # the link itself, which path() would follow
         m.write(w.CONFIG, config)
         if daemon:
             m.enable(w.UNIT)
