@@ -221,7 +221,7 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
         int r;
 
         ret->n_ports = 0;
-        ret->ipv4 = ret->ipv6 = false;
+        ret->ipv4 = ret->ipv6 = ret->any_ipv4 = false;
         r = home_streams(socket, streams);
         if (r < 0)
                 return r;

@@ -189,7 +189,8 @@ static void manager_look(Manager *m, uint16_t port) {
 
         r = manager_view_anew(m, port, &view);
         if (r >= 0)
-                r = ports_see(&m->ports, port, &view, mode_get(m->mode));
+                r = ports_see(&m->ports, port, &view, view.holder == HOLDER_SSHD && m->home.any_ipv4 && !view.ipv4,
+                              mode_get(m->mode));
         if (r < 0) {
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
                 m->unseen = true;
@@ -464,10 +465,10 @@ static bool manager_is_taken_here(Manager *m, uint16_t port) {
 }
 
 /* An evaluation that could not look may not have known. */
-static bool manager_is_sshds(Manager *m, uint16_t port) {
+static bool manager_is_sshds(const Manager *m, uint16_t port) {
         const PortFact *fact = ports_find(&m->ports, port);
 
-        return fact && fact->holder == HOLDER_SSHD;
+        return fact && fact->holder == HOLDER_SSHD && !fact->half;
 }
 
 static void manager_probe(Manager *m, uint16_t port) {
@@ -685,7 +686,7 @@ static bool manager_touches_unit(const Manager *m, const Decision *d) {
         const PortFact *fact = ports_find(&m->ports, d->port);
 
         if (m->phase == SERVICE_RUNNING)
-                return !fact || fact->holder != HOLDER_SSHD;
+                return !manager_is_sshds(m, d->port);
         return m->phase == SERVICE_FAILED_TO_BIND &&
                (d->action == ACTION_RELOCATE || d->start || (fact && fact->bind == BIND_FREE));
 }
@@ -1212,6 +1213,7 @@ static void manager_decide(Manager *m) {
                 .booting = m->booting,
                 .settled = m->lost &&
                            m->settle_delay >= (managed.socket ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
+                .settled_half = !m->lost && m->settle_delay >= SETTLED_DELAY,
                 .unseen = m->unseen,
                 .not_enabled = managed.service && streq(managed.service->load_state, "loaded") &&
                                streq(managed.service->unit_file_state, "disabled") &&

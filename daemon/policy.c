@@ -66,7 +66,11 @@ void port_fact_describe(const PortFact *fact, char *ret, size_t size) {
 
         switch (fact ? fact->holder : HOLDER_UNKNOWN) {
         case HOLDER_SSHD:
-                snprintf(ret, size, "sshd has %u", fact->port);
+                snprintf(ret, size, "sshd has %u%s%s", fact->port, fact->half ? " on IPv6 only" : "",
+                         !fact->half                              ? ""
+                         : fact->bind == BIND_REFUSED_BY_WINDOWS ? ", and Windows refuses it on IPv4"
+                         : fact->bind == BIND_REFUSED_BY_LINUX   ? ", and a Linux socket holds it on IPv4"
+                                                                 : "");
                 return;
         case HOLDER_LINUX:
                 snprintf(ret, size, "%s holds %u", *detail ? detail : "a Linux process", fact->port);
@@ -638,14 +642,52 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
 }
 
+/* sshd runs, and has @port on IPv6 only: its IPv4 was another's when it was started. It is where it should be for half of its
+ * clients, so this comes last. */
+static void decide_half(const Config *config, const Snapshot *s, uint16_t port, Decision *d) {
+        const PortFact *fact = find_fact(s, port);
+        char why[160];
+
+        /* A socket unit has all of its addresses or fails. */
+        if (!fact || fact->holder != HOLDER_SSHD || !fact->half || s->by_socket)
+                return;
+
+        port_fact_describe(fact, why, sizeof(why));
+        decide(d, d->state, ACTION_NONE, "%s%s%s", why, s->hold ? "; " : "", strempty(s->hold));
+        if (!s->settled_half || s->hold || s->verdict != SSHD_VERDICT_VALID)
+                return;
+
+        switch (fact->bind) {
+        case BIND_NOT_ASKED:
+                decide(d, d->state, ACTION_PROBE, "asking whether %u can be had on IPv4", port);
+                d->port = port;
+                break;
+        case BIND_FREE:
+                decide(d, d->state, ACTION_START, "%s, and IPv4 is free", why);
+                d->port = port;
+                break;
+        case BIND_REFUSED_BY_WINDOWS:
+        case BIND_REFUSED_BY_LINUX:
+                leave_port(config, s, fact, d);
+                break;
+        case BIND_TRACKER_DEAD:
+        case BIND_NO_ANSWER:
+        case BIND_FAILED:
+        default:
+                break;
+        }
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): see decide_lost() */
 static void decide_running(const Config *config, const Snapshot *s, Decision *d) {
         bool moved = s->displaced_to != 0 && !is_home(s, s->displaced_to), has_some;
         uint16_t missing = home_missing(s, &has_some);
 
-        if (moved && sshd_has(s, s->displaced_to))
+        if (moved && sshd_has(s, s->displaced_to)) {
                 decide_displaced(config, s, d);
-        else if (missing != 0)
+                if (d->action == ACTION_NONE && s->request == REQUEST_NONE)
+                        decide_half(config, s, s->displaced_to, d);
+        } else if (missing != 0)
                 decide_lost(config, s, moved ? s->displaced_to : missing, has_some, d);
         else if (config->relocate == RELOCATE_MIRRORED)
                 leave_home_to_windows(config, s, d);
@@ -658,8 +700,11 @@ static void decide_running(const Config *config, const Snapshot *s, Decision *d)
                 /* A move that was cut off before sshd was told of it. */
                 decide(d, STATE_CLEAR, ACTION_RESTORE, "sshd has its own port, and our file names another");
                 d->port = s->home.ports[0];
-        } else
+        } else {
                 decide_on(d, STATE_CLEAR, ACTION_NONE, s->home.ports[0], find_fact(s, s->home.ports[0]));
+                for (size_t i = 0; i < s->home.n_ports && d->action == ACTION_NONE; i++)
+                        decide_half(config, s, s->home.ports[i], d);
+        }
 }
 
 static bool has_any(const Snapshot *s) {

@@ -14,6 +14,7 @@ typedef struct PortFact {
         Holder holder;   /* without binding: a listener in the kernel, or a greeting that was read */
         BindAnswer bind; /* what the bind helper said since the facts were last forgotten */
         bool seen_free;  /* who had it was seen to be gone, without binding */
+        bool half; /* sshd has it on IPv6 only, and all of IPv4 is its own, too: that is what .bind is about */
         char detail[80]; /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
 } PortFact;
 
@@ -39,6 +40,7 @@ typedef struct Snapshot {
         bool by_socket; /* .service is the phase of a socket unit that listens in its place: all of its ports, or none */
         bool booting;   /* the first start of this boot still waits for us */
         bool settled; /* the service has had time to come to listen since it was last started or reloaded */
+        bool settled_half; /* the same, where it does listen, on half of a port */
         bool unseen;  /* it could not be seen who listens on some of the ports */
 
         SshdVerdict verdict;

@@ -61,15 +61,18 @@ static void nobody_listens(PortFact *fact, NetworkingMode mode) {
         fact->detail[0] = '\0';
 }
 
-int ports_see(Ports *ports, uint16_t port, const PortView *view, NetworkingMode mode) {
+int ports_see(Ports *ports, uint16_t port, const PortView *view, bool half, NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);
+        bool was_half;
 
         if (!fact)
                 return -ENOMEM;
 
+        was_half = fact->half;
+        fact->half = half;
         if (view->holder != HOLDER_NONE) {
                 fact->seen_free = false;
-                if (fact->bind == BIND_FREE) /* it was, until then */
+                if (half ? !was_half : fact->bind == BIND_FREE) /* it was, until then */
                         fact->bind = BIND_NOT_ASKED;
                 fact->holder = view->holder;
                 memcpy(fact->detail, view->detail, sizeof(fact->detail));
@@ -89,7 +92,7 @@ int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *det
         if (!fact)
                 return -ENOMEM;
 
-        *fact = (PortFact){ .port = port, .bind = answer };
+        *fact = (PortFact){ .port = port, .bind = answer, .half = fact->half };
         snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
         return 0;
 }

@@ -124,7 +124,7 @@ static void reset_ask_next(Reset *reset) {
 
                 r = holders_look(reset->sockets, units_managed(reset->units), port, &view);
                 if (r >= 0)
-                        r = ports_see(&reset->ports, port, &view, MODE_UNKNOWN);
+                        r = ports_see(&reset->ports, port, &view, false, MODE_UNKNOWN);
                 if (r < 0) {
                         reset_stay(reset, "the listeners on %u could not be read: %s", port, strerrordesc_np(-r));
                         return;

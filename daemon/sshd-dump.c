@@ -155,6 +155,7 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) 
 
                 home.ipv6 = home.ipv6 || endpoint->ipv6;
                 home.ipv4 = home.ipv4 || !endpoint->ipv6;
+                home.any_ipv4 = home.any_ipv4 || streq(endpoint->address, "0.0.0.0");
                 port_matters = port_matters || endpoint->port == SSHD_SENTINEL_PORT;
         }
         if (!port_matters)

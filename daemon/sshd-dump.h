@@ -43,6 +43,7 @@ typedef struct SshdHome {
                           option, changes that */
         bool has_ours; /* the port of our file is among them: sshd does take it in */
         bool ipv4, ipv6;   /* which families sshd listens on */
+        bool any_ipv4;     /* and it does so on every address of IPv4, 0.0.0.0 */
 } SshdHome;
 
 /* The port that is put in with `-o Port=` to see what stands beside it. */

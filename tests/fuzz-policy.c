@@ -68,6 +68,7 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->home.has_ours = texts & 16;
         s->home.ipv4 = texts & 32;
         s->home.ipv6 = texts & 64;
+        s->settled_half = texts & 128;
 
         s->displaced_to = take_port(input);
         s->last_port = take_port(input);
@@ -100,6 +101,7 @@ static void take_facts(FuzzInput *input, Case *c) {
 
                 fact.holder = (Holder) (more % _HOLDER_MAX);
                 fact.seen_free = more & 128;
+                fact.half = more & 32;
                 fact.bind = (BindAnswer) (fuzz_byte(input) % _BIND_MAX);
                 if (more & 64)
                         memset(fact.detail, 'x', sizeof(fact.detail) - 1);
@@ -146,6 +148,12 @@ static bool is_to_bind(const Snapshot *s) {
                (s->service == SERVICE_RUNNING && s->by_socket && s->settled);
 }
 
+/* A running sshd has had time to bind all of the port, and has half of it. */
+static bool mends_half(const Snapshot *s, const PortFact *fact) {
+        return s->service == SERVICE_RUNNING && s->settled_half && !s->by_socket && !s->hold && is_sshds(fact) &&
+               fact->half;
+}
+
 static void require_probe(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
         const PortFact *fact = find(c, d->port);
@@ -155,9 +163,9 @@ static void require_probe(Case *c, const Decision *d) {
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
         require(d->port != 0 && (is_home(s, d->port) || d->port == s->displaced_to));
-        require(is_to_bind(s) || goes_home);
+        require(is_to_bind(s) || goes_home || mends_half(s, fact));
         require(c->config.relocate != RELOCATE_MIRRORED || d->port == s->displaced_to);
-        require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact) && !is_sshds(fact)));
+        require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact) && (!is_sshds(fact) || mends_half(s, fact))));
 }
 
 static void require_relocate(Case *c, const Decision *d) {
@@ -210,7 +218,8 @@ static void require_start(Case *c, const Decision *d) {
 
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID && !s->hold);
-        require(s->service == SERVICE_FAILED_TO_BIND || (is_to_bind(s) && s->service == SERVICE_RUNNING));
+        require(s->service == SERVICE_FAILED_TO_BIND || (is_to_bind(s) && s->service == SERVICE_RUNNING) ||
+                mends_half(s, find(c, d->port)));
         require(d->port == s->displaced_to || is_home(s, d->port));
         require(d->port != 0 && !is_taken(find(c, d->port)));
 }

@@ -28,6 +28,7 @@ static Snapshot test_snapshot(void) {
 #define LINUX(p) { .port = p, .holder = HOLDER_LINUX, .detail = "nginx (pid 7)" }
 #define SSHD(p) { .port = p, .holder = HOLDER_SSHD }
 #define ANSWER(p, b) { .port = p, .bind = b }
+#define HALF(p, b) { .port = p, .holder = HOLDER_SSHD, .half = true, .bind = b }
 
 /* One rule a row: what is known, and what is to be done about it. */
 typedef struct Rule {
@@ -36,7 +37,7 @@ typedef struct Rule {
         RestorePolicy restore;
         NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
-        bool booting, not_booting, settled, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled;
+        bool booting, not_booting, settled, settled_half, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
         Request request;
@@ -134,6 +135,35 @@ static const Rule rules[] = {
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
         { .name = "kept, and running there", .displaced_to = 2222, .service = SERVICE_RUNNING,
           .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "half of home, a moment ago: it may come to the rest", .service = SERVICE_RUNNING,
+          .facts = { HALF(HOME, BIND_NOT_ASKED) }, .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, for good: is the rest free?", .service = SERVICE_RUNNING, .settled_half = true,
+          .facts = { HALF(HOME, BIND_NOT_ASKED) }, .action = ACTION_PROBE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, and the rest is free: it is told", .service = SERVICE_RUNNING, .settled_half = true,
+          .facts = { HALF(HOME, BIND_FREE) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, and Windows has the rest: away", .service = SERVICE_RUNNING, .settled_half = true,
+          .facts = { HALF(HOME, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "half of home, and the tracker is dead: a running sshd is left alone", .service = SERVICE_RUNNING,
+          .settled_half = true, .facts = { HALF(HOME, BIND_TRACKER_DEAD) },
+          .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, by a socket unit: that is how it is made", .service = SERVICE_RUNNING, .by_socket = true,
+          .settled_half = true, .facts = { HALF(HOME, BIND_NOT_ASKED) },
+          .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, never: nothing", .relocate = RELOCATE_NEVER, .service = SERVICE_RUNNING,
+          .settled_half = true, .facts = { HALF(HOME, BIND_FREE) }, .action = ACTION_NONE, .state = STATE_UNMANAGED },
+        { .name = "half of the second home port: the first stays", .service = SERVICE_RUNNING, .settled_half = true,
+          .other_home = 4000, .facts = { SSHD(HOME), HALF(4000, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .n_keep = 1, .state = STATE_CONFLICT },
+        { .name = "kept, and half of it: is the rest free?", .displaced_to = 2222, .service = SERVICE_RUNNING,
+          .settled_half = true, .facts = { HALF(2222, BIND_NOT_ASKED) },
+          .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, and half of it, the rest is free", .displaced_to = 2222, .service = SERVICE_RUNNING,
+          .settled_half = true, .facts = { HALF(2222, BIND_FREE) },
+          .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "kept, and half of it, the rest is Windows': the next", .displaced_to = 2222, .last_port = 2222,
+          .service = SERVICE_RUNNING, .settled_half = true, .facts = { HALF(2222, BIND_REFUSED_BY_WINDOWS) },
+          .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
         { .name = "kept, and not WSL any more: undone", .mode = MODE_NOT_WSL, .displaced_to = 2222,
           .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
         { .name = "kept, and nat: undone", .mode = MODE_NAT, .displaced_to = 2222,
@@ -299,6 +329,7 @@ static void test_rule(const void *data) {
         snapshot.displaced_to = rule->displaced_to;
         snapshot.last_port = rule->last_port;
         snapshot.settled = rule->settled;
+        snapshot.settled_half = rule->settled_half;
         snapshot.stay = rule->stay;
         snapshot.request = rule->request;
         snapshot.request_port = rule->request_port;
@@ -445,6 +476,12 @@ static bool sshd_has_moved(const Snapshot *s) {
         return s->displaced_to != 0 && fact_of(s, s->displaced_to)->holder == HOLDER_SSHD;
 }
 
+/* A running sshd is to bind the other half of a port that it has. */
+static bool mends_half(const Snapshot *s, uint16_t port) {
+        return s->service == SERVICE_RUNNING && s->settled_half && !s->by_socket && !s->hold &&
+               fact_of(s, port)->holder == HOLDER_SSHD && fact_of(s, port)->half;
+}
+
 /* The promises, for one decision. */
 static const char *broken_promise(const Config *c, const Snapshot *s, const Decision *d) {
         bool outage = s->by_socket && s->service == SERVICE_RUNNING && s->settled &&
@@ -464,6 +501,8 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a bind where sshd isn't to be moved";
                 if (fact_of(s, d->port)->bind != BIND_NOT_ASKED)
                         return "a question asked twice";
+                if (mends_half(s, d->port) && (d->port == s->displaced_to || c->relocate != RELOCATE_MIRRORED))
+                        return NULL;
                 if (d->port == HOME && s->service == SERVICE_RUNNING && !outage)
                         return s->request == REQUEST_RESTORE ||
                                                (c->restore == RESTORE_AUTO && fact_of(s, HOME)->seen_free)
@@ -513,7 +552,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a way back to a port that isn't known to be free";
                 return NULL;
         case ACTION_START:
-                if ((s->service != SERVICE_FAILED_TO_BIND && !outage) || !mode_shares_ports(s->mode) || s->hold)
+                if ((s->service != SERVICE_FAILED_TO_BIND && !outage && !mends_half(s, d->port)) || !mode_shares_ports(s->mode) || s->hold)
                         return "a start of what did not fail for its port";
                 return is_free(s, d->port) ? NULL : "a start on a port that isn't known to be free";
         case ACTION_ENABLE:
@@ -540,11 +579,13 @@ static const PortFact home_facts[] = {
         ANSWER(HOME, BIND_NO_ANSWER), ANSWER(HOME, BIND_TRACKER_DEAD), ANSWER(HOME, BIND_FAILED),
         { .port = HOME, .holder = HOLDER_LINUX, .bind = BIND_REFUSED_BY_LINUX },
         { .port = HOME, .seen_free = true },
+        HALF(HOME, BIND_NOT_ASKED), HALF(HOME, BIND_FREE), HALF(HOME, BIND_REFUSED_BY_WINDOWS),
 };
 
 static const PortFact candidate_facts[] = {
         ANSWER(2222, BIND_NOT_ASKED), FREE(2222),  WINDOWS(2222), LINUX(2222), SSHD(2222),
         ANSWER(2222, BIND_NO_ANSWER), ANSWER(2222, BIND_TRACKER_DEAD),
+        HALF(2222, BIND_NOT_ASKED),   HALF(2222, BIND_FREE),
 };
 
 static const uint16_t displaced_ports[] = { 0, 2222, 4000 }, last_ports[] = { 0, 2222 };
@@ -600,6 +641,7 @@ static void test_promises(const void *row) {
                 s.home.has_ours = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;
                 s.settled = obstacle % 2;
+                s.settled_half = !s.settled;
                 s.by_socket = obstacle >= 6;
                 s.out_of_place = obstacle == 7;
                 s.not_enabled = s.socket_disabled = obstacle == 8;
@@ -664,6 +706,8 @@ static const struct {
         PortFact fact;
 } described[] = {
         { "sshd has 22", SSHD(HOME) },
+        { "sshd has 22 on IPv6 only", HALF(HOME, BIND_NOT_ASKED) },
+        { "sshd has 22 on IPv6 only, and Windows refuses it on IPv4", HALF(HOME, BIND_REFUSED_BY_WINDOWS) },
         { "nginx (pid 7) holds 22", LINUX(HOME) },
         { "a Linux process holds 22", { .port = HOME, .holder = HOLDER_LINUX } },
         { "another WSL distro holds 22", { .port = HOME, .holder = HOLDER_OTHER_DISTRO } },
