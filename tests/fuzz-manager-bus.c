@@ -56,8 +56,10 @@ typedef struct Bytes {
 } Bytes;
 
 static void put(Bytes *b, const void *data, size_t size) {
-        if (size > sizeof(b->data) - b->n)
+        if (size > sizeof(b->data) - b->n) {
                 size = sizeof(b->data) - b->n;
+                peer->raw = true; /* what is cut short is no message */
+        }
         memcpy(b->data + b->n, data, size);
         b->n += size;
 }
