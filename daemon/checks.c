@@ -559,13 +559,16 @@ static void check_listening(const CheckFacts *f, Finding *r) {
 }
 
 static void check_listen_address(const CheckFacts *f, Finding *r) {
-        char quoted[QUOTED_SIZE];
+        char quoted[QUOTED_SIZE], command[RESTART_SIZE];
 
         if (f->listens == FACT_NO)
                 say(r, VERDICT_SKIPPED, "sshd does not listen");
         else if (f->listens == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "it is not known where sshd listens");
-        else if (!f->loopback_only)
+        else if (f->ipv6_only) {
+                say(r, VERDICT_PROBLEM, "sshd listens on IPv6 only: another had port %u on IPv4 when it started", f->port);
+                mend(r, "%s", restart(f, command));
+        } else if (!f->loopback_only)
                 say(r, VERDICT_OK, "sshd listens for other machines too");
         else if (f->listen_file[0]) {
                 say(r, VERDICT_PROBLEM, "sshd listens on this machine's own address only: ListenAddress in %s:%u",

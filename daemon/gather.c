@@ -57,6 +57,7 @@ typedef struct Gather {
         Mode *mode;
         Units *sshd_units, *own_units;
         Home *home;
+        bool any_ipv4; /* of sshd's own configuration, as SshdHome's */
         char drives[WSL_CONF_ROOT_SIZE]; /* where Windows' are mounted, "" for nowhere */
         Interop *profile_name;
         Windows *windows[WINDOWS_QUESTIONS];
@@ -480,6 +481,7 @@ static void read_home(Gather *g) {
 
         f->verdict = view.verdict;
         snprintf(f->sshd_error, sizeof(f->sshd_error), "%s", strempty(view.detail));
+        g->any_ipv4 = view.home.any_ipv4;
         if (view.home.n_ports > 0)
                 f->home_port = view.home.ports[0];
         /* It has read all of its configuration before it looks for its keys, which are root's. */
@@ -571,7 +573,7 @@ static bool is_loopback(const Listener *listener) {
 
 static void look_at_port(Gather *g, const Listener *listeners, int n) {
         CheckFacts *f = &g->facts;
-        bool elsewhere = false, sshd = false, unknown = false;
+        bool elsewhere = false, sshd = false, unknown = false, ipv4 = false;
 
         f->holder = HOLDER_NONE;
         for (int i = 0; i < n; i++) {
@@ -586,6 +588,7 @@ static void look_at_port(Gather *g, const Listener *listeners, int n) {
                         by = whose_by_status(g->status, &listeners[i]);
 
                 sshd = sshd || by == WHOSE_SSHD;
+                ipv4 = ipv4 || (by == WHOSE_SSHD && (listeners[i].family == AF_INET || !listeners[i].v6only));
                 unknown = unknown || by == WHOSE_UNKNOWN;
                 elsewhere = elsewhere || (by == WHOSE_SSHD && !is_loopback(&listeners[i]));
                 if (by == WHOSE_LINUX) {
@@ -603,6 +606,7 @@ static void look_at_port(Gather *g, const Listener *listeners, int n) {
         if (unknown && f->holder == HOLDER_NONE)
                 f->holder = sshd ? HOLDER_NONE : HOLDER_UNKNOWN;
         f->listens = sshd ? FACT_YES : unknown ? FACT_UNKNOWN : FACT_NO;
+        f->ipv6_only = sshd && !ipv4 && g->any_ipv4;
         f->loopback_only = sshd && !elsewhere;
         if (f->loopback_only)
                 (void) sshd_find_loopback(f->listen_file, sizeof(f->listen_file), &f->listen_line);

@@ -148,7 +148,9 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->home_port = fuzz_u16(input);
         f->port = fuzz_u16(input);
         f->listens = take_fact(input);
-        f->loopback_only = fuzz_byte(input) & 1;
+        uint8_t listens = fuzz_byte(input);
+        f->loopback_only = listens & 1;
+        f->ipv6_only = listens & 2;
         f->listen_line = fuzz_byte(input);
         f->holder = fuzz_byte(input) % _HOLDER_MAX;
         f->holder_pid = fuzz_u16(input);

@@ -142,6 +142,7 @@ CHANGE(range_daemon_off) { range(f); f->daemon.active = false; }
 CHANGE(range_unseen) { f->windows_refuses = FACT_UNKNOWN; f->listens = FACT_NO; }
 CHANGE(range_nat) { nat(f); f->windows_refuses = FACT_YES; }
 CHANGE(loopback) { f->loopback_only = true; strcpy(f->listen_file, "/etc/ssh/sshd_config"); f->listen_line = 12; }
+CHANGE(half) { f->ipv6_only = true; }
 CHANGE(loopback_nowhere) { f->loopback_only = true; }
 CHANGE(no_address) { f->has_addresses = FACT_NO; f->lan[0] = '\0'; }
 CHANGE(wrong_address) { no_address(f); strcpy(f->link_local, "169.254.1.1"); }
@@ -340,6 +341,7 @@ static const struct {
         { "address", nothing, "listen-address", OK, "", "" },
         { "loopback", loopback, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
           "sudo sed -i '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl reload ssh.service" },
+        { "half of its port", half, "listen-address", PROBLEM, "on IPv6 only", "sudo systemctl restart ssh.service" },
         { "loopback, nowhere said", loopback_nowhere, "listen-address", PROBLEM, "not found", "" },
         { "address unknown", held_by_someone, "listen-address", UNKNOWN, "", "" },
         { "address of none", stopped, "listen-address", SKIPPED, "", "" },

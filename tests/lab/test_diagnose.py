@@ -205,6 +205,27 @@ def test_each_check_is_found_and_mended(make):
     assert calls(m)[-1] == enforcing.remedy
 
 
+def test_half_of_its_port(make):
+    """Another had it on IPv4 when sshd came; the daemon would see to it."""
+    m = w.boot(furnish(make(enabled=False)))
+    m.wait_listening(22)
+    run(m, "systemctl stop ssh.service")
+    process = m.spawn(["python3", "-Sc", w.LISTEN, "0.0.0.0", "22", "listen"])
+    m.wait_listening(22)
+    run(m, "systemctl start ssh.service")
+    w.eventually(lambda: "::" in m.listeners()[22], "sshd on IPv6")
+    process.kill()
+    w.eventually(lambda: m.listeners()[22] == ["::"], "the other has gone")
+    assert mends(m, "listen-address", "problem", "IPv6 only: another had port 22") == "systemctl restart ssh.service"
+    assert sorted(m.listeners()[22]) == ["0.0.0.0", "::"]
+
+    # Who wants it so has it so.
+    append(SSHD_CONFIG, "AddressFamily inet6")(m)
+    run(m, "systemctl restart ssh.service")
+    w.eventually(lambda: m.listeners().get(22) == ["::"], "IPv6")
+    expect(m, "listen-address", "ok", "for other machines")
+
+
 def test_without_the_daemon(make):
     """Who has the port, why sshd failed, what Windows has to do with it, and the socket against the policy."""
     m = furnish(make(enabled=False, foreign=(22,), keep_ms=2000))
