@@ -642,15 +642,10 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
 }
 
-/* sshd runs, and has @port on IPv6 only: its IPv4 was another's when it was started. It is where it should be for half of its
+/* sshd runs, and has the port on IPv6 only: its IPv4 was another's when it was started. It is where it should be for half of its
  * clients, so this comes last. */
-static void decide_half(const Config *config, const Snapshot *s, uint16_t port, Decision *d) {
-        const PortFact *fact = find_fact(s, port);
+static void decide_half(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
         char why[160];
-
-        /* A socket unit has all of its addresses or fails. */
-        if (!fact || fact->holder != HOLDER_SSHD || !fact->half || s->by_socket)
-                return;
 
         port_fact_describe(fact, why, sizeof(why));
         decide(d, d->state, ACTION_NONE, "%s%s%s", why, s->hold ? "; " : "", strempty(s->hold));
@@ -659,12 +654,12 @@ static void decide_half(const Config *config, const Snapshot *s, uint16_t port, 
 
         switch (fact->bind) {
         case BIND_NOT_ASKED:
-                decide(d, d->state, ACTION_PROBE, "asking whether %u can be had on IPv4", port);
-                d->port = port;
+                decide(d, d->state, ACTION_PROBE, "asking whether %u can be had on IPv4", fact->port);
+                d->port = fact->port;
                 break;
         case BIND_FREE:
                 decide(d, d->state, ACTION_START, "%s, and IPv4 is free", why);
-                d->port = port;
+                d->port = fact->port;
                 break;
         case BIND_REFUSED_BY_WINDOWS:
         case BIND_REFUSED_BY_LINUX:
@@ -678,15 +673,28 @@ static void decide_half(const Config *config, const Snapshot *s, uint16_t port, 
         }
 }
 
+/* Of one of @ports sshd has half: that one's fact, else NULL. A socket unit has all of its addresses or fails. */
+static const PortFact *find_half(const Snapshot *s, const uint16_t ports[], size_t n) {
+        for (size_t i = 0; i < n && !s->by_socket; i++) {
+                const PortFact *fact = find_fact(s, ports[i]);
+
+                if (fact && fact->holder == HOLDER_SSHD && fact->half)
+                        return fact;
+        }
+        return NULL;
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): see decide_lost() */
 static void decide_running(const Config *config, const Snapshot *s, Decision *d) {
         bool moved = s->displaced_to != 0 && !is_home(s, s->displaced_to), has_some;
         uint16_t missing = home_missing(s, &has_some);
+        const PortFact *half;
 
         if (moved && sshd_has(s, s->displaced_to)) {
                 decide_displaced(config, s, d);
-                if (d->action == ACTION_NONE && s->request == REQUEST_NONE)
-                        decide_half(config, s, s->displaced_to, d);
+                half = find_half(s, &s->displaced_to, 1);
+                if (half && d->action == ACTION_NONE && s->request == REQUEST_NONE)
+                        decide_half(config, s, half, d);
         } else if (missing != 0)
                 decide_lost(config, s, moved ? s->displaced_to : missing, has_some, d);
         else if (config->relocate == RELOCATE_MIRRORED)
@@ -702,8 +710,9 @@ static void decide_running(const Config *config, const Snapshot *s, Decision *d)
                 d->port = s->home.ports[0];
         } else {
                 decide_on(d, STATE_CLEAR, ACTION_NONE, s->home.ports[0], find_fact(s, s->home.ports[0]));
-                for (size_t i = 0; i < s->home.n_ports && d->action == ACTION_NONE; i++)
-                        decide_half(config, s, s->home.ports[i], d);
+                half = find_half(s, s->home.ports, s->home.n_ports);
+                if (half)
+                        decide_half(config, s, half, d);
         }
 }
 
