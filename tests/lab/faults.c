@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <execinfo.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,15 +28,17 @@
 #include <unistd.h>
 
 #define PLAN_FILE "/run/wslportd-faults"
-#define FRAMES_MAX 16
+#define FRAMES_MAX 48
+#define SITES_MAX 32768
 
-/* test_faults.py has the same, as struct "=QQQq960s". */
+/* test_faults.py has the same, as struct "=QQQq960s" and what follows. */
 typedef struct Plan {
         uint64_t count;    /* of allocations so far; over all processes, one after the other */
         uint64_t fail_at;  /* the one that is to fail; 0: none */
         uint64_t failed;   /* how many have */
         int64_t shift;     /* of CLOCK_REALTIME, in seconds */
         char where[960];   /* the calls that led there: words like "/usr/sbin/wslportd+0x1234", the innermost first */
+        uint64_t sites[SITES_MAX]; /* of each allocation, while none is to fail: the same for the same calls of the daemon's own */
 } Plan;
 
 /* glibc's own, which a program may put functions of its own in front of (its manual, "Replacing malloc"). */
@@ -45,6 +48,7 @@ void *__libc_realloc(void *old, size_t size);
 
 static Plan *plan;
 static pid_t plan_pid;
+static uintptr_t text_begin, text_end; /* the daemon's own */
 
 static void note_where(void) {
         void *frames[FRAMES_MAX];
@@ -66,6 +70,33 @@ static void note_where(void) {
         }
 }
 
+/* Of those functions of the daemon's own that led here (FNV-1a over their return addresses). */
+static uint64_t site(void) {
+        uint64_t hash = 0xcbf29ce484222325;
+        void *frames[FRAMES_MAX];
+        int n;
+
+        n = backtrace(frames, FRAMES_MAX);
+        for (int i = 0; i < n; i++) {
+                uintptr_t address = (uintptr_t) frames[i];
+
+                if (address >= text_begin && address < text_end)
+                        hash = (hash ^ (address - text_begin)) * 0x100000001b3;
+        }
+        return hash;
+}
+
+/* The program itself comes first. (dl_iterate_phdr(3)) */
+static int find_text(struct dl_phdr_info *info, size_t size, void *userdata) {
+        (void) size, (void) userdata;
+        for (size_t i = 0; i < info->dlpi_phnum; i++)
+                if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_X) {
+                        text_begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+                        text_end = text_begin + info->dlpi_phdr[i].p_memsz;
+                }
+        return 1;
+}
+
 /* Whether this is the one. */
 static bool fails(void) {
         uint64_t n;
@@ -73,6 +104,8 @@ static bool fails(void) {
         if (!plan || getpid() != plan_pid)
                 return false;
         n = __atomic_add_fetch(&plan->count, 1, __ATOMIC_RELAXED);
+        if (plan->fail_at == 0 && n <= SITES_MAX)
+                plan->sites[n - 1] = site();
         if (n != plan->fail_at)
                 return false;
 
@@ -128,6 +161,7 @@ __attribute__((constructor)) static void faults_begin(int argc, char *argv[]) {
                 return;
 
         (void) backtrace(frames, 1); /* it loads a library at the first call */
+        (void) dl_iterate_phdr(find_text, NULL);
         plan_pid = getpid();
         plan = mapped;
 }

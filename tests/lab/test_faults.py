@@ -7,8 +7,9 @@ allocation. It is refused once, and nothing of it is done. Afterwards there is a
 to be started again, by systemd), what it tells is what the kernel shows, its files are whole and nothing is beside them,
 and the next request is carried out.
 
-WSLPORTD_FAULT_POINTS  how many points of each kind in each case (1), spread evenly, each at random within its share; or "all";
-                       or those that are named: "ENOSPC:3,malloc:240" ("ENOSPC:3," is one)
+WSLPORTD_FAULT_POINTS  how many points of each kind in each case (1), spread evenly, each at random within its share; or "sites",
+                       one of each error for each way by which the daemon's own functions come to such a call; or "all"; or those
+                       that are named: "ENOSPC:3,malloc:240" ("ENOSPC:3," is one)
 WSLPORTD_FAULT_KINDS   "calls", "allocations", or both with a blank between (both)
 WSLPORTD_SEED          replays a choice; the seed is printed, and told where it fails
 """
@@ -112,7 +113,8 @@ CREATES = ("ENOSPC", "EROFS")
 
 class Registers(ctypes.Structure):  # struct user_regs_struct of x86-64, as far as it is of interest
     _fields_ = [("_before", ctypes.c_ulonglong * 10), ("rax", ctypes.c_ulonglong), ("_between", ctypes.c_ulonglong * 4),
-                ("orig_rax", ctypes.c_ulonglong), ("_after", ctypes.c_ulonglong * 11)]
+                ("orig_rax", ctypes.c_ulonglong),
+                ("_then", ctypes.c_ulonglong * 3), ("rsp", ctypes.c_ulonglong), ("_after", ctypes.c_ulonglong * 7)]
 
 
 PTRACE_GETREGS, PTRACE_SETREGS = 12, 13
@@ -130,6 +132,20 @@ class Faulty(kill.Traced):
         if name in ("open", "openat") and info.rest[name == "openat" and 2 or 1] & os.O_CREAT:
             errors += CREATES
         return errors
+
+    def site(self, call: int) -> int:
+        """The same for the same call, by the same functions of the daemon's own: what of its stack lies in its text."""
+        registers, text, top = Registers(), range(0), 0
+        kill.ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.byref(registers))
+        for line in Path(f"/proc/{self.pid}/maps").read_text().splitlines():
+            begin, end = (int(address, 16) for address in line.split()[0].split("-"))
+            if line.split()[1] == "r-xp" and line.endswith("/wslportd"):
+                text = range(begin, end)
+            elif begin <= registers.rsp < end:
+                top = end
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            stack = os.pread(memory.fileno(), min(top - registers.rsp, 1 << 16) // 8 * 8, registers.rsp)
+        return hash((call, *(word - text.start for word, in struct.iter_unpack("=Q", stack) if word in text)))
 
     def refuse(self, error: str) -> None:
         """The call that it is about to make fails, and nothing of it is done."""
@@ -151,26 +167,32 @@ class Plan:
     """What faults.c is told, and tells."""
 
     LAYOUT = struct.Struct("=QQQq960s")
+    SITES = struct.Struct("=32768Q")
 
     def __init__(self, m: Machine) -> None:
-        m.write(PLAN, bytes(self.LAYOUT.size))
+        size = self.LAYOUT.size + self.SITES.size
+        m.write(PLAN, bytes(size))
         with open(m.path(PLAN), "r+b") as file:
-            self._bytes = mmap.mmap(file.fileno(), self.LAYOUT.size)
+            self._bytes = mmap.mmap(file.fileno(), size)
 
     def set(self, fail_at: int = 0, shift: int = 0) -> None:
-        self._bytes[:] = self.LAYOUT.pack(0, fail_at, 0, shift, b"")
+        self.LAYOUT.pack_into(self._bytes, 0, 0, fail_at, 0, shift, b"")
 
     @property
     def count(self) -> int:
-        return self.LAYOUT.unpack(self._bytes)[0]
+        return self.LAYOUT.unpack_from(self._bytes)[0]
 
     @property
     def failed(self) -> bool:
-        return self.LAYOUT.unpack(self._bytes)[2] > 0
+        return self.LAYOUT.unpack_from(self._bytes)[2] > 0
+
+    def sites(self) -> list[int]:
+        """Of each allocation since it was last set; those past the table count as one each."""
+        return [*self.SITES.unpack_from(self._bytes, self.LAYOUT.size), *range(self.count)][:self.count]
 
     def where(self) -> list[str]:
         """The daemon's own functions that led to the allocation that failed, the innermost first."""
-        words = self.LAYOUT.unpack(self._bytes)[4].split(b"\0")[0].decode().split()
+        words = self.LAYOUT.unpack_from(self._bytes)[4].split(b"\0")[0].decode().split()
         program = Path(os.environ["WSLPORTD_DESTDIR"]) / "usr/sbin/wslportd"
         offsets = [word.rpartition("+")[2] for word in words if "/wslportd+" in word]
         try:
@@ -231,6 +253,7 @@ class Trials:
         self.restarts = 0
         self.problems: dict[str, list[str]] = {}
         self.accounts: dict[str, str] = {}  # of a problem's first point
+        self.sites: dict[str, int] = {}  # of each point
 
     # -- where it begins --
 
@@ -282,8 +305,8 @@ class Trials:
         if self.case.request:
             self.arrives(self.case.before)
 
-    def measure(self) -> tuple[list[str], int]:
-        """The points of system calls, and the number of allocations, of the case undisturbed."""
+    def measure(self) -> tuple[list[str], list[str]]:
+        """The points of system calls, and of allocations, of the case undisturbed."""
         if self.case.request:  # once there and back: what is kept for good is there from the start
             for state in ("clear", "relocated", "clear", "relocated")[:3 if self.case.before == "clear" else 4]:
                 if told(self.m, addresses(self.shape)) != state:
@@ -298,9 +321,10 @@ class Trials:
         self.begin()
         self.allocations(0)
         self.arrives(self.case.after)
-        count = self.plan.count
+        allocations = {f"malloc:{number}": site for number, site in enumerate(self.plan.sites(), 1)}
+        self.sites.update(allocations)
         self.begin()
-        return points, count
+        return points, list(allocations)
 
     # -- the case, with something refused --
 
@@ -370,9 +394,13 @@ class Trials:
                     return points, False
                 continue
             self.last_calls.append(kill.numbers().get(call, str(call)))
-            for fits in daemon.errors(call):
+            errors = daemon.errors(call)
+            site = daemon.site(call) if errors and not error else 0
+            for fits in errors:
                 counts[fits] += 1
                 points.append(f"{fits}:{counts[fits]}")
+                if not error:
+                    self.sites[points[-1]] = site
                 if (fits, counts[fits]) == (error, number):
                     daemon.refuse(error)
                     daemon.detach()
@@ -457,7 +485,12 @@ class Trials:
         self.tried[point.partition(":")[0] if refused else "past the end"] += 1
 
 
-def choose(points: Sequence[str], wanted: str, chance: random.Random) -> list[str]:
+def choose(points: Sequence[str], sites: dict[str, int], wanted: str, chance: random.Random) -> list[str]:
+    if wanted == "sites":
+        groups: dict[tuple[str, int], list[str]] = {}
+        for point in points:
+            groups.setdefault((point.partition(":")[0], sites[point]), []).append(point)
+        return [chance.choice(group) for group in groups.values()]
     if wanted == "all" or len(points) <= int(wanted):
         return list(points)
     return [points[int(number) - 1] for number in kill.choose(len(points), int(wanted), chance)]
@@ -486,20 +519,20 @@ def test_refused_once(make, name, shape, capsys, record_property):
 
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
     wanted, chance = os.environ.get("WSLPORTD_FAULT_POINTS", "1"), random.Random(seed)
-    kinds = {"calls": calls, "allocations": [f"malloc:{n}" for n in range(1, allocations + 1)]}
+    kinds = {"calls": calls, "allocations": allocations}
     if "," in wanted:
         points = [point for point in wanted.split(",") if point]
     else:
         points = [point for kind in os.environ.get("WSLPORTD_FAULT_KINDS", "calls allocations").split()
-                  for point in choose(kinds[kind], wanted, chance)]
+                  for point in choose(kinds[kind], trials.sites, wanted, chance)]
     start = time.monotonic()
     for point in points:
         trials.point(point)
 
     tried = dict(sorted(trials.tried.items()))
-    for key, value in {"seed": seed, "calls": len(calls), "allocations": allocations, "tried": tried}.items():
+    for key, value in {"seed": seed, "calls": len(calls), "allocations": len(allocations), "tried": tried}.items():
         record_property(key, value)
-    tell(f"MEASURED {shape}, {name}: {len(calls)} points of system calls, {allocations} allocations, WSLPORTD_SEED={seed}; "
+    tell(f"MEASURED {shape}, {name}: {len(calls)} points of system calls, {len(allocations)} allocations, WSLPORTD_SEED={seed}; "
          f"tried {tried}, {dict(trials.ends)} afterwards, started again {trials.restarts} times; sshd away for "
          f"{1000 * statistics.median(trials.outages or [0]):.0f} ms, at most {1000 * max(trials.outages, default=0):.0f} ms; "
          f"{(time.monotonic() - start) / max(len(points), 1):.2f} s each; "
