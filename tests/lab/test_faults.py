@@ -416,7 +416,10 @@ class Trials:
             time.sleep(IDLE_SECONDS)
             if self.plan.count == count:
                 break
-        return self.plan.failed
+        failed = self.plan.failed
+        if not failed and number:
+            self.plan.set()  # nor is it to, when the next case is prepared
+        return failed
 
     def refuse(self, point: str) -> bool:
         error, _, number = point.partition(":")
