@@ -588,7 +588,7 @@ static void look_at_port(Gather *g, const Listener *listeners, int n) {
                         by = whose_by_status(g->status, &listeners[i]);
 
                 sshd = sshd || by == WHOSE_SSHD;
-                ipv4 = ipv4 || (by == WHOSE_SSHD && (listeners[i].family == AF_INET || !listeners[i].v6only));
+                ipv4 = ipv4 || (by == WHOSE_SSHD && listener_has_ipv4(&listeners[i]));
                 unknown = unknown || by == WHOSE_UNKNOWN;
                 elsewhere = elsewhere || (by == WHOSE_SSHD && !is_loopback(&listeners[i]));
                 if (by == WHOSE_LINUX) {

@@ -57,7 +57,7 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
                 view->listeners[view->n_listeners++] = entry;
 
         if (entry.holder == HOLDER_SSHD) {
-                view->ipv4 = view->ipv4 || listener->family == AF_INET || !listener->v6only;
+                view->ipv4 = view->ipv4 || listener_has_ipv4(listener);
                 view->ipv6 = view->ipv6 || listener->family == AF_INET6;
         }
 

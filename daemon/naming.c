@@ -81,8 +81,7 @@ static void naming_set_holder(Naming *n, PortFact *fact, Holder holder, const ch
         naming_ask_program(n, fact->port);
 }
 
-static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult result, const Banner *banner,
-                                 bool looking) {
+static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult result, const Banner *banner) {
         switch (result) {
         case GREETING_SSH:
                 naming_set_holder(n, fact, banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS,
@@ -94,7 +93,7 @@ static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult resul
         case GREETING_REFUSED:
         case GREETING_UNKNOWN:
         default:
-                if (fact->bind == BIND_REFUSED_BY_WINDOWS && !looking) {
+                if (fact->bind == BIND_REFUSED_BY_WINDOWS && !n->looking) {
                         if (result == GREETING_REFUSED)
                                 snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
                         naming_ask_program(n, fact->port); /* it may listen on another address */
@@ -109,7 +108,7 @@ static void naming_on_greeting(uint16_t port, GreetingResult result, const Banne
         PortFact *fact = ports_get(n->ports, port);
 
         if (fact)
-                naming_note_greeting(n, fact, result, banner, n->looking);
+                naming_note_greeting(n, fact, result, banner);
         n->greeting = greeting_free(n->greeting);
         n->handler(n->userdata);
 }

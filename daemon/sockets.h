@@ -53,6 +53,11 @@ int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_
  * wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
 
+/* Whether it takes connections over IPv4. */
+static inline bool listener_has_ipv4(const Listener *listener) {
+        return listener->family == AF_INET || !listener->v6only;
+}
+
 /* "0.0.0.0", "::1". Returns @buffer. */
 const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]);
 

@@ -552,7 +552,8 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a way back to a port that isn't known to be free";
                 return NULL;
         case ACTION_START:
-                if ((s->service != SERVICE_FAILED_TO_BIND && !outage && !mends_half(s, d->port)) || !mode_shares_ports(s->mode) || s->hold)
+                if ((s->service != SERVICE_FAILED_TO_BIND && !outage && !mends_half(s, d->port)) ||
+                    !mode_shares_ports(s->mode) || s->hold)
                         return "a start of what did not fail for its port";
                 return is_free(s, d->port) ? NULL : "a start on a port that isn't known to be free";
         case ACTION_ENABLE:

@@ -38,7 +38,7 @@ typedef struct Plan {
         uint64_t failed;   /* how many have */
         int64_t shift;     /* of CLOCK_REALTIME, in seconds */
         char where[960];   /* the calls that led there: words like "/usr/sbin/wslportd+0x1234", the innermost first */
-        uint64_t sites[SITES_MAX]; /* of each allocation, while none is to fail: the same for the same calls of the daemon's own */
+        uint64_t sites[SITES_MAX]; /* of each allocation, where none is to fail: the same for the same calls of the daemon's own */
 } Plan;
 
 /* glibc's own, which a program may put functions of its own in front of (its manual, "Replacing malloc"). */
@@ -104,7 +104,7 @@ static bool fails(void) {
         if (!plan || getpid() != plan_pid)
                 return false;
         n = __atomic_add_fetch(&plan->count, 1, __ATOMIC_RELAXED);
-        if (plan->fail_at == 0 && n <= SITES_MAX)
+        if (plan->fail_at == 0 && plan->failed == 0 && n <= SITES_MAX)
                 plan->sites[n - 1] = site();
         if (n != plan->fail_at)
                 return false;

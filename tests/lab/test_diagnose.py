@@ -209,13 +209,7 @@ def test_half_of_its_port(make):
     """Another had it on IPv4 when sshd came; the daemon would see to it."""
     m = w.boot(furnish(make(enabled=False)))
     m.wait_listening(22)
-    run(m, "systemctl stop ssh.service")
-    process = m.spawn(["python3", "-Sc", w.LISTEN, "0.0.0.0", "22", "listen"])
-    m.wait_listening(22)
-    run(m, "systemctl start ssh.service")
-    w.eventually(lambda: "::" in m.listeners()[22], "sshd on IPv6")
-    process.kill()
-    w.eventually(lambda: m.listeners()[22] == ["::"], "the other has gone")
+    w.come_up_on_ipv6(m)
     assert mends(m, "listen-address", "problem", "IPv6 only: another had port 22") == "systemctl restart ssh.service"
     assert sorted(m.listeners()[22]) == ["0.0.0.0", "::"]
 

@@ -243,8 +243,8 @@ def addresses(shape: str) -> tuple[str, ...]:
 class Trials:
     """One case, as often as is wanted, on one machine."""
 
-    def __init__(self, m: Machine, case: Case, shape: str, unit: str, tell: Callable[[str], None]) -> None:
-        self.m, self.case, self.shape, self.unit, self.tell = m, case, shape, unit, tell
+    def __init__(self, m: Machine, case: Case, shape: str, unit: str, by_site: bool, tell: Callable[[str], None]) -> None:
+        self.m, self.case, self.shape, self.unit, self.by_site, self.tell = m, case, shape, unit, by_site, tell
         self.plan = Plan(m)
         self.expected: dict[str, dict[str, bytes | str]] = {}  # by state, as the daemon leaves it when it isn't disturbed
         self.outages: list[float] = []
@@ -253,7 +253,7 @@ class Trials:
         self.restarts = 0
         self.problems: dict[str, list[str]] = {}
         self.accounts: dict[str, str] = {}  # of a problem's first point
-        self.sites: dict[str, int] = {}  # of each point
+        self.sites: dict[str, int] = {}  # of each point, if by_site
 
     # -- where it begins --
 
@@ -384,6 +384,7 @@ class Trials:
 
     def _walk(self, daemon: Faulty, over: Callable[[], bool], error: str, number: int) -> tuple[list[str], bool]:
         points: list[str] = []
+        by_site = self.by_site and not error  # while it is measured
         counts: collections.Counter[str] = collections.Counter()
         self.last_calls: collections.deque[str] = collections.deque(maxlen=10)
         while True:
@@ -395,11 +396,11 @@ class Trials:
                 continue
             self.last_calls.append(kill.numbers().get(call, str(call)))
             errors = daemon.errors(call)
-            site = daemon.site(call) if errors and not error else 0
+            site = daemon.site(call) if errors and by_site else 0
             for fits in errors:
                 counts[fits] += 1
                 points.append(f"{fits}:{counts[fits]}")
-                if not error:
+                if by_site:
                     self.sites[points[-1]] = site
                 if (fits, counts[fits]) == (error, number):
                     daemon.refuse(error)
@@ -516,12 +517,13 @@ def test_refused_once(make, name, shape, capsys, record_property):
         with capsys.disabled():
             print(f"\n{text}", flush=True)
 
-    trials = Trials(m, CASES[name], shape, unit, tell)
+    wanted = os.environ.get("WSLPORTD_FAULT_POINTS", "1")
+    trials = Trials(m, CASES[name], shape, unit, wanted == "sites", tell)
     m.run(["systemctl", "restart", w.UNIT], check=True)  # it has the plan now
     calls, allocations = trials.measure()
 
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
-    wanted, chance = os.environ.get("WSLPORTD_FAULT_POINTS", "1"), random.Random(seed)
+    chance = random.Random(seed)
     kinds = {"calls": calls, "allocations": allocations}
     if "," in wanted:
         points = [point for point in wanted.split(",") if point]

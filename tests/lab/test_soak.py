@@ -235,7 +235,7 @@ class Day:
         if told != real:
             return f"Listeners are {told}, the kernel has {real}"
         never = self.policy.get("Relocate") == "never"
-        if not never and "0.0.0.0" not in self.m.listeners().get(port, []):
+        if not never and ("0.0.0.0", port) not in real:
             return f"sshd is on {port} by IPv6 only: {p['Reason']}"
         if p["State"] not in (("unmanaged",) if never else ("clear", "relocated")):
             return f"sshd is on {port}, and State is {p['State']}: {p['Reason']}"

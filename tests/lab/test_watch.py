@@ -347,16 +347,6 @@ def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
         reachable(m, "relocated", 2222)
 
 
-def has_half(m: Machine) -> None:
-    """Another had 22 on IPv4 when sshd came, and is gone since."""
-    m.run(["systemctl", "stop", "ssh.service"], check=True)
-    process = holder(m, "linux", 22)
-    m.run(["systemctl", "start", "ssh.service"], check=True)
-    w.eventually(lambda: "::" in m.listeners()[22], "sshd on IPv6")
-    process.kill()
-    w.eventually(lambda: m.listeners()[22] == ["::"], "the other has gone")
-
-
 @pytest.mark.parametrize("why", ["it was not to be moved", "nobody looked"])
 def test_sshd_has_half_of_its_port(make, why):
     m = make(policy={"Relocate": "never"} if why == "it was not to be moved" else {}, **HASTE)
@@ -364,7 +354,7 @@ def test_sshd_has_half_of_its_port(make, why):
     w.wait_properties(m, Port=22)
     if why == "nobody looked":
         m.run(["systemctl", "stop", w.UNIT], check=True)
-    has_half(m)
+    w.come_up_on_ipv6(m)
     session = m.ssh_session(22, "guest", "::1")
     with ticking(session):
         if why == "nobody looked":

@@ -387,6 +387,17 @@ def connections(m: Machine) -> int:
     return int(re.findall(r"packets (\d+)", process.stdout)[0])
 
 
+def come_up_on_ipv6(m: Machine) -> None:
+    """sshd alone: another had 22 on IPv4 when it came, and is gone since."""
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    process = m.spawn(["/usr/bin/python3", "-S", "-c", LISTEN, "0.0.0.0", "22", "listen"])
+    m.wait_listening(22)
+    m.run(["systemctl", "start", "ssh.service"], check=True)
+    eventually(lambda: "::" in m.listeners()[22], "sshd on IPv6")
+    process.kill()
+    eventually(lambda: m.listeners()[22] == ["::"], "the other has gone")
+
+
 def logs_in(m: Machine, port: int, origin: str = "guest") -> bool:
     return m.ssh(port, "echo $((6 * 7))", origin).stdout == "42\n"
 
