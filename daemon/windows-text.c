@@ -234,21 +234,25 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 #define LINE "\n"
 
 /* The COM object has numbers where the cmdlets have words, and needs no elevation. Rules of a program, a
- * service or an app don't let WSL's traffic in. The Hyper-V firewall came with Windows 11 22H2. (Microsoft:
+ * service or an app don't let WSL's traffic in, and those of one local address, like Tailscale's own, or of a
+ * profile that no network here has, not all of it. The Hyper-V firewall came with Windows 11 22H2. (Microsoft:
  * netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule) */
 const char windows_rules_script[] =
                 "$ErrorActionPreference='Stop'" LINE "$ProgressPreference='SilentlyContinue'" LINE
                 "function Show($ports,$remote,$name){'rule|'+$ports+'|'+$remote+'|'+"
                 "($name -replace '[^A-Za-z0-9 ,._()-]','?')}" LINE
-                "foreach($r in (New-Object -ComObject HNetCfg.FwPolicy2).Rules){" LINE
+                "$policy=New-Object -ComObject HNetCfg.FwPolicy2" LINE
+                "foreach($r in $policy.Rules){" LINE
                 "if($r.Enabled -and $r.Direction -eq 1 -and $r.Action -eq 1 -and ($r.Protocol -eq 6 -or "
                 "$r.Protocol -eq 256) "
+                "-and ($r.Profiles -band $policy.CurrentProfileTypes) -and '*' -eq $r.LocalAddresses "
                 "-and -not $r.ApplicationName -and -not $r.serviceName -and -not $r.LocalAppPackageId){" LINE
                 "Show $r.LocalPorts $r.RemoteAddresses $r.Name}}" LINE
                 "if(Get-Command Get-NetFirewallHyperVRule -ErrorAction SilentlyContinue){" LINE
                 "foreach($r in Get-NetFirewallHyperVRule){" LINE
                 "if([int]$r.Enabled -eq 1 -and [int]$r.Direction -eq 1 -and [int]$r.Action -eq 2 -and "
                 "'TCP','6','Any','' -contains $r.Protocol -and "
+                "'*','Any','' -contains ($r.LocalAddresses -join ',') -and "
                 "'{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}','Any','' -contains $r.VMCreatorId){" LINE
                 "Show ($r.LocalPorts -join ',') ($r.RemoteAddresses -join ',') $r.DisplayName}}}" LINE
                 "'end'" LINE;
