@@ -8,14 +8,6 @@ void pending_request_done(PendingRequest *pending) {
         *pending = (PendingRequest){ .kind = REQUEST_NONE };
 }
 
-int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call) {
-        if (pending->kind != REQUEST_NONE)
-                return -EBUSY;
-
-        *pending = (PendingRequest){ .kind = kind, .port = port, .call = sd_bus_message_ref(call) };
-        return 0;
-}
-
 bool pending_request_is_met(const PendingRequest *pending, uint16_t port) {
         switch (pending->kind) {
         case REQUEST_RELOCATE:
@@ -42,4 +34,15 @@ int pending_request_answer(PendingRequest *pending, bool met, const char *reason
                 r = pending_request_reply(pending, met, reason);
         pending_request_done(pending);
         return r < 0 ? r : 0;
+}
+
+int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call) {
+        /* More users may look than act, and some look all the time. */
+        if (pending->kind == REQUEST_PROBE && kind != REQUEST_PROBE)
+                (void) pending_request_answer(pending, false, "another request has come meanwhile");
+        if (pending->kind != REQUEST_NONE)
+                return -EBUSY;
+
+        *pending = (PendingRequest){ .kind = kind, .port = port, .call = sd_bus_message_ref(call) };
+        return 0;
 }

@@ -16,7 +16,8 @@ typedef struct PendingRequest {
 /* Gives up what is pending, unanswered. */
 void pending_request_done(PendingRequest *pending);
 
-/* Returns 0, and keeps a reference to @call until it is answered; or -EBUSY where somebody waits already. */
+/* Returns 0, and keeps a reference to @call until it is answered; or -EBUSY where somebody waits already. A probe gives way
+ * to what isn't one, and is answered so. */
 int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call);
 
 /* Whether an sshd that is displaced to @port (0: it isn't) is what was asked for; a probe asks for nothing of it. */

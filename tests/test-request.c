@@ -36,8 +36,13 @@ static void test_one_at_a_time(void) {
         test_equal_int(pending.kind, REQUEST_RELOCATE);
         test_equal_int(pending.port, 2222);
 
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL), -EBUSY);
+
         pending_request_done(&pending);
         test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL), 0);
+        test_equal_int(pending.kind, REQUEST_RESTORE);
 }
 
 /* A caller that can't be told does not stand in the next one's way. */
