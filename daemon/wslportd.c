@@ -25,7 +25,7 @@ static void print_help(void) {
                "Keeps WSL's sshd reachable where Windows holds its port.\n\n"
                "Without an option it runs as a daemon; systemctl start wslportd does that.\n\n"
                "  --check-config [FILE]  read the configuration and tell every error in it\n"
-               "  --print-config         print the configuration in force\n"
+               "  --print-config         print what the configuration and the defaults come to\n"
                "  --reset                take back all that was changed; sshd goes back to its own\n"
                "                         configuration, at once where its port can be had\n"
                "  --mend                 restart a socket unit of sshd that listens no more; the\n"
@@ -137,7 +137,7 @@ static int reset(void) {
 
         r = reset_all(&log, config.unit, text);
         if (r == -EBUSY)
-                log_message(&log, LOG_ERR, "wslportd is running, and nothing is taken back before: systemctl stop wslportd");
+                log_message(&log, LOG_ERR, "wslportd is running, and nothing is taken back before: systemctl disable --now wslportd");
         else if (r < 0)
                 log_error_errno(&log, r, "Not all that wslportd has changed could be taken back");
         else if (r > 0)

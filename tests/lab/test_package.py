@@ -283,11 +283,14 @@ def test_nothing_is_left(bare, suite, steps):
     install(m, "first")
     assert set(files(m)) - set(before) >= {w.PORT_FILE, w.LAST_PORT_FILE, w.CONFIG, w.STATIC_FILE}
     session, pid = m.ssh_session(2222), w.main_pid(m)
+    asker = m.spawn(["sh", "-c", f"while :; do busctl get-property {' '.join(w.BUS)} {w.INTERFACE} State; done"])
     for step in steps:
         m.run(["dpkg", step, "wslportd"], check=True)
         in_place(m, session, pid)  # Windows has its port still
         assert not m.exists(w.STATE_DIRECTORY)
         assert w.active_state(m, w.UNIT) == "inactive"
+    asker.kill()
+    asker.wait()
     after = files(m)
     assert {name for name in before.keys() | after if before.get(name) != after.get(name)} == set()
     assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
