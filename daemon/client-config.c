@@ -37,7 +37,7 @@ static bool is_address(const char *address) {
         return inet_pton(is_ipv6(address) ? AF_INET6 : AF_INET, address, &binary) == 1;
 }
 
-size_t client_addresses(const ClientAddress *addresses, size_t n, const char **ret, size_t size) {
+size_t client_addresses(const ClientConfig *config, const char **ret, size_t size) {
         static const struct {
                 AddressKind kind;
                 bool ipv6;
@@ -49,11 +49,14 @@ size_t client_addresses(const ClientAddress *addresses, size_t n, const char **r
         };
         size_t used = 0;
 
-        for (size_t k = 0; k < ELEMENTSOF(order); k++)
-                for (size_t i = 0; i < n && used < size; i++)
-                        if (addresses[i].kind == order[k].kind &&
-                            is_ipv6(addresses[i].address) == order[k].ipv6)
-                                ret[used++] = addresses[i].address;
+        for (size_t k = 0; k < ELEMENTSOF(order); k++) {
+                if (order[k].kind == ADDRESS_LAN && mode_hides_lan(config->mode))
+                        continue;
+                for (size_t i = 0; i < config->n_addresses && used < size; i++)
+                        if (config->addresses[i].kind == order[k].kind &&
+                            is_ipv6(config->addresses[i].address) == order[k].ipv6)
+                                ret[used++] = config->addresses[i].address;
+        }
         return used;
 }
 
@@ -76,7 +79,7 @@ int client_config_render(const ClientConfig *config, char *ret, size_t size) {
                 if (!is_address(config->addresses[i].address))
                         return -EINVAL;
 
-        n = client_addresses(config->addresses, config->n_addresses, addresses, ELEMENTSOF(addresses));
+        n = client_addresses(config, addresses, ELEMENTSOF(addresses));
 
         append(&t, "# For other machines, in ~/.ssh/config:\n");
         if (n > 0) {

@@ -96,7 +96,7 @@ static bool read_public_key(const char *path, char ret[static PUBLIC_KEY_SIZE]) 
 
 static int print_known_hosts(const HostKeys *keys, const ClientConfig *config) {
         const char *addresses[STATUS_REACHABLE_MAX + 1];
-        size_t n = client_addresses(config->addresses, config->n_addresses, addresses, STATUS_REACHABLE_MAX);
+        size_t n = client_addresses(config, addresses, STATUS_REACHABLE_MAX);
         bool any = false;
 
         addresses[n++] = "localhost";
@@ -217,6 +217,7 @@ int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
                 .host = wanted.host,
                 .user = wanted.user ? wanted.user : caller(),
                 .port = status.port,
+                .mode = status.mode,
                 .addresses = addresses,
                 .n_addresses = status.n_reachable,
         };

@@ -336,6 +336,7 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
                 return r;
 
         config.port = b->status->port;
+        config.mode = b->status->mode;
         for (; config.n_addresses < b->status->n_reachable; config.n_addresses++)
                 addresses[config.n_addresses] = (ClientAddress){
                         .address = b->status->reachable[config.n_addresses].address,

@@ -141,5 +141,10 @@ static inline bool mode_shares_ports(NetworkingMode mode) {
         return mode == MODE_MIRRORED || mode == MODE_CONSOMME;
 }
 
+/* Whether this machine's own addresses, those of Tailscale excepted, are of a network inside of Windows. */
+static inline bool mode_hides_lan(NetworkingMode mode) {
+        return mode == MODE_NAT || mode == MODE_NONE || mode == MODE_VIRTIOPROXY || mode == MODE_CONSOMME;
+}
+
 /* A decimal port, 1 to 65535, digits only; -EINVAL for another form, -ERANGE for another number. */
 int parse_port(const char *s, uint16_t *ret);

@@ -228,8 +228,7 @@ static void draw_reachable(Picture *p, const Status *s) {
         if (s->port == 0)
                 return;
         for (size_t i = 0; i < ELEMENTSOF(order); i++) {
-                /* The network of nat is one between Windows and its WSL. */
-                bool inside = s->mode == MODE_NAT && order[i] != ADDRESS_TAILSCALE;
+                bool inside = mode_hides_lan(s->mode) && order[i] != ADDRESS_TAILSCALE;
                 char text[FIELD_SIZE];
                 size_t used = 0, n = 0;
 

@@ -303,6 +303,16 @@ static int add_address(const struct nlmsghdr *message, void *userdata) {
         return 0;
 }
 
+/* What belongs to containers and the like is of no use to other machines. */
+static bool is_inner(const char *interface) {
+        static const char *const names[] = { "docker", "br-", "veth", "virbr", "cni", "podman", "lxc" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (startswith(interface, names[i]))
+                        return true;
+        return false;
+}
+
 int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
         uint8_t buffer[64] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -331,7 +341,7 @@ int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
                         continue;
                 if (r < 0)
                         return r;
-                if ((link.flags & IFF_LOOPBACK) || !(link.flags & IFF_RUNNING))
+                if ((link.flags & IFF_LOOPBACK) || !(link.flags & IFF_RUNNING) || is_inner(link.name))
                         continue;
 
                 memcpy(address.interface, link.name, sizeof(address.interface));

@@ -47,8 +47,8 @@ int routes_read(Routes *routes, RouteFacts *ret);
  * mirrored before its set-up is through. (microsoft/WSL, NetworkManager.cpp) */
 NetworkingMode route_facts_to_mode(const RouteFacts *facts);
 
-/* Writes the addresses of global scope that are in use on interfaces that are up, the loopback one excepted,
- * to @ret, at most @size of them. Returns how many there are, which can be more than @size, or a negative
+/* Writes the addresses of global scope that are in use on interfaces that are up, the loopback one and
+ * those of containers and virtual machines excepted, to @ret, at most @size of them. Returns how many there are, which can be more than @size, or a negative
  * errno. */
 int routes_list_addresses(Routes *routes, Address *ret, size_t size);
 

@@ -69,20 +69,22 @@ static void try_client_config(const ClientConfig *config, size_t size) {
         require_client_config(text, config);
 }
 
-static void try_addresses(const ClientAddress *addresses, size_t n, size_t size) {
+static void try_addresses(const ClientConfig *config, size_t size) {
+        const ClientAddress *addresses = config->addresses;
         const char *chosen[64];
         size_t n_chosen;
 
         size = size < ELEMENTSOF(chosen) ? size : ELEMENTSOF(chosen);
         fuzz_untouched(chosen);
-        n_chosen = client_addresses(addresses, n, chosen, size);
-        require(n_chosen <= size && n_chosen <= n);
+        n_chosen = client_addresses(config, chosen, size);
+        require(n_chosen <= size && n_chosen <= config->n_addresses);
         for (size_t i = 0; i < n_chosen; i++) {
                 bool is_one = false;
 
-                for (size_t k = 0; k < n; k++)
+                for (size_t k = 0; k < config->n_addresses; k++)
                         is_one = is_one || (addresses[k].address == chosen[i] &&
-                                            (addresses[k].kind == ADDRESS_LAN || addresses[k].kind == ADDRESS_TAILSCALE));
+                                            (addresses[k].kind == ADDRESS_TAILSCALE ||
+                                             (addresses[k].kind == ADDRESS_LAN && !mode_hides_lan(config->mode))));
                 require(is_one);
         }
         require(fuzz_is_untouched(chosen + n_chosen, sizeof(chosen) - n_chosen * sizeof(chosen[0])));
@@ -122,13 +124,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
         uint16_t port = fuzz_u16(&input);
         size_t buffer_size = (size_t) fuzz_u16(&input) % CLIENT_CONFIG_SIZE + 1;
-        FirewallForm form = fuzz_byte(&input) & 1 ? FIREWALL_HYPERV : FIREWALL_WINDOWS;
+        uint8_t bits = fuzz_byte(&input);
+        FirewallForm form = bits & 1 ? FIREWALL_HYPERV : FIREWALL_WINDOWS;
         FirewallScope scope = fuzz_byte(&input);
         _cleanup_free_ char *host = fuzz_text(&input, '\n'), *user = fuzz_text(&input, '\n');
         _cleanup_free_ char *word = fuzz_text(&input, '\n');
         ClientAddress addresses[80];
         char *texts[ELEMENTSOF(addresses)];
-        ClientConfig config = { .host = host, .user = user, .port = port, .addresses = addresses };
+        ClientConfig config = { .host = host, .user = user, .port = port, .mode = (bits >> 1) % _MODE_MAX,
+                                .addresses = addresses };
 
         for (; config.n_addresses < ELEMENTSOF(addresses) && input.size > 0; config.n_addresses++) {
                 addresses[config.n_addresses].kind = fuzz_byte(&input) % _ADDRESS_KIND_MAX;
@@ -136,7 +140,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
 
         try_client_config(&config, buffer_size);
-        try_addresses(addresses, config.n_addresses, buffer_size);
+        try_addresses(&config, buffer_size);
         try_firewall(form, scope, port, word);
 
         for (size_t i = 0; i < config.n_addresses; i++)

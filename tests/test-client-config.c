@@ -33,6 +33,16 @@ static const struct {
           { { "fe80::1", ADDRESS_LINK_LOCAL }, { "::1", ADDRESS_LOOPBACK } },
           OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
+        { "an address inside of Windows",
+          { .port = 22, .mode = MODE_NAT, .n_addresses = 1 },
+          { { "172.29.0.2", ADDRESS_LAN } },
+          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n" },
+        { "and one of a mesh",
+          { .port = 22, .mode = MODE_NAT, .n_addresses = 2 },
+          { { "172.29.0.2", ADDRESS_LAN }, { "100.64.0.7", ADDRESS_TAILSCALE } },
+          OTHERS_HEAD "Host wsl\n    HostName 100.64.0.7\n    Port 22\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "no address at all",
           { .user = "me", .port = 22 },
           { { 0 } },

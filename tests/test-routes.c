@@ -176,6 +176,10 @@ static void test_lists_addresses(void) {
 
         netns_ip("link set eth0 up");
         netns_ip("addr add 2001:db8::7/64 dev eth0 nodad");
+        netns_ip("link add docker0 type veth peer name container"); /* which others can't reach */
+        netns_ip("link set container up");
+        netns_ip("link set docker0 up");
+        netns_ip("addr add 172.17.0.1/16 dev docker0");
         n = routes_list_addresses(routes, addresses, ELEMENTSOF(addresses));
         test_equal_int(n, 3);
         address = find_address(addresses, n, "192.0.2.7");
