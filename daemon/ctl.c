@@ -116,6 +116,7 @@ static int ctl_bus_error(const sd_bus_error *error, int r, bool quiet) {
                 { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING, not_running },
                 { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING, not_running },
                 { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING, no_answer },
+                { SD_BUS_ERROR_TIMEOUT, CTL_NOT_RUNNING, no_answer }, /* libsystemd's own */
                 { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
                 { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED,
                   "not allowed; try it with sudo" },

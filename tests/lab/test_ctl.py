@@ -239,6 +239,10 @@ def test_moves_and_how_they_end(make):
     assert ctl(m, "--nonsense").returncode == USAGE
     assert w.sshd_ports(m) == {22}
 
+    m.run(["systemctl", "kill", "--signal=STOP", w.UNIT], check=True)
+    assert "has not answered" in fails(m, NOT_RUNNING, "status", before=["env", "SYSTEMD_BUS_TIMEOUT=1s"])
+    m.run(["systemctl", "kill", "--signal=CONT", w.UNIT], check=True)
+
     # Help needs nobody.
     assert m.run(["systemctl", "stop", w.UNIT]).returncode == 0
     verbs = re.findall(r"^  ([a-z][a-z-]+) ", succeeds(m, "--help"), re.MULTILINE)
