@@ -322,10 +322,10 @@ static void check_networking_mode(const CheckFacts *f, Finding *r) {
                     mode);
                 mend(r, SHUTDOWN);
         } else {
-                say(r, VERDICT_PROBLEM,
-                    "the networking mode is %s: other machines don't reach WSL; below [wsl2] in .wslconfig of the "
+                say(r, f->tailscale[0] ? VERDICT_WARNING : VERDICT_PROBLEM,
+                    "the networking mode is %s: other machines %s; below [wsl2] in .wslconfig of the "
                     "Windows user goes networkingMode=mirrored, and then " SHUTDOWN,
-                    mode);
+                    mode, f->tailscale[0] ? "reach WSL by Tailscale only" : "don't reach WSL");
                 mend_wslconfig(r, f, &f->wsl.networking_mode, "wsl2", "networkingMode", "mirrored");
         }
 }
@@ -469,7 +469,7 @@ static const char *how_windows_starts_sshd(const CheckFacts *f) {
 static void check_port_holder(const CheckFacts *f, Finding *r) {
         char quoted[QUOTED_SIZE];
         bool home_is_windows = f->home_holder == HOLDER_WINDOWS || f->home_holder == HOLDER_WINDOWS_OPENSSH;
-        const char *detail = f->home_detail[0] ? f->home_detail : "a program or a reserved range";
+        static const char otherwise[] = "a program or a reserved range";
 
         if (f->port == 0)
                 say(r, VERDICT_UNKNOWN, "sshd's port is not known%s", f->root ? "" : "; sudo wslportctl diagnose may tell");
@@ -488,8 +488,8 @@ static void check_port_holder(const CheckFacts *f, Finding *r) {
                     f->port);
                 mend(r, "wsl.exe --list --running");
         } else if (f->holder == HOLDER_WINDOWS || f->holder == HOLDER_WINDOWS_OPENSSH) {
-                say(r, VERDICT_PROBLEM, "Windows (%s) has port %u, and sshd is not moved%s%.200s", detail, f->port,
-                    f->reason[0] ? ": " : "", f->reason);
+                say(r, VERDICT_PROBLEM, "Windows (%s) has port %u, and sshd is not moved%s%.200s",
+                    f->holder_detail[0] ? f->holder_detail : otherwise, f->port, f->reason[0] ? ": " : "", f->reason);
                 if (!is_up(&f->daemon))
                         mend(r, START_DAEMON);
         } else if (f->holder == HOLDER_UNKNOWN)
@@ -498,34 +498,43 @@ static void check_port_holder(const CheckFacts *f, Finding *r) {
                     : f->root             ? ""
                                           : "; sudo wslportctl diagnose may tell");
         else if (home_is_windows && f->home_port != f->port)
-                say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", f->port, detail, f->home_port,
-                    how_windows_starts_sshd(f));
+                say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", f->port,
+                    f->home_detail[0] ? f->home_detail : otherwise, f->home_port, how_windows_starts_sshd(f));
         else
                 say(r, VERDICT_OK, "nobody else has port %u", f->port);
 }
 
+/* Those that there are, in front of more. What stands behind them on their line stays. */
 static void mend_candidates(Finding *r, const CheckFacts *f) {
-        static const char more[] = "8022 10022-10121 30022-30121";
-        const char *conf = SYSCONFDIR "/wslportd.conf";
+        static const PortRange more[] = { { 8022, 8022 }, { 10022, 10121 }, { 30022, 30121 } };
+        PortRange all[ELEMENTSOF(f->candidates) + ELEMENTSOF(more)];
+        char list[160]; /* in one line of the file, with room for a comment */
+        size_t n = f->n_candidates;
 
+        memcpy(all, f->candidates, sizeof(f->candidates));
+        for (size_t i = 0; i < ELEMENTSOF(more); i++) {
+                bool known = false;
+
+                for (size_t k = 0; k < f->n_candidates; k++)
+                        known = known || (all[k].first <= more[i].first && more[i].last <= all[k].last);
+                if (!known)
+                        all[n++] = more[i];
+        }
+        if (f->config_valid != FACT_YES || n == f->n_candidates || n > ELEMENTSOF(f->candidates) ||
+            !port_ranges_format(all, n, list, sizeof(list)))
+                return;
         if (f->candidates_line != 0)
-                mend(r, "sudo sed -i '%us/$/ %s/' %s && " RELOAD_DAEMON, f->candidates_line, more, conf);
-        else if (f->policy_line != 0)
-                mend(r, "sudo sed -i '%ua CandidatePorts=2222 22022 2200-2299 %s' %s && " RELOAD_DAEMON, f->policy_line,
-                     more, conf);
+                mend(r, "sudo sed -i '%us/=[^#;]*/=%s /' " CONFIG_FILE " && " RELOAD_DAEMON, f->candidates_line, list);
         else
-                mend(r,
-                     "printf '\\n[Policy]\\nCandidatePorts=2222 22022 2200-2299 %s\\n' | sudo tee -a %s && "
-                     RELOAD_DAEMON,
-                     more, conf);
+                mend(r, "printf '\\n[Policy]\\nCandidatePorts=%s\\n' | sudo tee -a " CONFIG_FILE " && " RELOAD_DAEMON, list);
 }
 
 static void check_windows_range(const CheckFacts *f, Finding *r) {
         if (!mode_shares_ports(f->mode) && f->mode != MODE_UNKNOWN)
                 say(r, VERDICT_SKIPPED, "in this networking mode Windows has its own ports");
         else if (strstr(f->reason, REASON_ALL_TAKEN)) {
-                say(r, VERDICT_PROBLEM, "Windows refuses every port that sshd may be moved to: more candidates, away from "
-                                        "Windows' ranges, help");
+                say(r, VERDICT_PROBLEM, "every port that sshd may be moved to is taken: more candidates, away from Windows' "
+                                        "ranges, help");
                 mend_candidates(r, f);
         } else if (f->windows_refuses == FACT_YES) {
                 say(r, VERDICT_PROBLEM, "port %u lies in %u-%u, which Windows keeps for itself; wslportd finds another",
@@ -573,8 +582,13 @@ static void check_listen_address(const CheckFacts *f, Finding *r) {
         else if (f->listen_file[0]) {
                 say(r, VERDICT_PROBLEM, "sshd listens on this machine's own address only: ListenAddress in %s:%u",
                     f->listen_file, f->listen_line);
-                mend(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl reload %s", f->listen_line,
-                     quote(f->listen_file, quoted), unit_name(&f->service, "ssh.service"));
+                /* A socket unit has it by a generator. */
+                if (is_up(&f->socket))
+                        mend(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl daemon-reload && sudo systemctl restart %s",
+                             f->listen_line, quote(f->listen_file, quoted), f->socket.name);
+                else
+                        mend(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl reload %s", f->listen_line,
+                             quote(f->listen_file, quoted), unit_name(&f->service, "ssh.service"));
         } else
                 say(r, VERDICT_PROBLEM,
                     "sshd listens on this machine's own address only; why was not found in sshd_config: look into %s",
@@ -582,17 +596,18 @@ static void check_listen_address(const CheckFacts *f, Finding *r) {
 }
 
 static void check_addresses(const CheckFacts *f, Finding *r) {
-        bool inside = f->mode == MODE_NAT || f->mode == MODE_NONE || f->mode == MODE_VIRTIOPROXY;
+        bool inside = mode_hides_lan(f->mode);
 
         if (f->has_addresses == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "this machine's addresses could not be read");
         else if (f->mode == MODE_CONSOMME)
                 say(r, VERDICT_UNKNOWN, "in this networking mode other machines use Windows' own addresses, which are not "
                                         "seen from here; ipconfig.exe tells them");
+        else if (f->has_addresses == FACT_YES && inside && f->tailscale[0])
+                say(r, VERDICT_OK, "other machines use %s (Tailscale)", f->tailscale);
         else if (f->has_addresses == FACT_YES && inside)
                 say(r, VERDICT_PROBLEM,
-                    "%s is an address inside of Windows: other machines can't use it; see networking-mode",
-                    f->lan[0] ? f->lan : f->tailscale);
+                    "%s is an address inside of Windows: other machines can't use it; see networking-mode", f->lan);
         else if (f->has_addresses == FACT_YES)
                 say(r, VERDICT_OK, "other machines use %s%s%s%s%s", f->lan, f->lan[0] ? " (LAN)" : "",
                     f->lan[0] && f->tailscale[0] ? " or " : "", f->tailscale, f->tailscale[0] ? " (Tailscale)" : "");

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include "config.h"
 #include "policy.h"
 #include "windows-text.h"
 #include "wslconfig.h"
@@ -71,8 +72,9 @@ typedef struct CheckFacts {
         char config_error[256];
         RelocatePolicy relocate;
         SocketActivation socket_activation;
-        unsigned candidates_line; /* of CandidatePorts= in the configuration; 0: it isn't given */
-        unsigned policy_line;     /* of [Policy] there */
+        PortRange candidates[CONFIG_CANDIDATES_MAX];
+        size_t n_candidates;
+        unsigned candidates_line; /* as Config's */
 
         PackageManager packages;
         Fact sshd_installed;
@@ -92,6 +94,7 @@ typedef struct CheckFacts {
         Holder holder; /* of .port, who isn't sshd; HOLDER_NONE: nobody else */
         int holder_pid;
         char holder_name[32], holder_unit[256];
+        char holder_detail[80]; /* of Windows */
         Holder home_holder; /* of .home_port */
         char home_detail[80];
 

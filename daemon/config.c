@@ -31,6 +31,7 @@
 /* A value on its way in and, where it is refused, what would be right. */
 typedef struct Value {
         const char *text;
+        unsigned line;
         char remedy[MESSAGE_SIZE]; /* empty: what the key says of its values in general */
 } Value;
 
@@ -109,6 +110,7 @@ static int parse_candidates(Value *value, Config *config) {
 
         memcpy(config->candidates, ranges, sizeof(ranges));
         config->n_candidates = n;
+        config->candidates_line = value->line;
         return 0;
 }
 
@@ -433,8 +435,8 @@ static void complain_unknown_key(Parser *p, const char *section, const char *nam
 
 /* libinih's ini_handler. What it returns would only tell the first error: it is always 1. */
 static int take_value(void *userdata, const char *section, const char *name, const char *text) {
-        Value value = { .text = text };
         Parser *p = userdata;
+        Value value = { .text = text, .line = p->line };
         const Key *key;
         unsigned *seen;
 
@@ -569,16 +571,22 @@ int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, C
         return config_parse(path, text, (size_t) size, on_error, userdata, ret);
 }
 
-static void print_candidates(const Config *config, FILE *out) {
-        fputs("CandidatePorts=", out);
-        for (size_t i = 0; i < config->n_candidates; i++) {
-                const PortRange *range = &config->candidates[i];
+bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t size) {
+        size_t used = 0;
 
-                fprintf(out, "%s%u", i > 0 ? " " : "", range->first);
-                if (range->first != range->last)
-                        fprintf(out, "-%u", range->last);
-        }
-        fputc('\n', out);
+        ret[0] = '\0';
+        for (size_t i = 0; i < n && used < size; i++)
+                used += (size_t) snprintf(ret + used, size - used,
+                                          ranges[i].first == ranges[i].last ? "%s%u" : "%s%u-%u", i > 0 ? " " : "",
+                                          ranges[i].first, ranges[i].last);
+        return used < size;
+}
+
+static void print_candidates(const Config *config, FILE *out) {
+        char text[CONFIG_CANDIDATES_MAX * sizeof("65535-65535")];
+
+        (void) port_ranges_format(config->candidates, config->n_candidates, text, sizeof(text));
+        fprintf(out, "CandidatePorts=%s\n", text);
 }
 
 /* In seconds, with as many decimals as it takes. */

@@ -18,10 +18,14 @@ typedef struct PortRange {
         uint16_t first, last; /* both included; a single port has first == last */
 } PortRange;
 
+/* "2222 2200-2299". False where it is longer than @size. */
+bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t size);
+
 typedef struct Config {
         RelocatePolicy relocate;
         PortRange candidates[CONFIG_CANDIDATES_MAX];
         size_t n_candidates;
+        unsigned candidates_line; /* where they are given; 0: they are the defaults */
         RestorePolicy restore;
 
         char unit[256]; /* "auto" or a unit name that ends in .service */

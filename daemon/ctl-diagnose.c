@@ -105,7 +105,7 @@ int verb_diagnose(Ctl *ctl, int argc, char *argv[]) {
                 return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
 
         for (size_t i = 0; i < d->n; i++) {
-                if (geteuid() == 0)
+                if (geteuid() == 0 && isempty(getenv("SUDO_USER"))) /* else who types it isn't root */
                         remedy_without_sudo(d->lines[i].remedy);
                 if (streq(d->lines[i].verdict, verdict_to_string(VERDICT_PROBLEM)))
                         found = CTL_FOUND;

@@ -108,9 +108,7 @@ static void on_config_error(const char *path, unsigned line, const char *message
 }
 
 static void read_config(Gather *g) {
-        _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
         CheckFacts *f = &g->facts;
-        unsigned number = 1;
         int r;
 
         g->config = config_default();
@@ -118,15 +116,9 @@ static void read_config(Gather *g) {
         f->config_valid = r >= 0 ? FACT_YES : r == -EACCES ? FACT_UNKNOWN : FACT_NO;
         f->relocate = g->config.relocate;
         f->socket_activation = g->config.socket_activation;
-
-        if (!text || !read_text(CONFIG_FILE, text, WSLCONFIG_SIZE_MAX))
-                return;
-        for (char *rest = text, *line; (line = strsep(&rest, "\n")); number++) {
-                if (startswith(line, "CandidatePorts="))
-                        f->candidates_line = number;
-                if (startswith(line, "[Policy]") && f->policy_line == 0)
-                        f->policy_line = number;
-        }
+        memcpy(f->candidates, g->config.candidates, sizeof(f->candidates));
+        f->n_candidates = g->config.n_candidates;
+        f->candidates_line = g->config.candidates_line;
 }
 
 static void read_files(Gather *g) {
@@ -165,16 +157,6 @@ static void read_hints(CheckFacts *f) {
         }
 }
 
-/* What belongs to containers and the like is of no use to other machines. */
-static bool is_inner(const char *interface) {
-        static const char *const names[] = { "docker", "br-", "veth", "virbr", "cni", "podman", "lxc" };
-
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (startswith(interface, names[i]))
-                        return true;
-        return false;
-}
-
 /* IPv4 is read first, and so is what is told. */
 static void read_addresses(Gather *g) {
         Address addresses[ADDRESSES_MAX];
@@ -191,7 +173,7 @@ static void read_addresses(Gather *g) {
                            : addresses[i].kind == ADDRESS_LINK_LOCAL ? f->link_local
                                                                      : NULL;
 
-                if (to && to[0] == '\0' && !is_inner(addresses[i].interface))
+                if (to && to[0] == '\0')
                         address_format(&addresses[i], to);
         }
         f->has_addresses = fact(f->lan[0] || f->tailscale[0]);
@@ -363,7 +345,7 @@ static void on_greeting(uint16_t port, GreetingResult result, const Banner *bann
         else if (result != GREETING_UNKNOWN)
                 f->holder = result == GREETING_OTHER ? HOLDER_WINDOWS : HOLDER_NONE;
         if (result == GREETING_SSH)
-                snprintf(f->home_detail, sizeof(f->home_detail), "%s", banner->software);
+                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", banner->software);
         g->greeting = greeting_free(g->greeting);
         gather_advance(g);
 }
@@ -378,6 +360,8 @@ static void ask_who_greets(Gather *g) {
                 return;
 
         f->holder = status && f->port == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
+        if (f->holder != HOLDER_UNKNOWN)
+                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
         if (f->holder == HOLDER_UNKNOWN)
                 (void) greeting_start(g->event, f->port, GREETING_TIMEOUT, on_greeting, g, &g->greeting);
 }
@@ -566,22 +550,32 @@ static Whose whose_by_status(const Status *status, const Listener *listener) {
         return WHOSE_UNKNOWN;
 }
 
+/* Of @port, 0: of each. Returns how many, or a negative errno, also where there are more than fit. */
+static int list_listeners(Gather *g, uint16_t port, Listener ret[static LISTENERS_MAX]) {
+        int n = g->sockets ? sockets_list_listeners(g->sockets, port, ret, LISTENERS_MAX) : -ENOTCONN;
+
+        return n > LISTENERS_MAX ? -EOVERFLOW : n;
+}
+
 static bool is_loopback(const Listener *listener) {
         return listener->family == AF_INET ? (ntohl(listener->address.in.s_addr) >> 24) == 127
                                            : IN6_IS_ADDR_LOOPBACK(&listener->address.in6);
 }
 
-static void look_at_port(Gather *g, const Listener *listeners, int n) {
+static void look_at_port(Gather *g) {
         CheckFacts *f = &g->facts;
         bool elsewhere = false, sshd = false, unknown = false, ipv4 = false;
+        Listener listeners[LISTENERS_MAX];
+        int n;
 
-        f->holder = HOLDER_NONE;
+        n = list_listeners(g, f->port, listeners);
+        f->holder = n < 0 ? HOLDER_UNKNOWN : HOLDER_NONE;
+        if (n < 0)
+                return;
         for (int i = 0; i < n; i++) {
                 Whose by = WHOSE_UNKNOWN;
                 Owner owner = { 0 };
 
-                if (listeners[i].port != f->port)
-                        continue;
                 if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0)
                         by = whose(f, &owner);
                 if (by == WHOSE_UNKNOWN)
@@ -615,8 +609,13 @@ static void look_at_port(Gather *g, const Listener *listeners, int n) {
 }
 
 /* Where an sshd whose configuration tells nothing listens all the same; else its own default. */
-static uint16_t find_port(const CheckFacts *f, const Listener *listeners, int n) {
-        if (!f->root)
+static uint16_t find_port(Gather *g) {
+        const CheckFacts *f = &g->facts;
+        Listener listeners[LISTENERS_MAX];
+        int n;
+
+        n = f->root ? list_listeners(g, 0, listeners) : -EACCES;
+        if (n < 0)
                 return 0;
         for (int i = 0; i < n; i++) {
                 Owner owner;
@@ -629,28 +628,21 @@ static uint16_t find_port(const CheckFacts *f, const Listener *listeners, int n)
 }
 
 static void look(Gather *g) {
-        Listener listeners[LISTENERS_MAX];
         const Status *status = g->status;
         CheckFacts *f = &g->facts;
-        int n;
-
-        n = g->sockets ? sockets_list_listeners(g->sockets, 0, listeners, LISTENERS_MAX) : -ENOTCONN;
-        if (n > LISTENERS_MAX)
-                n = LISTENERS_MAX;
 
         if (status && f->home_port == 0)
                 f->home_port = status->home_port;
         f->port = status && status->port != 0 ? status->port
                   : g->kept.port != 0         ? g->kept.port
                   : f->home_port != 0         ? f->home_port
-                  : n >= 0                    ? find_port(f, listeners, n)
-                                              : 0;
+                                              : find_port(g);
         if (f->home_port == 0)
                 f->home_port = g->kept.port == 0 ? f->port : 0;
 
         f->holder = HOLDER_UNKNOWN;
-        if (n >= 0 && f->port != 0)
-                look_at_port(g, listeners, n);
+        if (f->port != 0)
+                look_at_port(g);
         if (!status)
                 return;
         f->home_holder = status->home_holder;

@@ -138,7 +138,9 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->relocate = fuzz_byte(input) % _RELOCATE_MAX;
         f->socket_activation = fuzz_byte(input) % _SOCKET_ACTIVATION_MAX;
         f->candidates_line = fuzz_byte(input);
-        f->policy_line = fuzz_byte(input);
+        f->n_candidates = fuzz_byte(input) % (CONFIG_CANDIDATES_MAX + 1U);
+        for (size_t i = 0; i < f->n_candidates; i++)
+                f->candidates[i] = (PortRange){ (uint16_t) (8022 + i * 997), (uint16_t) (8022 + i * 1000) };
         f->sshd_installed = take_fact(input);
         f->verdict = fuzz_byte(input) % (SSHD_VERDICT_REFUSED_FOR_OURS + 1U);
         f->host_keys = take_fact(input);
@@ -190,6 +192,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         take_text(input, f->holder_name, sizeof(f->holder_name));
         take_text(input, f->holder_unit, sizeof(f->holder_unit));
         take_text(input, f->home_detail, sizeof(f->home_detail));
+        memcpy(f->holder_detail, f->home_detail, sizeof(f->holder_detail));
         take_text(input, f->lan, sizeof(f->lan));
         take_text(input, f->tailscale, sizeof(f->tailscale));
         take_text(input, f->link_local, sizeof(f->link_local));

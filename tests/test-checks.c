@@ -13,6 +13,8 @@ static CheckFacts well(void) {
                 .daemon_answers = FACT_YES,
                 .state = STATE_RELOCATED,
                 .config_valid = FACT_YES,
+                .candidates = { { 2222, 2222 }, { 2200, 2299 } },
+                .n_candidates = 2,
                 .packages = PACKAGES_APT,
                 .sshd_installed = FACT_YES,
                 .verdict = SSHD_VERDICT_VALID,
@@ -64,6 +66,7 @@ CHANGE(daemon_unseen) { f->daemon.name[0] = '\0'; f->daemon_answers = FACT_UNKNO
 CHANGE(config_line) { f->config_valid = FACT_NO; f->config_line = 7; strcpy(f->config_error, "no such key"); }
 CHANGE(config_whole) { f->config_valid = FACT_NO; strcpy(f->config_error, "too long"); }
 CHANGE(nat) { f->mode = MODE_NAT; }
+CHANGE(nat_mesh) { f->mode = MODE_NAT; strcpy(f->tailscale, "100.64.0.1"); }
 CHANGE(nat_no_file) { f->mode = MODE_NAT; f->wslconfig = FACT_UNKNOWN; f->wslconfig_path[0] = '\0'; }
 CHANGE(nat_key) { f->mode = MODE_NAT; f->wsl.mode = MODE_NAT; f->wsl.networking_mode = (WslSetting){ 3, 2 }; }
 CHANGE(nat_section) { f->mode = MODE_NAT; f->wsl.networking_mode.section_line = 2; }
@@ -125,7 +128,8 @@ CHANGE(held) {
 CHANGE(held_unit_quotes) { held(f); strcpy(f->holder_unit, "a\\x2db$(x).service"); }
 CHANGE(held_by_pid) { held(f); f->holder_unit[0] = '\0'; }
 CHANGE(held_by_distro) { stopped(f); f->holder = HOLDER_OTHER_DISTRO; }
-CHANGE(held_by_windows) { stopped(f); f->holder = HOLDER_WINDOWS; f->daemon.active = false; f->home_detail[0] = '\0'; }
+CHANGE(held_by_windows) { stopped(f); f->holder = HOLDER_WINDOWS; f->daemon.active = false; }
+CHANGE(held_by_windows_ssh) { held_by_windows(f); strcpy(f->holder_detail, "OpenSSH_9"); }
 CHANGE(held_by_windows_up) { stopped(f); f->holder = HOLDER_WINDOWS; strcpy(f->reason, "Relocate=never"); }
 CHANGE(starts_with_windows) { f->windows_sshd = WINDOWS_START_AUTOMATIC; }
 CHANGE(started_on_windows) { f->windows_sshd = WINDOWS_START_MANUAL; }
@@ -135,13 +139,25 @@ CHANGE(held_by_someone) { f->holder = HOLDER_UNKNOWN; f->listens = FACT_UNKNOWN;
 CHANGE(held_by_windows_perhaps) { stopped(f); f->holder = HOLDER_UNKNOWN; }
 CHANGE(port_unknown) { f->port = 0; f->listens = FACT_UNKNOWN; f->root = false; }
 CHANGE(all_taken) { stopped(f); strcpy(f->reason, "Windows holds 22, and " REASON_ALL_TAKEN ": add one"); }
-CHANGE(all_taken_line) { all_taken(f); f->candidates_line = 9; f->policy_line = 2; }
-CHANGE(all_taken_section) { all_taken(f); f->policy_line = 2; }
+CHANGE(all_taken_line) { all_taken(f); f->candidates_line = 9; }
+CHANGE(all_taken_twice) {
+        all_taken_line(f);
+        f->candidates[0] = (PortRange){ 8022, 8022 };
+        f->candidates[1] = (PortRange){ 10000, 11000 };
+}
+CHANGE(all_taken_all) { all_taken_twice(f); f->candidates[0] = (PortRange){ 1024, 65535 }; }
+CHANGE(all_taken_many) {
+        all_taken_line(f);
+        for (f->n_candidates = 0; f->n_candidates < CONFIG_CANDIDATES_MAX; f->n_candidates++)
+                f->candidates[f->n_candidates] = (PortRange){ 2222, 2222 };
+}
+CHANGE(all_taken_refused) { all_taken(f); f->config_valid = FACT_NO; }
 CHANGE(range) { f->windows_refuses = FACT_YES; f->range_first = 2200; f->range_last = 2300; }
 CHANGE(range_daemon_off) { range(f); f->daemon.active = false; }
 CHANGE(range_unseen) { f->windows_refuses = FACT_UNKNOWN; f->listens = FACT_NO; }
 CHANGE(range_nat) { nat(f); f->windows_refuses = FACT_YES; }
 CHANGE(loopback) { f->loopback_only = true; strcpy(f->listen_file, "/etc/ssh/sshd_config"); f->listen_line = 12; }
+CHANGE(loopback_socket) { by_socket(f); loopback(f); }
 CHANGE(half) { f->ipv6_only = true; }
 CHANGE(loopback_nowhere) { f->loopback_only = true; }
 CHANGE(no_address) { f->has_addresses = FACT_NO; f->lan[0] = '\0'; }
@@ -217,6 +233,8 @@ static const struct {
         { "mode", nothing, "networking-mode", OK, "mirrored", "" },
         { "mode unknown", all_unknown, "networking-mode", UNKNOWN, "wslinfo", "" },
         { "nat", nat, "networking-mode", PROBLEM, "networkingMode=mirrored",
+          "printf '\\n[wsl2]\\nnetworkingMode=mirrored\\n' >>" FILE_OF_ME ANEW },
+        { "nat, and a mesh", nat_mesh, "networking-mode", WARNING, "by Tailscale only",
           "printf '\\n[wsl2]\\nnetworkingMode=mirrored\\n' >>" FILE_OF_ME ANEW },
         { "nat, its key there", nat_key, "networking-mode", PROBLEM, "",
           "sed -i '3s/.*/networkingMode=mirrored/'" FILE_OF_ME ANEW },
@@ -312,6 +330,7 @@ static const struct {
           "wsl.exe --list --running" },
         { "holder, Windows, and no daemon", held_by_windows, "port-holder", PROBLEM, "a program or a reserved range",
           START },
+        { "holder, Windows by name", held_by_windows_ssh, "port-holder", PROBLEM, "Windows (OpenSSH_9) has port 2222", START },
         { "holder, Windows, and the daemon won't", held_by_windows_up, "port-holder", PROBLEM, "Relocate=never", "" },
         { "holder unknown", held_by_someone, "port-holder", UNKNOWN, "sudo", "" },
         { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", UNKNOWN, "when sshd binds it", "" },
@@ -319,12 +338,15 @@ static const struct {
 
         { "range", nothing, "windows-range", OK, "", "" },
         { "range, all candidates", all_taken, "windows-range", PROBLEM, "every port",
-          "printf '\\n[Policy]\\nCandidatePorts=2222 22022 2200-2299 8022 10022-10121 30022-30121\\n' | "
+          "printf '\\n[Policy]\\nCandidatePorts=2222 2200-2299 8022 10022-10121 30022-30121\\n' | "
           "sudo tee -a /etc/wslportd.conf" RELOAD },
         { "range, all candidates of a line", all_taken_line, "windows-range", PROBLEM, "",
-          "sudo sed -i '9s/$/ 8022 10022-10121 30022-30121/' /etc/wslportd.conf" RELOAD },
-        { "range, all candidates, a section", all_taken_section, "windows-range", PROBLEM, "",
-          "sudo sed -i '2a CandidatePorts=2222 22022 2200-2299 8022 10022-10121 30022-30121' /etc/wslportd.conf" RELOAD },
+          "sudo sed -i '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' /etc/wslportd.conf" RELOAD },
+        { "range, some of ours among all candidates", all_taken_twice, "windows-range", PROBLEM, "",
+          "sudo sed -i '9s/=[^#;]*/=8022 10000-11000 30022-30121 /' /etc/wslportd.conf" RELOAD },
+        { "range, nothing is left to add", all_taken_all, "windows-range", PROBLEM, "every port", "" },
+        { "range, no room to add", all_taken_many, "windows-range", PROBLEM, "every port", "" },
+        { "range, in a file that is refused", all_taken_refused, "windows-range", PROBLEM, "every port", "" },
         { "range, by interop", range, "windows-range", PROBLEM, "2200-2300", "sudo systemctl restart wslportd.service" },
         { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
         { "range unknown", range_unseen, "windows-range", UNKNOWN, "Interop=yes", "" },
@@ -341,6 +363,9 @@ static const struct {
         { "address", nothing, "listen-address", OK, "", "" },
         { "loopback", loopback, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
           "sudo sed -i '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl reload ssh.service" },
+        { "loopback, of a socket", loopback_socket, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
+          "sudo sed -i '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl daemon-reload && sudo systemctl restart "
+          "ssh.socket" },
         { "half of its port", half, "listen-address", PROBLEM, "on IPv6 only", "sudo systemctl restart ssh.service" },
         { "loopback, nowhere said", loopback_nowhere, "listen-address", PROBLEM, "not found", "" },
         { "address unknown", held_by_someone, "listen-address", UNKNOWN, "", "" },
@@ -351,6 +376,7 @@ static const struct {
         { "no address", no_address, "addresses", PROBLEM, "no address", "wsl.exe --shutdown" },
         { "wrong address", wrong_address, "addresses", PROBLEM, "169.254.1.1", "wsl.exe --shutdown" },
         { "an address inside of Windows", nat, "addresses", PROBLEM, "see networking-mode", "" },
+        { "an address inside of Windows, and a mesh", nat_mesh, "addresses", OK, "machines use 100.64.0.1 (Tailscale)", "" },
         { "addresses of Windows", consomme, "addresses", UNKNOWN, "ipconfig.exe", "" },
         { "addresses unknown", addresses_unseen, "addresses", UNKNOWN, "", "" },
 

@@ -166,6 +166,10 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
 ]
 
 
+# All distros' listeners are seen here.
+MANY = "import socket, time; s = [socket.create_server(('127.0.0.1', port)) for port in range(40000, 40200)]; time.sleep(100000)"
+
+
 def expect(m: Machine, name: str, verdict: str, text: str) -> Check:
     check = diagnose(m)[name]
     assert (check.verdict, text in check.finding) == (verdict, True), (name, check)
@@ -183,6 +187,8 @@ def mends(m: Machine, name: str, verdict: str, text: str) -> str:
 def test_each_check_is_found_and_mended(make):
     m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
     w.wait_sshd(m, 2222)
+    m.spawn(["python3", "-S", "-c", MANY])
+    w.eventually(lambda: len(m.listeners()) > 200, "others listen too")
     found = wait_well(m)
     assert "Windows (OpenSSH_for_Windows_9.5) has 22" in found["port-holder"].finding
     assert found["addresses"].finding == "other machines use 192.168.50.10 (LAN)"
@@ -210,6 +216,7 @@ def test_half_of_its_port(make):
     m = w.boot(furnish(make(enabled=False)))
     m.wait_listening(22)
     w.come_up_on_ipv6(m)
+    assert diagnose(m, "env", "SUDO_USER=me")["listen-address"].remedy == "sudo systemctl restart ssh.service"
     assert mends(m, "listen-address", "problem", "IPv6 only: another had port 22") == "systemctl restart ssh.service"
     assert sorted(m.listeners()[22]) == ["0.0.0.0", "::"]
 
@@ -272,12 +279,14 @@ def test_without_the_daemon(make):
 
 def test_windows_refuses_every_candidate(make):
     m = furnish(make(windows=w.WINDOWS_HOLDS_22, excluded=["2222", "22022", "2200-2299"]))
-    m.write(w.CONFIG, w.configuration(Policy={"CandidatePorts": "2222 22022 2200-2203"}))
+    m.write(w.CONFIG, w.configuration(Policy={"CandidatePorts": "2222 22022 2200-2203  # mine"})
+            .replace("CandidatePorts=", "CandidatePorts = ").replace("\n", "\r\n"))
     w.boot(m)
     w.wait_properties(m, State="blocked")
-    check = expect(m, "windows-range", "problem", "Windows refuses every port that sshd may be moved to")
+    check = expect(m, "windows-range", "problem", "every port that sshd may be moved to is taken")
     assert expect(m, "port-holder", "problem", "Windows (").remedy == ""
     type_it(m, check.remedy)
+    assert m.read(w.CONFIG).endswith("# mine\n")
     w.wait_properties(m, timeout=60, State="relocated", Port=8022)
     w.wait_sshd(m, 8022)
     wait_well(m)
