@@ -415,6 +415,8 @@ static void move_on_checked(const SshdAnswer *answer, void *userdata) {
         if (answer->verdict == SSHD_VERDICT_REFUSED_FOR_OURS)
                 move_try_next(move, -EBADMSG, "sshd refuses its configuration because of our file: %s",
                               answer->detail);
+        else if (answer->verdict == SSHD_VERDICT_UNKNOWN) /* an sshd that was killed, say */
+                move_undo(move, -EAGAIN, "sshd does not say whether it accepts its configuration: %s", answer->detail);
         else if (answer->verdict != SSHD_VERDICT_VALID)
                 move_undo(move, -EBADMSG, "sshd refuses its configuration: %s", answer->detail);
         else if (!dump_is_wanted(move, &answer->dump))

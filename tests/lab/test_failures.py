@@ -350,6 +350,30 @@ def test_a_read_only_state_directory(make, windows):
     w.hold(lambda: len(w.binds(m)) == before, 2, "no loop")
 
 
+KILLED_ONCE_MOVED = f"""#!/bin/sh
+case " $* " in *" -T "*) [ ! -e {w.PORT_FILE} ] || [ -e /run/let-live ] || kill -KILL $$ ;; esac
+exec /usr/lib/real/sshd "$@"
+"""
+
+
+def test_sshd_is_killed_when_it_is_asked(make):
+    """That says nothing of its configuration, and is over in a moment."""
+    m = make()
+    m.write("/usr/lib/real/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
+    m.write("/usr/sbin/sshd", KILLED_ONCE_MOVED, 0o755)
+    w.boot(m)
+    w.wait_properties(m, State="clear")
+    assert "does not say whether it accepts" in w.call(m, "Relocate", "q", "2222")[1]
+    assert w.sshd_ports(m) == {22} and not m.exists(w.PORT_FILE)
+
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.eventually(lambda: m.windows.claim(22), "Windows takes 22")
+    m.run(["systemctl", "start", "ssh.service"])
+    w.eventually(lambda: w.said(m, "does not say whether it accepts", "tried again in 2 s"), "soon")
+    m.write("/run/let-live", "")
+    settles(m, w.WINDOWS_HOLDS_22)
+
+
 # ---- our configuration ----
 
 BAD_CONFIG = "[Policy]\nRelocate=conflict\nCandidatePorts=22x\n"
