@@ -1145,9 +1145,11 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         manager_say_ready(m);
         home_keep(m->at_home);
 
-        /* sshd is down for want of a port, and nothing tells when Windows answers or leaves one; or sshd could not be asked. */
-        if (!m->home_later && (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
-                               mode_get(m->mode) == MODE_UNKNOWN)) {
+        /* sshd is down for want of a port, or has lost its own, and nothing tells when Windows answers or leaves one; or sshd
+         * could not be asked. */
+        if (!m->home_later && !d->waits &&
+            (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
+             mode_get(m->mode) == MODE_UNKNOWN)) {
                 if (m->hold[0] == '\0')
                         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         } else if (!m->retry_source)

@@ -608,6 +608,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                 failed.service = SERVICE_FAILED_TO_BIND;
                 if (is_home(s, s->displaced_to))
                         failed.displaced_to = 0;
+                d->waits = true;
                 decide_shared(config, &failed, d);
                 return;
         }
@@ -628,6 +629,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                      fact->bind == BIND_REFUSED_BY_WINDOWS)) {
                 /* A stranger, on IPv4 or IPv6 only, or sshd would have ended: clients of that family get it. Windows: sshd was
                  * about to bind another one, and has half of that or none. */
+                d->waits = !has_some;
                 leave_port(config, s, fact, d);
         } else if (has_some) {
                 snprintf(why, sizeof(why), "sshd could not have %u", expected);
@@ -637,6 +639,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                  * without an error. (microsoft/WSL; replayed) */
                 snprintf(why, sizeof(why),
                          "sshd listens on another port than %u, as where consomme refused it", expected);
+                d->waits = true;
                 choose_candidate(config, s, why, d);
         } else
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
@@ -652,6 +655,7 @@ static void decide_half(const Config *config, const Snapshot *s, const PortFact 
         if (!s->settled_half || s->hold || s->verdict != SSHD_VERDICT_VALID)
                 return;
 
+        d->waits = fact->bind != BIND_TRACKER_DEAD;
         switch (fact->bind) {
         case BIND_NOT_ASKED:
                 decide(d, d->state, ACTION_PROBE, "asking whether %u can be had on IPv4", fact->port);

@@ -47,7 +47,7 @@ typedef struct Rule {
         Action action;
         uint16_t port;
         size_t n_keep;
-        bool start;
+        bool start, waits;
         State state;
 } Rule;
 
@@ -144,6 +144,12 @@ static const Rule rules[] = {
         { .name = "half of home, and Windows has the rest: away", .service = SERVICE_RUNNING, .settled_half = true,
           .facts = { HALF(HOME, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "half of home, and no answer about the rest: it is asked again", .service = SERVICE_RUNNING,
+          .settled_half = true, .facts = { HALF(HOME, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .port = HOME, .waits = true, .state = STATE_CLEAR },
+        { .name = "half of home, and no answer about a candidate: the same", .service = SERVICE_RUNNING,
+          .settled_half = true, .facts = { HALF(HOME, BIND_REFUSED_BY_WINDOWS), ANSWER(2222, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .waits = true, .state = STATE_CONFLICT },
         { .name = "half of home, and the tracker is dead: a running sshd is left alone", .service = SERVICE_RUNNING,
           .settled_half = true, .facts = { HALF(HOME, BIND_TRACKER_DEAD) },
           .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
@@ -226,6 +232,12 @@ static const Rule rules[] = {
           .settled = true, .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
         { .name = "the same while relocated", .by_socket = true, .service = SERVICE_RUNNING, .displaced_to = 2222,
           .settled = true, .facts = { FREE(2222) }, .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
+        { .name = "a socket unit that listens and doesn't, and no answer: it is asked again", .by_socket = true,
+          .service = SERVICE_RUNNING, .settled = true, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .waits = true, .state = STATE_UNKNOWN },
+        { .name = "a socket unit that listens and doesn't, and the question failed: the same", .by_socket = true,
+          .service = SERVICE_RUNNING, .settled = true, .facts = { ANSWER(HOME, BIND_FAILED) },
+          .action = ACTION_NONE, .waits = true, .state = STATE_UNKNOWN },
         { .name = "kept, but /run is empty: put in place", .displaced_to = 2222, .out_of_place = true,
           .facts = { FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
         { .name = "systemd listens before it says so", .by_socket = true, .displaced_to = 2222,
@@ -280,6 +292,9 @@ static const Rule rules[] = {
         { .name = "consomme: sshd fell for a refused bind", .mode = MODE_CONSOMME, .settled = true,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "consomme: no answer about where it could go", .mode = MODE_CONSOMME, .settled = true,
+          .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), ANSWER(2222, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .waits = true, .state = STATE_CONFLICT },
         { .name = "a way back was cut off: the file is put back", .settled = true, .last_port = 2222,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(2222) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
@@ -289,6 +304,10 @@ static const Rule rules[] = {
         { .name = "sshd has one family of a port that another took first, Windows has home", .settled = true,
           .service = SERVICE_RUNNING, .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
+        { .name = "the same, and no answer about the next: it is asked again", .settled = true,
+          .service = SERVICE_RUNNING,
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX), ANSWER(22022, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .waits = true, .state = STATE_CONFLICT },
         { .name = "the same, a moment before: it may still come to listen",
           .service = SERVICE_RUNNING, .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX) },
           .action = ACTION_NONE, .state = STATE_UNKNOWN },
@@ -342,6 +361,7 @@ static void test_rule(const void *data) {
         test_equal_int(decision.port, rule->port);
         test_equal_int(decision.start, rule->start);
         test_equal_int(decision.n_keep, rule->n_keep);
+        test_equal_int(decision.action == ACTION_NONE && decision.waits, rule->waits);
         test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
         test_assert(decision.reason[0] != '\0');
 }

@@ -424,6 +424,19 @@ def test_a_silent_outage_is_mended(make, name, text, windows, expected):
     assert session.alive() and w.failed_units(m) == []
 
 
+def test_a_silent_outage_where_nothing_is_answered_at_first(make):
+    m = boot(laid(make, "ubuntu-24.04"))
+    w.wrap_helper(m, "[ -e /etc/answers ] || exit 1")
+    systemctl(m, "stop", "ssh.service")
+    include(m, "Port 2022\n")
+    systemctl(m, "daemon-reload")
+    w.wait_properties(m, State="unknown", Port=0)
+    w.eventually(lambda: w.said(m, "Port 2022 can't be had"), "it was asked")
+    m.write("/etc/answers", "")
+    w.eventually(lambda: listens(m) == {2022: {*BOTH}}, "it is asked again after a minute", timeout=90)
+    standing(m, "clear", 2022, "")
+
+
 # ---- what users have made of their configuration ----
 
 def prepend(m: Machine, text: str) -> None:
