@@ -184,10 +184,13 @@ static int manager_view(Manager *m, uint16_t port, PortView *ret) {
 
 /* What the kernel lists for @port now, over what was known of it. */
 static void manager_look(Manager *m, uint16_t port) {
+        const PortFact *fact = ports_find(&m->ports, port);
         PortView view;
         int r;
 
         r = manager_view_anew(m, port, &view);
+        if (r >= 0 && fact && fact->holder == HOLDER_SSHD && view.holder != HOLDER_SSHD)
+                m->settle_delay = 0; /* it may come to listen there again, as after SIGHUP */
         if (r >= 0)
                 r = ports_see(&m->ports, port, &view, view.holder == HOLDER_SSHD && m->home.any_ipv4 && !view.ipv4,
                               mode_get(m->mode));
@@ -1041,7 +1044,7 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
  * that: an evaluation in the middle of it is followed by another. */
 static void manager_settle(Manager *m, const Decision *d) {
         uint16_t port = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
-        bool placed = d->state == STATE_CLEAR || d->state == STATE_RELOCATED;
+        bool placed = !d->lost && d->state != STATE_UNKNOWN && d->state != STATE_UNMANAGED;
         PortView view;
         int r;
 

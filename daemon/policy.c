@@ -594,6 +594,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
         const PortFact *fact;
         char why[96];
 
+        d->lost = true;
         if (!s->settled) {
                 decide(d, STATE_UNKNOWN, ACTION_NONE,
                        s->unseen ? "who listens on %u could not be seen" : "sshd runs, but does not listen on %u", expected);

@@ -92,6 +92,7 @@ typedef struct Decision {
         size_t n_keep;
         bool start; /* with ACTION_RESTORE: and start the service, which failed on the port it was given; nothing
                        else would */
+        bool lost;  /* sshd runs, and not where it should be, or not on each of its own ports */
         bool waits; /* with ACTION_NONE: for an answer, or for a port to be left, of which nothing tells */
         char reason[REASON_SIZE]; /* one line for people */
 } Decision;

@@ -47,7 +47,7 @@ typedef struct Rule {
         Action action;
         uint16_t port;
         size_t n_keep;
-        bool start, waits;
+        bool start, lost, waits;
         State state;
 } Rule;
 
@@ -225,7 +225,7 @@ static const Rule rules[] = {
         { .name = "a socket unit that could not bind: asked as at boot", .by_socket = true,
           .service = SERVICE_FAILED_TO_BIND, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't: not at once", .by_socket = true, .service = SERVICE_RUNNING,
-          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .lost = true, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't: asked", .by_socket = true, .service = SERVICE_RUNNING,
           .settled = true, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't: restarted", .by_socket = true, .service = SERVICE_RUNNING,
@@ -234,10 +234,10 @@ static const Rule rules[] = {
           .settled = true, .facts = { FREE(2222) }, .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
         { .name = "a socket unit that listens and doesn't, and no answer: it is asked again", .by_socket = true,
           .service = SERVICE_RUNNING, .settled = true, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .waits = true, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't, and the question failed: the same", .by_socket = true,
           .service = SERVICE_RUNNING, .settled = true, .facts = { ANSWER(HOME, BIND_FAILED) },
-          .action = ACTION_NONE, .waits = true, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_UNKNOWN },
         { .name = "kept, but /run is empty: put in place", .displaced_to = 2222, .out_of_place = true,
           .facts = { FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
         { .name = "systemd listens before it says so", .by_socket = true, .displaced_to = 2222,
@@ -259,6 +259,9 @@ static const Rule rules[] = {
         { .name = "and again", .other_home = 3333, .service = SERVICE_RUNNING, .displaced_to = 2222,
           .request = REQUEST_RELOCATE, .request_port = 2200, .facts = { SSHD(2222), SSHD(3333) },
           .action = ACTION_RELOCATE, .port = 2200, .n_keep = 1, .state = STATE_CONFLICT },
+        { .name = "of two ports sshd has the policy's: nothing", .other_home = 2222, .service = SERVICE_RUNNING,
+          .settled = true, .facts = { WINDOWS(HOME), SSHD(2222) }, .action = ACTION_NONE, .lost = true,
+          .state = STATE_CLEAR },
         { .name = "of two ports the other stays", .other_home = 3333, .service = SERVICE_RUNNING, .settled = true,
           .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(3333), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222,
           .n_keep = 1, .state = STATE_CONFLICT },
@@ -294,7 +297,7 @@ static const Rule rules[] = {
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
         { .name = "consomme: no answer about where it could go", .mode = MODE_CONSOMME, .settled = true,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), ANSWER(2222, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .waits = true, .state = STATE_CONFLICT },
+          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_CONFLICT },
         { .name = "a way back was cut off: the file is put back", .settled = true, .last_port = 2222,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(2222) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
@@ -307,16 +310,16 @@ static const Rule rules[] = {
         { .name = "the same, and no answer about the next: it is asked again", .settled = true,
           .service = SERVICE_RUNNING,
           .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX), ANSWER(22022, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .waits = true, .state = STATE_CONFLICT },
+          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_CONFLICT },
         { .name = "the same, a moment before: it may still come to listen",
           .service = SERVICE_RUNNING, .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX) },
-          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .lost = true, .state = STATE_UNKNOWN },
         { .name = "a stranger has the kept port by one family", .settled = true, .displaced_to = 2222,
           .service = SERVICE_RUNNING, .facts = { LINUX(2222) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
         { .name = "consomme: sshd is not given up at once", .mode = MODE_CONSOMME,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
-          .action = ACTION_NONE, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .lost = true, .state = STATE_UNKNOWN },
         { .name = "starting: wait", .service = SERVICE_STARTING, .facts = { WINDOWS(HOME), FREE(2222) },
           .action = ACTION_NONE, .state = STATE_CONFLICT },
 };
@@ -361,6 +364,7 @@ static void test_rule(const void *data) {
         test_equal_int(decision.port, rule->port);
         test_equal_int(decision.start, rule->start);
         test_equal_int(decision.n_keep, rule->n_keep);
+        test_equal_int(decision.action == ACTION_NONE && decision.lost, rule->lost);
         test_equal_int(decision.action == ACTION_NONE && decision.waits, rule->waits);
         test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
         test_assert(decision.reason[0] != '\0');

@@ -403,7 +403,11 @@ def test_one_of_two_ports_is_enough_where_the_policy_names_it(make):
     m.run(["systemctl", "restart", "ssh.service"], check=True)
     w.wait_sshd(m, 2222)
     w.wait_properties(m, State="clear", Port=2222)
-    assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
+    w.wait_settled(m)
+    m.run(["systemctl", "reload", "ssh.service"], check=True)
+    w.wait_settled(m)
+    assert w.wait_properties(m, State="clear", Port=2222)["Reason"].endswith("2222 is sshd's too")
+    assert w.sshd_ports(m) == {2222} and w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
 
 
 # ---- how listeners are watched ----
