@@ -99,7 +99,7 @@ struct Manager {
         Ports ports;
         Naming *naming; /* of their holders on Windows */
         Views *views; /* manager_evaluate()'s own, while that goes on; else NULL */
-        uint16_t noted;   /* the home port whose Linux holder was told; 0: none */
+        PortSet noted; /* the home ports whose Linux holders were told */
         usec_t unpins_in; /* see sockets_count_sessions() */
         uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
         Kept kept;
@@ -204,7 +204,8 @@ static void manager_look(Manager *m, uint16_t port) {
 static void manager_forget(Manager *m) {
         ports_forget_all(&m->ports);
         naming_forget(m->naming, 0);
-        m->noted = m->unpinned = 0;
+        m->noted = (PortSet){ 0 };
+        m->unpinned = 0;
 }
 
 /* ── status ── */
@@ -421,11 +422,11 @@ static void manager_note_holder(Manager *m, const Decision *d) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
                 bool listens = fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO);
 
-                if (listens && m->noted != fact->port && d->state == STATE_CONFLICT) {
-                        m->noted = fact->port;
+                if (listens && !port_set_has(&m->noted, fact->port) && d->state == STATE_CONFLICT) {
+                        port_set_add(&m->noted, fact->port);
                         manager_note_refusal(m, fact);
-                } else if (!listens && m->noted == m->home.ports[i])
-                        m->noted = 0;
+                } else if (!listens)
+                        port_set_remove(&m->noted, m->home.ports[i]);
         }
 }
 

@@ -16,8 +16,8 @@ struct Naming {
         void *userdata;
 
         Greeting *greeting;
-        bool looking;     /* it is only to see whether the port is free again */
-        uint16_t greeted; /* the port that was asked since it was last forgotten; 0: none */
+        bool looking;    /* it is only to see whether the port is free again */
+        PortSet greeted; /* the ports that were asked since they were last forgotten */
         Windows *windows;
         uint16_t asked; /* the port whose holder *windows names */
 };
@@ -128,10 +128,10 @@ bool naming_is_asking(const Naming *n) {
 }
 
 void naming_ask(Naming *n, uint16_t port) {
-        if (naming_is_asking(n) || n->greeted == port)
+        if (naming_is_asking(n) || port_set_has(&n->greeted, port))
                 return;
 
-        n->greeted = port;
+        port_set_add(&n->greeted, port);
         naming_greet(n, port, false);
 }
 
@@ -141,8 +141,10 @@ void naming_look(Naming *n, uint16_t port) {
 }
 
 void naming_forget(Naming *n, uint16_t port) {
-        if (port == 0 || n->greeted == port)
-                n->greeted = 0;
+        if (port == 0)
+                n->greeted = (PortSet){ 0 };
+        else
+                port_set_remove(&n->greeted, port);
 }
 
 int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,

@@ -1,6 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ports.h"
 
+bool port_set_has(const PortSet *set, uint16_t port) {
+        for (size_t i = 0; i < set->n; i++)
+                if (set->ports[i] == port)
+                        return true;
+
+        return false;
+}
+
+void port_set_add(PortSet *set, uint16_t port) {
+        if (set->n == ELEMENTSOF(set->ports))
+                port_set_remove(set, set->ports[0]);
+        set->ports[set->n++] = port;
+}
+
+void port_set_remove(PortSet *set, uint16_t port) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < set->n; i++)
+                if (set->ports[i] != port)
+                        set->ports[n++] = set->ports[i];
+        set->n = n;
+}
+
 void ports_done(Ports *ports) {
         free(ports->facts);
         *ports = (Ports){ 0 };

@@ -11,6 +11,18 @@ typedef struct Ports {
         size_t n;
 } Ports;
 
+/* Some of sshd's own ports. */
+typedef struct PortSet {
+        uint16_t ports[SSHD_PORTS_MAX];
+        size_t n;
+} PortSet;
+
+bool port_set_has(const PortSet *set, uint16_t port);
+
+/* Adds @port, which is not in it. Where it is full, the one that was added first goes: it is sshd's no more. */
+void port_set_add(PortSet *set, uint16_t port);
+void port_set_remove(PortSet *set, uint16_t port);
+
 void ports_done(Ports *ports);
 
 /* The fact of @port, made where there is none yet; NULL without memory. Valid until the next call of this.

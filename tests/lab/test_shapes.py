@@ -490,6 +490,18 @@ def test_one_of_two_ports_is_taken(make, name, mechanism, other, port):
     w.eventually(lambda: listens(m) == {2200: {*BOTH}, other: {*BOTH}}, "asked to, it leaves one")
 
 
+def test_both_of_two_ports_are_taken(make):
+    m = laid(make, "ubuntu-24.04", windows={22: w.WINDOWS, 2022: w.WINDOWS})
+    include(m, "Port 22\nPort 2022\n")
+    boot(m)
+    w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="windows-openssh")
+    w.wait_settled(m)  # each is asked who it is, once
+    w.count_connections(m, 2022)
+    assert w.call(m, "Probe") == (0, "")
+    w.wait_settled(m)
+    assert w.connections(m) == 1
+
+
 def test_22_and_2222_are_both_configured(make):
     """One of them is enough for a service, and nothing that could be written would be better."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)

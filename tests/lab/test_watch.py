@@ -329,6 +329,21 @@ def test_another_takes_home_while_sshd_is_down(make, where):
     w.hold(lambda: w.sshd_ports(m) == {2222}, 0.5, "Restore=manual")
 
 
+def test_others_take_both_of_two_ports_while_sshd_is_down(make):
+    m = make(foreign=(22, 2022), **HASTE)
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 22\nPort 2022\n")
+    w.boot(m)
+    w.eventually(lambda: w.sshd_ports(m) == {22, 2022}, "both")
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    for port in (22, 2022):
+        holder(m, "linux", port)
+    w.wait_properties(m, State="conflict")
+    for _ in range(2):
+        assert w.call(m, "Probe") == (0, "")
+    assert sorted(entry["PORT"] for entry in told(m, "conflict")) == ["2022", "22"]
+
+
 @pytest.mark.parametrize("where", ["linux", "other-distro"])
 def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
     m, sessions = relocated(make, foreign=(2222,), **HASTE)
