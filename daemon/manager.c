@@ -491,6 +491,11 @@ static void manager_probe(Manager *m, uint16_t port) {
         }
 }
 
+/* wslinfo, which is slow while Windows comes up, has not told the mode, and not all of them can be seen in the routes. */
+static bool manager_is_mode_late(const Manager *m) {
+        return mode_get(m->mode) == MODE_UNKNOWN && mode_is_unconfirmed(m->mode);
+}
+
 static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *m = userdata;
 
@@ -499,6 +504,8 @@ static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userda
         m->hold[0] = '\0';
         if (m->home_later)
                 home_forget(m->at_home);
+        if (manager_is_mode_late(m))
+                mode_ask(m->mode);
         manager_forget(m);
         manager_schedule(m);
         return 0;
@@ -1117,6 +1124,8 @@ static void manager_finish_request(Manager *m, const Decision *d) {
 }
 
 static void manager_carry_out(Manager *m, const Decision *d) {
+        bool soon = m->home_later || manager_is_mode_late(m);
+
         switch (d->action) {
         case ACTION_PROBE:
                 manager_probe(m, d->port);
@@ -1150,14 +1159,14 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         home_keep(m->at_home);
 
         /* sshd is down for want of a port, or has lost its own, and nothing tells when Windows answers or leaves one; or sshd
-         * could not be asked. */
-        if (!m->home_later && !d->waits &&
+         * or wslinfo could not be asked. */
+        if (!soon && !d->waits &&
             (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
              mode_get(m->mode) == MODE_UNKNOWN)) {
                 if (m->hold[0] == '\0')
                         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         } else if (!m->retry_source)
-                (void) manager_ask_later(m, m->home_later);
+                (void) manager_ask_later(m, soon);
 }
 
 /* An sshd that was moved before wslportd was removed and installed again: nothing remembers it, but the kernel shows it,

@@ -37,7 +37,7 @@ static void mode_on_wslinfo(NetworkingMode told, void *userdata) {
         mode->handler(mode->userdata);
 }
 
-static void mode_ask(Mode *mode) {
+void mode_ask(Mode *mode) {
         RouteFacts facts;
 
         /* Neither changes before the VM does. */

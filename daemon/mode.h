@@ -22,5 +22,8 @@ NetworkingMode mode_get(const Mode *mode);
 /* wslinfo is still being asked; the handler is called when it has answered, or hasn't in time. */
 bool mode_is_pending(const Mode *mode);
 
+/* Asks again where wslinfo has not told it. */
+void mode_ask(Mode *mode);
+
 /* wslinfo is there and gave no answer: the mode, if one is known, is by the routes alone. */
 bool mode_is_unconfirmed(const Mode *mode);

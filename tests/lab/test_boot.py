@@ -236,6 +236,13 @@ def test_consomme_refuses_in_its_own_way(make):
     assert w.logs_in(m, 2222)
 
 
+def test_wslinfo_is_late_where_only_it_can_tell(make):
+    m = w.boot(make(mode="nat", wslinfo="hang"))
+    w.wait_properties(m, NetworkingMode="unknown", State="unknown")
+    m.write("/usr/bin/wslinfo", "#!/bin/sh\necho nat\n", 0o755)
+    w.wait_properties(m, NetworkingMode="nat", State="clear", Port=22)
+
+
 @pytest.mark.parametrize("wslinfo", ["hang", None, "gibberish"])
 def test_without_wslinfo_the_kernel_tells_the_mode(make, wslinfo):
     m = w.boot(w.clock_hold(make(windows=w.WINDOWS_HOLDS_22, wslinfo=wslinfo)))
