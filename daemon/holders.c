@@ -3,7 +3,7 @@
 
 #include "owner.h"
 
-/* A stranger counts before sshd: where both listen on a port, on different addresses, sshd doesn't have all
+/* A stranger counts before sshd: where both listen on a port, on different addresses, sshd may not have all
  * of it. */
 static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_NONE] = 0,         [HOLDER_SSHD] = 1,  [HOLDER_UNKNOWN] = 2,
@@ -57,6 +57,7 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
                 view->listeners[view->n_listeners++] = entry;
 
         if (entry.holder == HOLDER_SSHD) {
+                view->n_sshds++;
                 view->ipv4 = view->ipv4 || listener_has_ipv4(listener);
                 view->ipv6 = view->ipv6 || listener->family == AF_INET6;
         }
@@ -71,7 +72,7 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
         return 0;
 }
 
-int holders_look(Sockets *sockets, ManagedUnits managed, uint16_t port, PortView *ret) {
+int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret) {
         Listener listeners[PORT_VIEW_LISTENERS_MAX];
         PortView view = { .holder = HOLDER_NONE };
         int n, r;
@@ -84,6 +85,13 @@ int holders_look(Sockets *sockets, ManagedUnits managed, uint16_t port, PortView
                 r = look_at(&listeners[i], managed, &view);
                 if (r < 0)
                         return r;
+        }
+
+        /* Else anybody here could drive sshd away, by a family or an address that it isn't to have. */
+        if (home->n_addresses > 0 && view.n_sshds >= home->n_addresses && (view.ipv4 || !home->ipv4) &&
+            (view.ipv6 || !home->ipv6)) {
+                view.holder = HOLDER_SSHD;
+                view.detail[0] = '\0';
         }
 
         *ret = view;

@@ -14,11 +14,13 @@ typedef struct PortView {
         Holder holder;   /* HOLDER_NONE where nothing here listens; Windows isn't looked at */
         char detail[80]; /* as PortFact's */
         bool ipv4, ipv6; /* which families the managed unit listens on there */
+        size_t n_sshds;  /* of its listeners */
         StatusListener listeners[PORT_VIEW_LISTENERS_MAX];
         size_t n_listeners;
         usec_t spent; /* as Owner's, in all */
 } PortView;
 
 /* @port 0 is every port. More listeners than fit are passed over. Does not bind, and waits for no more than owner_find()
- * does. Returns 0 or a negative errno. */
-int holders_look(Sockets *sockets, ManagedUnits managed, uint16_t port, PortView *ret);
+ * does. @home, where it is known: an sshd that has the port on all of its addresses is the holder, whoever else is
+ * there. Returns 0 or a negative errno. */
+int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret);

@@ -220,7 +220,7 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
         SshdEndpoint endpoint;
         int r;
 
-        ret->n_ports = 0;
+        ret->n_ports = ret->n_addresses = 0;
         ret->ipv4 = ret->ipv6 = ret->any_ipv4 = false;
         r = home_streams(socket, streams);
         if (r < 0)
@@ -237,6 +237,7 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
                         there = there || ret->ports[i] == endpoint.port;
                 if (!there && ret->n_ports < SSHD_PORTS_MAX)
                         ret->ports[ret->n_ports++] = endpoint.port;
+                ret->n_addresses += endpoint.port == ret->ports[0];
         }
         return 0;
 }

@@ -153,7 +153,7 @@ static int manager_view_anew(Manager *m, uint16_t port, PortView *ret) {
         size_t i = 0;
         int r;
 
-        r = holders_look(m->sockets, units_managed(m->units), port, ret);
+        r = holders_look(m->sockets, units_managed(m->units), &m->home, port, ret);
         if (r >= 0)
                 m->spent += ret->spent;
         if (r < 0 || !views)
@@ -1177,7 +1177,7 @@ static void manager_find_moved(Manager *m) {
 
         if (m->kept.port != 0 || m->last_port != 0 || !m->lost || m->phase != SERVICE_RUNNING || !home ||
             (home->holder != HOLDER_WINDOWS_OPENSSH && home->holder != HOLDER_WINDOWS) ||
-            holders_look(m->sockets, units_managed(m->units), 0, &view) < 0)
+            holders_look(m->sockets, units_managed(m->units), &m->home, 0, &view) < 0)
                 return;
 
         for (size_t i = 0; i < view.n_listeners; i++)

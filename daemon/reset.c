@@ -72,7 +72,8 @@ static int reset_listens(uint16_t port, void *userdata) {
         for (size_t i = 0; i < reset->home.n_ports; i++) {
                 PortView view;
 
-                if (holders_look(reset->sockets, units_managed(reset->units), reset->home.ports[i], &view) < 0 ||
+                if (holders_look(reset->sockets, units_managed(reset->units), &reset->home, reset->home.ports[i],
+                                 &view) < 0 ||
                     view.holder == HOLDER_UNKNOWN)
                         return -EAGAIN;
                 if (view.holder != HOLDER_SSHD || (reset->home.ipv4 && !view.ipv4) ||
@@ -122,7 +123,7 @@ static void reset_ask_next(Reset *reset) {
                 PortView view;
                 int r;
 
-                r = holders_look(reset->sockets, units_managed(reset->units), port, &view);
+                r = holders_look(reset->sockets, units_managed(reset->units), &reset->home, port, &view);
                 if (r >= 0)
                         r = ports_see(&reset->ports, port, &view, false, MODE_UNKNOWN);
                 if (r < 0) {

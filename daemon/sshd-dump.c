@@ -136,7 +136,7 @@ static bool add_port(uint16_t *ports, size_t *n, uint16_t port) {
 
 void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) {
         SshdHome home = { 0 };
-        bool sentinel_taken = false, ours_taken = displaced_to == 0, port_matters = false;
+        bool sentinel_taken = false, ours_taken = displaced_to == 0;
 
         /* Once each: what is there a second time was put there by the user. */
         for (size_t i = 0; i < dump->n_ports; i++) {
@@ -156,16 +156,16 @@ void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) 
                 home.ipv6 = home.ipv6 || endpoint->ipv6;
                 home.ipv4 = home.ipv4 || !endpoint->ipv6;
                 home.any_ipv4 = home.any_ipv4 || streq(endpoint->address, "0.0.0.0");
-                port_matters = port_matters || endpoint->port == SSHD_SENTINEL_PORT;
+                home.n_addresses += endpoint->port == SSHD_SENTINEL_PORT;
         }
-        if (!port_matters)
+        if (home.n_addresses == 0)
                 home.n_ports = 0;
         for (size_t i = 0; i < dump->n_endpoints; i++) {
                 uint16_t port = dump->endpoints[i].port;
                 bool is_port = port == SSHD_SENTINEL_PORT;
 
                 for (size_t k = 0; k < dump->n_ports; k++)
-                        is_port = is_port || (port_matters && port == dump->ports[k]);
+                        is_port = is_port || (home.n_addresses > 0 && port == dump->ports[k]);
                 if (is_port)
                         continue;
                 home.fixed = true;

@@ -44,6 +44,7 @@ typedef struct SshdHome {
         bool has_ours; /* the port of our file is among them: sshd does take it in */
         bool ipv4, ipv6;   /* which families sshd listens on */
         bool any_ipv4;     /* and it does so on every address of IPv4, 0.0.0.0 */
+        size_t n_addresses; /* how many it listens on with each port that isn't fixed */
 } SshdHome;
 
 /* The port that is put in with `-o Port=` to see what stands beside it. */

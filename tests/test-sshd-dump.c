@@ -11,29 +11,32 @@ static const struct {
         uint16_t displaced_to;
         const char *home; /* "22 2022" */
         bool fixed, ipv4, ipv6;
+        int n_addresses;
 } dumps[] = {
-        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", false, true, true },
+        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", false, true, true, 2 },
         { "as OpenSSH 10.6 writes it", "Port 1\nAddressFamily any\nListenAddress [::]:1\nListenAddress 0.0.0.0:1\n", 0,
-          "22", false, true, true },
-        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", false, true, true },
-        { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, "22", false, true, true },
+          "22", false, true, true, 2 },
+        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", false, true, true, 2 },
+        { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, "22", false, true, true, 2 },
         { "Port 22 and displaced", "port 1\nport 2222\nport 22\n" ANY(1) ANY(2222) ANY(22), 2222, "22",
-          false, true, true },
+          false, true, true, 2 },
         { "two ports", "port 1\nport 22\nport 2022\n" ANY(1) ANY(22) ANY(2022), 0, "22 2022", false, true,
-          true },
+          true, 2 },
         { "the user has our port too", "port 1\nport 2222\nport 2222\n" ANY(1) ANY(2222) ANY(2222), 2222,
-          "2222", false, true, true },
-        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, "22", false, true, false },
-        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, "22", false, false, true },
-        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, "22", false, true, false },
-        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, "22", true, true, false },
+          "2222", false, true, true, 2 },
+        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, "22", false, true, false, 1 },
+        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, "22", false, false, true, 1 },
+        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, "22", false, true, false, 1 },
+        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, "22", true, true, false, 0 },
         { "an address with a port, displaced in vain", "port 1\nport 2222\nlistenaddress 0.0.0.0:22\n", 2222,
-          "22", true, true, false },
+          "22", true, true, false, 0 },
         { "addresses with and without", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 127.0.0.1:2022\n",
-          0, "2022", true, true, false },
+          0, "2022", true, true, false, 1 },
+        { "two addresses of a family", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 192.0.2.2:1\n", 0, "22", false,
+          true, false, 2 },
         { "with a scope and a routing domain",
           "port 1\nlistenaddress [fe80::1%eth0]:1\nlistenaddress 192.0.2.1:1 rdomain red\n", 0, "22", false,
-          true, true },
+          true, true, 2 },
 };
 
 static void test_home(const void *data) {
@@ -57,6 +60,7 @@ static void test_home(const void *data) {
         test_equal_int(home.fixed, row->fixed);
         test_equal_int(home.ipv4, row->ipv4);
         test_equal_int(home.ipv6, row->ipv6);
+        test_equal_int(home.n_addresses, row->n_addresses);
 }
 
 static const struct {

@@ -362,6 +362,20 @@ def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
         reachable(m, "relocated", 2222)
 
 
+@pytest.mark.parametrize("line, family, address", [("AddressFamily inet", "AF_INET6", "::"),
+                                                   ("ListenAddress 127.0.0.1", "AF_INET", "127.0.0.3")])
+def test_another_where_sshd_is_not_to_listen(make, line, family, address):
+    m = make(foreign=(22,), **HASTE)
+    m.write("/etc/ssh/sshd_config.d/50-address.conf", f"{line}\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    m.spawn(["/usr/bin/python3", "-Sc", f"import socket, time; s = socket.create_server(('{address}', 22), "
+             f"family=socket.{family}); time.sleep(1000)"])
+    w.eventually(lambda: [address, 22, "linux"] in [listener[:3] for listener in w.properties(m)["Listeners"]], "it is seen")
+    w.hold(lambda: w.sshd_ports(m) == {22}, 4, "nothing is taken from it")
+    w.wait_properties(m, State="clear", Port=22, HomePortHolder="sshd")
+
+
 @pytest.mark.parametrize("why", ["it was not to be moved", "nobody looked"])
 def test_sshd_has_half_of_its_port(make, why):
     m = make(policy={"Relocate": "never"} if why == "it was not to be moved" else {}, **HASTE)
