@@ -517,11 +517,13 @@ typedef enum Whose {
         WHOSE_OTHER_DISTRO,
 } Whose;
 
-static Whose whose(const CheckFacts *f, const Owner *owner) {
+static Whose whose(const CheckFacts *f, const Listener *listener, const Owner *owner) {
         if (owner->result == OWNER_ELSEWHERE)
                 return WHOSE_OTHER_DISTRO;
         if (owner->result != OWNER_FOUND)
                 return WHOSE_UNKNOWN;
+        if (listener->uid != 0) /* a user's process, in sshd's cgroup or by its name */
+                return WHOSE_LINUX;
         if (!f->service.name[0])
                 return streq(owner->comm, "sshd") ? WHOSE_SSHD : WHOSE_LINUX;
         return streq(owner->unit, f->service.name) ||
@@ -577,7 +579,7 @@ static void look_at_port(Gather *g) {
                 Owner owner = { 0 };
 
                 if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0)
-                        by = whose(f, &owner);
+                        by = whose(f, &listeners[i], &owner);
                 if (by == WHOSE_UNKNOWN)
                         by = whose_by_status(g->status, &listeners[i]);
 
@@ -620,8 +622,8 @@ static uint16_t find_port(Gather *g) {
         for (int i = 0; i < n; i++) {
                 Owner owner;
 
-                if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0 && whose(f, &owner) == WHOSE_SSHD &&
-                    owner.pid != 1)
+                if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0 &&
+                    whose(f, &listeners[i], &owner) == WHOSE_SSHD && owner.pid != 1)
                         return listeners[i].port;
         }
         return 22;

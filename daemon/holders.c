@@ -21,7 +21,13 @@ static bool is_in_transit(const UnitState *socket, const Owner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
 
-static Holder classify(const Owner *owner, ManagedUnits managed, uint16_t port) {
+static bool is_managed(const Owner *owner, ManagedUnits managed, uint16_t port) {
+        return (managed.service && streq(owner->unit, managed.service->id)) ||
+               (managed.socket && streq(owner->unit, managed.socket->id)) || is_stream_of(managed.socket, owner, port);
+}
+
+/* Where sessions stay in the service's cgroup (UsePAM=no), what users run there is of its unit too. */
+static Holder classify(const Listener *listener, const Owner *owner, ManagedUnits managed) {
         switch (owner->result) {
         case OWNER_ELSEWHERE:
                 return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
@@ -29,11 +35,7 @@ static Holder classify(const Owner *owner, ManagedUnits managed, uint16_t port) 
                 /* Between two buses nothing is known of sshd's units: anybody may be it. */
                 if (!managed.service && !managed.socket)
                         return HOLDER_UNKNOWN;
-                return (managed.service && streq(owner->unit, managed.service->id)) ||
-                                       (managed.socket && streq(owner->unit, managed.socket->id)) ||
-                                       is_stream_of(managed.socket, owner, port)
-                                       ? HOLDER_SSHD
-                                       : HOLDER_LINUX;
+                return listener->uid == 0 && is_managed(owner, managed, listener->port) ? HOLDER_SSHD : HOLDER_LINUX;
         case OWNER_UNKNOWN:
         default:
                 return HOLDER_UNKNOWN;
@@ -50,7 +52,7 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
                 return r;
 
         view->spent += owner.spent;
-        entry.holder = classify(&owner, managed, listener->port);
+        entry.holder = classify(listener, &owner, managed);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
         listener_format_address(listener, entry.address);
         if (view->n_listeners < PORT_VIEW_LISTENERS_MAX)

@@ -362,18 +362,21 @@ def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
         reachable(m, "relocated", 2222)
 
 
-@pytest.mark.parametrize("line, family, address", [("AddressFamily inet", "AF_INET6", "::"),
-                                                   ("ListenAddress 127.0.0.1", "AF_INET", "127.0.0.3")])
-def test_another_where_sshd_is_not_to_listen(make, line, family, address):
-    m = make(foreign=(22,), **HASTE)
-    m.write("/etc/ssh/sshd_config.d/50-address.conf", f"{line}\n")
+@pytest.mark.parametrize("line, address, unit", [("AddressFamily inet", "::", ""), ("ListenAddress 127.0.0.1", "127.0.0.3", ""),
+                                                 ("ListenAddress 127.0.0.1", "127.0.0.3", "ssh.service")])
+def test_a_user_listens_where_sshd_is_not_to(make, line, address, unit):
+    m = make(foreign=(2022,), **HASTE)
+    m.write("/etc/ssh/sshd_config.d/50-address.conf", f"Port 2022\n{line}\n")
     w.boot(m)
-    w.wait_properties(m, State="clear", Port=22)
-    m.spawn(["/usr/bin/python3", "-Sc", f"import socket, time; s = socket.create_server(('{address}', 22), "
-             f"family=socket.{family}); time.sleep(1000)"])
-    w.eventually(lambda: [address, 22, "linux"] in [listener[:3] for listener in w.properties(m)["Listeners"]], "it is seen")
-    w.hold(lambda: w.sshd_ports(m) == {22}, 4, "nothing is taken from it")
-    w.wait_properties(m, State="clear", Port=22, HomePortHolder="sshd")
+    w.wait_properties(m, State="clear", Port=2022)
+    code = (f"import socket, time; s = socket.create_server(('{address}', 2022), "
+            f"family=socket.{'AF_INET6' if ':' in address else 'AF_INET'}); time.sleep(1000)")
+    # Without PAM sessions stay in sshd's cgroup.
+    m.spawn(["/bin/sh", "-c", (f"echo $$ >/sys/fs/cgroup/system.slice/{unit}/cgroup.procs; " if unit else "") +
+             f'exec setpriv --reuid=65534 --regid=65534 --clear-groups python3 -Sc "{code}"'])
+    w.eventually(lambda: [address, 2022, "linux"] in [listener[:3] for listener in w.properties(m)["Listeners"]], "it is seen")
+    w.hold(lambda: w.sshd_ports(m) == {2022}, 4, "nothing is taken from it")
+    w.wait_properties(m, State="clear", Port=2022, HomePortHolder="sshd")
 
 
 @pytest.mark.parametrize("why", ["it was not to be moved", "nobody looked"])
