@@ -78,18 +78,30 @@ static int add_included(Inputs *inputs, const char *pattern, unsigned depth) {
         return r;
 }
 
+/* Whether sshd opens what such a line names to say what its configuration is. All else isn't looked at: it may be on a
+ * drive of Windows' that hangs. */
+static bool is_opened(const char *keyword) {
+        static const char *const keywords[] = { "HostKey", "HostCertificate", "HostKeyAgent" };
+
+        for (size_t i = 0; i < ELEMENTSOF(keywords); i++)
+                if (strcasecmp(keyword, keywords[i]) == 0)
+                        return true;
+        return false;
+}
+
 /* NOLINTNEXTLINE(misc-no-recursion): see add_included() */
 static int add_line(Inputs *inputs, char *line, unsigned depth) {
         static const char separators[] = " \t\r\f=\"";
         bool is_plain = !strpbrk(line, "\"'\\");
         char *rest = NULL, *word = strtok_r(line, separators, &rest);
-        bool is_include, is_address;
+        bool is_include, is_address, is_file;
         int r = 0;
 
         if (!word || word[0] == '#')
                 return 0;
         is_include = strcasecmp(word, "Include") == 0;
         is_address = strcasecmp(word, "ListenAddress") == 0;
+        is_file = is_opened(word);
         if (is_include && !is_plain)
                 return -EOPNOTSUPP;
 
@@ -98,7 +110,7 @@ static int add_line(Inputs *inputs, char *line, unsigned depth) {
                         r = add_included(inputs, word, depth);
                 else if (is_address)
                         r = is_numeric(word) ? 0 : -EOPNOTSUPP;
-                else if (word[0] == '/')
+                else if (is_file && word[0] == '/')
                         add_attributes(inputs, word);
         }
         return r;

@@ -6,8 +6,8 @@
 #define SSHD_CONFIG_FILE "/etc/ssh/sshd_config"
 
 /* What `sshd -T` without further options makes its answer of, boiled down to a number: the program, its configuration
- * with all that this includes, the host keys, and the other files that are named in it. As long as the number is the same,
- * so is the answer.
+ * with all that this includes, and the host keys with what belongs to them. As long as the number is the same, so is the
+ * answer.
  *
  * Returns 0 and *@ret, which is never 0; -EOPNOTSUPP where more than files goes into it (host names, an Include that is not
  * plain), or another negative errno. */

@@ -88,8 +88,12 @@ static void key_for_all(void) {
         test_assert(chmod("ssh_host_ed25519_key", 0666) >= 0);
 }
 
-static void named(void) {
-        test_assert(unlink("named") >= 0);
+static void named_key(void) {
+        test_assert(unlink("key") >= 0);
+}
+
+static void named_banner(void) {
+        test_assert(unlink("banner") >= 0);
 }
 
 /* What is done to the folder, and whether sshd may say something else after it. */
@@ -108,7 +112,8 @@ static const struct {
         { "a host key", key, true },
         { "a host key that is gone", no_key, true },
         { "a host key that anybody may write", key_for_all, true },
-        { "a file that is named", named, true },
+        { "a host key that is named", named_key, true },
+        { "a banner", named_banner, false },
 };
 
 static void test_change(const void *data) {
@@ -117,13 +122,15 @@ static void test_change(const void *data) {
         uint64_t before;
 
         folder("");
-        snprintf(text, sizeof(text), "# Include nowhere\nInclude d/*.conf\nPort 22\nBanner %.*s/named\n", folder_length(),
-                 config);
+        snprintf(text, sizeof(text),
+                 "# Include nowhere\nInclude d/*.conf\nPort 22\nHostKey %1$.*2$s/key\nBanner %1$.*2$s/banner\n", config,
+                 folder_length());
         write_file("sshd_config", text);
         write_file("d/a.conf", "include=deep\n");
         write_file("deep", "Port 22\n");
         write_file("ssh_host_ed25519_key", "a key");
-        write_file("named", "");
+        write_file("key", "");
+        write_file("banner", "");
 
         before = inputs();
         row->change();
