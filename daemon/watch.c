@@ -131,15 +131,16 @@ static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) 
 }
 
 int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
-        bool same;
+        bool same, retry;
         int r;
 
         if (n_ports > ELEMENTSOF(w->ports))
                 n_ports = ELEMENTSOF(w->ports);
         same = n_ports == w->n_ports &&
                (n_ports == 0 || memcmp(ports, w->ports, n_ports * sizeof(*ports)) == 0);
+        retry = n_ports > 0 && !w->listeners && errno_is_passing(w->fallback_reason);
 
-        if (!same) {
+        if (!same || retry) {
                 r = watch_set_listeners(w, ports, n_ports);
                 if (r < 0)
                         return r;

@@ -135,6 +135,8 @@ def test_it_is_disturbed_all_the_time(make, number):
 
 # ---- what the helper asks of the kernel is refused ----
 
+REFUSALS = f"/etc/systemd/system/{w.HELPER}.d/zz-faults.conf"
+
 # strace counts each process' own calls: the n-th of every process, as long as the fault is there.
 FAULTS = [f"{call}:{error}:{n}" for calls, errors, ns in (
     ("accept4", "EMFILE ENOMEM", "1 2"),
@@ -167,20 +169,23 @@ def faults() -> list[str]:
     return FAULTS if wanted == "all" else seeded().sample(FAULTS, int(wanted))
 
 
-def test_what_it_asks_of_the_kernel_is_refused(make):
-    m = w.boot(make())
-    w.check_report(m, "clear", 22)
-    drop_in = f"/run/systemd/system/{w.HELPER}.d/zz-faults.conf"
-    here = 22
-    for fault in faults():
-        call, error, n = fault.split(":")
-        # strace -f counts a child's calls from its beginning, and goes on where one is killed.
-        m.write(drop_in, f"""[Service]
+def refuse(m: Machine, call: str, error: str, n: str) -> None:
+    # strace -f counts a child's calls from its beginning, and goes on where one is killed.
+    m.write(REFUSALS, f"""[Service]
 SystemCallFilter=
 NoNewPrivileges=no
 ExecStart=
 ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:error={error}:when={n} {PROGRAM}
 """)
+
+
+def test_what_it_asks_of_the_kernel_is_refused(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    here = 22
+    for fault in faults():
+        call, error, n = fault.split(":")
+        refuse(m, call, error, n)
         m.run(["systemctl", "daemon-reload"], check=True)
         m.run(["systemctl", "restart", w.HELPER])
         request = ("Relocate", "q", "2222") if here == 22 else ("Restore",)
@@ -189,7 +194,7 @@ ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:e
         w.eventually(lambda: len(kill.ports(m)) == 1 and kill.login(m), f"{fault}: a way in")
         assert w.active_state(m, w.UNIT) == "active", fault
 
-        m.path(drop_in).unlink()
+        m.path(REFUSALS).unlink()
         m.run(["systemctl", "daemon-reload"], check=True)
         m.run(["systemctl", "restart", w.HELPER], check=True)
         w.eventually(lambda: w.call(m, *request) == (0, ""), fault, 60)
@@ -197,3 +202,15 @@ ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:e
         w.wait_properties(m, Port=here, State="relocated" if here == 2222 else "clear")
         w.wait_sshd(m, here)
     assert w.failed_units(m) == []
+
+
+def test_the_tracepoint_could_not_be_had_for_a_while(make):
+    m = make()
+    refuse(m, "perf_event_open", "EMFILE", "1+")
+    w.boot(m)
+    w.wait_properties(m, State="clear", ListenerWatch="timer")
+    m.path(REFUSALS).unlink()
+    m.run(["systemctl", "daemon-reload"], check=True)
+    m.run(["systemctl", "restart", w.HELPER], check=True)
+    assert w.call(m, "Probe") == (0, "")
+    w.wait_properties(m, State="clear", ListenerWatch="tracepoint")
