@@ -111,9 +111,10 @@ void systemd_link_set_system_bus(SystemdLink *link, sd_bus *bus, bool busy) {
         if (bus && attach(link, bus) >= 0) {
                 if (!busy)
                         close_private(link);
-        } else if (bus && link->private_bus) {
-                (void) attach(link, link->private_bus);
-        } else if (!link->private_bus) {
+        } else if (link->private_bus) {
+                if (link->bus != link->private_bus)
+                        (void) attach(link, link->private_bus);
+        } else {
                 (void) attach(link, NULL);
                 open_private(link);
         }

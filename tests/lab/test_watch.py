@@ -659,6 +659,32 @@ def test_the_bus_comes_late(make):
     reachable(m, "relocated", 2222)
 
 
+def test_the_bus_comes_and_goes_during_a_move(make):
+    m = make(**HASTE)
+    m.write("/etc/systemd/system/ssh.service.d/wait.conf",
+            "[Service]\nExecReload=\nExecReload=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.05; done'\n"
+            "ExecReload=/bin/kill -HUP $MAINPID\n")
+    w.boot(m)
+    reachable(m, "clear", 22)
+
+    def stop_bus(times: int) -> None:
+        m.run(["systemctl", "stop", "dbus.socket", "dbus.service"], check=True)
+        w.eventually(lambda: sum("the connection ended" in text for text in w.daemon_messages(m)) == times, "it knows")
+
+    stop_bus(1)
+    m.write(w.CONFIG, w.configuration(Policy={"Relocate": "mirrored"}))
+    m.run(["systemctl", "reload", "--no-block", w.UNIT], check=True)
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "reloading", "the move")
+    m.run(["systemctl", "start", "dbus.socket", "dbus.service"], check=True)
+    w.eventually(lambda: w.properties(m), "on the bus again")
+    stop_bus(2)
+    m.write("/run/go", "")
+    w.wait_sshd(m, 2222)
+    # It still hears of the unit, over systemd's own socket.
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.eventually(lambda: w.said(m, "ssh.service: inactive, was"), "it is told", 20)
+
+
 def test_all_restart_again_and_again(make):
     m, sessions = relocated(make, **HASTE)
     pid, daemon = w.main_pid(m), w.main_pid(m, w.UNIT)
