@@ -234,6 +234,9 @@ def test_without_the_daemon(make):
     w.linux_holder(m, 22)
     w.boot(m)
     w.eventually(lambda: w.failed_units(m) == ["ssh.service"], "sshd has failed")
+    m.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "logger", "-t", "sshd", "-p", "auth.err", "anybody's"],
+          check=True)
+    w.eventually(lambda: "anybody's" in m.messages(SYSLOG_IDENTIFIER="sshd"), "it is in the journal")
     found = diagnose(m)
     assert found["sshd-running"].finding == (
         "ssh.service has failed (exit-code): error: Bind to port 22 on 0.0.0.0 failed: Address already in use.; see port-holder")
