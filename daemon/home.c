@@ -242,6 +242,15 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
         return 0;
 }
 
+/* A socket has all of its addresses or fails: where one of sshd's own stands beside our port, that moves nothing. One
+ * whose port is fixed may be what was to stay. */
+static bool home_is_beside_ours(const SshdHome *home, const UnitState *socket) {
+        for (size_t i = 0; i < home->n_ports; i++)
+                if (!home->fixed && sshd_streams_have_port(socket->streams, home->ports[i]))
+                        return true;
+        return false;
+}
+
 HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
         HomeView view = {
                 .verdict = home->answer.verdict,
@@ -254,8 +263,9 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
         };
 
         view.home.fixed = !managed.socket && (view.home.fixed || view.has_port_option);
-        /* Only the port file is read by sshd. */
-        view.home.has_ours = view.home.has_ours || managed.socket || kept->mechanism != MECHANISM_CONFIG;
+        /* Only the port file is read by sshd, or by what makes the addresses of its socket. */
+        view.home.has_ours = kept->mechanism != MECHANISM_CONFIG ||
+                             (managed.socket ? !home_is_beside_ours(&home->home, managed.socket) : view.home.has_ours);
 
         /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
         if (managed.socket && kept->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)

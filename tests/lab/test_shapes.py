@@ -463,6 +463,27 @@ def test_the_main_file_names_22(make, name, mechanism):
     assert left(m) == []
 
 
+def test_the_main_file_comes_to_name_22(make):
+    """It was moved by its configuration; with a second port there the socket would get both, and fail."""
+    m = relocated(make, "ubuntu-24.04")
+    standing(m, "relocated", 2222, "sshd-config")
+    prepend(m, "Port 22\n")
+    m.poweroff()
+    boot(m)
+    standing(m, "relocated", 2222, "socket")
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    standing(m, "clear", 22, "")
+
+
+def test_the_main_file_comes_to_name_22_for_a_socket_that_runs(make):
+    m = relocated(make, "ubuntu-24.04")
+    prepend(m, "Port 22\n")
+    systemctl(m, "daemon-reload")
+    m.run(["systemctl", "restart", "ssh.socket"])
+    standing(m, "relocated", 2222, "socket")
+
+
 def listens(m: Machine) -> dict[int, set[str]]:
     return {port: set(addresses) for port, addresses in m.listeners().items()}
 
