@@ -49,7 +49,7 @@ GATE = "/run/wslportd-gate"
 IDLE_SECONDS = 0.05  # without a system call: it has come to the end of what it does
 
 # The daemon is preloaded with faults.c; where there is a gate it waits there to be attached to; and it is started again at
-# once, and as often as it likes.
+# once, and as often as it likes. A call that is refused has no number any more, and systemd's filter would kill for that.
 DROP_IN = f"""\
 [Unit]
 StartLimitIntervalSec=0
@@ -58,6 +58,7 @@ Environment=LD_PRELOAD={LIBRARY}
 ExecStart=
 ExecStart=/bin/sh -c 'if [ -p {GATE} ]; then read -r go <{GATE}; fi; exec /usr/sbin/wslportd'
 RestartSec=100ms
+SystemCallFilter=
 """
 
 
