@@ -80,7 +80,7 @@ struct Manager {
         bool watched; /* the next one is such */
         usec_t spent; /* by the helper, for this one */
         usec_t settle_delay; /* 0: nothing to settle */
-        bool unseen;         /* the kernel could not be asked about all listeners that matter */
+        bool unseen;         /* the kernel could not be asked about all that matters */
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
         /* Under way. While one of these is, nothing is decided; each ends in an evaluation. */
@@ -247,6 +247,15 @@ static void manager_fill_reachable(Manager *m, Status *status) {
         Address addresses[STATUS_REACHABLE_MAX];
         int n = routes_list_addresses(m->routes, addresses, ELEMENTSOF(addresses));
 
+        if (n < 0) {
+                /* What was told stands until it can be. */
+                log_error_errno(&m->log, n, "The addresses could not be read");
+                m->unseen = true;
+                memcpy(status->reachable, m->status.reachable, sizeof(status->reachable));
+                status->n_reachable = m->status.n_reachable;
+                return;
+        }
+
         for (int i = 0; i < n && i < STATUS_REACHABLE_MAX; i++) {
                 StatusAddress *to = &status->reachable[status->n_reachable++];
 
@@ -279,7 +288,12 @@ static uint32_t manager_count_pinned(Manager *m, uint16_t port) {
         m->unpins_in = USEC_INFINITY;
         sessions = sockets_count_sessions(m->sockets, port, &m->unpins_in);
         m->unpinned = sessions == 0 && !listens ? port : 0;
-        return sessions > 0 ? (uint32_t) sessions : 0;
+        if (sessions < 0) {
+                log_error_errno(&m->log, sessions, "The sessions on port %u could not be counted", port);
+                m->unseen = true;
+                return m->status.pinned_sessions;
+        }
+        return (uint32_t) sessions;
 }
 
 static void manager_publish(Manager *m) {
@@ -491,7 +505,7 @@ static void manager_probe(Manager *m, uint16_t port) {
         }
 }
 
-/* wslinfo, which is slow while Windows comes up, has not told the mode, and not all of them can be seen in the routes. */
+/* wslinfo, which is slow while Windows comes up, has not told the mode, and the routes don't tell each. */
 static bool manager_is_mode_late(const Manager *m) {
         return mode_get(m->mode) == MODE_UNKNOWN && mode_is_unconfirmed(m->mode);
 }

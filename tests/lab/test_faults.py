@@ -548,6 +548,44 @@ def test_refused_once(make, name, shape, capsys, record_property):
     assert sum(tried.values()) - tried.get("past the end", 0) >= len(points) / 2
 
 
+# ---- what the kernel does not list ----
+
+def asks_for(daemon: Faulty) -> str:
+    """What is in the netlink request that it is about to send. (linux/rtnetlink.h, linux/inet_diag.h)"""
+    info = kill.SyscallInfo()
+    kill.ptrace(kill.PTRACE_GET_SYSCALL_INFO, daemon.pid, ctypes.sizeof(info), ctypes.byref(info))
+    with open(f"/proc/{daemon.pid}/mem", "rb", buffering=0) as memory:
+        kind, states = struct.unpack("=4xH14xI", os.pread(memory.fileno(), 24, info.rest[1]))
+    return "addresses" if kind == 22 else "sessions" if kind == 20 and states & 1 << 1 else ""
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="registers differ elsewhere")
+def test_what_is_not_listed_is_not_gone(make):
+    m = w.hide_tracepoint(make(**kill.HASTE))
+    furnish(m)
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    session = m.ssh_session(22, "lan")
+    assert w.call(m, "Relocate", "q", "2222") == (0, "")
+    w.wait_properties(m, State="relocated", PinnedSessions=1, Reachable=[["192.168.50.10", "lan"]])
+    w.wait_settled(m)
+    pid, = kill.processes(m)
+    daemon = Faulty(pid)
+    refused = set()
+    for words in (["call", *w.BUS, w.INTERFACE, "Probe"], ["get-property", *w.BUS, w.INTERFACE, "PinnedSessions", "Reachable"]):
+        request = m.spawn(["busctl", *words])
+        while request.poll() is None:
+            call = daemon.next_call(IDLE_SECONDS)
+            if call is not None and kill.numbers()[call] == "sendto" and (what := asks_for(daemon)):
+                daemon.refuse("ENOBUFS")
+                refused.add(what)
+    daemon.detach()
+    assert refused == {"addresses", "sessions"} and request.stdout == 'u 1\na(ss) 1 "192.168.50.10" "lan"\n'
+    assert session.alive() and not w.said(m, "No session holds")
+    session.close()
+    w.wait_properties(m, PinnedSessions=0)
+
+
 # ---- what a power cut leaves, and what a newer version has written ----
 
 KEPT = {
