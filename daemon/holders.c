@@ -42,7 +42,7 @@ static Holder classify(const Listener *listener, const Owner *owner, ManagedUnit
         }
 }
 
-static int look_at(const Listener *listener, ManagedUnits managed, PortView *view) {
+static int look_at(const Listener *listener, ManagedUnits managed, bool all, PortView *view) {
         StatusListener entry = { .port = listener->port };
         Owner owner;
         int r;
@@ -55,7 +55,7 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
         entry.holder = classify(listener, &owner, managed);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
         listener_format_address(listener, entry.address);
-        if (view->n_listeners < PORT_VIEW_LISTENERS_MAX)
+        if ((all || entry.holder == HOLDER_SSHD) && view->n_listeners < PORT_VIEW_LISTENERS_MAX)
                 view->listeners[view->n_listeners++] = entry;
 
         if (entry.holder == HOLDER_SSHD) {
@@ -74,17 +74,49 @@ static int look_at(const Listener *listener, ManagedUnits managed, PortView *vie
         return 0;
 }
 
+static int list_listeners_of_root(Sockets *sockets, uint16_t port, Listener **ret) {
+        _cleanup_free_ Listener *listeners = NULL;
+        int n, r;
+
+        n = sockets_list_listeners_of_root(sockets, port, NULL, 0);
+        if (n < 0)
+                return n;
+        listeners = calloc((size_t) n + 1, sizeof(*listeners));
+        if (!listeners)
+                return -ENOMEM;
+        r = sockets_list_listeners_of_root(sockets, port, listeners, (size_t) n);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(listeners);
+        return r < n ? r : n;
+}
+
 int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret) {
         Listener listeners[PORT_VIEW_LISTENERS_MAX];
+        _cleanup_free_ Listener *of_root = NULL;
         PortView view = { .holder = HOLDER_NONE };
-        int n, r;
+        int n, n_of_root = 0, r;
 
         n = sockets_list_listeners(sockets, port, listeners, ELEMENTSOF(listeners));
         if (n < 0)
                 return n;
 
+        /* However many anybody here has, sshd's are not lost among them. */
+        if (n > PORT_VIEW_LISTENERS_MAX) {
+                n_of_root = list_listeners_of_root(sockets, port, &of_root);
+                if (n_of_root < 0)
+                        return n_of_root;
+        }
+        for (int i = 0; i < n_of_root; i++) {
+                r = look_at(&of_root[i], managed, port != 0, &view);
+                if (r < 0)
+                        return r;
+        }
         for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX; i++) {
-                r = look_at(&listeners[i], managed, &view);
+                if (of_root && listeners[i].uid == 0)
+                        continue;
+                r = look_at(&listeners[i], managed, port != 0, &view);
                 if (r < 0)
                         return r;
         }

@@ -130,6 +130,7 @@ static int ask(Sockets *sockets, int family, uint32_t states, uint16_t port, Net
 }
 
 typedef struct Found {
+        bool of_root;
         Listener *listeners;
         size_t size;
         int count;
@@ -150,6 +151,8 @@ static int add_listener(const struct nlmsghdr *message, void *userdata) {
         r = sockets_parse_listener(message, &listener);
         if (r < 0)
                 return r;
+        if (found->of_root && listener.uid != 0)
+                return 0;
 
         if ((size_t) found->count < found->size)
                 found->listeners[found->count] = listener;
@@ -190,9 +193,9 @@ static int ask_both(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVis
         return found->count;
 }
 
-int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size) {
+static int list_listeners(Sockets *sockets, bool of_root, uint16_t port, Listener *ret, size_t size) {
         _cleanup_free_ Listener *listeners = NULL;
-        Found found = { .size = size };
+        Found found = { .of_root = of_root, .size = size };
         int r;
 
         found.listeners = listeners = calloc(size > 0 ? size : 1, sizeof(*listeners));
@@ -206,6 +209,14 @@ int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_
         if (r > 0 && size > 0)
                 memcpy(ret, listeners, ((size_t) r < size ? (size_t) r : size) * sizeof(*listeners));
         return r;
+}
+
+int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size) {
+        return list_listeners(sockets, false, port, ret, size);
+}
+
+int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *ret, size_t size) {
+        return list_listeners(sockets, true, port, ret, size);
 }
 
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in) {

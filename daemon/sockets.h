@@ -45,6 +45,9 @@ DEFINE_TRIVIAL_CLEANUP(Sockets *, sockets_free);
  * how many there are, which can be more than @size, or a negative errno. */
 int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size);
 
+/* The same of those that root made. */
+int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *ret, size_t size);
+
 /* Returns how many sockets have @port as their local port and neither listen nor are closed: sessions in any
  * state, half-open ones and TIME_WAIT included. Each of them keeps the port from Windows. Negative errno.
  *

@@ -5,6 +5,7 @@
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 #include "loop.h"
@@ -127,6 +128,27 @@ static void test_lists_several(void) {
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, 3), 1);
         test_equal_int(sockets_list_listeners(sockets, 0, listeners, 3), 3);
         test_equal_int(sockets_list_listeners(sockets, 80, listeners, 3), 0);
+}
+
+static void test_lists_those_of_root(void) {
+        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+        _cleanup_close_ int a = -1, b = -1, c = -1;
+        Listener listeners[3];
+
+        enter();
+        a = netns_listen("127.0.0.1", 2222);
+        b = netns_listen("::1", 2222);
+        test_equal_int(sockets_new(&sockets), 0);
+        setfsuid(1);
+        c = netns_listen("127.0.0.2", 2222);
+        setfsuid(0);
+
+        test_equal_int(sockets_list_listeners(sockets, 2222, listeners, 3), 3);
+        test_equal_int(sockets_list_listeners_of_root(sockets, 2222, NULL, 0), 2);
+        test_equal_int(sockets_list_listeners_of_root(sockets, 2222, listeners, 3), 2);
+        test_equal_int(listeners[0].family, AF_INET);
+        test_equal_int(listeners[0].inode, inode_of(a));
+        test_equal_int(listeners[1].inode, inode_of(b));
 }
 
 /* More than one read of a dump holds. */
@@ -647,6 +669,7 @@ int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_lists_listener, listener_rows),
                 TEST(test_lists_several),
+                TEST(test_lists_those_of_root),
                 TEST(test_lists_many),
                 TEST(test_counts_sessions),
                 TEST(test_tells_of_closing),

@@ -362,21 +362,39 @@ def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
         reachable(m, "relocated", 2222)
 
 
-@pytest.mark.parametrize("line, address, unit", [("AddressFamily inet", "::", ""), ("ListenAddress 127.0.0.1", "127.0.0.3", ""),
-                                                 ("ListenAddress 127.0.0.1", "127.0.0.3", "ssh.service")])
-def test_a_user_listens_where_sshd_is_not_to(make, line, address, unit):
+LISTENS = """
+import socket, sys, time
+s = [socket.create_server((a, int(sys.argv[1])), family=socket.AF_INET6 if ":" in a else socket.AF_INET) for a in sys.argv[2:]]
+time.sleep(100000)
+"""
+MANY = [f"127.0.1.{n}" for n in range(200)]
+
+
+@pytest.mark.parametrize("line, addresses, unit", [("AddressFamily inet", ["::"], ""), ("ListenAddress 127.0.0.1", ["127.0.0.3"], ""),
+                                                   ("ListenAddress 127.0.0.1", MANY, ""),
+                                                   ("ListenAddress 127.0.0.1", ["127.0.0.3"], "ssh.service")],
+                         ids=["family", "address", "addresses", "in-its-unit"])
+def test_a_user_listens_where_sshd_is_not_to(make, line, addresses, unit):
     m = make(foreign=(2022,), **HASTE)
     m.write("/etc/ssh/sshd_config.d/50-address.conf", f"Port 2022\n{line}\n")
     w.boot(m)
     w.wait_properties(m, State="clear", Port=2022)
-    code = (f"import socket, time; s = socket.create_server(('{address}', 2022), "
-            f"family=socket.{'AF_INET6' if ':' in address else 'AF_INET'}); time.sleep(1000)")
     # Without PAM sessions stay in sshd's cgroup.
     m.spawn(["/bin/sh", "-c", (f"echo $$ >/sys/fs/cgroup/system.slice/{unit}/cgroup.procs; " if unit else "") +
-             f'exec setpriv --reuid=65534 --regid=65534 --clear-groups python3 -Sc "{code}"'])
-    w.eventually(lambda: [address, 2022, "linux"] in [listener[:3] for listener in w.properties(m)["Listeners"]], "it is seen")
+             'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"', "sh", "python3", "-Sc", LISTENS, "2022", *addresses])
+    w.eventually(lambda: len(m.listeners()[2022]) == 1 + len(addresses), "all of them")
+    w.eventually(lambda: "linux" in [listener[2] for listener in w.properties(m)["Listeners"]], "it is seen")
     w.hold(lambda: w.sshd_ports(m) == {2022}, 4, "nothing is taken from it")
     w.wait_properties(m, State="clear", Port=2022, HomePortHolder="sshd")
+
+
+def test_sshd_among_many_where_its_home_is_not_known(make):
+    m = w.boot(make(enabled=False, foreign=(3333,)))
+    m.write("/etc/ssh/sshd_config.d/50-odd.conf", "Odd yes\n")
+    m.spawn(["python3", "-Sc", LISTENS, "3333", *MANY])
+    w.eventually(lambda: len(m.listeners().get(3333, [])) == len(MANY), "all of them")
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.wait_properties(m, HomePort=0, Port=22)
 
 
 @pytest.mark.parametrize("why", ["it was not to be moved", "nobody looked"])
