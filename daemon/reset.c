@@ -225,10 +225,11 @@ static int reset_hold_socket(Reset *reset) {
         Kept held = { .port = reset->kept.port, .mechanism = MECHANISM_SOCKET };
         char streams[UNIT_STREAMS_SIZE] = "";
         KeptUnits *names = &reset->names;
+        uint16_t home = reset->home.n_ports > 0 ? reset->home.ports[0] : SSHD_DEFAULT_PORT;
         int r;
 
-        if (reset->kept.mechanism != MECHANISM_CONFIG || reset->home.n_ports == 0)
-                return 0; /* it is there; or it isn't known what would be its own */
+        if (reset->kept.mechanism != MECHANISM_CONFIG)
+                return 0; /* it is there */
 
         /* A generator has put our port into the place of its own. */
         WORDS_FOREACH (stream, names->streams) {
@@ -239,7 +240,7 @@ static int reset_hold_socket(Reset *reset) {
                 r = sshd_endpoint_parse(stream, &endpoint);
                 if (r >= 0 && endpoint.port == held.port) {
                         snprintf(at_home, sizeof(at_home), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
-                                 reset->home.ports[0]);
+                                 home);
                         back = at_home;
                 } else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
                         held.keep[held.n_keep++] = endpoint.port;
@@ -247,7 +248,7 @@ static int reset_hold_socket(Reset *reset) {
                         return -E2BIG;
         }
         memcpy(names->streams, streams, sizeof(streams));
-        r = kept_write(&held, reset->home.ports[0], names);
+        r = kept_write(&held, home, names);
         return r < 0 ? r : 0;
 }
 

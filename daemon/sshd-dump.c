@@ -3,8 +3,6 @@
 
 #include <strings.h>
 
-#define SSHD_DEFAULT_PORT 22
-
 /* Numeric; behind an IPv6 one the name of an interface may follow, as in fe80::1%eth0. */
 static bool is_address(const char *s, size_t length, bool ipv6) {
         size_t n = strspn(s, ipv6 ? "0123456789abcdefABCDEF:." : "0123456789.");

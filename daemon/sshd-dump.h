@@ -5,6 +5,7 @@
 
 /* What `sshd -T` or `sshd -G` prints, read for the ports, and why it refuses. */
 
+#define SSHD_DEFAULT_PORT 22
 #define SSHD_PORTS_MAX 16
 #define SSHD_ENDPOINTS_MAX 32
 

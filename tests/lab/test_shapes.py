@@ -337,6 +337,8 @@ def test_removal_with_a_configuration_that_sshd_refuses(make, name):
     m.write(MAIN, text + "NoSuchOption yes\n")
     told = reset(m)
     assert only(m, 2222) and gets_in(m, 2222) and "NoSuchOption" in told
+    drop_in = f"/run/systemd/system/{SHAPES[name].unit}.d/zz-wslportd.conf"
+    assert list(w.own_files(m)) == ([drop_in] if SHAPES[name].unit.endswith(".socket") else [])
     assert m.stray_reservations() == []  # nobody asked Windows for a port that sshd can't take
 
 
