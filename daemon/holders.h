@@ -20,7 +20,7 @@ typedef struct PortView {
         usec_t spent; /* as Owner's, in all */
 } PortView;
 
-/* @port 0 is every port, and tells sshd's listeners only. Of more than fit, users' are passed over first. Does not bind, and
- * waits for no more than owner_find() does. @home, where it is known: an sshd that has the port on all of its addresses
- * is the holder, whoever else is there. Returns 0 or a negative errno. */
+/* @port 0 is every port, and tells sshd's listeners only. Of more than fit, users' are passed over first. Does not
+ * bind, and waits for no more than owner_find() does. @home, where it is known: an sshd that has the port on all of its
+ * addresses is the holder, whoever else is there. Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret);

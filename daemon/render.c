@@ -174,17 +174,19 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
         text_add(&t, "\n[Socket]\nListenStream=\n");
 
         WORDS_FOREACH (stream, streams) {
+                char line[STREAM_SIZE_MAX], address[SSHD_ENDPOINT_SIZE];
+                const char *moved = stream;
                 SshdEndpoint endpoint;
-                char line[STREAM_SIZE_MAX];
                 int n;
 
                 if (!is_plain(stream))
                         return -E2BIG;
-                if (sshd_endpoint_parse(stream, &endpoint) < 0)
-                        n = snprintf(line, sizeof(line), "%s", stream);
-                else
-                        n = snprintf(line, sizeof(line), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
-                                     is_one_of(endpoint.port, keep, n_keep) ? endpoint.port : port);
+                if (sshd_endpoint_parse(stream, &endpoint) >= 0) {
+                        if (!is_one_of(endpoint.port, keep, n_keep))
+                                endpoint.port = port;
+                        moved = sshd_endpoint_print(&endpoint, address);
+                }
+                n = snprintf(line, sizeof(line), "%s", moved);
                 if (n < 0 || (size_t) n >= sizeof(line))
                         return -E2BIG;
 

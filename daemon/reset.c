@@ -233,15 +233,14 @@ static int reset_hold_socket(Reset *reset) {
 
         /* A generator has put our port into the place of its own. */
         WORDS_FOREACH (stream, names->streams) {
-                char at_home[sizeof("[]:65535") + sizeof(((SshdEndpoint *) NULL)->address)];
+                char at_home[SSHD_ENDPOINT_SIZE];
                 const char *back = stream;
                 SshdEndpoint endpoint;
 
                 r = sshd_endpoint_parse(stream, &endpoint);
                 if (r >= 0 && endpoint.port == held.port) {
-                        snprintf(at_home, sizeof(at_home), endpoint.ipv6 ? "[%s]:%u" : "%s:%u", endpoint.address,
-                                 home);
-                        back = at_home;
+                        endpoint.port = home;
+                        back = sshd_endpoint_print(&endpoint, at_home);
                 } else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
                         held.keep[held.n_keep++] = endpoint.port;
                 if (!words_append(streams, sizeof(streams), back))

@@ -3,18 +3,23 @@
 
 #include <strings.h>
 
-/* Numeric; behind an IPv6 one the name of an interface may follow, as in fe80::1%eth0. */
+/* %, and the name of an interface. */
+static bool is_scope(const char *s, size_t length) {
+        if (length < 2 || s[0] != '%')
+                return false;
+        for (size_t n = 1; n < length; n++)
+                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[\\", s[n]))
+                        return false;
+        return true;
+}
+
+/* Numeric; behind an IPv6 one a scope may follow, as in fe80::1%eth0. */
 static bool is_address(const char *s, size_t length, bool ipv6) {
         size_t n = strspn(s, ipv6 ? "0123456789abcdefABCDEF:." : "0123456789.");
 
         if (n >= length)
                 return n > 0;
-        if (!ipv6 || n == 0 || s[n++] != '%' || n == length)
-                return false;
-        for (; n < length; n++)
-                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[\\", s[n]))
-                        return false;
-        return true;
+        return ipv6 && n > 0 && is_scope(s + n, length - n);
 }
 
 int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
@@ -23,7 +28,7 @@ int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
         size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":");
         const char *rest = address + address_length;
         char port[sizeof("65535")];
-        size_t port_length;
+        size_t port_length, scope_length;
 
         if (endpoint.ipv6) {
                 if (*rest != ']')
@@ -35,7 +40,7 @@ int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
                 return -EBADMSG;
         rest++;
 
-        port_length = strcspn(rest, " ");
+        port_length = strcspn(rest, " %");
         if (port_length >= sizeof(port))
                 return -EBADMSG;
         memcpy(port, rest, port_length);
@@ -43,9 +48,24 @@ int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
         if (parse_port(port, &endpoint.port) < 0)
                 return -EBADMSG;
 
+        rest += port_length;
+        scope_length = strcspn(rest, " ");
+        if (scope_length > 0) {
+                if (!endpoint.ipv6 || memchr(address, '%', address_length) || scope_length > sizeof(endpoint.scope) ||
+                    !is_scope(rest, scope_length))
+                        return -EBADMSG;
+                memcpy(endpoint.scope, rest + 1, scope_length - 1);
+        }
+
         memcpy(endpoint.address, address, address_length);
         *ret = endpoint;
         return 0;
+}
+
+const char *sshd_endpoint_print(const SshdEndpoint *endpoint, char ret[static SSHD_ENDPOINT_SIZE]) {
+        snprintf(ret, SSHD_ENDPOINT_SIZE, "%s%s%s:%u%s%s", endpoint->ipv6 ? "[" : "", endpoint->address,
+                 endpoint->ipv6 ? "]" : "", endpoint->port, endpoint->scope[0] ? "%" : "", endpoint->scope);
+        return ret;
 }
 
 bool sshd_streams_have_port(const char *streams, uint16_t port) {
@@ -116,10 +136,10 @@ int sshd_dump_print(const SshdDump *dump, char *ret, size_t size) {
         for (size_t i = 0; i < dump->n_ports && used < size; i++)
                 used += (size_t) snprintf(ret + used, size - used, "port %u\n", dump->ports[i]);
         for (size_t i = 0; i < dump->n_endpoints && used < size; i++) {
-                const SshdEndpoint *endpoint = &dump->endpoints[i];
+                char text[SSHD_ENDPOINT_SIZE];
 
-                used += (size_t) snprintf(ret + used, size - used, "listenaddress %s%s%s:%u\n", endpoint->ipv6 ? "[" : "",
-                                          endpoint->address, endpoint->ipv6 ? "]" : "", endpoint->port);
+                used += (size_t) snprintf(ret + used, size - used, "listenaddress %s\n",
+                                          sshd_endpoint_print(&dump->endpoints[i], text));
         }
         return used < size ? 0 : -E2BIG;
 }

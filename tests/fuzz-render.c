@@ -170,6 +170,7 @@ static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_
                                 there = there || streq(other, stream);
                         else if (sshd_endpoint_parse(other, &moved) == 0)
                                 there = there || (streq(moved.address, endpoint.address) &&
+                                                  streq(moved.scope, endpoint.scope) &&
                                                   moved.ipv6 == endpoint.ipv6 &&
                                                   moved.port == (is_one_of(endpoint.port, keep, n_keep) ? endpoint.port
                                                                                                         : port));

@@ -16,7 +16,7 @@ static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
 }
 
 static void require_endpoint(const SshdEndpoint *endpoint) {
-        char text[80], words[82];
+        char text[SSHD_ENDPOINT_SIZE], words[SSHD_ENDPOINT_SIZE + 2];
         SshdEndpoint again;
 
         require(endpoint->port > 0);
@@ -26,9 +26,12 @@ static void require_endpoint(const SshdEndpoint *endpoint) {
                         '\0' ||
                 (endpoint->ipv6 && strchr(endpoint->address, '%')));
 
-        snprintf(text, sizeof(text), endpoint->ipv6 ? "[%s]:%u" : "%s:%u", endpoint->address, endpoint->port);
-        require(sshd_endpoint_parse(text, &again) == 0);
+        require(fuzz_is_printable(endpoint->scope, sizeof(endpoint->scope)) && !strpbrk(endpoint->scope, " []\"'\\"));
+        require(endpoint->scope[0] == '\0' || (endpoint->ipv6 && !strchr(endpoint->address, '%')));
+
+        require(sshd_endpoint_parse(sshd_endpoint_print(endpoint, text), &again) == 0);
         require(again.ipv6 == endpoint->ipv6 && streq(again.address, endpoint->address) && again.port == endpoint->port);
+        require(streq(again.scope, endpoint->scope));
 
         memset(words, 0, sizeof(words));
         require(words_append(words, sizeof(words), text));

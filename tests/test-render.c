@@ -150,44 +150,52 @@ static const struct {
         const char *address; /* NULL: none */
         uint16_t port;
         bool ipv6;
+        const char *scope; /* NULL: none */
 } endpoints[] = {
-        { "0.0.0.0:22", "0.0.0.0", 22, false },
-        { "192.0.2.1:65535", "192.0.2.1", 65535, false },
-        { "[::]:22", "::", 22, true },
-        { "[2001:db8::1]:1", "2001:db8::1", 1, true },
-        { "[::ffff:192.0.2.1]:22", "::ffff:192.0.2.1", 22, true },
-        { "[fe80::1%eth0]:22", "fe80::1%eth0", 22, true },
-        { "0.0.0.0:22 rdomain red", "0.0.0.0", 22, false },
+        { "0.0.0.0:22", "0.0.0.0", 22, false, NULL },
+        { "192.0.2.1:65535", "192.0.2.1", 65535, false, NULL },
+        { "[::]:22", "::", 22, true, NULL },
+        { "[2001:db8::1]:1", "2001:db8::1", 1, true, NULL },
+        { "[::ffff:192.0.2.1]:22", "::ffff:192.0.2.1", 22, true, NULL },
+        { "[fe80::1%eth0]:22", "fe80::1%eth0", 22, true, NULL },
+        { "[fe80::1]:22%eth0", "fe80::1", 22, true, "eth0" },
+        { "[fe80::1]:22%123456789012345678901234567890a", "fe80::1", 22, true, "123456789012345678901234567890a" },
+        { "0.0.0.0:22 rdomain red", "0.0.0.0", 22, false, NULL },
         { "[0123456789012345678901234567890123456789012345678901234567890]:22",
-          "0123456789012345678901234567890123456789012345678901234567890", 22, true },
+          "0123456789012345678901234567890123456789012345678901234567890", 22, true, NULL },
         { "[012345678901234567890123456789012345678901234567890123456789012]:22",
-          "012345678901234567890123456789012345678901234567890123456789012", 22, true },
+          "012345678901234567890123456789012345678901234567890123456789012", 22, true, NULL },
 
-        { "[0123456789012345678901234567890123456789012345678901234567890123]:22", NULL, 0, false },
-        { "/run/sshd.sock", NULL, 0, false },
-        { "/run/sshd:22", NULL, 0, false },
-        { "@sshd", NULL, 0, false },
-        { "@sshd:22", NULL, 0, false },
-        { "vsock:2:22", NULL, 0, false },
-        { "vsock::22", NULL, 0, false },
-        { "22", NULL, 0, false },
-        { "", NULL, 0, false },
-        { ":22", NULL, 0, false },
-        { "[]:22", NULL, 0, false },
-        { "::22", NULL, 0, false },
-        { "[::]", NULL, 0, false },
-        { "[::]22", NULL, 0, false },
-        { "[::22", NULL, 0, false },
-        { "[::]:", NULL, 0, false },
-        { "[::]:0", NULL, 0, false },
-        { "[::]:65536", NULL, 0, false },
-        { "[::]:000022", NULL, 0, false },
-        { "[::]:ssh", NULL, 0, false },
-        { "[::]:22x", NULL, 0, false },
-        { "0.0.0.0", NULL, 0, false },
-        { "0.0.0.0:", NULL, 0, false },
-        { "0.0.0.0 :22", NULL, 0, false },
-        { "localhost:22", NULL, 0, false },
+        { "[0123456789012345678901234567890123456789012345678901234567890123]:22", NULL, 0, false, NULL },
+        { "/run/sshd.sock", NULL, 0, false, NULL },
+        { "/run/sshd:22", NULL, 0, false, NULL },
+        { "@sshd", NULL, 0, false, NULL },
+        { "@sshd:22", NULL, 0, false, NULL },
+        { "vsock:2:22", NULL, 0, false, NULL },
+        { "vsock::22", NULL, 0, false, NULL },
+        { "22", NULL, 0, false, NULL },
+        { "", NULL, 0, false, NULL },
+        { ":22", NULL, 0, false, NULL },
+        { "[]:22", NULL, 0, false, NULL },
+        { "::22", NULL, 0, false, NULL },
+        { "[::]", NULL, 0, false, NULL },
+        { "[::]22", NULL, 0, false, NULL },
+        { "[::22", NULL, 0, false, NULL },
+        { "[::]:", NULL, 0, false, NULL },
+        { "[::]:0", NULL, 0, false, NULL },
+        { "[::]:65536", NULL, 0, false, NULL },
+        { "[::]:000022", NULL, 0, false, NULL },
+        { "[::]:ssh", NULL, 0, false, NULL },
+        { "[::]:22x", NULL, 0, false, NULL },
+        { "[fe80::1]:22%123456789012345678901234567890ab", NULL, 0, false, NULL },
+        { "[fe80::1]:22%", NULL, 0, false, NULL },
+        { "[fe80::1%eth0]:22%eth0", NULL, 0, false, NULL },
+        { "[fe80::1]:%eth0", NULL, 0, false, NULL },
+        { "192.0.2.1:22%eth0", NULL, 0, false, NULL },
+        { "0.0.0.0", NULL, 0, false, NULL },
+        { "0.0.0.0:", NULL, 0, false, NULL },
+        { "0.0.0.0 :22", NULL, 0, false, NULL },
+        { "localhost:22", NULL, 0, false, NULL },
 };
 
 static void test_endpoint(const void *data) {
@@ -198,6 +206,7 @@ static void test_endpoint(const void *data) {
         test_equal_string(endpoint.address, row->address ? row->address : "x");
         test_equal_int(endpoint.port, row->address ? row->port : 7);
         test_equal_int(endpoint.ipv6, row->ipv6);
+        test_equal_string(endpoint.scope, strempty(row->scope));
 }
 
 /* As long as a unix socket's may be, 107 letters. */
@@ -213,6 +222,7 @@ static const struct {
 } sockets[] = {
         { "any address", "[::]:22", 2222, { 0 }, "[::]:2222" },
         { "both families", "0.0.0.0:22|[::]:22", 2222, { 0 }, "0.0.0.0:2222|[::]:2222" },
+        { "a scope", "[fe80::1]:22%eth0|[::1]:22", 2222, { 0 }, "[fe80::1]:2222%%eth0|[::1]:2222" },
         { "an address of its own", "192.0.2.1:22|[2001:db8::1]:22", 65535, { 0 },
           "192.0.2.1:65535|[2001:db8::1]:65535" },
         { "two ports become one", "[::]:22|[::]:2022", 2222, { 0 }, "[::]:2222" },

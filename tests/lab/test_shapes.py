@@ -579,6 +579,15 @@ def test_a_socket_has_an_address_with_its_port(make):
     assert m.listeners() == {22: [lan]} and left(m) == []
 
 
+def test_a_socket_has_an_address_with_a_scope(make):
+    m = laid(make, "debian-12-socket", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/systemd/system/ssh.socket.d/mine.conf",
+            "[Socket]\nListenStream=\nListenStream=0.0.0.0:22\nListenStream=[fe80::1]:22%%lo\nFreeBind=yes\n")
+    boot(m)
+    w.wait_properties(m, State="relocated", Mechanism="socket", Port=2222)
+    assert m.listeners() == {2222: ["0.0.0.0", "fe80::1"]} and complaints(m) == []
+
+
 @pytest.mark.parametrize("file, text, line", [(MAIN, "# mine\n\nListenAddress 0.0.0.0:22\n", 3),
                                               ("/etc/ssh/sshd_config.d/50-user.conf", "listenaddress = [::]:22\n", 1)],
                          ids=["main", "included"])
