@@ -7,8 +7,9 @@
 
 static int open_folder(const char *path, bool make, const char **ret_name) {
         const char *slash = strrchr(path, '/');
+        _cleanup_close_ int fd = -1;
         char folder[PATH_MAX];
-        int fd;
+        bool made;
 
         if (!slash || slash == path || slash[1] == '\0' || (size_t) (slash - path) >= sizeof(folder))
                 return -EINVAL;
@@ -16,15 +17,18 @@ static int open_folder(const char *path, bool make, const char **ret_name) {
         memcpy(folder, path, (size_t) (slash - path));
         folder[slash - path] = '\0';
 
-        if (make && mkdir(folder, 0755) < 0 && errno != EEXIST)
+        made = make && mkdir(folder, 0755) >= 0;
+        if (make && !made && errno != EEXIST)
                 return -errno;
 
         fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd < 0)
                 return -errno;
+        if (made && fchmod(fd, 0755) < 0) /* whatever the umask */
+                return -errno;
 
         *ret_name = slash + 1;
-        return fd;
+        return TAKE_FD(fd);
 }
 
 ssize_t fs_read_fd(int fd, char *buffer, size_t size) {

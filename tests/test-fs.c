@@ -37,10 +37,13 @@ static void clean_up(const char *base) {
 
 static void test_write_read_remove(void) {
         const char *base = folder(), *path = in(base, "d/f");
+        mode_t mask = umask(0077); /* as the daemon's */
         struct stat st;
         char text[16];
 
         test_equal_int(fs_write_if_changed(path, "one\n"), 1);
+        (void) umask(mask);
+        test_assert(stat("d", &st) >= 0 && (st.st_mode & 07777) == 0755);
         test_equal_int(fs_write_if_changed(path, "one\n"), 0);
         test_equal_int(fs_write_if_changed(path, "one\nmore\n"), 1);
         test_equal_int(fs_read(path, text, sizeof(text)), 9);
