@@ -108,6 +108,7 @@ struct Manager {
         DisabledSocket disabled_socket;
         bool unread;       /* an earlier run was cut off before systemd had read what it wrote */
         bool start_wanted; /* the service is to take the place of another unit, or was just enabled */
+        bool failed_for_ours; /* the service, for a file of ours that is gone now: it is to be started too */
         Backoff backoff;
         char hold[REASON_SIZE / 2]; /* why no move may be made for now; "": none */
         PendingRequest request;
@@ -659,6 +660,9 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
 
         m->moving = ACTION_NONE;
         m->unpinned = 0;
+        /* It is tried once; but for that, on any port. */
+        if (action != ACTION_RESTORE && result != -EADDRINUSE)
+                m->failed_for_ours = false;
         manager_read_kept_again(m);
 
         /* systemd may have closed sshd's socket and wait for the rest. --mend, which follows our end, sees to that at once. */
@@ -695,6 +699,8 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                         manager_bus_relocated(m->bus, from, m->moving_to);
                         (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 } else if (action == ACTION_RESTORE) {
+                        m->failed_for_ours = m->phase == SERVICE_FAILED && m->decision.start;
+                        home_forget(m->at_home); /* what it refused with our file it may take now */
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
                         manager_bus_restored(m->bus, m->moving_to);
@@ -898,7 +904,8 @@ static void manager_update_phase(Manager *m) {
         ServicePhase phase = managed.socket ? socket_state_to_phase(unit) : unit_state_to_phase(unit);
 
         /* To be started where it can bind, like one that could not. */
-        if (m->start_wanted && phase == SERVICE_INACTIVE)
+        m->failed_for_ours = m->failed_for_ours && phase == SERVICE_FAILED;
+        if (m->failed_for_ours || (m->start_wanted && phase == SERVICE_INACTIVE))
                 phase = SERVICE_FAILED_TO_BIND;
         else if (m->start_wanted && phase != SERVICE_FAILED_TO_BIND && phase != SERVICE_UNKNOWN)
                 m->start_wanted = false;
@@ -909,8 +916,8 @@ static void manager_update_phase(Manager *m) {
                 if (phase == SERVICE_FAILED_TO_BIND) {
                         ports_forget_grants(&m->ports);
                         home_forget(m->at_home);
-                } else if (phase == SERVICE_RUNNING && m->phase != SERVICE_UNKNOWN &&
-                           m->phase != SERVICE_STARTING)
+                } else if (phase == SERVICE_FAILED ||
+                           (phase == SERVICE_RUNNING && m->phase != SERVICE_UNKNOWN && m->phase != SERVICE_STARTING))
                         home_forget(m->at_home);
                 m->phase = phase;
         }

@@ -412,6 +412,15 @@ static bool undo_for_good(const Snapshot *s, Decision *d, const char *why) {
         return true;
 }
 
+/* The same where sshd doesn't come up for our file. One that has failed for it is not tried again by systemd. */
+static bool undo_refused(const Snapshot *s, Decision *d) {
+        if (!undo_kept(s, d, "sshd refuses its configuration because of our file"))
+                return false;
+
+        d->start = s->service == SERVICE_FAILED;
+        return true;
+}
+
 /* Not displaced, and about to bind its home ports. */
 static void decide_start_at_home(const Config *config, const Snapshot *s, Decision *d) {
         const PortFact *home;
@@ -777,8 +786,7 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
 
         if (s->service == SERVICE_UNKNOWN)
                 decide(ret, STATE_UNKNOWN, ACTION_NONE, "the ssh service's state is not known yet");
-        else if (s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS &&
-                 undo_kept(s, ret, "sshd refuses its configuration because of our file"))
+        else if (s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS && undo_refused(s, ret))
                 return; /* NOLINT(bugprone-branch-clone): undo_kept() has decided, here and below */
         else if (s->displaced_to != 0 && s->verdict == SSHD_VERDICT_VALID &&
                  (is_home(s, s->displaced_to) || !s->home.has_ours) &&

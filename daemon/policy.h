@@ -90,8 +90,8 @@ typedef struct Decision {
         uint16_t port;
         uint16_t keep[SSHD_PORTS_MAX]; /* with ACTION_RELOCATE: of several home ports, those that stay */
         size_t n_keep;
-        bool start; /* with ACTION_RESTORE: and start the service, which failed on the port it was given; nothing
-                       else would */
+        bool start; /* with ACTION_RESTORE: and start the service, which failed on the port it was given, or, as
+                       SERVICE_FAILED, for our file; nothing else would */
         bool lost;  /* sshd runs, and not where it should be, or not on each of its own ports */
         bool waits; /* with ACTION_NONE: for an answer, or for a port to be left, of which nothing tells */
         char reason[REASON_SIZE]; /* one line for people */

@@ -197,7 +197,8 @@ static void require_restore(Case *c, const Decision *d) {
 
         require(s->displaced_to != 0);
         require(d->port == (s->home.n_ports > 0 ? s->home.ports[0] : 0));
-        require(!d->start || s->service == SERVICE_FAILED_TO_BIND);
+        require(!d->start || s->service == SERVICE_FAILED_TO_BIND ||
+                (s->service == SERVICE_FAILED && s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS));
         if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING || s->service == SERVICE_UNKNOWN)
                 require(false);
 

@@ -418,6 +418,13 @@ static void test_config_broken_by_ours_is_undone(void) {
         snapshot.displaced_to = 2222;
         policy_decide(&config, &snapshot, &decision);
         test_equal_int(decision.action, ACTION_RESTORE);
+        test_equal_int(decision.start, false);
+
+        /* systemd tries that no more. */
+        snapshot.service = SERVICE_FAILED;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_RESTORE);
+        test_equal_int(decision.start, true);
 }
 
 static void test_explicit_port_is_not_moved(void) {
@@ -558,8 +565,9 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
         case ACTION_RESTORE:
                 if (s->displaced_to == 0)
                         return "a way back from nowhere";
-                if (d->start && (s->service != SERVICE_FAILED_TO_BIND || s->hold ||
-                                 (c->relocate != RELOCATE_NEVER && mode_shares_ports(s->mode))))
+                if (d->start && (s->service != SERVICE_FAILED || s->verdict != SSHD_VERDICT_REFUSED_FOR_OURS) &&
+                    (s->service != SERVICE_FAILED_TO_BIND || s->hold ||
+                     (c->relocate != RELOCATE_NEVER && mode_shares_ports(s->mode))))
                         return "a start that was not called for";
                 if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING ||
                     s->service == SERVICE_UNKNOWN)

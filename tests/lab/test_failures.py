@@ -303,6 +303,16 @@ def test_a_decision_was_kept_and_then_the_configuration_changed(make, oddity):
     w.wait_properties(m, State="relocated", Port=2222)
 
 
+def test_our_file_comes_to_be_refused(make):
+    """sshd is restarted by somebody, and can't come up for it: it is moved otherwise, and started."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.wait_properties(m, State="relocated", Mechanism="sshd-config")
+    match_first(m)
+    assert m.run(["systemctl", "restart", "ssh.service"]).returncode != 0
+    by_command_line(m)
+    assert w.failed_units(m) == []
+
+
 def test_without_run_sshd(make):
     m = w.boot(make())
     pid = w.main_pid(m)
