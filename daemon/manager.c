@@ -841,12 +841,34 @@ static void manager_on_read(int result, const char *word, void *userdata) {
         manager_resume(m);
 }
 
+/* A socket that listens at home would be closed by reading that it is elsewhere (systemd 255 and later). It is moved anew
+ * if it has to be. */
+static void manager_take_back_unread(Manager *m) {
+        _cleanup_free_ KeptUnits *units = malloc(sizeof(*units));
+        ManagedUnits managed = units_managed(m->units);
+        int r;
+
+        if (!managed.socket || m->phase != SERVICE_RUNNING || m->kept.port == 0 ||
+            sshd_streams_have_port(managed.socket->streams, m->kept.port) ||
+            sshd_streams_have_port(managed.socket->streams, m->last_port))
+                return;
+
+        r = units ? home_fill_units(managed, units) : -ENOMEM;
+        if (r >= 0)
+                r = kept_write(&(const Kept){ 0 }, 0, units);
+        if (r < 0)
+                log_error_errno(&m->log, r, "The move that was cut off can't be taken back");
+        else
+                m->kept = (Kept){ 0 };
+}
+
 /* What an earlier run was about to have systemd read, before anything is made of what it says. */
 static void manager_have_units_read(Manager *m) {
         const Plan plan = { .steps = { { .kind = JOB_DAEMON_RELOAD } }, .n = 1 };
         int r;
 
         m->unread = false;
+        manager_take_back_unread(m);
         r = sequence_start(systemd_link_bus(m->link), &plan, "", "", manager_on_read, m, &m->sequence);
         if (r < 0)
                 manager_on_read(r, strerrordesc_np(-r), m);

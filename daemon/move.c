@@ -28,6 +28,7 @@ struct Move {
         Kept kept; /* what the files say now */
         size_t mechanism;
         MoveStep step;
+        bool written;       /* our files were changed, and it isn't finished */
         bool units_changed; /* systemd has not read yet what our files say */
         bool told;          /* it has read some of it, or worked on the unit */
         SshdQuery *query;
@@ -46,10 +47,29 @@ struct Move {
         void *userdata;
 };
 
+/* Nobody has been told of what was begun: the files are as they were, as far as they can be. */
+static int move_take_back(Move *move, int error) {
+        const MoveRequest *request = &move->request;
+
+        move->written = false;
+        if (kept_write(&request->from, request->home, &move->units) >= 0)
+                (void) kept_mark_unread(false);
+        return error;
+}
+
+/* Boot may go on before all is known, and sshd come up with our file. */
+static bool move_is_taken_up(const Move *move) {
+        int r = move->request.port != 0 ? move->listens(move->request.port, move->userdata) : 0;
+
+        return r != 0 && r != -EADDRINUSE;
+}
+
 Move *move_free(Move *move) {
         if (!move)
                 return NULL;
 
+        if (move->written && !move->told && !move_is_taken_up(move))
+                (void) move_take_back(move, 0);
         sshd_query_free(move->query);
         bindprobe_free(move->probe);
         sequence_free(move->sequence);
@@ -73,6 +93,7 @@ static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
 static void move_finish(Move *move, int result) {
         int r;
 
+        move->written = false;
         move->verify_source = sd_event_source_disable_unref(move->verify_source);
         if (!move->units_changed) {
                 r = kept_mark_unread(false);
@@ -99,6 +120,7 @@ static int move_write(Move *move, const Kept *kept) {
                      mechanism_is_drop_in(move->kept.mechanism);
         int r;
 
+        move->written = true;
         if (units) {
                 r = kept_mark_unread(true);
                 if (r < 0)
@@ -484,15 +506,6 @@ static int move_on_nothing_to_do(sd_event_source *source, void *userdata) {
         move->verify_source = sd_event_source_disable_unref(move->verify_source);
         move_tell_systemd(move);
         return 0;
-}
-
-/* Nobody has been told of what was begun: the files are as they were, as far as they can be. */
-static int move_take_back(Move *move, int error) {
-        const MoveRequest *request = &move->request;
-
-        if (kept_write(&request->from, request->home, &move->units) >= 0)
-                (void) kept_mark_unread(false);
-        return error;
 }
 
 static int move_begin(Move *move) {

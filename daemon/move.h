@@ -55,6 +55,6 @@ typedef void (*MoveHandler)(int result, BindAnswer answer, const char *text, voi
 int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveListens listens,
                MoveHandler handler, void *userdata, Move **ret);
 
-/* Where it stands, it stands: nothing is undone. */
+/* One that systemd was told nothing of is undone, unless sshd has come up with it; else where it stands, it stands. */
 Move *move_free(Move *move);
 DEFINE_TRIVIAL_CLEANUP(Move *, move_free);

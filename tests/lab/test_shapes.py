@@ -439,6 +439,27 @@ def test_a_silent_outage_where_nothing_is_answered_at_first(make):
     standing(m, "clear", 2022, "")
 
 
+@pytest.mark.parametrize("end", ["TERM", "KILL"])
+def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, end):
+    """The next daemon-reload, anybody's, would close the socket."""
+    m = boot(laid(make, "ubuntu-24.04", stray=(2222,)))  # who asked is gone before the answer comes
+    standing(m, "clear", 22, "")
+    before, pid = w.show(m, "ssh.socket", "InvocationID"), w.main_pid(m, w.UNIT)
+    m.windows.silent()
+    m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "2222"])
+    w.eventually(lambda: m.exists(w.PORT_FILE), "sshd has been asked")
+    w.eventually(lambda: w.binds(m, command="wslportd-bindpr"), "Windows has been asked")
+    m.run(["kill", f"-{end}", str(pid)], check=True)
+    w.eventually(lambda: not m.exists(f"/proc/{pid}"), "it has ended")
+    m.windows.silent(False)
+    if end == "TERM":
+        systemctl(m, "daemon-reload")
+    else:  # systemd starts it again
+        standing(m, "clear", 22, "")
+    assert only(m, 22) and gets_in(m, 22) and left(m) == []
+    assert w.show(m, "ssh.socket", "InvocationID") == before
+
+
 # ---- what users have made of their configuration ----
 
 def prepend(m: Machine, text: str) -> None:
