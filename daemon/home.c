@@ -61,6 +61,12 @@ bool home_is_pending(const Home *home) {
         return home->query;
 }
 
+/* Where the kernel has none of it, sshd does without what its configuration has. Our own unit may open no such socket to
+ * see that. */
+static bool kernel_has_ipv6(void) {
+        return access("/proc/net/if_inet6", F_OK) >= 0 || errno != ENOENT;
+}
+
 static void home_set_answer(Home *home, const SshdAnswer *answer) {
         home->answer = *answer;
         home->unasked = answer->verdict == SSHD_VERDICT_UNKNOWN;
@@ -71,6 +77,7 @@ static void home_set_answer(Home *home, const SshdAnswer *answer) {
         if (answer->has_dump)
                 sshd_dump_home(&answer->dump, home->kept.mechanism == MECHANISM_CONFIG ? home->kept.port : 0,
                                &home->home);
+        home->home.ipv6 = home->home.ipv6 && kernel_has_ipv6();
         if (answer->verdict != SSHD_VERDICT_VALID)
                 log_message(home->log, LOG_WARNING, "sshd does not accept its configuration: %s", answer->detail);
 

@@ -313,6 +313,18 @@ def test_our_file_comes_to_be_refused(make):
     assert w.failed_units(m) == []
 
 
+def test_without_ipv6_in_the_kernel(make):
+    """As with ipv6.disable=1: sshd still names [::] in its configuration, and runs on IPv4."""
+    m = make()
+    m.write("/etc/systemd/system/ssh.service.d/no-ipv6.conf", "[Service]\nRestrictAddressFamilies=~AF_INET6\n")
+    m.write(f"/etc/systemd/system/{w.UNIT}.d/no-ipv6.conf", "[Service]\nTemporaryFileSystem=/proc/net\n")
+    w.boot(m)
+    for method, arguments, state, port in ("Relocate", ("q", "2222"), "relocated", 2222), ("Restore", (), "clear", 22):
+        assert w.call(m, method, *arguments) == (0, "")
+        w.wait_properties(m, State=state, Port=port)
+        assert m.listeners() == {port: ["0.0.0.0"]}
+
+
 def test_without_run_sshd(make):
     m = w.boot(make())
     pid = w.main_pid(m)
