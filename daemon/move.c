@@ -156,8 +156,17 @@ static void move_finish_cut_off(Move *move) {
         move_finish(move, -ENOLINK);
 }
 
+/* systemd could not reload it, for what the service's own check sees in the configuration, and it is where it was: a restart
+ * would end with that check too. A socket may be held by its service alone. */
+static bool move_is_unharmed(const Move *move) {
+        uint16_t port = move->request.from.port != 0 ? move->request.from.port : move->request.home;
+
+        return port != 0 && move->request.phase == SERVICE_RUNNING && !move->request.shape.by_socket &&
+               move->listens(port, move->userdata) > 0;
+}
+
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
-        Plan jobs, plan = { 0 };
+        Plan jobs = { 0 }, plan = { 0 };
         va_list arguments;
         int r;
 
@@ -184,7 +193,8 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         if (move->units_changed)
                 plan_add(&plan, JOB_DAEMON_RELOAD, false);
         move->units_changed = false;
-        move_plan(move, true, &jobs);
+        if (!move_is_unharmed(move))
+                move_plan(move, true, &jobs);
         for (size_t i = 0; i < jobs.n; i++)
                 plan_add(&plan, jobs.steps[i].kind, jobs.steps[i].socket);
 

@@ -12,7 +12,7 @@
  * and work on them, and see in the kernel that sshd listens. Where a mechanism turns out not to move it (another
  * `Port` stands beside ours, no generator hands it on), the next one is tried. The bind comes no sooner than the
  * files and the check are known to work, for it takes the port from Windows. What fails is undone: the files are put
- * back, and where sshd or systemd was already told, they are told again.
+ * back, and where sshd or systemd was already told, they are told again; but for a service that is where it was still.
  *
  * Every state on the way is one that sshd and a later start of wslportd can begin from. */
 

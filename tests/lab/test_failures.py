@@ -325,6 +325,16 @@ def test_without_ipv6_in_the_kernel(make):
         assert m.listeners() == {port: ["0.0.0.0"]}
 
 
+def test_keys_that_root_would_not_use(make):
+    """sshd passes over those that others can read only where they are its own user's: its unit refuses the reload."""
+    m = w.boot(make(stray=(2222,)))
+    pid = w.main_pid(m)
+    m.run(["chmod", "-R", "a+rX", "/etc/ssh"], check=True)
+    assert w.call(m, "Relocate", "q", "2222")[0] != 0
+    w.wait_properties(m, State="clear", Port=22)
+    assert w.main_pid(m) == pid and w.sshd_ports(m) == {22} and w.own_files(m) == {}
+
+
 def test_without_run_sshd(make):
     m = w.boot(make())
     pid = w.main_pid(m)
