@@ -810,20 +810,38 @@ static void manager_move(Manager *m, const Decision *d) {
                 units_hold(m->units, true);
 }
 
+/* What there is to be undone, from now on. */
+static void manager_finish_switch(Manager *m, bool undone) {
+        int r;
+
+        if (undone)
+                m->disabled_socket = (DisabledSocket){ 0 };
+        m->disabled_socket.unfinished = false;
+        r = kept_write_disabled_socket(undone ? NULL : &m->disabled_socket);
+        if (r < 0)
+                log_error_errno(&m->log, r, "%s can't be brought up to date", KEPT_DISABLED_SOCKET_FILE);
+}
+
 static void manager_on_units_changed(int result, const char *word, void *userdata) {
         Manager *m = userdata;
+        bool back = m->decision.action == ACTION_ENABLE_SOCKET, done = result >= 0;
+
+        /* A socket unit whose own port is taken fails at the end, and is moved at once. */
+        if (back && m->sequence && sequence_is_at_end(m->sequence) && !manager_is_passing(m, result))
+                done = true;
 
         if (result < 0) {
                 char why[160];
 
                 snprintf(why, sizeof(why), "%.60s could not be carried out: %.60s", m->decision.reason, word);
                 log_message(&m->log, LOG_ERR, "%s", why);
-                /* A socket unit whose own port is taken fails here, and is moved at once. */
-                if (m->decision.action != ACTION_ENABLE_SOCKET)
+                if (!done)
                         manager_retry_later(m, result, why);
                 m->start_wanted = false;
         } else
                 log_message(&m->log, LOG_NOTICE, "%s: done", m->decision.reason);
+        if (done && m->disabled_socket.unfinished && !m->start_wanted)
+                manager_finish_switch(m, back);
 
         m->sequence = sequence_free(m->sequence); /* and @word with it */
         manager_resume(m);
@@ -889,16 +907,22 @@ static void manager_change_units(Manager *m, const Decision *d) {
                 snprintf(disabled.service, sizeof(disabled.service), "%s", managed.service->id);
                 plan_enable_service(start, &plan);
         } else if (d->action == ACTION_DISABLE_SOCKET) {
-                disabled.service_was_enabled = streq(managed.service->unit_file_state, "enabled");
-                snprintf(disabled.socket, sizeof(disabled.socket), "%s", managed.socket->id);
-                snprintf(disabled.service, sizeof(disabled.service), "%s", managed.service->id);
-                m->disabled_socket = disabled;
-                r = kept_write_disabled_socket(&disabled);
+                /* Else it is an earlier try that has enabled the service. */
+                if (managed.socket && !streq(disabled.socket, managed.socket->id)) {
+                        disabled.service_was_enabled = streq(managed.service->unit_file_state, "enabled");
+                        snprintf(disabled.socket, sizeof(disabled.socket), "%s", managed.socket->id);
+                        snprintf(disabled.service, sizeof(disabled.service), "%s", managed.service->id);
+                }
                 plan_disable_socket(start, &plan);
-        } else {
-                m->disabled_socket = (DisabledSocket){ 0 };
-                r = kept_write_disabled_socket(NULL);
+        } else
                 plan_enable_socket(disabled.service_was_enabled, &plan);
+
+        /* Before the first step: it is carried out once more where it is cut off. */
+        if (d->action != ACTION_ENABLE) {
+                disabled.unfinished = true;
+                r = kept_write_disabled_socket(&disabled);
+                if (r >= 0)
+                        m->disabled_socket = disabled;
         }
 
         m->start_wanted = d->action != ACTION_ENABLE_SOCKET && !start;
@@ -931,6 +955,8 @@ static void manager_update_phase(Manager *m) {
                 phase = SERVICE_FAILED_TO_BIND;
         else if (m->start_wanted && phase != SERVICE_FAILED_TO_BIND && phase != SERVICE_UNKNOWN)
                 m->start_wanted = false;
+        if (m->disabled_socket.unfinished && phase == SERVICE_RUNNING && unit->job == 0)
+                manager_finish_switch(m, false);
 
         if (phase != m->phase) {
                 log_message(&m->log, LOG_DEBUG, "%s: %s, was %s", unit ? unit->id : "ssh",
@@ -1277,6 +1303,7 @@ static void manager_decide(Manager *m) {
                                streq(managed.service->unit_file_state, "disabled") &&
                                !units_socket_is_enabled(m->units),
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
+                .unfinished = m->disabled_socket.unfinished,
                 .unit_name = managed.service ? managed.service->id : "ssh.service",
                 .stay = manager_is_to_stay(m),
                 .request = m->request.kind,

@@ -377,8 +377,9 @@ static bool decide_units(const Config *config, const Snapshot *s, Decision *d) {
         if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)
                 decide(d, STATE_UNKNOWN, ACTION_ENABLE, "EnsureEnabled=yes, and %s is not enabled",
                        strempty(s->unit_name));
-        else if (s->by_socket && config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
-                 (s->service == SERVICE_RUNNING || s->service == SERVICE_FAILED_TO_BIND))
+        else if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
+                 ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_FAILED_TO_BIND)) ||
+                  (s->unfinished && s->service == SERVICE_INACTIVE)))
                 decide(d, STATE_UNKNOWN, ACTION_DISABLE_SOCKET, "SocketActivation=disable");
         else if (s->socket_disabled && config->socket_activation == SOCKET_ACTIVATION_KEEP)
                 decide(d, STATE_UNKNOWN, ACTION_ENABLE_SOCKET, "SocketActivation=keep");

@@ -57,6 +57,7 @@ typedef struct Snapshot {
 
         bool not_enabled;      /* the service is installed, and nothing ever starts it */
         bool socket_disabled;  /* by SocketActivation=disable */
+        bool unfinished;       /* that, or the way back, was cut off, and it may be that neither unit listens */
         const char *unit_name; /* of the service, for people */
 
         bool stay; /* somebody asked for it to be where it is: Restore=auto has no say before the next boot

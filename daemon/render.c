@@ -84,9 +84,11 @@ int render_parse_moved_file(const char *text, Kept *ret) {
         return 0;
 }
 
+#define UNFINISHED " unfinished"
+
 void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]) {
-        snprintf(ret_text, RENDER_SIZE_MAX, "%s %s %s\n", disabled->socket, disabled->service,
-                 disabled->service_was_enabled ? "enabled" : "disabled");
+        snprintf(ret_text, RENDER_SIZE_MAX, "%s %s %s%s\n", disabled->socket, disabled->service,
+                 disabled->service_was_enabled ? "enabled" : "disabled", disabled->unfinished ? UNFINISHED : "");
 }
 
 /* The name of a unit and the blank behind it; what follows, or NULL. */
@@ -101,19 +103,26 @@ static const char *take_unit_name(const char *line, char *ret, size_t size) {
 }
 
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret) {
-        DisabledSocket disabled;
         char line[RENDER_SIZE_MAX];
-        const char *rest;
+        DisabledSocket disabled;
+        const char *rest, *end;
 
         if (only_line(text, line, sizeof(line)) < 0)
                 return -EBADMSG;
         rest = take_unit_name(line, disabled.socket, sizeof(disabled.socket));
         if (rest)
                 rest = take_unit_name(rest, disabled.service, sizeof(disabled.service));
-        if (!rest || (!streq(rest, "enabled") && !streq(rest, "disabled")))
+        if (!rest)
                 return -EBADMSG;
 
-        disabled.service_was_enabled = streq(rest, "enabled");
+        end = startswith(rest, "enabled");
+        disabled.service_was_enabled = end;
+        if (!end)
+                end = startswith(rest, "disabled");
+        if (!end || (*end && !streq(end, UNFINISHED)))
+                return -EBADMSG;
+
+        disabled.unfinished = *end;
         *ret = disabled;
         return 0;
 }

@@ -14,6 +14,7 @@
 typedef struct DisabledSocket {
         char socket[256], service[256]; /* unit names; "" where nothing was changed */
         bool service_was_enabled;
+        bool unfinished; /* a change, this way or back, is under way or was cut off: it may be that neither listens */
 } DisabledSocket;
 
 /* The dynamic part of sshd's configuration: moves sshd to @port. @home is named in its comment. */

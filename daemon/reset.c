@@ -345,6 +345,8 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
                 note_error(&first, reset_enable_socket(bus, &disabled));
         if (unread || disabled.socket[0])
                 note_error(&first, systemd_call(bus, "Reload", "", NULL));
+        if (disabled.unfinished && !systemd_is(bus, disabled.service, "active"))
+                note_error(&first, systemd_call(bus, "StartUnit", "ss", disabled.socket));
         if (unread && !reset.running)
                 reset_restart_sockets(bus);
 

@@ -24,6 +24,10 @@ Sequence *sequence_free(Sequence *sequence) {
         return NULL;
 }
 
+bool sequence_is_at_end(const Sequence *sequence) {
+        return sequence->at == sequence->plan.n;
+}
+
 static void sequence_on_job(int result, const char *word, void *userdata);
 
 static int sequence_next(Sequence *sequence) {

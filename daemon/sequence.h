@@ -15,5 +15,8 @@ typedef void (*SequenceHandler)(int result, const char *word, void *userdata);
 int sequence_start(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
                    SequenceHandler handler, void *userdata, Sequence **ret);
 
+/* Whether it has come to its last step. */
+bool sequence_is_at_end(const Sequence *sequence);
+
 Sequence *sequence_free(Sequence *sequence);
 DEFINE_TRIVIAL_CLEANUP(Sequence *, sequence_free);

@@ -45,7 +45,7 @@ static void take_config(FuzzInput *input, Config *config) {
 
 static void take_snapshot(FuzzInput *input, Case *c) {
         Snapshot *s = &c->snapshot;
-        uint8_t flags, texts;
+        uint8_t flags, verdict, texts;
 
         s->mode = (NetworkingMode) (fuzz_byte(input) % _MODE_MAX);
         s->service = (ServicePhase) (fuzz_byte(input) % _SERVICE_MAX);
@@ -59,7 +59,9 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->stay = flags & 64;
         s->home.fixed = flags & 128;
 
-        s->verdict = (SshdVerdict) (fuzz_byte(input) % (SSHD_VERDICT_REFUSED_FOR_OURS + 1));
+        verdict = fuzz_byte(input);
+        s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_REFUSED_FOR_OURS + 1));
+        s->unfinished = verdict & 128;
         texts = fuzz_byte(input);
         s->verdict_detail = texts & 1 ? "line 3: Bad configuration option: Prot" : NULL;
         s->fixed_by = texts & 2 ? "/etc/ssh/sshd_config:5 (ListenAddress 0.0.0.0:22)" : NULL;
@@ -232,7 +234,8 @@ static void require_units(Case *c, const Decision *d) {
         if (d->action == ACTION_ENABLE)
                 require(c->config.ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE);
         else if (d->action == ACTION_DISABLE_SOCKET)
-                require(c->config.socket_activation == SOCKET_ACTIVATION_DISABLE && s->by_socket);
+                require(c->config.socket_activation == SOCKET_ACTIVATION_DISABLE &&
+                        (s->by_socket || (s->unfinished && s->service == SERVICE_INACTIVE)));
         else
                 require(c->config.socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled);
 }

@@ -90,7 +90,8 @@ static void try_text(const char *text, uint16_t where) {
                         streq(text + strlen(text) - strlen(again_text), again_text));
                 require(render_parse_disabled_socket(again_text, &again) == 0);
                 require(streq(again.socket, disabled.socket) && streq(again.service, disabled.service) &&
-                        again.service_was_enabled == disabled.service_was_enabled);
+                        again.service_was_enabled == disabled.service_was_enabled &&
+                        again.unfinished == disabled.unfinished);
                 if (cut(again_text, where))
                         require(render_parse_disabled_socket(again_text, &again) == -EBADMSG);
         } else

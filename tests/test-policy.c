@@ -37,7 +37,8 @@ typedef struct Rule {
         RestorePolicy restore;
         NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
-        bool booting, not_booting, settled, settled_half, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled;
+        bool booting, not_booting, settled, settled_half, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled,
+                        unfinished;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
         Request request;
@@ -283,6 +284,12 @@ static const Rule rules[] = {
           .state = STATE_CLEAR },
         { .name = "SocketActivation=keep again", .service = SERVICE_RUNNING, .not_booting = true,
           .socket_disabled = true, .facts = { SSHD(HOME) }, .action = ACTION_ENABLE_SOCKET, .state = STATE_UNKNOWN },
+        { .name = "SocketActivation=disable, cut off when nothing listened: once more", .service = SERVICE_INACTIVE,
+          .not_booting = true, .socket_disabled = true, .unfinished = true,
+          .socket_activation = SOCKET_ACTIVATION_DISABLE, .action = ACTION_DISABLE_SOCKET, .state = STATE_UNKNOWN },
+        { .name = "SocketActivation=disable, done, and stopped since: left alone", .service = SERVICE_INACTIVE,
+          .not_booting = true, .socket_disabled = true, .socket_activation = SOCKET_ACTIVATION_DISABLE,
+          .action = ACTION_NONE, .state = STATE_UNKNOWN },
         { .name = "no ssh service", .service = SERVICE_ABSENT, .action = ACTION_NONE, .state = STATE_UNMANAGED },
         { .name = "Relocate(80): a refusal is no conflict", .request = REQUEST_RELOCATE, .request_port = 80,
           .service = SERVICE_RUNNING, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
@@ -342,6 +349,7 @@ static void test_rule(const void *data) {
         snapshot.out_of_place = rule->out_of_place;
         snapshot.not_enabled = rule->not_enabled;
         snapshot.socket_disabled = rule->socket_disabled;
+        snapshot.unfinished = rule->unfinished;
         if (rule->other_home != 0)
                 snapshot.home.ports[snapshot.home.n_ports++] = rule->other_home;
         if (rule->not_booting)
@@ -677,7 +685,7 @@ static void test_promises(const void *row) {
                 s.settled_half = !s.settled;
                 s.by_socket = obstacle >= 6;
                 s.out_of_place = obstacle == 7;
-                s.not_enabled = s.socket_disabled = obstacle == 8;
+                s.not_enabled = s.socket_disabled = s.unfinished = obstacle == 8;
                 RelocatePolicy relocate = (RelocatePolicy) PICK(_RELOCATE_MAX);
                 RestorePolicy restore = (RestorePolicy) PICK(_RESTORE_MAX);
                 s.displaced_to = displaced_ports[PICK(ELEMENTSOF(displaced_ports))];

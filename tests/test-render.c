@@ -95,6 +95,35 @@ static void test_moved_file_reads_back(void) {
         }
 }
 
+static void test_disabled_socket_reads_back(void) {
+        static const struct {
+                DisabledSocket disabled;
+                const char *text;
+        } rows[] = {
+                { { "ssh.socket", "ssh.service", false, false }, "ssh.socket ssh.service disabled\n" },
+                { { "ssh.socket", "ssh.service", true, false }, "ssh.socket ssh.service enabled\n" },
+                { { "sshd.socket", "sshd.service", false, true }, "sshd.socket sshd.service disabled unfinished\n" },
+                { { "sshd.socket", "sshd.service", true, true }, "sshd.socket sshd.service enabled unfinished\n" },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                const DisabledSocket *disabled = &rows[i].disabled;
+                char text[RENDER_SIZE_MAX];
+                DisabledSocket again;
+
+                render_disabled_socket(disabled, text);
+                test_equal_string(text, rows[i].text);
+                test_equal_int(render_parse_disabled_socket(text, &again), 0);
+                test_equal_string(again.socket, disabled->socket);
+                test_equal_string(again.service, disabled->service);
+                test_equal_int(again.service_was_enabled, disabled->service_was_enabled);
+                test_equal_int(again.unfinished, disabled->unfinished);
+
+                strcpy(strchr(text, '\n'), " x\n");
+                test_equal_int(render_parse_disabled_socket(text, &again), -EBADMSG);
+        }
+}
+
 static void test_most_ports_fit_a_moved_file(void) {
         Kept most = { .port = 65535, .mechanism = MECHANISM_COMMAND_LINE, .n_keep = SSHD_PORTS_MAX }, kept = { 0 };
         char text[RENDER_SIZE_MAX];
@@ -410,6 +439,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_damaged_port_file, damaged),
                 TEST_TABLE(test_damaged_last_port_file, damaged_last_port),
                 TEST(test_moved_file_reads_back),
+                TEST(test_disabled_socket_reads_back),
                 TEST(test_most_ports_fit_a_moved_file),
                 TEST_TABLE(test_damaged_moved_file, damaged_moved),
                 TEST_TABLE(test_endpoint, endpoints),

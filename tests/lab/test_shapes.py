@@ -100,6 +100,10 @@ def enabled(m: Machine, unit: str) -> str:
     return m.run(["systemctl", "is-enabled", unit]).stdout.strip()
 
 
+def units(m: Machine) -> dict[str, tuple[str, str]]:
+    return {unit: (enabled(m, unit), w.active_state(m, unit)) for unit in ("ssh.socket", "ssh.service")}
+
+
 # ---- the lab itself ----
 
 @pytest.fixture
@@ -932,11 +936,7 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
     configure(m, SocketActivation="disable")
     boot(m)
     place = ("relocated", 2222, "sshd-config") if windows else ("clear", 22, "")
-
-    def units() -> dict[str, tuple[str, str]]:
-        return {unit: (enabled(m, unit), w.active_state(m, unit)) for unit in ("ssh.socket", "ssh.service")}
-
-    w.eventually(lambda: units() == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")},
+    w.eventually(lambda: units(m) == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")},
                  "the service instead of the socket")
     standing(m, *place)
     if windows:
@@ -946,7 +946,7 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
     session = m.ssh_session(place[1], "lan")
     configure(m, SocketActivation="keep")
     assert w.call(m, "Reload") == (0, "")
-    w.eventually(lambda: (found := units())["ssh.socket"] == ("enabled", "active") and
+    w.eventually(lambda: (found := units(m))["ssh.socket"] == ("enabled", "active") and
                  found["ssh.service"][0] == "disabled", "both are undone")
     standing(m, *place[:2], SHAPES[name].mechanism if windows else "")
     assert session.alive() and users_files(m) == before and w.failed_units(m) == []
@@ -965,3 +965,58 @@ def test_a_socket_that_failed_is_disabled(make, name):
     standing(m, "relocated", 2222, "sshd-config")
     assert (enabled(m, "ssh.socket"), enabled(m, "ssh.service")) == ("disabled", "enabled")
     assert w.failed_units(m) == [] and sum("SocketActivation=disable: done" in text for text in w.daemon_messages(m)) == 1
+
+
+def between_units(make: w.Make) -> Machine:
+    """A machine whose service takes its time to stop."""
+    m = laid(make, "ubuntu-24.04")
+    m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStopPost=sleep 2\n")
+    return boot(m)
+
+
+def switch(m: Machine, activation: str) -> None:
+    """Has begun when it returns, and neither unit listens."""
+    m.ssh_session(22, "lan")
+    configure(m, SocketActivation=activation)
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "deactivating", "the service is stopped")
+
+
+def test_killed_while_neither_unit_listens(make):
+    """It goes on where it was, there and back."""
+    m = between_units(make)
+    before = users_files(m)
+    for activation, listening in (("disable", "ssh.service"), ("keep", "ssh.socket")):
+        switch(m, activation)
+        systemctl(m, "kill", "--signal=KILL", w.UNIT)
+        w.eventually(lambda: units(m)[listening] == ("enabled", "active"), f"{listening} listens", 20)  # noqa: B023
+        standing(m, "clear", 22, "")
+    assert enabled(m, "ssh.service") == "disabled" and users_files(m) == before and w.own_files(m) == {}
+
+
+def test_removal_while_neither_unit_listens(make):
+    m = between_units(make)
+    before = users_files(m)
+    switch(m, "disable")
+    systemctl(m, "stop", w.UNIT)
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "inactive", "it is stopped")
+    assert reset(m) == ""
+    w.eventually(lambda: only(m, 22), "its own port")
+    assert gets_in(m, 22) and w.own_files(m) == {} and users_files(m) == before
+
+
+def test_a_socket_that_will_not_stop_is_left_as_it_was(make):
+    m = laid(make, "ubuntu-24.04")
+    m.write("/etc/systemd/system/ssh.socket.d/user.conf", "[Unit]\nRefuseManualStop=yes\n")
+    before = users_files(m)
+    boot(m)
+    for times in (1, 2):
+        configure(m, SocketActivation="disable")
+        assert w.call(m, "Reload") == (0, "")
+        w.eventually(lambda: sum("could not be carried out" in text for text in w.daemon_messages(m)) == times, "it fails")  # noqa: B023
+        standing(m, "clear", 22, "")
+    configure(m, SocketActivation="keep")
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: users_files(m) == before and w.own_files(m) == {}, "it is undone")
+    assert enabled(m, "ssh.service") == "disabled"
+    standing(m, "clear", 22, "")
