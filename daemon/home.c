@@ -269,7 +269,7 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
                 .home = home->home,
         };
 
-        view.home.fixed = !managed.socket && (view.home.fixed || view.has_port_option);
+        view.home.fixed = view.home.fixed || view.has_port_option;
         /* Only the port file is read by sshd, or by what makes the addresses of its socket. */
         view.home.has_ours = kept->mechanism != MECHANISM_CONFIG ||
                              (managed.socket ? !home_is_beside_ours(&home->home, managed.socket) : view.home.has_ours);

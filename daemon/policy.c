@@ -369,20 +369,52 @@ static void observe_inactive(const Snapshot *s, Decision *d) {
         observe(s, d, why);
 }
 
+/* Whether the service and its socket unit are to change places. */
+static Action wanted_switch(const Config *config, const Snapshot *s) {
+        if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
+            ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_FAILED_TO_BIND)) ||
+             (s->unfinished && s->service == SERVICE_INACTIVE)))
+                return ACTION_DISABLE_SOCKET;
+        if (config->socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled)
+                return ACTION_ENABLE_SOCKET;
+        return ACTION_NONE;
+}
+
+/* A service that would not start, or whose port only a socket unit can change: then they stay as they are. */
+static bool can_switch(const Snapshot *s, Action action) {
+        return s->verdict == SSHD_VERDICT_VALID &&
+               !(action == ACTION_DISABLE_SOCKET && s->by_socket && s->home.fixed);
+}
+
+/* What else is decided doesn't say so. */
+static void tell_switch_waits(const Config *config, const Snapshot *s, Decision *d) {
+        Action action = wanted_switch(config, s);
+        size_t length = strlen(d->reason);
+
+        if (action == ACTION_NONE || d->action != ACTION_NONE || d->state == STATE_UNMANAGED || can_switch(s, action))
+                return;
+
+        snprintf(d->reason + length, sizeof(d->reason) - length, "; SocketActivation=%s waits: %s%s",
+                 socket_activation_to_string(config->socket_activation),
+                 s->verdict != SSHD_VERDICT_VALID ? "sshd does not accept its configuration"
+                 : isempty(s->fixed_by)           ? "a ListenAddress with a port"
+                                                  : s->fixed_by,
+                 s->verdict != SSHD_VERDICT_VALID ? "" : " fixes the service's port");
+}
+
 /* Which unit is to listen at all. True if @d is decided. */
 static bool decide_units(const Config *config, const Snapshot *s, Decision *d) {
+        Action action = wanted_switch(config, s);
+
         if (s->booting || s->hold)
                 return false;
 
         if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)
                 decide(d, STATE_UNKNOWN, ACTION_ENABLE, "EnsureEnabled=yes, and %s is not enabled",
                        strempty(s->unit_name));
-        else if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
-                 ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_FAILED_TO_BIND)) ||
-                  (s->unfinished && s->service == SERVICE_INACTIVE)))
-                decide(d, STATE_UNKNOWN, ACTION_DISABLE_SOCKET, "SocketActivation=disable");
-        else if (s->socket_disabled && config->socket_activation == SOCKET_ACTIVATION_KEEP)
-                decide(d, STATE_UNKNOWN, ACTION_ENABLE_SOCKET, "SocketActivation=keep");
+        else if (action != ACTION_NONE && can_switch(s, action))
+                decide(d, STATE_UNKNOWN, action, "SocketActivation=%s",
+                       socket_activation_to_string(config->socket_activation));
         else
                 return false;
         return true;
@@ -818,4 +850,5 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
                        s->verdict_detail ? s->verdict_detail : "sshd has not been asked yet");
         else
                 decide_shared(config, s, ret);
+        tell_switch_waits(config, s, ret);
 }

@@ -231,11 +231,12 @@ static void require_units(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
 
         require(!s->booting && !s->hold && c->config.relocate != RELOCATE_NEVER);
+        require(d->action == ACTION_ENABLE || s->verdict == SSHD_VERDICT_VALID);
         if (d->action == ACTION_ENABLE)
                 require(c->config.ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE);
         else if (d->action == ACTION_DISABLE_SOCKET)
                 require(c->config.socket_activation == SOCKET_ACTIVATION_DISABLE &&
-                        (s->by_socket || (s->unfinished && s->service == SERVICE_INACTIVE)));
+                        ((s->by_socket && !s->home.fixed) || (s->unfinished && s->service == SERVICE_INACTIVE)));
         else
                 require(c->config.socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled);
 }

@@ -38,7 +38,7 @@ typedef struct Rule {
         NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
         bool booting, not_booting, settled, settled_half, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled,
-                        unfinished;
+                        unfinished, refused, fixed;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
         Request request;
@@ -279,6 +279,18 @@ static const Rule rules[] = {
         { .name = "SocketActivation=disable", .by_socket = true, .service = SERVICE_RUNNING, .not_booting = true,
           .socket_activation = SOCKET_ACTIVATION_DISABLE, .facts = { SSHD(HOME) }, .action = ACTION_DISABLE_SOCKET,
           .state = STATE_UNKNOWN },
+        { .name = "SocketActivation=disable: not where the service would not start", .by_socket = true,
+          .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .refused = true,
+          .facts = { SSHD(HOME) }, .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "SocketActivation=disable: not where the service could not be moved", .by_socket = true,
+          .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .fixed = true, .displaced_to = 2222,
+          .facts = { WINDOWS(HOME), SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
+        { .name = "SocketActivation=disable: a fixed port, and the socket can be moved", .by_socket = true,
+          .service = SERVICE_FAILED_TO_BIND, .not_booting = true, .socket_activation = SOCKET_ACTIVATION_DISABLE, .fixed = true,
+          .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "SocketActivation=keep again: not where sshd would not start", .service = SERVICE_RUNNING,
+          .socket_disabled = true, .refused = true, .facts = { SSHD(HOME) },
+          .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
         { .name = "SocketActivation=disable: not during boot", .by_socket = true, .booting = true,
           .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .port = HOME,
           .state = STATE_CLEAR },
@@ -350,6 +362,8 @@ static void test_rule(const void *data) {
         snapshot.not_enabled = rule->not_enabled;
         snapshot.socket_disabled = rule->socket_disabled;
         snapshot.unfinished = rule->unfinished;
+        snapshot.verdict = rule->refused ? SSHD_VERDICT_REFUSED : SSHD_VERDICT_VALID;
+        snapshot.home.fixed = rule->fixed;
         if (rule->other_home != 0)
                 snapshot.home.ports[snapshot.home.n_ports++] = rule->other_home;
         if (rule->not_booting)
@@ -605,6 +619,8 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return c->ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE
                                                ? NULL
                                                : "a service enabled that isn't to be";
+                if (s->verdict != SSHD_VERDICT_VALID)
+                        return "units changed for an sshd that would not start";
                 return (c->socket_activation == SOCKET_ACTIVATION_DISABLE) == (d->action == ACTION_DISABLE_SOCKET)
                                        ? NULL
                                        : "a socket changed against the policy";

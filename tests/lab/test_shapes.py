@@ -969,7 +969,7 @@ def test_a_socket_that_failed_is_disabled(make, name):
 
 def between_units(make: w.Make) -> Machine:
     """A machine whose service takes its time to stop."""
-    m = laid(make, "ubuntu-24.04")
+    m = laid(make, "ubuntu-26.04")
     m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStopPost=sleep 2\n")
     return boot(m)
 
@@ -1020,3 +1020,28 @@ def test_a_socket_that_will_not_stop_is_left_as_it_was(make):
     w.eventually(lambda: users_files(m) == before and w.own_files(m) == {}, "it is undone")
     assert enabled(m, "ssh.service") == "disabled"
     standing(m, "clear", 22, "")
+
+
+def test_a_socket_is_not_disabled_for_a_service_that_would_not_start(make):
+    m = boot(laid(make, "ubuntu-26.04"))
+    m.ssh_session(22, "lan")  # the sshd that serves it has read its configuration
+    include(m, "Nonsense yes\n")
+    configure(m, SocketActivation="disable")
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: "SocketActivation=disable waits" in w.properties(m)["Reason"], "it is told")
+    standing(m, "clear", 22, "")
+    include(m, "")
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: w.said(m, "SocketActivation=disable: done"), "the service instead of the socket")
+    standing(m, "clear", 22, "")
+
+
+def test_a_socket_is_not_disabled_for_a_service_that_could_not_be_moved(make):
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    include(m, "ListenAddress 0.0.0.0:22\n")
+    configure(m, SocketActivation="disable")
+    boot(m)
+    reason = w.eventually(lambda: "SocketActivation=disable waits" in (text := w.properties(m)["Reason"]) and text, "it is told")
+    assert "50-user.conf:1" in reason
+    standing(m, "relocated", 2222, "socket")
+    assert units(m)["ssh.socket"] == ("enabled", "active")
