@@ -251,9 +251,12 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
 
 /* A socket has all of its addresses or fails: where one of sshd's own stands beside our port, that moves nothing. One
  * whose port is fixed may be what was to stay. */
-static bool home_is_beside_ours(const SshdHome *home, const UnitState *socket) {
+static bool home_is_beside_ours(const SshdHome *home, const UnitState *socket, uint16_t ours) {
+        if (home->fixed || !sshd_streams_have_port(socket->streams, ours))
+                return false;
+
         for (size_t i = 0; i < home->n_ports; i++)
-                if (!home->fixed && sshd_streams_have_port(socket->streams, home->ports[i]))
+                if (sshd_streams_have_port(socket->streams, home->ports[i]))
                         return true;
         return false;
 }
@@ -272,7 +275,8 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
         view.home.fixed = view.home.fixed || view.has_port_option;
         /* Only the port file is read by sshd, or by what makes the addresses of its socket. */
         view.home.has_ours = kept->mechanism != MECHANISM_CONFIG ||
-                             (managed.socket ? !home_is_beside_ours(&home->home, managed.socket) : view.home.has_ours);
+                             (managed.socket ? !home_is_beside_ours(&home->home, managed.socket, kept->port)
+                                             : view.home.has_ours);
 
         /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
         if (managed.socket && kept->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)
