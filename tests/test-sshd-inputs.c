@@ -123,8 +123,8 @@ static void test_change(const void *data) {
 
         folder("");
         snprintf(text, sizeof(text),
-                 "# Include nowhere\nInclude d/*.conf\nPort 22\nHostKey %1$.*2$s/key\nBanner %1$.*2$s/banner\n", config,
-                 folder_length());
+                 "# Include nowhere\nInclude d/*.conf\nPort 22\nHostKey %.*s/key\nBanner %.*s/banner\n",
+                 folder_length(), config, folder_length(), config);
         write_file("sshd_config", text);
         write_file("d/a.conf", "include=deep\n");
         write_file("deep", "Port 22\n");
