@@ -8,7 +8,7 @@ static bool is_scope(const char *s, size_t length) {
         if (length < 2 || s[0] != '%')
                 return false;
         for (size_t n = 1; n < length; n++)
-                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[\\", s[n]))
+                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[]\\", s[n]))
                         return false;
         return true;
 }
