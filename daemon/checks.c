@@ -446,10 +446,12 @@ static void check_ssh_socket(const CheckFacts *f, Finding *r) {
         else if (!socket->name[0] || (!socket->active && !socket->enabled))
                 say(r, VERDICT_OK, "sshd listens by itself, as SocketActivation=disable wants it");
         else {
-                say(r, VERDICT_PROBLEM, "%s is %s, and SocketActivation=disable wants %s in its place", socket->name,
-                    socket->active ? "active" : "enabled", f->service.name);
-                mend(r, "sudo systemctl disable --now %s && sudo systemctl enable --now %s", socket->name,
-                     f->service.name);
+                say(r, VERDICT_PROBLEM, "%s is %s, and SocketActivation=disable wants %s in its place%s", socket->name,
+                    socket->active ? "active" : "enabled", f->service.name,
+                    f->fixed ? "; that could not be moved, as its port is fixed" : "");
+                if (!f->fixed)
+                        mend(r, "sudo systemctl disable --now %s && sudo systemctl enable --now %s", socket->name,
+                             f->service.name);
         }
 }
 

@@ -87,6 +87,7 @@ typedef struct CheckFacts {
 
         uint16_t home_port, port; /* .port: where sshd is, or is to be; 0: not known */
         Fact listens;             /* sshd there, by the kernel */
+        bool fixed;     /* the service could not be moved: a ListenAddress has a port, or its command */
         bool ipv6_only; /* though its configuration has all of IPv4 */
         bool loopback_only;
         char listen_file[CHECK_PATH_SIZE]; /* where its ListenAddress stands; "": not found */

@@ -466,6 +466,7 @@ static void read_home(Gather *g) {
         f->verdict = view.verdict;
         snprintf(f->sshd_error, sizeof(f->sshd_error), "%s", strempty(view.detail));
         g->any_ipv4 = view.home.any_ipv4;
+        f->fixed = view.home.fixed;
         if (view.home.n_ports > 0)
                 f->home_port = view.home.ports[0];
         /* It has read all of its configuration before it looks for its keys, which are root's. */

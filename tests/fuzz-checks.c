@@ -153,6 +153,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         uint8_t listens = fuzz_byte(input);
         f->loopback_only = listens & 1;
         f->ipv6_only = listens & 2;
+        f->fixed = listens & 4;
         f->listen_line = fuzz_byte(input);
         f->holder = fuzz_byte(input) % _HOLDER_MAX;
         f->holder_pid = fuzz_u16(input);

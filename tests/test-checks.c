@@ -101,6 +101,7 @@ CHANGE(by_socket) {
         f->socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true, .active = true };
 }
 CHANGE(socket_unwanted) { by_socket(f); f->socket_activation = SOCKET_ACTIVATION_DISABLE; }
+CHANGE(socket_unwanted_fixed) { socket_unwanted(f); f->fixed = true; }
 CHANGE(socket_wanted_off) { f->socket_activation = SOCKET_ACTIVATION_DISABLE; }
 CHANGE(socket_unseen) { f->socket_activation = SOCKET_ACTIVATION_DISABLE; f->service.name[0] = '\0'; }
 CHANGE(socket_enabled_unwanted) {
@@ -310,6 +311,7 @@ static const struct {
         { "socket kept", by_socket, "ssh-socket", SKIPPED, "keep", "" },
         { "socket against the policy", socket_unwanted, "ssh-socket", PROBLEM, "ssh.socket is active",
           "sudo systemctl disable --now ssh.socket && sudo systemctl enable --now ssh.service" },
+        { "socket, and a service that could not be moved", socket_unwanted_fixed, "ssh-socket", PROBLEM, "its port is fixed", "" },
         { "socket enabled against the policy", socket_enabled_unwanted, "ssh-socket", PROBLEM, "ssh.socket is enabled",
           "sudo systemctl disable --now ssh.socket && sudo systemctl enable --now ssh.service" },
         { "no socket, as the policy has it", socket_wanted_off, "ssh-socket", OK, "", "" },
