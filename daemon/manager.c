@@ -661,7 +661,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         m->moving = ACTION_NONE;
         m->unpinned = 0;
         /* It is tried once; but for that, on any port. */
-        if (action != ACTION_RESTORE && result != -EADDRINUSE)
+        if (action != ACTION_RESTORE && result != -EADDRINUSE && !manager_is_passing(m, result))
                 m->failed_for_ours = false;
         manager_read_kept_again(m);
 
@@ -950,12 +950,14 @@ static void manager_update_phase(Manager *m) {
         ServicePhase phase = managed.socket ? socket_state_to_phase(unit) : unit_state_to_phase(unit);
 
         /* To be started where it can bind, like one that could not. */
-        m->failed_for_ours = m->failed_for_ours && phase == SERVICE_FAILED;
-        if (m->failed_for_ours || (m->start_wanted && phase == SERVICE_INACTIVE))
+        m->failed_for_ours = m->failed_for_ours && (phase == SERVICE_FAILED || phase == SERVICE_UNKNOWN);
+        if ((m->failed_for_ours && phase == SERVICE_FAILED) || (m->start_wanted && phase == SERVICE_INACTIVE))
                 phase = SERVICE_FAILED_TO_BIND;
         else if (m->start_wanted && phase != SERVICE_FAILED_TO_BIND && phase != SERVICE_UNKNOWN)
                 m->start_wanted = false;
-        if (m->disabled_socket.unfinished && phase == SERVICE_RUNNING && unit->job == 0)
+        /* One that fails for a reason of its own is its owner's matter. */
+        if (m->disabled_socket.unfinished && !m->sequence &&
+            ((phase == SERVICE_RUNNING && unit->job == 0) || (phase == SERVICE_FAILED && !managed.socket)))
                 manager_finish_switch(m, false);
 
         if (phase != m->phase) {
@@ -1193,7 +1195,7 @@ static void manager_finish_request(Manager *m, const Decision *d) {
 }
 
 static void manager_carry_out(Manager *m, const Decision *d) {
-        bool soon = m->home_later || manager_is_mode_late(m);
+        bool soon = m->home_later || (manager_is_mode_late(m) && d->state != STATE_UNMANAGED);
 
         switch (d->action) {
         case ACTION_PROBE:

@@ -220,11 +220,12 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
         if (s->verdict != SSHD_VERDICT_VALID)
                 decide(d, STATE_BLOCKED, ACTION_NONE, "%s, and sshd refuses its own configuration: %s", why,
                        s->verdict_detail ? s->verdict_detail : "not known why");
-        else if (s->home.fixed && !s->by_socket)
+        else if (s->home.fixed && !s->by_socket) {
                 decide(d, STATE_BLOCKED, ACTION_NONE,
                        "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
                        isempty(s->fixed_by) ? "a ListenAddress with a port" : s->fixed_by);
-        else if (s->hold)
+                d->waits = false; /* no answer helps */
+        } else if (s->hold)
                 decide(d, STATE_BLOCKED, ACTION_NONE, "%s; %s", why, s->hold);
         else if (s->request == REQUEST_RELOCATE && s->request_port != 0) {
                 if (!policy_allows(config, s->request_port) || is_home(s, s->request_port))
@@ -396,7 +397,8 @@ static void tell_switch_waits(const Config *config, const Snapshot *s, Decision 
 
         snprintf(d->reason + length, sizeof(d->reason) - length, "; SocketActivation=%s waits: %s%s",
                  socket_activation_to_string(config->socket_activation),
-                 s->verdict != SSHD_VERDICT_VALID ? "sshd does not accept its configuration"
+                 s->verdict == SSHD_VERDICT_UNKNOWN ? "it isn't known whether sshd accepts its configuration"
+                 : s->verdict != SSHD_VERDICT_VALID ? "sshd does not accept its configuration"
                  : isempty(s->fixed_by)           ? "a ListenAddress with a port"
                                                   : s->fixed_by,
                  s->verdict != SSHD_VERDICT_VALID ? "" : " fixes the service's port");
@@ -711,6 +713,7 @@ static void decide_half(const Config *config, const Snapshot *s, const PortFact 
         case BIND_REFUSED_BY_WINDOWS:
         case BIND_REFUSED_BY_LINUX:
                 leave_port(config, s, fact, d);
+                d->waits = d->waits && d->state != STATE_CLEAR; /* where sshd has another of its own */
                 break;
         case BIND_TRACKER_DEAD:
         case BIND_NO_ANSWER:

@@ -327,6 +327,7 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         at_boot = systemd_is(bus, AT_BOOT, "activating");
         if (reset.kept.port != 0 && !at_boot) {
                 r = reset_run(&reset, log, unit);
+                reset.move = move_free(reset.move); /* it may have files to put back, which go below */
                 if (r < 0 || !reset.asking) { /* systemd is not to be asked for anything */
                         (void) kept_reset(NULL);
                         return r < 0 ? r : -ETIMEDOUT;
