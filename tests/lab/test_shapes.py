@@ -372,7 +372,7 @@ def test_no_removal_while_the_daemon_runs(make):
     """It would move sshd again."""
     m = relocated(make, "debian-12")
     files = w.own_files(m)
-    assert "systemctl stop wslportd" in reset(m, status=1)
+    assert "systemctl disable --now wslportd" in reset(m, status=1)
     assert w.own_files(m) == files
     standing(m, "relocated", 2222, "sshd-config")
 
