@@ -19,7 +19,7 @@ int wsl_detect(NetworkingMode *ret) {
         ssize_t n;
 
         n = fs_read("/run/systemd/container", container, sizeof(container));
-        if (n < 0 && errno_is_passing((int) n))
+        if (n < 0 && n != -ENOENT)
                 return (int) n;
         container[n < 0 ? 0 : strcspn(container, "\n")] = '\0';
 
