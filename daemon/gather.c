@@ -362,7 +362,7 @@ static void ask_who_greets(Gather *g) {
         f->holder = status && f->port == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
         if (f->holder != HOLDER_UNKNOWN)
                 snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
-        if (f->holder == HOLDER_UNKNOWN)
+        else
                 (void) greeting_start(g->event, f->port, GREETING_TIMEOUT, on_greeting, g, &g->greeting);
 }
 
