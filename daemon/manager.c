@@ -91,6 +91,7 @@ struct Manager {
         uint16_t moving_to;
 
         bool booting; /* READY=1 is still to be said */
+        bool has_read; /* what systemd or sshd answered, and memory was not given back since */
         bool rehearsed; /* with this configuration sshd has taken our file in */
         Home *at_home;
         SshdHome home; /* of what listens, by the last evaluation */
@@ -1340,16 +1341,21 @@ static void manager_evaluate(Manager *m) {
         manager_decide(m);
         m->views = NULL;
 
-        /* The messages of a reading of systemd's units need more than all that is kept. It pays for itself: glibc would keep
-         * the pages, 100 KiB of them, until the daemon ends. */
-        if (!m->booting)
+        /* What was read of systemd's units or of sshd needs more than all that is kept of it. It pays for itself: glibc would
+         * keep the pages, 100 KiB of them, until the daemon ends. */
+        if (m->has_read && !m->booting) {
                 (void) malloc_trim(0);
+                m->has_read = false;
+        }
 }
 
 /* ── sources of events ── */
 
 static void manager_on_units(void *userdata) {
-        manager_schedule(userdata);
+        Manager *m = userdata;
+
+        m->has_read = true;
+        manager_schedule(m);
 }
 
 static void manager_on_name(void *userdata) {
@@ -1361,6 +1367,7 @@ static void manager_on_home(void *userdata) {
         Manager *m = userdata;
 
         m->rehearsed = false;
+        m->has_read = true;
         manager_schedule(m);
 }
 
