@@ -234,15 +234,11 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
                 return r;
 
         WORDS_FOREACH (stream, streams) {
-                bool there = false;
-
                 if (sshd_endpoint_parse(stream, &endpoint) < 0)
                         continue;
                 ret->ipv4 = ret->ipv4 || !endpoint.ipv6;
                 ret->ipv6 = ret->ipv6 || endpoint.ipv6;
-                for (size_t i = 0; i < ret->n_ports; i++)
-                        there = there || ret->ports[i] == endpoint.port;
-                if (!there && ret->n_ports < SSHD_PORTS_MAX)
+                if (!port_is_one_of(endpoint.port, ret->ports, ret->n_ports) && ret->n_ports < SSHD_PORTS_MAX)
                         ret->ports[ret->n_ports++] = endpoint.port;
                 ret->n_addresses += endpoint.port == ret->ports[0];
         }

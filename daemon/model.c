@@ -130,3 +130,11 @@ int parse_port(const char *s, uint16_t *ret) {
         *ret = (uint16_t) value;
         return 0;
 }
+
+bool port_is_one_of(uint16_t port, const uint16_t ports[], size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (ports[i] == port)
+                        return true;
+
+        return false;
+}

@@ -148,3 +148,5 @@ static inline bool mode_hides_lan(NetworkingMode mode) {
 
 /* A decimal port, 1 to 65535, digits only; -EINVAL for another form, -ERANGE for another number. */
 int parse_port(const char *s, uint16_t *ret);
+
+bool port_is_one_of(uint16_t port, const uint16_t ports[], size_t n);

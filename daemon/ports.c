@@ -2,11 +2,7 @@
 #include "ports.h"
 
 bool port_set_has(const PortSet *set, uint16_t port) {
-        for (size_t i = 0; i < set->n; i++)
-                if (set->ports[i] == port)
-                        return true;
-
-        return false;
+        return port_is_one_of(port, set->ports, set->n);
 }
 
 void port_set_add(PortSet *set, uint16_t port) {

@@ -159,13 +159,6 @@ static int text_take(const Text *t, char ret_text[static RENDER_DROP_IN_SIZE_MAX
         return 0;
 }
 
-static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (ports[i] == port)
-                        return true;
-        return false;
-}
-
 /* Whether a unit file, and our list in it, can hold a word as it is: a line ends at a carriage return too, and goes on
  * behind a backslash (systemd, config_parse()). */
 static bool is_plain(const char *word) {
@@ -191,7 +184,7 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
                 if (!is_plain(stream))
                         return -E2BIG;
                 if (sshd_endpoint_parse(stream, &endpoint) >= 0) {
-                        if (!is_one_of(endpoint.port, keep, n_keep))
+                        if (!port_is_one_of(endpoint.port, keep, n_keep))
                                 endpoint.port = port;
                         moved = sshd_endpoint_print(&endpoint, address);
                 }

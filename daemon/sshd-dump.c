@@ -145,9 +145,8 @@ int sshd_dump_print(const SshdDump *dump, char *ret, size_t size) {
 }
 
 static bool add_port(uint16_t *ports, size_t *n, uint16_t port) {
-        for (size_t i = 0; i < *n; i++)
-                if (ports[i] == port)
-                        return false;
+        if (port_is_one_of(port, ports, *n))
+                return false;
         ports[(*n)++] = port;
         return true;
 }

@@ -114,10 +114,7 @@ static void take_facts(FuzzInput *input, Case *c) {
 }
 
 static bool is_home(const Snapshot *s, uint16_t port) {
-        for (size_t i = 0; i < s->home.n_ports; i++)
-                if (s->home.ports[i] == port)
-                        return true;
-        return false;
+        return port_is_one_of(port, s->home.ports, s->home.n_ports);
 }
 
 static bool is_allowed(const Config *config, uint16_t port) {

@@ -8,13 +8,6 @@
  * The input: two ports, where to cut, how many ports stay and these; a socket's addresses, a line each, up to
  * an empty one; a service's program and arguments, likewise; the text of a file. */
 
-static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (ports[i] == port)
-                        return true;
-        return false;
-}
-
 /* Takes the end off; false where that takes nothing. */
 static bool cut(char *text, uint16_t where) {
         size_t length = strlen(text);
@@ -173,7 +166,7 @@ static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_
                                 there = there || (streq(moved.address, endpoint.address) &&
                                                   streq(moved.scope, endpoint.scope) &&
                                                   moved.ipv6 == endpoint.ipv6 &&
-                                                  moved.port == (is_one_of(endpoint.port, keep, n_keep) ? endpoint.port
+                                                  moved.port == (port_is_one_of(endpoint.port, keep, n_keep) ? endpoint.port
                                                                                                         : port));
                 require(there);
         }

@@ -8,13 +8,6 @@
  * and the home that is made of them is one that a Snapshot can hold. The first two bytes are the port of our
  * file. */
 
-static bool is_one_of(uint16_t port, const uint16_t *ports, size_t n) {
-        for (size_t i = 0; i < n; i++)
-                if (ports[i] == port)
-                        return true;
-        return false;
-}
-
 static void require_endpoint(const SshdEndpoint *endpoint) {
         char text[SSHD_ENDPOINT_SIZE], words[SSHD_ENDPOINT_SIZE + 2];
         SshdEndpoint again;
@@ -42,10 +35,10 @@ static void require_endpoint(const SshdEndpoint *endpoint) {
 static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t displaced_to) {
         require(home->n_ports >= 1 && home->n_ports <= SSHD_PORTS_MAX);
         for (size_t i = 0; i < home->n_ports; i++) {
-                bool listed = is_one_of(home->ports[i], dump->ports, dump->n_ports);
+                bool listed = port_is_one_of(home->ports[i], dump->ports, dump->n_ports);
 
                 require(home->ports[i] > 0);
-                require(!is_one_of(home->ports[i], home->ports, i));
+                require(!port_is_one_of(home->ports[i], home->ports, i));
                 for (size_t k = 0; k < dump->n_endpoints; k++)
                         listed = listed || dump->endpoints[k].port == home->ports[i];
                 require(listed || (home->n_ports == 1 && home->ports[0] == 22));
@@ -53,7 +46,7 @@ static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t di
 
         require(home->ipv4 || home->ipv6);
         require(!home->has_ours || displaced_to != 0);
-        require(home->has_ours == (displaced_to != 0 && is_one_of(displaced_to, dump->ports, dump->n_ports)) ||
+        require(home->has_ours == (displaced_to != 0 && port_is_one_of(displaced_to, dump->ports, dump->n_ports)) ||
                 displaced_to == SSHD_SENTINEL_PORT);
 }
 
