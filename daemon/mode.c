@@ -4,7 +4,7 @@
 #include "wsl.h"
 #include "wslinfo.h"
 
-/* Boot waits for it. */
+/* Boot waits for it, where the routes don't tell. */
 #define WSLINFO_TIMEOUT (800 * USEC_PER_MSEC)
 
 struct Mode {
@@ -90,7 +90,7 @@ NetworkingMode mode_get(const Mode *mode) {
 }
 
 bool mode_is_pending(const Mode *mode) {
-        return mode->wslinfo;
+        return mode->wslinfo && mode->seen != MODE_MIRRORED;
 }
 
 bool mode_is_unconfirmed(const Mode *mode) {

@@ -19,7 +19,8 @@ DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 
 NetworkingMode mode_get(const Mode *mode);
 
-/* wslinfo is still being asked; the handler is called when it has answered, or hasn't in time. */
+/* wslinfo is still being asked, and what it says may change everything: not where the routes show that ports are shared. The
+ * handler is called when it has answered, or hasn't in time. */
 bool mode_is_pending(const Mode *mode);
 
 /* Asks again where wslinfo has not told it. */

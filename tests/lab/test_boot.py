@@ -251,6 +251,21 @@ def test_without_wslinfo_the_kernel_tells_the_mode(make, wslinfo):
     w.check_hold(m)
 
 
+def test_boot_does_not_wait_for_wslinfo_where_the_routes_tell(make):
+    """It waits for us here, for as long as it is given. (Three times, as it is not given long, and the host may be busy.)"""
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write("/usr/bin/wslinfo", f"#!/bin/sh\nuntil [ -e {w.PORT_FILE} ]; do sleep 0.05; done\necho mirrored\n", 0o755)
+    for _ in range(3):
+        w.boot(m)
+        w.check_relocated_boot(m)
+        if in_time := not w.said(m, "wslinfo did not tell"):
+            break
+        m.kill()
+        m.path(w.PORT_FILE).unlink()
+    assert in_time
+    w.wait_properties(m, State="relocated", NetworkingMode="mirrored")
+
+
 # ---- systemd's face ----
 
 def test_watchdog_log_level_and_time_to_ready(make):
