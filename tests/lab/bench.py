@@ -467,27 +467,44 @@ def properties(table: Table) -> None:
 
 
 def callgrind(table: Table) -> None:
-    """Instructions from exec to idle, which nothing beside it changes; where valgrind is installed."""
+    """Instructions, which nothing beside it changes: from exec to idle, and what more it takes; where valgrind is installed."""
     programs = [Path(path) for path in ("/usr/bin/valgrind", "/usr/bin/valgrind.bin", "/usr/libexec/valgrind/callgrind-amd64-linux",
                                         "/usr/libexec/valgrind/vgpreload_core-amd64-linux.so", "/usr/libexec/valgrind/default.supp")]
     if not programs[0].exists():
         print("callgrind: valgrind is not installed", flush=True)
         return
-    counts: dict[str, list[float]] = {}
-    for program in ("/usr/sbin/wslportd", f"{BIN}/lab-empty"):
+    counting = "/usr/bin/valgrind --tool=callgrind --callgrind-out-file=/var/lib/wslportd/callgrind"
+
+    def counted(m: Machine) -> int:
+        return int(re.search(r"^(?:summary|totals): (\d+)", m.read("/var/lib/wslportd/callgrind"), re.MULTILINE)[1])
+
+    def count(program: str, *requests: tuple[str, ...], typed: str = "") -> tuple[int, int]:
+        """What @program takes while it is asked for @requests, and what a command takes."""
         with machine() as m:
             for path in filter(Path.exists, programs):
                 m.write(path, path.read_bytes(), 0o755)
             # Valgrind makes code as it goes, and needs more than the unit allows.
             m.write(f"/etc/systemd/system/{w.UNIT}.d/callgrind.conf",
                     "[Service]\nExecStart=\nExecStopPost=\nSystemCallFilter=\nMemoryDenyWriteExecute=no\nWatchdogSec=0\nTimeoutStartSec=60\n"
-                    f"ExecStart=/usr/bin/valgrind --tool=callgrind --callgrind-out-file=/var/lib/wslportd/callgrind {program}\n")
+                    f"ExecStart={counting} {program}\n")
             w.boot(m)
             quiet(m, host_pid(m), demanded=False)
+            for request in requests:
+                assert w.call(m, *request)[0] == 0, request
+            quiet(m, host_pid(m), demanded=False)
             m.run(["systemctl", "stop", w.UNIT], check=True)
-            counts[program] = [int(re.search(r"^(?:summary|totals): (\d+)", m.read("/var/lib/wslportd/callgrind"), re.MULTILINE)[1])]
-    ours, empty = counts.values()
-    table.row("instructions of a boot without conflict", ours, "the empty program", empty)
+            ours = counted(m)
+            if typed:
+                m.run([*counting.split(), *typed.split()], check=True)
+            return ours, counted(m)
+
+    evaluations, moves = 50, (("Relocate", "q", "2222"), ("Restore",))
+    boot, _ = count("/usr/sbin/wslportd")
+    table.row("instructions of a boot without conflict", [boot], "the empty program", [count(f"{BIN}/lab-empty")[0]])
+    ours, ss = count("/usr/sbin/wslportd", *(("Probe",),) * evaluations, typed="/usr/bin/ss -tlnp")
+    table.row("instructions of an evaluation, answer included", [(ours - boot) / evaluations], "ss -tlnp", [ss])
+    ours, restart = count("/usr/sbin/wslportd", *moves, typed="/usr/bin/systemctl restart ssh.service")
+    table.row("instructions of a move", [(ours - boot) / len(moves)], "systemctl restart ssh", [restart])
 
 
 COMPARISONS: list[Callable[[Table], None]] = [boots, size, day, evaluation, flood, move, strangers, properties, callgrind]
