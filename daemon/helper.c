@@ -50,7 +50,7 @@ static int helper_connect(struct iovec *parts, size_t n_parts, const int fds[], 
         if (fd < 0)
                 return -errno;
         if (connect(fd, (struct sockaddr *) &name, sizeof(name)) < 0)
-                return errno == ENOENT || errno == ECONNREFUSED ? -EHOSTDOWN : -errno;
+                return errno == ENOENT || errno == ECONNREFUSED || errno == ETIMEDOUT ? -EHOSTDOWN : -errno;
         r = helper_send(fd, parts, n_parts, fds, n_fds);
         if (r < 0)
                 return r == -EPIPE || r == -ECONNRESET ? -EAGAIN : r; /* it has hung up already */

@@ -803,7 +803,7 @@ static void manager_move(Manager *m, const Decision *d) {
 
                 m->moving = ACTION_NONE;
                 manager_read_kept_again(m);
-                snprintf(text, sizeof(text), "our files can't be written: %s", strerrordesc_np(-r));
+                snprintf(text, sizeof(text), "it can't be prepared: %s", strerrordesc_np(-r));
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
                 manager_retry_later(m, r, text);
                 manager_schedule(m);

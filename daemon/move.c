@@ -505,7 +505,7 @@ static void move_try(Move *move) {
 
         r = move_place(move);
         if (r < 0)
-                move_undo(move, r, "our files can't be written: %s", strerrordesc_np(-r));
+                move_undo(move, r, "it can't be prepared: %s", strerrordesc_np(-r));
 }
 
 /* Nothing to wait for, but the handler is never called from within the call that starts. */
