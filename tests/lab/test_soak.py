@@ -473,6 +473,7 @@ def test_a_day_at_random(make, capsys):
             lived = [(day, pool.submit(day.live)) for day in days]
         for day, future in lived:
             if error := future.exception():
+                print(f"{day.name} failed after {len(day.history)} events: {error}", flush=True)
                 if tries > 0:
                     script = shrink_day(make, day, error, tries)
                     print(f"{day.name} failed, and so does this (WSLPORTD_SOAK_SCRIPT=a file with it):\n{script}", flush=True)
