@@ -160,8 +160,10 @@ static void manager_bus_request_name(ManagerBus *b) {
         b->name_slot = sd_bus_slot_unref(b->name_slot);
         r = sd_bus_request_name_async(b->bus, &b->name_slot, BUS_NAME, SD_BUS_NAME_QUEUE,
                                       manager_bus_on_name, b);
-        if (r < 0)
-                log_error_errno(b->log, r, "D-Bus: the name %s could not be asked for", BUS_NAME);
+        if (r < 0) {
+                log_error_errno(b->log, r, "D-Bus: the name %s could not be asked for, trying again", BUS_NAME);
+                manager_bus_retry(b);
+        }
 }
 
 static int manager_bus_on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
