@@ -36,10 +36,14 @@ typedef struct Property {
 
 #define FIELD(field) offsetof(UnitState, field), sizeof(((UnitState *) NULL)->field)
 
-static const Property unit_properties[] = {
+/* These tell whether there is more to read of a unit. */
+static const Property name_properties[] = {
         { SYSTEMD1 ".Unit", "Id", PROPERTY_STRING, FIELD(id) },
         { SYSTEMD1 ".Unit", "LoadState", PROPERTY_STRING, FIELD(load_state) },
         { SYSTEMD1 ".Unit", "ActiveState", PROPERTY_STRING, FIELD(active_state) },
+};
+
+static const Property unit_properties[] = {
         { SYSTEMD1 ".Unit", "SubState", PROPERTY_STRING, FIELD(sub_state) },
         { SYSTEMD1 ".Unit", "UnitFileState", PROPERTY_STRING, FIELD(unit_file_state) },
         { SYSTEMD1 ".Unit", "Job", PROPERTY_JOB, FIELD(job) },
@@ -63,7 +67,7 @@ static const Property socket_properties[] = {
         { SYSTEMD1 ".Socket", "Listen", PROPERTY_STREAMS, FIELD(streams) },
 };
 
-#define PROPERTIES_MAX (ELEMENTSOF(unit_properties) + ELEMENTSOF(service_properties))
+#define PROPERTIES_MAX (ELEMENTSOF(name_properties) + ELEMENTSOF(unit_properties) + ELEMENTSOF(service_properties))
 
 typedef struct Unit Unit;
 
@@ -78,7 +82,7 @@ struct Unit {
         char name[256];
         char *path;
         bool is_socket;
-        bool absent; /* by the last reading; of such a one only that is asked again */
+        bool only_a_name; /* not there, or another name of one before it; no more than that is asked again */
         UnitState state, incoming;
         sd_bus_slot *match_slot;
         Question questions[PROPERTIES_MAX];
@@ -101,10 +105,10 @@ struct Units {
         void *userdata;
 };
 
-static int units_add(Units *units, const char *name, bool is_socket) {
+static int units_add(Units *units, const char *name, bool is_socket, bool only_a_name) {
         Unit *unit = &units->all[units->n_all];
 
-        *unit = (Unit){ .units = units, .is_socket = is_socket };
+        *unit = (Unit){ .units = units, .is_socket = is_socket, .only_a_name = only_a_name };
         if ((size_t) snprintf(unit->name, sizeof(unit->name), "%s", name) >= sizeof(unit->name))
                 return -ENAMETOOLONG;
         units->n_all++;
@@ -113,7 +117,7 @@ static int units_add(Units *units, const char *name, bool is_socket) {
 }
 
 /* A service, and the socket unit of its name, which starts it. */
-static int units_add_pair(Units *units, const char *service) {
+static int units_add_pair(Units *units, const char *service, bool only_names) {
         char socket[256];
         int r;
 
@@ -121,8 +125,8 @@ static int units_add_pair(Units *units, const char *service) {
                               service) >= sizeof(socket))
                 return -ENAMETOOLONG;
 
-        r = units_add(units, service, false);
-        return r < 0 ? r : units_add(units, socket, true);
+        r = units_add(units, service, false, only_names);
+        return r < 0 ? r : units_add(units, socket, true, only_names);
 }
 
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
@@ -136,9 +140,9 @@ int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **re
 
         if (streq(unit, "auto"))
                 for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
-                        r = units_add_pair(units, unit_pairs[i].service);
+                        r = units_add_pair(units, unit_pairs[i].service, i > 0); /* until it turns out to be more */
         else
-                r = units_add_pair(units, unit);
+                r = units_add_pair(units, unit, false);
         if (r < 0)
                 return r;
 
@@ -302,8 +306,10 @@ static const Property *find_property(const Property *properties, size_t n, const
 }
 
 int unit_read_property(sd_bus_message *m, bool is_socket, const char *name, UnitState *state) {
-        const Property *property = find_property(unit_properties, ELEMENTSOF(unit_properties), name);
+        const Property *property = find_property(name_properties, ELEMENTSOF(name_properties), name);
 
+        if (!property)
+                property = find_property(unit_properties, ELEMENTSOF(unit_properties), name);
         if (!property)
                 property = is_socket ? find_property(socket_properties, ELEMENTSOF(socket_properties), name)
                                      : find_property(service_properties, ELEMENTSOF(service_properties), name);
@@ -337,6 +343,34 @@ static int units_read_later(Units *units) {
         return 0;
 }
 
+/* By this reading: the unit that @unit is another name of, as Debian's sshd.service is one of ssh.service; or NULL. */
+static const Unit *units_first_name(const Units *units, const Unit *unit) {
+        for (const Unit *other = units->all; other < unit; other++)
+                if (streq(other->incoming.id, unit->incoming.id))
+                        return other;
+        return NULL;
+}
+
+/* Whether a unit had more to read than was asked. */
+static bool units_were_too_few_questions(Units *units) {
+        bool too_few = false;
+
+        for (size_t i = 0; i < units->n_all; i++) {
+                Unit *unit = &units->all[i];
+                const Unit *first = units_first_name(units, unit);
+                const UnitState *incoming = &unit->incoming;
+                bool only_a_name;
+
+                if (first)
+                        memcpy(&unit->incoming, &first->incoming, sizeof(unit->incoming));
+                only_a_name = first || (streq(incoming->load_state, "not-found") &&
+                                         streq(incoming->active_state, "inactive") && incoming->job == 0);
+                too_few = too_few || (unit->only_a_name && !only_a_name);
+                unit->only_a_name = only_a_name;
+        }
+        return too_few;
+}
+
 static void units_finish(Units *units) {
         bool changed = !units->known || units->awaited;
 
@@ -344,13 +378,17 @@ static void units_finish(Units *units) {
                 (void) units_refresh(units);
                 return;
         }
-        units->awaited = false;
         if (units->reading_failed) {
-                units->known = false;
+                units->awaited = units->known = false;
                 (void) units_read_later(units);
                 units->handler(units->userdata);
                 return;
         }
+        if (units_were_too_few_questions(units)) {
+                (void) units_refresh(units);
+                return;
+        }
+        units->awaited = false;
         units->again_delay = 0;
 
         for (size_t i = 0; i < units->n_all; i++) {
@@ -359,8 +397,6 @@ static void units_finish(Units *units) {
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): what lies between the fields is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
-                unit->absent = streq(unit->state.load_state, "not-found") &&
-                               streq(unit->state.active_state, "inactive") && unit->state.job == 0;
         }
         units->known = true;
         if (changed)
@@ -376,52 +412,46 @@ static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *erro
         if (sd_bus_message_is_method_error(m, NULL) ||
             read_property(m, question->property, &question->unit->incoming) < 0)
                 units->reading_failed = true;
-        if (question->unit->absent && !streq(question->unit->incoming.load_state, "not-found")) {
-                question->unit->absent = false;
-                units->again = true; /* there it is, and the rest of it is to be read */
-        }
 
         if (--units->n_open == 0)
                 units_finish(units);
         return 0;
 }
 
-static int unit_ask_one(Unit *unit, Question *question, const Property *property) {
-        int r;
-
-        question->unit = unit;
-        question->property = property;
-        r = sd_bus_call_method_async(unit->units->bus, &question->slot, SYSTEMD1, unit->path,
-                                     "org.freedesktop.DBus.Properties", "Get", units_on_answer, question,
-                                     "ss", property->interface, property->name);
-        if (r < 0)
-                return r;
-
-        unit->units->n_open++;
-        return 0;
-}
-
-static int unit_ask(Unit *unit) {
-        const Property *own = unit->is_socket ? socket_properties : service_properties;
-        size_t n_own = unit->is_socket ? ELEMENTSOF(socket_properties) : ELEMENTSOF(service_properties);
-        Question *question = unit->questions;
+static int unit_ask_for(Unit *unit, Question **question, const Property *properties, size_t n) {
         int r = 0;
 
-        /* Most machines have one of the pairs only, and each property that is asked for is two messages, by way of the bus
-         * daemon four. GetAll would be one, but costs systemd three times as much as all that are of interest here. */
-        if (unit->absent) {
-                const Property *property = find_property(unit_properties, ELEMENTSOF(unit_properties), "LoadState");
-
-                memcpy(&unit->incoming, &unit->state, sizeof(unit->incoming));
-                return property ? unit_ask_one(unit, question, property) : -ENOENT;
+        for (const Property *property = properties; property < properties + n && r >= 0; property++, (*question)++) {
+                (*question)->unit = unit;
+                (*question)->property = property;
+                r = sd_bus_call_method_async(unit->units->bus, &(*question)->slot, SYSTEMD1, unit->path,
+                                             "org.freedesktop.DBus.Properties", "Get", units_on_answer, *question,
+                                             "ss", property->interface, property->name);
+                if (r >= 0)
+                        unit->units->n_open++;
         }
-
-        memset(&unit->incoming, 0, sizeof(unit->incoming));
-        for (size_t i = 0; i < ELEMENTSOF(unit_properties) && r >= 0; i++)
-                r = unit_ask_one(unit, question++, &unit_properties[i]);
-        for (size_t i = 0; i < n_own && r >= 0; i++)
-                r = unit_ask_one(unit, question++, &own[i]);
         return r;
+}
+
+/* Most machines have one of the pairs only, and each property that is asked for is two messages, by way of the bus
+ * daemon four. GetAll would be one, but costs systemd three times as much as all that are of interest here. */
+static int unit_ask(Unit *unit) {
+        Question *question = unit->questions;
+        int r;
+
+        if (unit->only_a_name)
+                memcpy(&unit->incoming, &unit->state, sizeof(unit->incoming));
+        else
+                memset(&unit->incoming, 0, sizeof(unit->incoming));
+
+        r = unit_ask_for(unit, &question, name_properties, ELEMENTSOF(name_properties));
+        if (r < 0 || unit->only_a_name)
+                return r;
+        r = unit_ask_for(unit, &question, unit_properties, ELEMENTSOF(unit_properties));
+        if (r < 0)
+                return r;
+        return unit->is_socket ? unit_ask_for(unit, &question, socket_properties, ELEMENTSOF(socket_properties))
+                               : unit_ask_for(unit, &question, service_properties, ELEMENTSOF(service_properties));
 }
 
 int units_refresh(Units *units) {

@@ -821,6 +821,28 @@ def test_openssh_is_removed_and_installed_again(make, package):
     assert users_files(m) == before and w.failed_units(m) == [] and complaints(m) == []
 
 
+@pytest.mark.parametrize("alias", [True, False], ids=["alias", "no-alias"])
+def test_the_other_name_becomes_the_unit(make, alias):
+    """And the first again. Of what is no more than another name, nothing else is asked."""
+    m = laid(make, "debian-12")
+    m.path("/etc/init.d/ssh").unlink()  # systemd would make an ssh.service of it
+    boot(m)
+    for unit, other in (("sshd.service", "ssh.service"), ("ssh.service", "sshd.service")):
+        systemctl(m, "disable", "--now", other)
+        text = m.read(f"{UNITS}/{other}").partition("Alias=")[0]
+        m.path(f"{UNITS}/{other}").unlink()
+        m.write(f"{UNITS}/{unit}", text + (f"Alias={other}\n" if alias else ""))
+        systemctl(m, "daemon-reload")
+        systemctl(m, "enable", "--now", unit)
+        assert standing(m, "clear", 22, "")["Unit"] == unit
+        systemctl(m, "restart", w.UNIT)  # whose first reading it is
+        assert standing(m, "clear", 22, "")["Unit"] == unit
+        assert w.call(m, "Relocate", "q", "2222") == (0, "")
+        standing(m, "relocated", 2222, "sshd-config")
+        assert w.call(m, "Restore") == (0, "")
+        standing(m, "clear", 22, "")
+
+
 def test_openssh_is_installed_while_the_daemon_runs(make):
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     take_away(m)
