@@ -78,6 +78,10 @@ class Day:
         return {"pid": pid, "fds": Counter(name.partition(":[")[0] for name in names),
                 "dirty": int(re.search(r"Private_Dirty:\s+(\d+)", rollup)[1])}
 
+    def has_ipv4(self, port: int) -> bool:
+        """Left alone, it stays on the family that it could have when it started."""
+        return self.policy.get("Relocate") != "never" or "0.0.0.0" in self.m.listeners().get(port, [])
+
     # ---- events ----
 
     def windows_claims(self) -> str:
@@ -154,7 +158,7 @@ class Day:
         if self.sessions and self.chance.random() < 0.5:
             self.sessions.pop(self.chance.randrange(len(self.sessions))).close()
             return "a session ends"
-        ports = [port for port in w.sshd_ports(self.m) if port not in self.windows]
+        ports = [port for port in w.sshd_ports(self.m) if port not in self.windows and self.has_ipv4(port)]
         if not ports or len(self.sessions) >= 4:
             return "no session"
         origin = self.chance.choice(("guest", "lan", "windows"))
@@ -265,8 +269,7 @@ class Day:
         self.m._children[:] = [child for child in self.m._children if child.poll() is None]  # each keeps files open
         pid, ports = self.sshd()
         for port in ports - self.strangers.keys() if (pid, ports) != self.entered else ():
-            # Left alone, it stays on the family that it could have when it started.
-            if self.policy.get("Relocate") != "never" or "0.0.0.0" in self.m.listeners().get(port, []):
+            if self.has_ipv4(port):
                 assert w.logs_in(self.m, port), port
         self.entered = pid, ports
         files = os.listdir(self.m.path(f"{w.STATE_DIRECTORY}/sshd.d"))
