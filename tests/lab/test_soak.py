@@ -330,7 +330,7 @@ class Day:
             self.calm()
             w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"files are left open: {first}, {self.daemon()}", 5)
             last = self.daemon()
-            assert last["dirty"] <= first["dirty"] + 100, (first, last)
+            assert last["dirty"] <= first["dirty"] + 40, (first, last)
             assert stray(self.m) == []
         except BaseException as error:
             error.add_note(f"{self.name}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
