@@ -15,6 +15,7 @@
  * owner, which is asked for often and takes less than making a process does. */
 
 #define REQUEST_SECONDS 1 /* it is sent at once */
+#define REQUEST_SOON_MSEC 2 /* for which nobody else is kept waiting much */
 
 static void answer(int connection_fd, const void *text, size_t size, const int fds[], size_t n_fds) {
         struct iovec part = { (void *) text, size };
@@ -127,11 +128,13 @@ static int serve(int connection_fd) {
         }
 }
 
-/* Whether that is all that it wants; it has come with the connection, or else it is waited for elsewhere. */
+/* Whether that is all that it wants; it follows on the connection, or else it is waited for elsewhere. */
 static bool wants_owner(int connection_fd) {
+        struct pollfd wait = { .fd = connection_fd, .events = POLLIN };
         HelperRequest request;
 
-        return recv(connection_fd, &request, sizeof(request), MSG_PEEK | MSG_DONTWAIT) == sizeof(request) &&
+        return poll(&wait, 1, REQUEST_SOON_MSEC) > 0 &&
+               recv(connection_fd, &request, sizeof(request), MSG_PEEK | MSG_DONTWAIT) == sizeof(request) &&
                request.task == HELPER_FIND_OWNER;
 }
 
