@@ -75,7 +75,7 @@ def test_a_boot_without_conflict(make, capsys):
             daemon = trace.execs("wslportd")[0].pid
         found = calls(until, daemon)
         tell(capsys, "from exec to READY=1", found, children(until))
-        assert found.total() <= 720, found
+        assert found.total() <= 800, found
         assert sorted(children(until)) == sorted(programs)
         m.poweroff()
 
@@ -102,7 +102,7 @@ def test_an_evaluation(make, capsys):
 def test_a_move(make, capsys):
     m, pid, port = at_rest(make, stray=(2222,))
     with Trace(m, EVENTS, pid, host_pid(m, "wslportd-helper.service")) as trace:
-        for method, state, bound in (("Relocate", "relocated", 1000), ("Restore", "clear", 1000)):
+        for method, state, bound in (("Relocate", "relocated", 1100), ("Restore", "clear", 1100)):
             trace.clear()
             assert w.call(m, method, *(("q", "2222") if method == "Relocate" else ()))[0] == 0
             w.wait_properties(m, State=state, Port=2222 if method == "Relocate" else port)

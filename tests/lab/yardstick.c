@@ -29,7 +29,7 @@
 #define DAEMON "org.wslport1"
 #define DAEMON_PATH "/org/wslport1"
 #define DAEMON_INTERFACE "org.wslport1.Manager"
-#define SIGNAL_TIMEOUT_USEC (5 * 1000 * 1000)
+#define SIGNAL_TIMEOUT_USEC (70 * 1000 * 1000) /* what strangers do has its share of the CPU, and may wait for a minute */
 #define PER_PROCESS 2000 /* connections; the guest has some 4,000 ports of its own */
 
 static long long now(void) {
