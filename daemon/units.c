@@ -351,9 +351,9 @@ static const Unit *units_first_name(const Units *units, const Unit *unit) {
         return NULL;
 }
 
-/* Whether a unit had more to read than was asked. */
-static bool units_were_too_few_questions(Units *units) {
-        bool too_few = false;
+/* Notes which are no more than names. Whether one had more to read than was asked. */
+static bool units_asked_too_little(Units *units) {
+        bool too_little = false;
 
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
@@ -365,10 +365,10 @@ static bool units_were_too_few_questions(Units *units) {
                         memcpy(&unit->incoming, &first->incoming, sizeof(unit->incoming));
                 only_a_name = first || (streq(incoming->load_state, "not-found") &&
                                          streq(incoming->active_state, "inactive") && incoming->job == 0);
-                too_few = too_few || (unit->only_a_name && !only_a_name);
+                too_little = too_little || (unit->only_a_name && !only_a_name);
                 unit->only_a_name = only_a_name;
         }
-        return too_few;
+        return too_little;
 }
 
 static void units_finish(Units *units) {
@@ -384,7 +384,7 @@ static void units_finish(Units *units) {
                 units->handler(units->userdata);
                 return;
         }
-        if (units_were_too_few_questions(units)) {
+        if (units_asked_too_little(units)) {
                 (void) units_refresh(units);
                 return;
         }
