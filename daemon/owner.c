@@ -11,7 +11,7 @@
 #include "helper.h"
 
 /* Each process has its share, so that one with very many files can't hide what another has. */
-#define FILES_MAX 32768U
+#define FILES_MAX 16384U
 #define FILES_PER_PROCESS_MAX 4096U
 #define PROCESSES_MAX 1024U
 #define FILEID_KERNFS 0xfe /* include/linux/exportfs.h */
@@ -346,8 +346,8 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         }
 
         /* Twice before it is called nowhere: a process that forks and ends as it is looked for can be
-         * missed. */
-        for (unsigned pass = 0; pass < 2 && !found && (pass == 0 || !search.incomplete); pass++) {
+         * missed. Where its own cgroup has too many files, nothing is gained by reading them again. */
+        for (unsigned pass = 0; pass < 2 && !found && search.files_left > 0 && (pass == 0 || !search.incomplete); pass++) {
                 search.files_left = FILES_MAX;
                 found = search_all(&search);
         }

@@ -25,7 +25,7 @@ typedef struct Owner {
 } Owner;
 
 /* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up
- * to 32,768 open files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: when
+ * to 16,384 open files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: when
  * that matters, list the listeners again, and believe it only where the inode is still there.
  *
  * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and

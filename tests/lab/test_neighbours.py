@@ -249,7 +249,7 @@ def test_home_is_given_back_ten_times_a_second_to_who_waits_for_it(make, capsys)
     w.wait_sshd(m, 2222)
     w.wait_properties(m, State="relocated", Port=2222)
     neighbour = start(m, "linux", FLAP, "22", "0")
-    with acting(m, capsys, "22 is given back, and Restore=auto", seconds=2 * SECONDS):
+    with acting(m, capsys, "22 is given back, and Restore=auto", seconds=4 * SECONDS):
         first.kill()
     neighbour.kill()
     w.eventually(lambda: sshd_listens(m) == {22} or w.call(m, "Restore") == (0, ""), "home")
@@ -464,7 +464,7 @@ def test_tables_of_descriptors_are_full(make, capsys):
     pid, sshd = w.main_pid(m, w.UNIT), w.main_pid(m)
     m.windows.release(22)
     others = [start(m, "linux", FLAP, str(port), "5000", uid=NOBODY) for port in range(30000, 30009)]
-    with acting(m, capsys, "tables of descriptors are full", seconds=30):
+    with acting(m, capsys, "tables of descriptors are full", seconds=60):  # as long as the pace looks back
         neighbour = start(m, "linux", FLAP, "22", "30000")
     p = w.wait_properties(m, State="relocated", Port=2222)
     assert {holder for _, port, holder, _ in p["Listeners"] if port == 2222} == {"sshd"}
@@ -649,7 +649,7 @@ def test_other_things_in_place_of_our_include_line(make, capsys, thing):
     """sshd itself can't read that then, and runs on."""
     m = w.clock_hold(relocated(make))
     sshd, text = w.main_pid(m), m.read(w.STATIC_FILE)
-    with acting(m, capsys, f"{thing.__name__} in place of our Include line", logs_in=False, seconds=15):
+    with acting(m, capsys, f"{thing.__name__} in place of our Include line", logs_in=False, seconds=25):
         put(m, w.STATIC_FILE, thing)
         w.restart(m)
         w.wait_properties(m, Port=2222)
