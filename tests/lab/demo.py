@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import roots
@@ -152,7 +153,7 @@ def main() -> int:
         return 1
     say("A Debian root for the machine: built once, in half a minute, and kept.")
     try:
-        show(str(roots.root(progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {text}"))))
+        show(str(roots.root(progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {shorten(text, 100)}"))))
     except RuntimeError as error:  # there is no mirror, or it can't be reached
         print(f"✗ {error}", file=sys.stderr)
         return 1

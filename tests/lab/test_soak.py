@@ -331,7 +331,7 @@ class Day:
             w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"files are left open: {first}, {self.daemon()}", 5)
             last = self.daemon()
             assert last["dirty"] <= first["dirty"] + 40, (first, last)
-            assert stray(self.m) == []
+            w.eventually(lambda: stray(self.m) == [], f"sshd comes to listen on {stray(self.m)}", 5)  # the tracker looks now and then
         except BaseException as error:
             error.add_note(f"{self.name}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
             raise
