@@ -616,7 +616,7 @@ def test_other_things_in_files_places(make, capsys, thing):
     writable = m.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "find", "/etc/wslportd.conf", "/etc/ssh",
                       w.STATE_DIRECTORY, "/run/systemd", "/run/sshd", "-writable", "(", "-type", "f", "-o", "-type", "d", ")"]).stdout
     assert writable == ""
-    with acting(m, capsys, f"{thing.__name__} in files' places", seconds=25):
+    with acting(m, capsys, f"{thing.__name__} in files' places", seconds=40):
         put(m, w.CONFIG, thing)
         assert m.run(["systemctl", "reload", w.UNIT]).returncode == 0
         w.wait_properties(m, State="relocated", Port=2222)

@@ -371,7 +371,7 @@ def binds(m: Machine, command: str | None = None, cgroup: str | None = None, boo
 def count_connections(m: Machine, port: int) -> None:
     """From now on Windows counts who connects to that port of its."""
     m._shell("windows", f"""nft -f - <<'END'
-table ip count {{
+table ip arrivals {{
     chain syn {{
         type filter hook prerouting priority -310
         tcp dport {port} tcp flags & (syn | ack) == syn counter
@@ -382,7 +382,7 @@ END
 
 
 def connections(m: Machine) -> int:
-    process = m.beside("windows", ["nft", "list", "table", "ip", "count"])
+    process = m.beside("windows", ["nft", "list", "table", "ip", "arrivals"])
     assert process.wait() == 0
     return int(re.findall(r"packets (\d+)", process.stdout)[0])
 
