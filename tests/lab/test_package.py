@@ -56,9 +56,7 @@ def test_two_builds_are_the_same_bytes():
 
 @pytest.mark.parametrize("name", ["first", "next"])
 def test_lintian_has_nothing_to_say(name):
-    changes = next((PACKAGES / name).glob("*.changes"))
-    assert subprocess.run(["lintian", "--allow-root", "--fail-on=error,warning", changes],
-                          capture_output=True, text=True).stdout == ""
+    assert (PACKAGES / name / "lintian").read_text() == ""
 
 
 def test_each_form_is_of_the_changelogs_version():
