@@ -105,10 +105,11 @@ struct Units {
         void *userdata;
 };
 
-static int units_add(Units *units, const char *name, bool is_socket, bool only_a_name) {
+static int units_add(Units *units, const char *name, bool is_socket) {
         Unit *unit = &units->all[units->n_all];
 
-        *unit = (Unit){ .units = units, .is_socket = is_socket, .only_a_name = only_a_name };
+        /* Of more pairs than one, the others are taken for names until they turn out to be more. */
+        *unit = (Unit){ .units = units, .is_socket = is_socket, .only_a_name = units->n_all >= 2 };
         if ((size_t) snprintf(unit->name, sizeof(unit->name), "%s", name) >= sizeof(unit->name))
                 return -ENAMETOOLONG;
         units->n_all++;
@@ -117,7 +118,7 @@ static int units_add(Units *units, const char *name, bool is_socket, bool only_a
 }
 
 /* A service, and the socket unit of its name, which starts it. */
-static int units_add_pair(Units *units, const char *service, bool only_names) {
+static int units_add_pair(Units *units, const char *service) {
         char socket[256];
         int r;
 
@@ -125,8 +126,8 @@ static int units_add_pair(Units *units, const char *service, bool only_names) {
                               service) >= sizeof(socket))
                 return -ENAMETOOLONG;
 
-        r = units_add(units, service, false, only_names);
-        return r < 0 ? r : units_add(units, socket, true, only_names);
+        r = units_add(units, service, false);
+        return r < 0 ? r : units_add(units, socket, true);
 }
 
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
@@ -140,9 +141,9 @@ int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **re
 
         if (streq(unit, "auto"))
                 for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
-                        r = units_add_pair(units, unit_pairs[i].service, i > 0); /* until it turns out to be more */
+                        r = units_add_pair(units, unit_pairs[i].service);
         else
-                r = units_add_pair(units, unit, false);
+                r = units_add_pair(units, unit);
         if (r < 0)
                 return r;
 
@@ -374,21 +375,17 @@ static bool units_asked_too_little(Units *units) {
 static void units_finish(Units *units) {
         bool changed = !units->known || units->awaited;
 
-        if (units->again) {
-                (void) units_refresh(units);
-                return;
-        }
-        if (units->reading_failed) {
-                units->awaited = units->known = false;
-                (void) units_read_later(units);
-                units->handler(units->userdata);
-                return;
-        }
-        if (units_asked_too_little(units)) {
+        if (units->again || (!units->reading_failed && units_asked_too_little(units))) {
                 (void) units_refresh(units);
                 return;
         }
         units->awaited = false;
+        if (units->reading_failed) {
+                units->known = false;
+                (void) units_read_later(units);
+                units->handler(units->userdata);
+                return;
+        }
         units->again_delay = 0;
 
         for (size_t i = 0; i < units->n_all; i++) {
