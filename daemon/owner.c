@@ -347,7 +347,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
 
         /* Twice before it is called nowhere: a process that forks and ends as it is looked for can be
          * missed. Where its own cgroup has too many files, nothing is gained by reading them again. */
-        for (unsigned pass = 0; pass < 2 && !found && search.files_left > 0 && (pass == 0 || !search.incomplete); pass++) {
+        for (unsigned pass = 0; pass < 2 && !found && (!search.incomplete || (pass == 0 && search.files_left > 0)); pass++) {
                 search.files_left = FILES_MAX;
                 found = search_all(&search);
         }
