@@ -2,6 +2,7 @@
 #include "mend.h"
 
 #include "bus.h"
+#include "kept.h"
 #include "sockets.h"
 #include "sshd-dump.h"
 #include "systemd-call.h"
@@ -30,7 +31,17 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         return false;
 }
 
-int mend_sockets(void) {
+/* Where the socket is to listen again, the service will do until the daemon goes on. */
+static int mend_switch(sd_bus *bus) {
+        DisabledSocket disabled;
+
+        if (kept_read_disabled_socket(&disabled) <= 0 || !disabled.unfinished ||
+            systemd_is(bus, disabled.socket, "active") || systemd_is(bus, disabled.service, "active"))
+                return 0;
+        return systemd_call(bus, "StartUnit", "ss", disabled.service);
+}
+
+int mend_units(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         int r;
@@ -46,5 +57,5 @@ int mend_sockets(void) {
                 if (systemd_is(bus, unit_pairs[i].socket, "active") && !systemd_is(bus, unit_pairs[i].service, "active") &&
                     is_deaf(bus, sockets, unit_pairs[i].socket))
                         r = systemd_call(bus, "RestartUnit", "ss", unit_pairs[i].socket);
-        return r;
+        return r < 0 ? r : mend_switch(bus);
 }

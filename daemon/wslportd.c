@@ -28,8 +28,8 @@ static void print_help(void) {
                "  --print-config         print what the configuration and the defaults come to\n"
                "  --reset                take back all that was changed; sshd goes back to its own\n"
                "                         configuration, at once where its port can be had\n"
-               "  --mend                 restart a socket unit of sshd that listens no more; the\n"
-               "                         unit runs it whenever the daemon has ended\n"
+               "  --mend                 have sshd listen again where that was cut off; the unit\n"
+               "                         runs it whenever the daemon has ended\n"
                "  --version              print the version\n"
                "  --help                 print this\n\n"
                "See wslportd(8), wslportd.conf(5).\n");
@@ -217,7 +217,7 @@ int main(int argc, char *argv[]) {
                         r = reset();
                         break;
                 case COMMAND_MEND:
-                        r = mend_sockets();
+                        r = mend_units();
                         if (r < 0)
                                 fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
                         break;

@@ -1016,12 +1016,25 @@ def test_killed_while_neither_unit_listens(make):
     assert enabled(m, "ssh.service") == "disabled" and users_files(m) == before and w.own_files(m) == {}
 
 
+def test_stopped_while_neither_unit_listens(make):
+    """sshd doesn't wait for the daemon's next start, which goes on where it was."""
+    m = between_units(make)
+    before = users_files(m)
+    for activation, listening in (("disable", "ssh.service"), ("keep", "ssh.socket")):
+        switch(m, activation)
+        systemctl(m, "stop", w.UNIT)
+        w.eventually(lambda: only(m, 22) and gets_in(m, 22), "sshd is there", 20)
+        systemctl(m, "start", w.UNIT)
+        w.eventually(lambda: units(m)[listening] == ("enabled", "active"), f"{listening} listens", 20)  # noqa: B023
+        standing(m, "clear", 22, "")
+    assert enabled(m, "ssh.service") == "disabled" and users_files(m) == before and w.own_files(m) == {}
+
+
 def test_removal_while_neither_unit_listens(make):
     m = between_units(make)
     before = users_files(m)
     switch(m, "disable")
     systemctl(m, "stop", w.UNIT)
-    w.eventually(lambda: w.active_state(m, "ssh.service") == "inactive", "it is stopped")
     assert reset(m) == ""
     w.eventually(lambda: only(m, 22), "its own port")
     assert gets_in(m, 22) and w.own_files(m) == {} and users_files(m) == before
