@@ -68,12 +68,11 @@ def mountpoint() -> Path:
 
 def private_key() -> Path:
     """The key that every root lets in as root."""
-    path = cache_directory() / "id_ed25519"
-    with locked():
-        if not path.exists():
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", path],
-                           check=True)
-    return path
+    def make(unfinished: Path) -> None:
+        unfinished.mkdir()
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", unfinished / "id_ed25519"],
+                       check=True)
+    return once(cache_directory() / "key", make) / "id_ed25519"
 
 
 def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> Path:
@@ -98,7 +97,9 @@ def build_root(packages: Sequence[str]) -> Path:
 
 
 def once(path: Path, make: Callable[[Path], object]) -> Path:
-    """A folder of the cache, made if it isn't there: the whole of it, or nothing."""
+    """A folder of the cache, made if it isn't there: the whole of it, or nothing. One that is there waits for no other."""
+    if path.exists():
+        return path
     with locked():
         if not path.exists():
             unfinished = path.with_suffix(".new")
@@ -174,7 +175,7 @@ def _furnish(path: Path, public_key: str) -> None:
     ssh = path / "root/.ssh"
     ssh.mkdir(mode=0o700, exist_ok=True)
     (ssh / "authorized_keys").write_text(public_key)
-    shutil.copy(cache_directory() / "id_ed25519", ssh)  # so that it can log in to itself
+    shutil.copy(private_key(), ssh)  # so that it can log in to itself
 
     for script in (path / "etc/update-motd.d").glob("*"):  # each login runs them
         script.unlink()

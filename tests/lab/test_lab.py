@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import roots
 from machine import NOT_LISTENING, SILENT, WSL_MODES, Greeting, Machine, Process
 from wslport import eventually
 
@@ -69,6 +71,16 @@ def relocate(m: Machine, port: int) -> None:
 
 
 # ---- ports ----
+
+def test_what_has_been_made_waits_for_no_other():
+    """Each login asks for the key; while another's root is made, half a minute would pass, in which "nobody came in"."""
+    roots.root()
+    with roots.locked():
+        asks = threading.Thread(target=lambda: (roots.private_key(), roots.root()), daemon=True)
+        asks.start()
+        asks.join(20)
+        assert not asks.is_alive()
+
 
 def test_a_free_port_is_sshds(booted):
     m = booted()
