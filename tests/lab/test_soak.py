@@ -331,23 +331,12 @@ class Day:
             w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"files are left open: {first}, {self.daemon()}", 5)
             last = self.daemon()
             assert last["dirty"] <= first["dirty"] + 40, (first, last)
-            w.eventually(lambda: stray(self.m) == [], f"sshd comes to listen on {stray(self.m)}", 5)  # the tracker looks now and then
+            w.eventually(lambda: not self.m.stray_reservations("wslport"), "sshd comes to listen on what wslportd had", 5)
         except BaseException as error:
             error.add_note(f"{self.name}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
             raise
         return (f"{self.name}, {len(self.script)} events: fds {first['fds'].total()} → {last['fds'].total()}, Private_Dirty {first['dirty']} → "
                 f"{last['dirty']} KiB; {dict(self.counts)}")
-
-
-def stray(m: Machine) -> list[int]:
-    """Ports that the daemon has had reserved, and that sshd never came to listen on."""
-    strays = set()
-    for entry in m.log():
-        if entry["event"] == "reserved" and entry["protocol"] == "tcp" and entry["command"].startswith("wslport"):
-            strays.add(entry["port"])
-        elif entry["event"] == "listening" and entry["command"] == "sshd":
-            strays.discard(entry["port"])
-    return sorted(strays)
 
 
 # ---- scripts ----
