@@ -162,6 +162,7 @@ def runs(m: Machine) -> int:
     return m.read("/run/diagnoses").count("run") if m.exists("/run/diagnoses") else 0
 
 
+@pytest.mark.waits
 def test_diagnose_runs_once_for_all_who_ask(make):
     m = w.boot(make())
     w.wait_properties(m, State="clear")

@@ -112,6 +112,7 @@ def test_a_move(make, capsys):
             assert children(trace.events()).count("sshd") <= 2  # what it is about to be given, and what it says of it then
 
 
+@pytest.mark.waits
 def test_an_idle_minute(make, capsys):
     seconds = float(os.environ.get("WSLPORTD_IDLE_SECONDS", "60"))
     m, pid, _ = at_rest(make)

@@ -38,6 +38,7 @@ def ready_in_time(m: Machine) -> None:
 
 @WINDOWS
 @pytest.mark.parametrize("trouble", ["slow", "silent"])
+@pytest.mark.waits
 def test_windows_takes_its_time(make, windows, trouble):
     m = w.clock_hold(make(windows=windows))
     m.windows.delay(5000) if trouble == "slow" else m.windows.silent()
@@ -390,7 +391,7 @@ exec /usr/lib/real/sshd "$@"
 
 def test_sshd_is_killed_when_it_is_asked(make):
     """That says nothing of its configuration, and is over in a moment."""
-    m = make()
+    m = make(scan_ms=30, keep_ms=1500)
     m.write("/usr/lib/real/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
     m.write("/usr/sbin/sshd", KILLED_ONCE_MOVED, 0o755)
     w.boot(m)
@@ -620,6 +621,7 @@ def test_sshd_is_stopped_and_started_where_22_is_free(make):
     w.check_report(m, "clear", 22)
 
 
+@pytest.mark.waits
 def test_windows_takes_22_while_sshd_is_stopped(make):
     m = w.boot(make())
     w.check_report(m, "clear", 22)

@@ -158,6 +158,7 @@ def watchdog_beats(seconds: float) -> int:
     return int(seconds / 15) + 2  # sd-event: between half and three quarters of WatchdogSec=30
 
 
+@pytest.mark.waits
 def test_minutes_idle(make, tmp_path, capsys):
     seconds = float(os.environ.get("WSLPORTD_IDLE_SECONDS", "60"))
     clear, straced, relocated = make(), make(), make(windows=w.WINDOWS_HOLDS_22)

@@ -430,6 +430,7 @@ def test_a_silent_outage_is_mended(make, name, text, windows, expected):
     assert session.alive() and w.failed_units(m) == []
 
 
+@pytest.mark.waits
 def test_a_silent_outage_where_nothing_is_answered_at_first(make):
     m = boot(laid(make, "ubuntu-24.04"))
     w.wrap_helper(m, "[ -e /etc/answers ] || exit 1")

@@ -85,6 +85,7 @@ def relocated(make, restore: str = "manual", **options: Any) -> tuple[Machine, l
 
 # ---- Windows' sshd goes away ----
 
+@pytest.mark.waits
 def test_restore_auto_looks_once_a_minute(make):
     m, sessions = relocated(make, "auto")
     w.wait_properties(m, HomePortHolder="windows-openssh")
@@ -98,6 +99,7 @@ def test_restore_auto_looks_once_a_minute(make):
         w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh")
 
 
+@pytest.mark.waits
 def test_restore_auto_goes_home_by_itself(make):
     m, sessions = relocated(make, "auto")
     pid = w.main_pid(m)
@@ -263,6 +265,7 @@ while s.recv(1000):
 """
 
 
+@pytest.mark.waits
 def test_a_pinned_session_that_the_server_ends(make):
     m = w.boot(make(**HASTE))
     reachable(m, "clear", 22)
@@ -754,6 +757,7 @@ def test_the_journal_and_its_catalog(make):
         assert subject in catalog, name
 
 
+@pytest.mark.waits
 def test_a_host_that_does_not_answer_is_told(make):
     m = make(**HASTE)
     m.windows.silent()

@@ -187,6 +187,7 @@ def test_windows_programs_run_only_where_they_may(make):
     assert {call[0].split("/")[1] for call in calls(m)} == {"windir"}
 
 
+@pytest.mark.waits
 def test_a_look_at_the_home_port_keeps_the_name(make):
     """Each minute where sshd is to go back by itself: a connection, and no program."""
     m = machine(make)
