@@ -162,7 +162,7 @@ def test_windows_has_a_port_soon_after_its_listener_was_closed(booted):
 def test_a_probe_that_no_scan_saw_costs_the_port_for_the_time_of_the_keep(booted):
     m = booted(keep_ms=3000)
     assert bind(m, "tcp/0.0.0.0/2222") == ["bound"]
-    assert m.stray_reservations("python3") == [2222]
+    eventually(lambda: m.stray_reservations() == [2222], "the tracker has seen sshd")
     assert not m.windows.claim_when_free(2222)
     assert 3 < when(m, "claimed", port=2222) - when(m, "bind", port=2222) < 3 + SOON
 
@@ -426,7 +426,7 @@ def test_socket_activation(booted):
     assert [e["cgroup"] for e in m.log("bind", port=22)] == ["/system.slice/ssh.socket"]
     assert m.run(["systemctl", "is-active", "ssh.socket", "ssh.service"]).stdout == "active\ninactive\n"
     assert m.ssh(22, "echo hello").stdout == "hello\n"
-    eventually(lambda: m.stray_reservations() == [], "the tracker has seen it")
+    eventually(lambda: m.stray_reservations() == [], "the tracker has seen systemd")
 
 
 def test_no_ssh(booted):
