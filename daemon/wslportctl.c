@@ -3,7 +3,7 @@
 #include <getopt.h>
 #include <signal.h>
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 static int verb_help(Ctl *ctl, int argc, char *argv[]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bindtry.h"
+#include "windows/bindtry.h"
 
 /* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name where it failed. */
 int main(int argc, char *argv[]) {

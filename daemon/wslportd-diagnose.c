@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 
-#include "bus.h"
-#include "ctl.h"
-#include "gather.h"
+#include "systemd/bus.h"
+#include "ctl/ctl.h"
+#include "diagnose/gather.h"
 
 /* The daemon answers from memory; it may be the one that waits for us. */
 #define DAEMON_TIMEOUT (2 * USEC_PER_SEC)

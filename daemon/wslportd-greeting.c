@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "greet.h"
+#include "windows/greet.h"
 
 /* wslportd-greeting PORT MILLISECONDS: prints what the server on that port of 127.0.0.1 says first, and exits with a
  * Greet. */

@@ -6,9 +6,9 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "helper.h"
-#include "owner.h"
-#include "tracepoint.h"
+#include "process/helper.h"
+#include "kernel/owner.h"
+#include "kernel/tracepoint.h"
 
 /* wslportd-helper: what helper.h says, for whoever connects to the socket that systemd hands over. Each connection has a
  * process of its own, so that nothing one does is in another's way, and nothing is left of it; but for the search of an

@@ -6,11 +6,11 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "config.h"
-#include "log.h"
-#include "manager.h"
-#include "mend.h"
-#include "reset.h"
+#include "core/config.h"
+#include "base/log.h"
+#include "manager/manager.h"
+#include "manager/mend.h"
+#include "manager/reset.h"
 
 typedef enum Command {
         COMMAND_RUN,

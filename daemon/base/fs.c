@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fs.h"
+#include "base/fs.h"
 
 #include <fcntl.h>
 #include <limits.h>

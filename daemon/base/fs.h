@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* Writes @text to @path so that at each instant, also over a power cut, the path holds either what it held
  * before or the whole of @text: a temporary file beside it, fsync, rename, fsync of the folder. The folder

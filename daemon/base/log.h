@@ -3,7 +3,7 @@
 
 #include <syslog.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Where messages go and which. Owned by the program; only programs and the manager log, so that an error is
  * told once, by the one who knows what it means. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "printable.h"
+#include "base/printable.h"
 
 /* Of the characters that UTF-8 can say, what isn't one to be shown (RFC 3629; Unicode's Cc, Zl, Zp, most of Cf,
  * and what it calls noncharacters). */

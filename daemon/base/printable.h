@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* Copies @text to @buffer, cut between two characters where it doesn't fit, without anything that a terminal would
  * take for a command or that a reader wouldn't see: control characters of both sets, line breaks, marks that turn the

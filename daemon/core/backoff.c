@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "backoff.h"
+#include "core/backoff.h"
 
 bool backoff_allows(const Backoff *b, usec_t now) {
         return b->n < BACKOFF_BURST || now - b->recent[b->next] >= BACKOFF_WINDOW;

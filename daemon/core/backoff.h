@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* How often something may be done, and how long to wait when it was too often or in vain. Pure: the caller
  * has the clock. */

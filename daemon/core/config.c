@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config.h"
+#include "core/config.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -9,8 +9,8 @@
 
 #include <ini.h>
 
-#include "fs.h"
-#include "log.h"
+#include "base/fs.h"
+#include "base/log.h"
 
 /* libinih takes the lines apart, but left to itself it lets pass what nobody meant: it reads the rest of a
  * long line as a line of its own, an indented line as one more value, an unclosed section as none, and takes

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "model.h"
+#include "core/model.h"
 
 #define DEFINE_TO_STRING(name, Type)                                                                      \
         const char *name##_to_string(Type value) {                                                        \

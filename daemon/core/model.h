@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* The words of this program. What could not be found out is a value of its own, and the first, so that a
  * zeroed structure claims nothing. The strings are those of D-Bus; *_to_string() never returns NULL. */
@@ -107,6 +107,21 @@ typedef enum AddressKind {
         ADDRESS_LINK_LOCAL,
         _ADDRESS_KIND_MAX,
 } AddressKind;
+
+#define SSHD_DEFAULT_PORT 22
+#define SSHD_PORTS_MAX 16
+
+/* Where sshd would be without our file, and whether our file can move it. */
+typedef struct SshdHome {
+        uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */
+        size_t n_ports;
+        bool fixed;    /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
+                          option, changes that */
+        bool has_ours; /* the port of our file is among them: sshd does take it in */
+        bool ipv4, ipv6;   /* which families sshd listens on */
+        bool any_ipv4;     /* and it does so on every address of IPv4, 0.0.0.0 */
+        size_t n_addresses; /* how many it listens on with each port that isn't fixed */
+} SshdHome;
 
 const char *networking_mode_to_string(NetworkingMode mode);
 const char *holder_to_string(Holder holder);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "pace.h"
+#include "core/pace.h"
 
 #define DEBT_MAX (PACE_BURST + PACE_DELAY_MAX / PACE_SHARE)
 

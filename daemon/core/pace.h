@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* How much of the CPU something may cost that others can cause as often as they like. A burst is done at once;
  * over time it has its share, and waits for it. Pure: the caller has the clocks. */

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "config.h"
-#include "model.h"
-#include "sshd-dump.h"
+#include "core/config.h"
+#include "core/model.h"
 
 /* The one place that decides. It does no I/O: facts come in, what to do comes out, and the same facts always
  * give the same answer. */

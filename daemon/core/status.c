@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "report.h"
+#include "core/status.h"
 
 #define MEMBER(name, member) \
         { name, offsetof(Status, member), sizeof(((Status *) NULL)->member) }

@@ -3,8 +3,8 @@
 
 #include <netinet/in.h>
 
-#include "model.h"
-#include "policy.h"
+#include "core/model.h"
+#include "core/policy.h"
 
 /* What is said to the outside, all in one place: D-Bus shows it member by member, systemd gets a line of it.
  */

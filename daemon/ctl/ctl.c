@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <stdarg.h>
 
-#include "bus.h"
-#include "child.h"
-#include "picture.h"
-#include "wsl.h"
+#include "systemd/bus.h"
+#include "process/child.h"
+#include "ctl/picture.h"
+#include "windows/wsl.h"
 
 /* Longer than any move takes; polkit may have a person asked meanwhile. */
 #define CALL_TIMEOUT (120 * USEC_PER_SEC)

@@ -3,9 +3,9 @@
 
 #include <systemd/sd-bus.h>
 
-#include "printable.h"
-#include "report.h"
-#include "style.h"
+#include "base/printable.h"
+#include "core/status.h"
+#include "base/style.h"
 
 /* What the verbs of wslportctl share: the bus, the daemon's properties, the terminal. */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus.h"
-#include "checks.h"
-#include "ctl-json.h"
-#include "ctl.h"
-#include "diagnosis-text.h"
+#include "systemd/bus.h"
+#include "diagnose/checks.h"
+#include "ctl/json.h"
+#include "ctl/ctl.h"
+#include "diagnose/text.h"
 
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define TIMEOUT (25 * USEC_PER_SEC)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 
-#include "ctl.h"
-#include "firewall.h"
-#include "windows.h"
+#include "ctl/ctl.h"
+#include "windows/firewall.h"
+#include "windows/windows.h"
 
 /* PowerShell takes seconds to start where it wasn't used for a while. */
 #define CHECK_TIMEOUT_SEC 30

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl-json.h"
+#include "ctl/json.h"
 
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 bool ctl_json_add(json_object *object, const char *key, json_object *value) {
         if (object && value && json_object_object_add(object, key, value) == 0)

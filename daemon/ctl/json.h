@@ -3,7 +3,7 @@
 
 #include <json-c/json.h>
 
-#include "report.h"
+#include "core/status.h"
 
 /* --json. The keys are the names of org.wslport1's properties and signals; numbers stay numbers, each
  * listener and each address is an object. NULL: no memory. */

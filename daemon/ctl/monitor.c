@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/epoll.h>
 #include <time.h>
 
-#include "bus.h"
-#include "ctl-json.h"
+#include "systemd/bus.h"
+#include "ctl/json.h"
 
 typedef struct Monitor {
         Ctl *ctl;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
-#include "ctl-json.h"
+#include "ctl/json.h"
 
 /* What the daemon is asked to do. It answers when it is done; what is the case then is printed, not what was
  * asked. */

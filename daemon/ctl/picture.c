@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "picture.h"
+#include "ctl/picture.h"
 
 #include <stdarg.h>
 #include <time.h>
 
-#include "printable.h"
-#include "style.h"
+#include "base/printable.h"
+#include "base/style.h"
 
 #define FIELD_SIZE 2048
 _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + 2) + 64, "room for all addresses");

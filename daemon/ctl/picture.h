@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "report.h"
+#include "core/status.h"
 
 /* The port as a picture for people: who holds what on which side, where sshd is and why, how others reach
  * it, and what to do next where there is something to do. */

@@ -4,9 +4,9 @@
 #include <pwd.h>
 #include <strings.h>
 
-#include "client-config.h"
-#include "ctl.h"
-#include "fs.h"
+#include "dbus/client-config.h"
+#include "ctl/ctl.h"
+#include "base/fs.h"
 
 #define PROGRAM_TIMEOUT (10 * USEC_PER_SEC)
 #define HOST_KEYS_MAX 16

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl.h"
+#include "ctl/ctl.h"
 
-#include "ctl-json.h"
-#include "picture.h"
+#include "ctl/json.h"
+#include "ctl/picture.h"
 
 int verb_status(Ctl *ctl, int argc, char *argv[]) {
         char picture[PICTURE_SIZE];

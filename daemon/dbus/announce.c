@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "announce.h"
+#include "dbus/announce.h"
 
 #include <assert.h>
 

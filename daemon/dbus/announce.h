@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Gathers what has changed, so that a burst is told once: the first change at once, what follows within
  * ANNOUNCE_PAUSE all together at its end. While nothing changes there is no timer. */

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Whether the sender of a call may have it carried out: root may, for others polkit decides, and where there
  * is no polkit nobody else may. The bus daemon and polkit are asked without waiting. Only so many calls are

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client-config.h"
+#include "dbus/client-config.h"
 
 #include <arpa/inet.h>
 #include <stdarg.h>

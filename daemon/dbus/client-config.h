@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* What a client's ~/.ssh/config needs to reach WSL's sshd, see ssh_config(5). */
 

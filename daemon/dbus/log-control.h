@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "authorize.h"
-#include "log.h"
+#include "dbus/authorize.h"
+#include "base/log.h"
 
 /* org.freedesktop.LogControl1(5): log level and target at run time, for `systemctl service-log-level`. What
  * is set lasts until the configuration is read again. */

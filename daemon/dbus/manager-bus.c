@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "manager-bus.h"
+#include "dbus/manager-bus.h"
 
-#include "announce.h"
-#include "authorize.h"
-#include "bus.h"
-#include "client-config.h"
-#include "config.h"
-#include "diagnosis.h"
-#include "firewall.h"
-#include "log-control.h"
+#include "dbus/announce.h"
+#include "dbus/authorize.h"
+#include "systemd/bus.h"
+#include "dbus/client-config.h"
+#include "core/config.h"
+#include "diagnose/diagnosis.h"
+#include "windows/firewall.h"
+#include "dbus/log-control.h"
 
 /* The longest name of DNS (RFC 1035, 2.3.4); one in a client's configuration has no limit. */
 #define CLIENT_HOST_MAX 253

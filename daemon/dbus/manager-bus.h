@@ -3,8 +3,8 @@
 
 #include <systemd/sd-bus.h>
 
-#include "log.h"
-#include "report.h"
+#include "base/log.h"
+#include "core/status.h"
 
 /* org.wslport1 on the system bus: shows the status, takes calls. Connects when asked to, and again whenever
  * the bus daemon went away. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "request.h"
+#include "dbus/request.h"
 
-#include "bus.h"
+#include "systemd/bus.h"
 
 void pending_request_done(PendingRequest *pending) {
         sd_bus_message_unref(pending->call);

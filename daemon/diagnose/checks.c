@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "checks.h"
+#include "diagnose/checks.h"
 
 #include <ctype.h>
 #include <limits.h>
 #include <stdarg.h>
 
-#include "printable.h"
+#include "base/printable.h"
 
 #define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
 #define START_DAEMON "sudo systemctl enable --now wslportd.service"

@@ -3,10 +3,10 @@
 
 #include <netinet/in.h>
 
-#include "config.h"
-#include "policy.h"
-#include "windows-text.h"
-#include "wslconfig.h"
+#include "core/config.h"
+#include "core/policy.h"
+#include "windows/text.h"
+#include "windows/wslconfig.h"
 
 /* What may be wrong where sshd can't be reached: facts come in, and for each check comes out what was found and the
  * command that mends it. Pure; what is not known is said to be so. */

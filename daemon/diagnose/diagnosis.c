@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "diagnosis.h"
+#include "diagnose/diagnosis.h"
 
-#include "bus.h"
-#include "child.h"
-#include "diagnosis-text.h"
+#include "systemd/bus.h"
+#include "process/child.h"
+#include "diagnose/text.h"
 
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define DEADLINE (20 * USEC_PER_SEC)

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "log.h"
+#include "base/log.h"
 
 /* Diagnose(): runs wslportd-diagnose beside the loop, one at a time, and answers all who have asked
  * meanwhile. The program may ask this daemon for its state. */

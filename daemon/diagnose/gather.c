@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "gather.h"
+#include "diagnose/gather.h"
 
 #include <glob.h>
 
 #include <systemd/sd-daemon.h>
 
-#include "bus.h"
-#include "child.h"
-#include "config.h"
-#include "fs.h"
-#include "greeting.h"
-#include "hints.h"
-#include "home.h"
-#include "interop.h"
-#include "mode.h"
-#include "owner.h"
-#include "sockets.h"
-#include "windows.h"
-#include "winprofile.h"
-#include "wsl-conf.h"
-#include "wsl.h"
+#include "systemd/bus.h"
+#include "process/child.h"
+#include "core/config.h"
+#include "base/fs.h"
+#include "windows/greeting.h"
+#include "sshd/hints.h"
+#include "facts/home.h"
+#include "windows/interop.h"
+#include "facts/mode.h"
+#include "kernel/owner.h"
+#include "kernel/sockets.h"
+#include "windows/windows.h"
+#include "windows/profile.h"
+#include "windows/wsl-conf.h"
+#include "windows/wsl.h"
 
 /* systemd answers at once, or something is very wrong; all of it ends well before the daemon's patience does. */
 #define SYSTEMD_TIMEOUT (3 * USEC_PER_SEC)

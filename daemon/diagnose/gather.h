@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "checks.h"
-#include "report.h"
+#include "diagnose/checks.h"
+#include "core/status.h"
 
 /* The facts that the checks want, read from the kernel, systemd, sshd, the journal and the files. Waits for them, each
  * with a deadline, and goes on without what does not come; for a process of its own. It binds nothing and changes

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "diagnosis-text.h"
+#include "diagnose/text.h"
 
-#include "printable.h"
+#include "base/printable.h"
 
 static bool is_text(const char *s, size_t length) {
         for (size_t i = 0, n; i < length; i += n) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* What wslportd-diagnose prints: a line for each check, of four fields with a tab between them: check,
  * verdict, finding and remedy. The last two may be empty. A line that isn't so is passed over. */

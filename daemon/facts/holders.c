@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "holders.h"
+#include "facts/holders.h"
 
-#include "owner.h"
+#include "kernel/owner.h"
+#include "sshd/dump.h"
 
 /* A stranger counts before sshd: where both listen on a port, on different addresses, sshd may not have all
  * of it. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "policy.h"
-#include "report.h"
-#include "sockets.h"
-#include "units.h"
+#include "core/policy.h"
+#include "core/status.h"
+#include "kernel/sockets.h"
+#include "systemd/units.h"
 
 /* Who listens on a port, here: the kernel's listeners, each with its owner, seen beside the managed unit. */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "home.h"
+#include "facts/home.h"
 
-#include "fs.h"
-#include "sshd-inputs.h"
+#include "base/fs.h"
+#include "sshd/inputs.h"
 
 /* Longer ones than a person writes are not read. */
 #define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "kept.h"
-#include "log.h"
-#include "sshd.h"
-#include "units.h"
+#include "store/kept.h"
+#include "base/log.h"
+#include "sshd/sshd.h"
+#include "systemd/units.h"
 
 /* Where sshd would be without us: what its configuration and the options of its service say, or the addresses of the
  * socket unit that listens in its place. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "mode.h"
+#include "facts/mode.h"
 
-#include "wsl.h"
-#include "wslinfo.h"
+#include "windows/wsl.h"
+#include "windows/wslinfo.h"
 
 /* Boot waits for it, where the routes don't tell. */
 #define WSLINFO_TIMEOUT (800 * USEC_PER_MSEC)

@@ -3,8 +3,8 @@
 
 #include <systemd/sd-event.h>
 
-#include "model.h"
-#include "routes.h"
+#include "core/model.h"
+#include "kernel/routes.h"
 
 /* The networking mode that is running, from the kernel's name, from its routes, and confirmed by wslinfo. */
 typedef struct Mode Mode;

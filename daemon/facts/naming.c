@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "naming.h"
+#include "facts/naming.h"
 
-#include "greeting.h"
-#include "windows.h"
+#include "windows/greeting.h"
+#include "windows/windows.h"
 
 /* Windows' programs take a second or two, and longer while Windows itself comes up. */
 #define WINDOWS_TIMEOUT (10 * USEC_PER_SEC)

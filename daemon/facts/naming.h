@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "config.h"
-#include "log.h"
-#include "ports.h"
+#include "core/config.h"
+#include "base/log.h"
+#include "facts/ports.h"
 
 /* Who on Windows has a port: by how it greets and, where Windows may be asked, by the name of its program. What is
  * found out is noted in the port's fact; one port at a time. */

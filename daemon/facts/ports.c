@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ports.h"
+#include "facts/ports.h"
 
 bool port_set_has(const PortSet *set, uint16_t port) {
         return port_is_one_of(port, set->ports, set->n);

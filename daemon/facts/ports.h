@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "holders.h"
+#include "facts/holders.h"
 
 /* What is known of each port that was ever of interest: the kernel's listeners, answers to bind(),
  * greetings. */

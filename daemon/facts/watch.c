@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "watch.h"
+#include "facts/watch.h"
 
-#include "listenwatch.h"
+#include "kernel/listenwatch.h"
 
 /* Without the tracepoint. The slack lets the kernel wake us together with others. */
 #define TIMER_INTERVAL (60 * USEC_PER_SEC)

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "sockets.h"
+#include "kernel/sockets.h"
 
 /* Tells that something may have changed on the ports that matter, by the best means to be had: the kernel's
  * tracepoint for listeners that come and go, or else a slow timer beside the events there are; and destroy

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "listenwatch.h"
+#include "kernel/listenwatch.h"
 
 #include <linux/perf_event.h>
 #include <netinet/in.h>
@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "helper.h"
-#include "tracepoint.h"
+#include "process/helper.h"
+#include "kernel/tracepoint.h"
 
 /* One CPU's event. Its ring buffer (a page of header, one of data) is what makes the kernel wake us. It is
  * mapped read-only, which lets the kernel overwrite what nobody has read: it never fills, and needs no

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Tells when a TCP socket with one of some ports starts or stops listening, by the kernel's tracepoint
  * sock:inet_sock_set_state. It sees every network namespace without telling which, and every CPU that is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "netlink.h"
+#include "kernel/netlink.h"
 
 #include <linux/netlink.h>
 #include <sys/socket.h>

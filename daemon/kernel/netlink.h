@@ -3,7 +3,7 @@
 
 #include <libmnl/libmnl.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* A netlink socket that talks with the kernel and no one else. Use one for requests and another for events.
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "owner.h"
+#include "kernel/owner.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -8,7 +8,7 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
-#include "helper.h"
+#include "process/helper.h"
 
 /* Each process has its share, so that one with very many files can't hide what another has. */
 #define FILES_MAX 16384U

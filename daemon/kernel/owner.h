@@ -3,7 +3,7 @@
 
 #include <sys/types.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Which process and systemd unit a listening socket belongs to. */
 

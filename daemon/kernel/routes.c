@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "routes.h"
+#include "kernel/routes.h"
 
 #include <arpa/inet.h>
 #include <linux/if_addr.h>

@@ -5,9 +5,9 @@
 #include <netinet/in.h>
 #include <systemd/sd-event.h>
 
-#include "model.h"
-#include "netlink.h"
-#include "util.h"
+#include "core/model.h"
+#include "kernel/netlink.h"
+#include "base/util.h"
 
 /* What rtnetlink says of this network namespace: the traces of WSL's networking mode, and the addresses. */
 typedef struct Routes Routes;

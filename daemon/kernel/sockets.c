@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sockets.h"
+#include "kernel/sockets.h"
 
 #include <arpa/inet.h>
 #include <linux/filter.h>

@@ -4,8 +4,8 @@
 #include <netinet/in.h>
 #include <systemd/sd-event.h>
 
-#include "netlink.h"
-#include "util.h"
+#include "kernel/netlink.h"
+#include "base/util.h"
 
 /* The TCP sockets of this network namespace, which all WSL distros share, as the kernel's inet_diag shows
  * them. An MPTCP listener shows as well: by its TCP subflow, which has the inode of the MPTCP socket.

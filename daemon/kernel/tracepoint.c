@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tracepoint.h"
+#include "kernel/tracepoint.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 
-#include "helper.h"
+#include "process/helper.h"
 
 static int read_id(uint64_t *ret) {
         static const char *const paths[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* The kernel's tracepoint sock:inet_sock_set_state as perf events, one for each CPU that is online, each disabled and
  * without a filter. They are the caller's. Returns how many; -ENOENT where no tracefs is mounted or no such tracepoint is

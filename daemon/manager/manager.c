@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "manager.h"
+#include "manager/manager.h"
 
 #include <malloc.h>
 #include <signal.h>
 
 #include <systemd/sd-daemon.h>
 
-#include "backoff.h"
-#include "bindprobe.h"
-#include "bus.h"
-#include "hints.h"
-#include "holders.h"
-#include "home.h"
-#include "kept.h"
-#include "manager-bus.h"
-#include "messages.h"
-#include "mode.h"
-#include "move.h"
-#include "naming.h"
-#include "pace.h"
-#include "ports.h"
-#include "report.h"
-#include "request.h"
-#include "routes.h"
-#include "sequence.h"
-#include "sockets.h"
-#include "systemd-link.h"
-#include "units.h"
-#include "watch.h"
+#include "core/backoff.h"
+#include "windows/bindprobe.h"
+#include "systemd/bus.h"
+#include "sshd/hints.h"
+#include "facts/holders.h"
+#include "facts/home.h"
+#include "store/kept.h"
+#include "dbus/manager-bus.h"
+#include "base/messages.h"
+#include "facts/mode.h"
+#include "manager/move.h"
+#include "facts/naming.h"
+#include "core/pace.h"
+#include "facts/ports.h"
+#include "core/status.h"
+#include "dbus/request.h"
+#include "kernel/routes.h"
+#include "systemd/sequence.h"
+#include "kernel/sockets.h"
+#include "systemd/link.h"
+#include "systemd/units.h"
+#include "facts/watch.h"
 
 /* How long boot is held beside the wait for Windows that ProbeTimeoutSec= allows, and at the very most; what
  * isn't known by then is found out beside it. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "mend.h"
+#include "manager/mend.h"
 
-#include "bus.h"
-#include "kept.h"
-#include "sockets.h"
-#include "sshd-dump.h"
-#include "systemd-call.h"
-#include "units.h"
+#include "systemd/bus.h"
+#include "store/kept.h"
+#include "kernel/sockets.h"
+#include "sshd/dump.h"
+#include "systemd/call.h"
+#include "systemd/units.h"
 
 /* Whether one of the unit's addresses has no listener at all on its port. */
 static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* For the moment after the daemon has ended, however it did, and what was its to ask for next: between a daemon-reload that
  * changed a socket unit and that unit's restart nothing listens, and neither does between one unit and the other where

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "move.h"
+#include "manager/move.h"
 
 #include <stdarg.h>
 
-#include "sshd.h"
-#include "units.h"
+#include "sshd/sshd.h"
+#include "systemd/units.h"
 
 #define LISTEN_TIMEOUT (2 * USEC_PER_SEC)
 #define LISTEN_INTERVAL (10 * USEC_PER_MSEC)

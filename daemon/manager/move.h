@@ -3,9 +3,9 @@
 
 #include <systemd/sd-bus.h>
 
-#include "bindprobe.h"
-#include "kept.h"
-#include "sequence.h"
+#include "windows/bindprobe.h"
+#include "store/kept.h"
+#include "systemd/sequence.h"
 
 /* One move of sshd, from the files to the listener: write (or take away) our files, let sshd check the whole of its
  * configuration, bind the port to see that Windows grants it, have systemd read its units again where they changed

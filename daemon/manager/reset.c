@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "reset.h"
+#include "manager/reset.h"
 
 #include <stdarg.h>
 
-#include "bindprobe.h"
-#include "bus.h"
-#include "home.h"
-#include "kept.h"
-#include "move.h"
-#include "ports.h"
-#include "systemd-call.h"
+#include "windows/bindprobe.h"
+#include "systemd/bus.h"
+#include "facts/home.h"
+#include "store/kept.h"
+#include "manager/move.h"
+#include "facts/ports.h"
+#include "systemd/call.h"
 
 #define DAEMON "wslportd.service"
 #define AT_BOOT "wslportd-reset.service"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "log.h"
-#include "util.h"
+#include "base/log.h"
+#include "base/util.h"
 
 /* Takes away all that wslportd has written and changed, so that sshd is as its owner has it: at removal, and where the
  * system runs outside of WSL.

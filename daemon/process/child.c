@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "child.h"
+#include "process/child.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "helper.h"
+#include "process/helper.h"
 
 struct Child {
         sd_event_source *exit_source, *deadline_source;

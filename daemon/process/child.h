@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "program.h"
+#include "process/program.h"
 
 /* A program run beside the event loop, by the helper where there is one, with a deadline and bounded output. What it prints is kept by the
  * kernel in a pipe each (64 KiB, pipe(7)) and read once, when it has ended: a child that prints more stands

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "helper.h"
+#include "process/helper.h"
 
 #include <poll.h>
 #include <sys/socket.h>

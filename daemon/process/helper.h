@@ -3,7 +3,7 @@
 
 #include <sys/socket.h>
 
-#include "program.h"
+#include "process/program.h"
 
 /* wslportd.service itself may do next to nothing. What takes more is done by wslportd-helper.service, a small program that
  * root alone can connect to: one connection is one request, and closing it ends what it has started. Who has no helper

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "program.h"
+#include "process/program.h"
 
 #include <fcntl.h>
 #include <linux/capability.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd-dump.h"
+#include "sshd/dump.h"
 
 #include <strings.h>
 

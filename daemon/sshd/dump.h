@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* What `sshd -T` or `sshd -G` prints, read for the ports, and why it refuses. */
 
-#define SSHD_DEFAULT_PORT 22
-#define SSHD_PORTS_MAX 16
 #define SSHD_ENDPOINTS_MAX 32
 
 typedef struct SshdEndpoint {
@@ -41,18 +39,6 @@ int sshd_dump_parse(const char *text, SshdDump *ret);
 
 /* Writes what sshd_dump_parse() reads. Returns 0, or -E2BIG where it doesn't fit. */
 int sshd_dump_print(const SshdDump *dump, char *ret, size_t size);
-
-/* Where sshd would be without our file, and whether our file can move it. */
-typedef struct SshdHome {
-        uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */
-        size_t n_ports;
-        bool fixed;    /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
-                          option, changes that */
-        bool has_ours; /* the port of our file is among them: sshd does take it in */
-        bool ipv4, ipv6;   /* which families sshd listens on */
-        bool any_ipv4;     /* and it does so on every address of IPv4, 0.0.0.0 */
-        size_t n_addresses; /* how many it listens on with each port that isn't fixed */
-} SshdHome;
 
 /* The port that is put in with `-o Port=` to see what stands beside it. */
 #define SSHD_SENTINEL_PORT 1

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "hints.h"
+#include "sshd/hints.h"
 
 #include <glob.h>
 #include <limits.h>
 #include <strings.h>
 
-#include "fs.h"
+#include "base/fs.h"
 
 #define FILE_SIZE_MAX ((size_t) 64 * 1024)
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* What else may keep sshd off a port, or others away from it, and only a person should change: said with the command
  * that does it, and never run. */

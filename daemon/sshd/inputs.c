@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd-inputs.h"
+#include "sshd/inputs.h"
 
 #include <fcntl.h>
 #include <glob.h>
@@ -7,7 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "fs.h"
+#include "base/fs.h"
 
 /* More, or longer, than a person's configuration has; sshd itself stops at a depth of 16. */
 #define FILES_MAX 64

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 #define SSHD_CONFIG_FILE "/etc/ssh/sshd_config"
 

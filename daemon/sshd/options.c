@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd-options.h"
+#include "sshd/options.h"
 
 #include <ctype.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* How a unit runs sshd. */
 #define SSHD_COMMAND_SIZE 1024

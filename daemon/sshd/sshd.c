@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd.h"
+#include "sshd/sshd.h"
 
 #include <glob.h>
 #include <limits.h>
 
-#include "child.h"
-#include "fs.h"
+#include "process/child.h"
+#include "base/fs.h"
 
 /* It takes 5 to 12 ms; a configuration with host names in it may wait for DNS. */
 #define SSHD_TIMEOUT (5 * USEC_PER_SEC)

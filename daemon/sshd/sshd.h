@@ -3,9 +3,9 @@
 
 #include <systemd/sd-event.h>
 
-#include "policy.h"
-#include "sshd-dump.h"
-#include "sshd-options.h"
+#include "core/policy.h"
+#include "sshd/dump.h"
+#include "sshd/options.h"
 
 /* What the installed sshd says of its own configuration.
  *

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "kept.h"
+#include "store/kept.h"
 
 #include <inttypes.h>
 #include <limits.h>
 
-#include "fs.h"
+#include "base/fs.h"
 
 /* 1 and the file's text, 0 where there is none, or a negative errno. */
 static int kept_read_text(const char *path, char *text, size_t size) {

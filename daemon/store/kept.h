@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "render.h"
-#include "sshd-dump.h"
-#include "units.h"
+#include "store/render.h"
+#include "sshd/dump.h"
+#include "systemd/units.h"
 
 /* The files that move sshd. What is kept over boots is the decision itself: the port file, which the static Include
  * line has sshd read, so that it holds where wslportd doesn't run; or, where that doesn't do, a note of what the

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
-#include "sshd-dump.h"
-#include "sshd-options.h"
+#include "core/model.h"
+#include "sshd/dump.h"
+#include "sshd/options.h"
 
 /* What our files say, as text, and what such a text means. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bus.h"
+#include "systemd/bus.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>

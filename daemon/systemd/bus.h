@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* What the daemon is called on the system bus, and its one object there. */
 #define BUS_NAME "org.wslport1"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "systemd-call.h"
+#include "systemd/call.h"
 
-#include "units.h"
+#include "systemd/units.h"
 
 int systemd_call(sd_bus *bus, const char *method, const char *types, const char *unit) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;

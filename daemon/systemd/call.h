@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Calls to systemd that wait for the answer: for what runs by itself and ends, never for the daemon. No job is waited
  * for, so that its unit may be ordered after the caller. */

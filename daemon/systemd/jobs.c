@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "jobs.h"
+#include "systemd/jobs.h"
 
-#include "units.h"
+#include "systemd/units.h"
 
 struct Job {
         sd_bus_slot *match_slot, *call_slot, *disconnected_slot;

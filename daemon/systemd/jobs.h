@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "plan.h"
+#include "systemd/plan.h"
 
 /* One job of systemd's, or another call that it takes its time for, from the call to its end. That a job is
  * "done" says nothing about listeners: a reload is done when the signal was sent. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "systemd-link.h"
+#include "systemd/link.h"
 
-#include "bus.h"
+#include "systemd/bus.h"
 
 #define RECONNECT_DELAY (100 * USEC_PER_MSEC)
 

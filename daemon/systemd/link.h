@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "log.h"
-#include "units.h"
+#include "base/log.h"
+#include "systemd/units.h"
 
 /* Over which bus systemd is asked: PID 1's private socket until the system bus is there, and again while that is
  * gone. Both outlive neither systemd's nor the bus daemon's new start; the link does. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "plan.h"
+#include "systemd/plan.h"
 
 void plan_add(Plan *plan, JobKind kind, bool socket) {
         plan->steps[plan->n++] = (PlanStep){ .kind = kind, .socket = socket };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* Which jobs make a unit listen where its files say. That differs by what listens and by what has changed. */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sequence.h"
+#include "systemd/sequence.h"
 
 /* A reload or restart takes 40 to 90 ms; the unit's own checks and a slow machine are given time. */
 #define JOB_TIMEOUT (20 * USEC_PER_SEC)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "jobs.h"
+#include "systemd/jobs.h"
 
 /* The jobs of a plan, one after the other, up to the first that fails. */
 

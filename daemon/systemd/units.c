@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "units.h"
+#include "systemd/units.h"
 
 #include <sys/wait.h>
 

@@ -3,8 +3,8 @@
 
 #include <systemd/sd-bus.h>
 
-#include "plan.h"
-#include "sshd-options.h"
+#include "systemd/plan.h"
+#include "sshd/options.h"
 
 #define SYSTEMD1 "org.freedesktop.systemd1"
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "banner.h"
+#include "windows/banner.h"
 
 #define LINE_LENGTH_MAX 255
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* More than this is never read of a greeting. RFC 4253 section 4.2 allows other lines before the version
  * line, each of these at most 255 bytes with CR LF; OpenSSH gives up after 1024 of them, we much sooner. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "bindprobe.h"
+#include "windows/bindprobe.h"
 
-#include "child.h"
+#include "process/child.h"
 
 struct BindProbe {
         Child *child;

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "model.h"
+#include "core/model.h"
 
 /* Whether a port can be bound, found out by binding it, in a helper process: under WSL a bind() waits until
  * Windows has answered, which may be never, and nothing but a kill ends the wait.

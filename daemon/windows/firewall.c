@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "firewall.h"
+#include "windows/firewall.h"
 
 #define WSL_VM_CREATOR_ID "{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}"
 

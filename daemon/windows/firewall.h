@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* The rule of Windows' firewall that lets other machines reach WSL's sshd, as a line for an elevated
  * PowerShell. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "greet.h"
+#include "windows/greet.h"
 
 #include <netinet/in.h>
 #include <poll.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "banner.h"
+#include "windows/banner.h"
 
 /* How 127.0.0.1 answers on a port. */
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "greeting.h"
+#include "windows/greeting.h"
 
-#include "child.h"
-#include "greet.h"
+#include "process/child.h"
+#include "windows/greet.h"
 
 /* For the process' own beginning and end. */
 #define MARGIN (500 * USEC_PER_MSEC)

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "banner.h"
+#include "windows/banner.h"
 
 /* One connection to 127.0.0.1, to read how a server there greets. It names a holder and proves nothing by
  * its absence: in mirrored mode a port that nobody listens on may hang instead of refusing. Never to be

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "interop.h"
+#include "windows/interop.h"
 
-#include "child.h"
-#include "fs.h"
-#include "wsl-conf.h"
-#include "wsl.h"
+#include "process/child.h"
+#include "base/fs.h"
+#include "windows/wsl-conf.h"
+#include "windows/wsl.h"
 
 #define WSL_CONF_FILE "/etc/wsl.conf"
 #define WSL_CONF_SIZE_MAX (64 * 1024)

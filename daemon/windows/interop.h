@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* Runs a program of Windows' own, below WSL's mount of drive C:. It runs as the Windows user, so it is only
  * for where somebody has asked for it. Whatever is on that drive may hang: it is touched in a child process

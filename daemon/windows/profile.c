@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "winprofile.h"
+#include "windows/profile.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "fs.h"
+#include "base/fs.h"
 
 #define NAME ".wslconfig"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "wslconfig.h"
+#include "windows/wslconfig.h"
 
 /* The Windows user's folder, as WSL mounts it. Each call may wait for Windows, which may be for ever: for a process that
  * somebody else ends. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows-text.h"
+#include "windows/text.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "config.h"
+#include "core/config.h"
 
 /* What Windows' own programs print, and what is said to its PowerShell. The words are in the user's language
  * and encoding: only numbers, signs, and what isn't translated are read. All of it is untrusted; names come

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows.h"
+#include "windows/windows.h"
 
-#include "interop.h"
+#include "windows/interop.h"
 
 #define ENCODED_SIZE 8192
 

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "windows-text.h"
+#include "windows/text.h"
 
 /* What is asked of Windows, by its own programs. Each question runs one program or a few, one after the
  * other, within one deadline. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wsl-conf.h"
+#include "windows/wsl-conf.h"
 
 #include <strings.h>
 
-#include "wslconfig.h"
+#include "windows/wslconfig.h"
 
 static void read_bool(const char *text, const char *section, const char *key, bool *ret) {
         char value[8];

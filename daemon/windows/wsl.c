@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wsl.h"
+#include "windows/wsl.h"
 
-#include "fs.h"
+#include "base/fs.h"
 
 NetworkingMode wsl_mode(const char *container, const char *release) {
         if (streq(container, "wsl") || strstr(release, "WSL2"))

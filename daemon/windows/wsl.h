@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* Whether this is WSL at all, by what systemd was started in (WSL says "wsl", and systemd hands it on in
  * /run/systemd/container) or else by the kernel's release, as systemd tells it (src/basic/virt.c): MODE_UNKNOWN where it

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wslconfig.h"
+#include "windows/wslconfig.h"
 
 #include <ctype.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "model.h"
+#include "core/model.h"
 
 /* What WSL is told by its user: %USERPROFILE%\.wslconfig of Windows, for the virtual machine, and /etc/wsl.conf, for the
  * distro. Both have one form (microsoft/WSL, configfile.cpp): [section] and key = value in letters and digits, names in

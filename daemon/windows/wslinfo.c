@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "wslinfo.h"
+#include "windows/wslinfo.h"
 
-#include "child.h"
+#include "process/child.h"
 
 #define WSLINFO_PROGRAM "/usr/bin/wslinfo"
 

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "model.h"
+#include "core/model.h"
 
 /* `wslinfo --networking-mode`: WSL's own word for the mode that is running. It needs no root, no environment
  * and no interop, but it asks a process of WSL's, so it has a deadline. (microsoft/WSL, util.cpp) */

@@ -27,6 +27,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
 import machine as lab
 import roots
 import wslport as w
@@ -35,6 +36,7 @@ from test_idle import at_home_on, host_pid, own_ports, quiet, voluntary
 from tracing import Trace
 
 DESTDIR = Path(os.environ["WSLPORTD_DESTDIR"])
+PROGRAMS = Path(os.environ["WSLPORTD_BUILD"]) / "tests/bench"
 BOOTS = int(os.environ.get("WSLPORTD_BENCH_BOOTS", "10"))
 IDLE = float(os.environ.get("WSLPORTD_BENCH_IDLE", "60"))
 EVENTS = int(os.environ.get("WSLPORTD_BENCH_EVENTS", "2000"))
@@ -42,11 +44,11 @@ CONNECTIONS = int(os.environ.get("WSLPORTD_BENCH_CONNECTIONS", "50000"))
 
 TIMESYNCD = "systemd-timesyncd.service"
 BIN = "/usr/local/bin"
-YARDSTICK = f"{BIN}/lab-yardstick"
+YARDSTICK = f"{BIN}/bench-yardstick"
 PROPERTIES = ("org.wslport1", "/org/wslport1", w.INTERFACE)
 ORDERED = ("[Unit]\nDefaultDependencies=no\nRequires=sysinit.target\nAfter=sysinit.target dbus.socket\n"
            "Before=ssh.socket ssh.service shutdown.target\nConflicts=shutdown.target\n"
-           f"[Service]\nType=notify\nExecStart={BIN}/lab-empty\n[Install]\nWantedBy=multi-user.target\n")
+           f"[Service]\nType=notify\nExecStart={BIN}/bench-empty\n[Install]\nWantedBy=multi-user.target\n")
 SHELL_LOOP = "while :; do ss -Htln sport = :22 >/dev/null; sleep 1; done"
 
 
@@ -90,8 +92,8 @@ class Table:
 @contextmanager
 def machine(daemon: bool = True, config: str = "[Daemon]\nLogLevel=info\n", **options: Any) -> Iterator[Machine]:
     with Machine(overlay=[DESTDIR] if daemon else [], **options) as m:
-        for name in ("lab-empty", "lab-reserve", "lab-yardstick"):
-            m.write(f"{BIN}/{name}", (lab.programs() / name).read_bytes(), 0o755)
+        for name in ("bench-empty", "bench-reserve", "bench-yardstick"):
+            m.write(f"{BIN}/{name}", (PROGRAMS / name).read_bytes(), 0o755)
         for name in roots.MASKED_GENERATORS:  # a reload is to cost what it costs
             (m.path(roots.GENERATORS) / name).unlink()  # the link itself, which path() would follow
         m.write(w.CONFIG, config)
@@ -153,7 +155,7 @@ def boot_kinds(conflict: bool) -> tuple[str, ...]:
 def prepare(m: Machine, kind: str) -> str:
     """Returns the unit that stands in the daemon's place."""
     if kind == "sandboxed":
-        m.write(f"/etc/systemd/system/{w.UNIT}.d/empty.conf", f"[Service]\nExecStart=\nExecStart={BIN}/lab-empty\nExecStopPost=\n")
+        m.write(f"/etc/systemd/system/{w.UNIT}.d/empty.conf", f"[Service]\nExecStart=\nExecStart={BIN}/bench-empty\nExecStopPost=\n")
     elif kind in ("empty", "none"):
         m.disable(w.UNIT)
     if kind == "empty":
@@ -189,7 +191,7 @@ def boots(table: Table) -> None:
 
                         note("listens", listens - when(m, "sysinit.target"))
                         if unit:
-                            program = "wslportd" if kind == "daemon" else "lab-empty"
+                            program = "wslportd" if kind == "daemon" else "bench-empty"
                             note("ready", when(m, unit) - trace.execs(program)[0].usec)
                             note("start", when(m, unit) - when(m, unit, "ExecMainStartTimestampMonotonic"))
                         if kind == "daemon":
@@ -253,7 +255,7 @@ def day(table: Table) -> None:
         m.write("/etc/ssh/sshd_config.d/50-address.conf", "ListenAddress 127.0.0.1\n")  # leaves the rest to strangers
         with_timesyncd(m)
         loop = with_service(m, "loop", f"/bin/sh -c '{SHELL_LOOP}'")
-        reserve = with_service(m, "reserve", f"{BIN}/lab-reserve {other}")
+        reserve = with_service(m, "reserve", f"{BIN}/bench-reserve {other}")
         w.boot(m)
         w.wait_properties(m, State="clear", Port=port, ListenerWatch="tracepoint")
         pid = host_pid(m)
@@ -500,7 +502,7 @@ def callgrind(table: Table) -> None:
 
     evaluations, moves = 50, (("Relocate", "q", "2222"), ("Restore",))
     boot, _ = count("/usr/sbin/wslportd")
-    table.row("instructions of a boot without conflict", [boot], "the empty program", [count(f"{BIN}/lab-empty")[0]])
+    table.row("instructions of a boot without conflict", [boot], "the empty program", [count(f"{BIN}/bench-empty")[0]])
     ours, ss = count("/usr/sbin/wslportd", *(("Probe",),) * evaluations, typed="/usr/bin/ss -tlnp")
     table.row("instructions of an evaluation, answer included", [(ours - boot) / evaluations], "ss -tlnp", [ss])
     ours, restart = count("/usr/sbin/wslportd", *moves, typed="/usr/bin/systemctl restart ssh.service")

@@ -24,7 +24,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "lab.h"
+#include "lab/lab.h"
 
 #define DAEMON "org.wslport1"
 #define DAEMON_PATH "/org/wslport1"

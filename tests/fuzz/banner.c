@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "banner.h"
-#include "fuzz.h"
+#include "windows/banner.h"
+#include "fuzz/fuzz.h"
 
 /* What a server greets with, as it comes in piece by piece: once it is told for SSH, or for something else,
  * more of it changes nothing. */

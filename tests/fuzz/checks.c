@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "checks.h"
-#include "fuzz.h"
+#include "diagnose/checks.h"
+#include "fuzz/fuzz.h"
 
 /* What `wslportctl diagnose` says of any facts, whatever the texts among them: one printable line each, and a
  * remedy that can be pasted, which runs none but commands of ours.

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
 
-#include "client-config.h"
-#include "firewall.h"
-#include "fuzz.h"
+#include "dbus/client-config.h"
+#include "windows/firewall.h"
+#include "fuzz/fuzz.h"
 
 /* What is printed for a client's configuration and for an elevated PowerShell, whatever the host is called, the
  * user and the addresses: each line is one that was meant, and nothing in it was said by them but a name or an address.

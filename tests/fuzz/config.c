@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config.h"
-#include "fuzz.h"
+#include "core/config.h"
+#include "fuzz/fuzz.h"
 
 /* Whatever is taken is printed as a file that reads back to the same, field by field; whatever is refused is
  * told, boundedly and in printable ASCII, and leaves the output alone. */

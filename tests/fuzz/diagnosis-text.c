@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "diagnosis-text.h"
+#include "diagnose/text.h"
 
 /* Whatever is printed: at most so many lines, each of four fields that are fit for the bus and a terminal,
  * and each printed again reads back to the same. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "fs.h"
-#include "fuzz.h"
+#include "base/fs.h"
+#include "fuzz/fuzz.h"
 
 /* A file system of the fuzzer's own in place of daemon/fs.c, which isn't linked then: files by their path, whatever
  * their text. It keeps fs.h's promises, or it fails from a certain operation on, as where the power is cut. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "util.h"
+#include "base/util.h"
 
 /* A fuzzer says what holds of any input with require(). It runs in libFuzzer, or over its corpus by
  * fuzz-main.c; a failure ends the process either way. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "helper.h"
+#include "fuzz/fuzz.h"
+#include "process/helper.h"
 
 /* A request to the helper, as whoever has taken the daemon over would send it: what comes of it points into the message,
  * in order and without gaps, and nothing is run that isn't the daemon's business. */

@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "fuzz-files.h"
-#include "hints.h"
+#include "fuzz/files.h"
+#include "sshd/hints.h"
 
 /* The files of ufw, firewalld and SELinux, whatever stands there: what is said is a line of ours with the port in it,
  * and a record that lets the port through is seen among any others.

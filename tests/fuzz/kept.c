@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz-files.h"
-#include "kept.h"
+#include "fuzz/files.h"
+#include "store/kept.h"
 
 /* The files that the daemon finds when it starts, whoever wrote them, and what it makes of them. Whatever stands there
  * is taken as it is or refused; what is written then is read again, once and for all; cut off anywhere it is what was

@@ -3,7 +3,7 @@
 #include <ftw.h>
 #include <sys/stat.h>
 
-#include "fuzz.h"
+#include "fuzz/fuzz.h"
 
 /* Runs a fuzzer over the files and folders that are named as arguments: its corpus as a regression test,
  * with any compiler. A folder without a single file is a failure, so that a wrong path can't pass for a good

@@ -3,10 +3,10 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "bus.h"
-#include "child.h"
-#include "fuzz.h"
-#include "manager-bus.h"
+#include "systemd/bus.h"
+#include "process/child.h"
+#include "fuzz/fuzz.h"
+#include "dbus/manager-bus.h"
 
 /* Whoever is on the system bus: the daemon's own object, with what is beneath it, at one end, and the bus daemon, polkit
  * and every caller at the other. Nobody has anything carried out that he may not, each call is answered

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "netlink.h"
-#include "routes.h"
-#include "sockets.h"
+#include "fuzz/fuzz.h"
+#include "kernel/netlink.h"
+#include "kernel/routes.h"
+#include "kernel/sockets.h"
 
 /* The bytes of a datagram, through every parser: nothing beyond them is read, what is taken is sound, and
  * what is refused leaves the output alone. */

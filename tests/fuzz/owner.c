@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "owner.h"
+#include "fuzz/fuzz.h"
+#include "kernel/owner.h"
 
 /* The path of a cgroup, which whoever lives in it can have grown: a unit's name is one of its components,
  * behind slices only, and nothing further down changes it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "policy.h"
+#include "fuzz/fuzz.h"
+#include "core/policy.h"
 
 /* What is decided, on any facts, also those that contradict each other: nothing that a promise forbids (1: a
  * configuration that sshd refuses, 2: ports that sshd isn't about to bind, 4: ports and units that are not ours

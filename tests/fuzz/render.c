@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "render.h"
+#include "fuzz/fuzz.h"
+#include "store/render.h"
 
 /* Our own files. What is written reads back to the same, by us and as systemd reads unit files; cut off
  * anywhere it is refused, or says the same; and what else may stand in such a file is refused or sound.

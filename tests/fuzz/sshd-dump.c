@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
 
-#include "fuzz.h"
-#include "sshd-dump.h"
+#include "fuzz/fuzz.h"
+#include "sshd/dump.h"
 
 /* What `sshd -T` prints: every port and address that is taken stands in it, reads back from its own print,
  * and the home that is made of them is one that a Snapshot can hold. The first two bytes are the port of our

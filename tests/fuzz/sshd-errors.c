@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "sshd-dump.h"
+#include "fuzz/fuzz.h"
+#include "sshd/dump.h"
 
 /* What sshd prints to stderr when it refuses its configuration: the line that is shown is one of its, printable, and
  * never a remark or nothing where there is more to say. The first byte is the size of the buffer. */

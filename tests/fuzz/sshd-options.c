@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "sshd-options.h"
+#include "fuzz/fuzz.h"
+#include "sshd/options.h"
 
 /* A unit's command line, its Environment= and a file of EnvironmentFile=: three lists, an empty line between
  * them; the first byte makes the buffer of the environment smaller. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <sys/socket.h>
 
-#include "fuzz.h"
-#include "owner.h"
-#include "render.h"
-#include "units.h"
+#include "fuzz/fuzz.h"
+#include "kernel/owner.h"
+#include "store/render.h"
+#include "systemd/units.h"
 
 /* Units' properties, as systemd's answers on the bus have them: what is read is what was sent, cut nowhere,
  * beside the field of a property nothing changes, and an answer of another type is refused. What comes of it

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "interop.h"
-#include "windows.h"
+#include "fuzz/fuzz.h"
+#include "windows/interop.h"
+#include "windows/windows.h"
 
 /* A question to Windows, whatever its programs print and however they end: it ends, after a few programs at most, with
  * an answer that is sound and printable, or with an error.

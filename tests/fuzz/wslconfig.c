@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz.h"
-#include "wsl-conf.h"
-#include "wslconfig.h"
+#include "fuzz/fuzz.h"
+#include "windows/wsl-conf.h"
+#include "windows/wslconfig.h"
 
 /* Any .wslconfig, as bytes, and any wsl.conf: nothing beyond them is read, a line that is told is there, a value is one
  * of the text's, and what isn't understood leaves the default. The first two bytes are the buffer's size. */

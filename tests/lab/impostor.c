@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
 
-#include "bus.h"
+#include "systemd/bus.h"
 
 /* lab-impostor TEXT: takes the daemon's name on the bus, and has TEXT for each text it says. Relocate() is
  * refused with it; Restore() changes the port and sends all the signals. Ends when it is killed. */

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.usefixtures("_lab"),
 
 
 def test_one_comparison(tmp_path):
-    program = Path(__file__).with_name("bench.py")
+    program = Path(__file__).parents[1] / "bench/bench.py"
     result = subprocess.run([sys.executable, program, "size"], env={**os.environ, "WSLPORTD_BUILD_DIR": str(tmp_path)},
                             stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -45,7 +45,7 @@ ELSEWHERE = {
     "sudo tests/run demo": "tests/lab/test_demo.py:demo.main()",
     "units/packages/build-deb": 'tests/run:"$top/units/packages/build-deb"',
     "dpkg -i": "tests/lab/test_package.py:def test_sshd_is_reachable_when_dpkg_returns(",
-    "meson install": "tests/check-install:def install(",
+    "meson install": "tests/check/install:def install(",
     "sshd -T": 'tests/lab/test_windows.py:"sshd", "-T"',
     "sshd -t": 'tests/lab/test_package.py:"sshd", "-t"',
     "ssh wsl": "tests/lab/test_windows.py:def test_ssh_config_works(",
@@ -224,7 +224,7 @@ def test_each_check_is_told(make):
 def test_what_is_for_windows(make):
     switch_off, rule = (commands(text) for text in fences("powershell"))
     # By the texts themselves: that they are printed where they should is test_diagnose's.
-    checks = re.sub(r'"\s+"', "", (TREE / "daemon/checks.c").read_text())
+    checks = re.sub(r'"\s+"', "", (TREE / "daemon/diagnose/checks.c").read_text())
     assert len(switch_off) == 2 and all(line in checks for line in switch_off)
 
     m = w.boot(make(mode="nat"))

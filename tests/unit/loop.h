@@ -3,7 +3,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 /* Turns the loop until nothing happens for 100 ms; returns how often it woke up. */
 static inline unsigned settle(sd_event *event) {

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 /* A network namespace for this test case alone, with lo up; the case is skipped where none may be made. It
  * is gone with the case's process. */

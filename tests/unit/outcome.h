@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "child.h"
-#include "test.h"
+#include "process/child.h"
+#include "unit/test.h"
 
 /* What came of a child, for a test that waits for it. */
 typedef struct Outcome {

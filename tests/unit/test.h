@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <sys/wait.h>
 
-#include "util.h"
+#include "base/util.h"
 
 /* A test program is a table of cases and speaks TAP (meson: protocol: 'tap'):
  *

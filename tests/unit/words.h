@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "test.h"
+#include "unit/test.h"
 
 /* Lists of words (util.h), written as "-D|-p|22" in tables. */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fs.h"
+#include "base/fs.h"
 
 #include <limits.h>
 #include <sys/stat.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 /* Every case has a folder of its own to stand in. */
 static const char *folder(void) {

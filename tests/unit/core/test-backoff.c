@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "backoff.h"
-#include "test.h"
+#include "core/backoff.h"
+#include "unit/test.h"
 
 static void test_three_in_a_minute(void) {
         Backoff b = { 0 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "config.h"
+#include "core/config.h"
 
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 /* argv[1] is tests/corpus/config. */
 

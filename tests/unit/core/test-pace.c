@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "pace.h"
-#include "test.h"
+#include "core/pace.h"
+#include "unit/test.h"
 
 static void test_a_burst_is_free(void) {
         usec_t now = 1000 * USEC_PER_SEC;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "policy.h"
-#include "test.h"
+#include "core/policy.h"
+#include "unit/test.h"
 
 #define HOME 22
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "picture.h"
+#include "ctl/picture.h"
 
-#include "test.h"
+#include "unit/test.h"
 
 #define NOON (UINT64_C(1700000000) * USEC_PER_SEC) /* 2023-11-14 22:13:20 UTC */
 

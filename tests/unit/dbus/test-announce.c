@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <time.h>
 
-#include "announce.h"
-#include "loop.h"
+#include "dbus/announce.h"
+#include "unit/loop.h"
 
 typedef struct Told {
         sd_event *event;

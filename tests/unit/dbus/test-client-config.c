@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "client-config.h"
-#include "test.h"
+#include "dbus/client-config.h"
+#include "unit/test.h"
 
 #define WINDOWS_HEAD "\n# For Windows on this machine, in %USERPROFILE%\\.ssh\\config:\n"
 #define OTHERS_HEAD "# For other machines, in ~/.ssh/config:\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "request.h"
-#include "test.h"
+#include "dbus/request.h"
+#include "unit/test.h"
 
 static const struct Met {
         const char *name;

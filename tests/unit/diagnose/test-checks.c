@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "checks.h"
+#include "diagnose/checks.h"
 
-#include "test.h"
+#include "unit/test.h"
 
 /* A machine on which nothing is wrong. */
 static CheckFacts well(void) {

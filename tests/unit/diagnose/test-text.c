@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "test.h"
+#include "unit/test.h"
 
-#include "diagnosis-text.h"
+#include "diagnose/text.h"
 
 typedef struct LineRow {
         const char *name;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "listenwatch.h"
-#include "loop.h"
-#include "netns.h"
-#include "test.h"
+#include "kernel/listenwatch.h"
+#include "unit/loop.h"
+#include "unit/netns.h"
+#include "unit/test.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262

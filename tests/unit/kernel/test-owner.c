@@ -8,10 +8,10 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#include "netns.h"
-#include "owner.h"
-#include "sockets.h"
-#include "test.h"
+#include "unit/netns.h"
+#include "kernel/owner.h"
+#include "kernel/sockets.h"
+#include "unit/test.h"
 
 typedef struct UnitRow {
         const char *name; /* the path itself */

@@ -4,10 +4,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "netns.h"
-#include "routes.h"
-#include "test.h"
-#include "wsl.h"
+#include "unit/netns.h"
+#include "kernel/routes.h"
+#include "unit/test.h"
+#include "windows/wsl.h"
 
 typedef struct ModeRow {
         const char *name;

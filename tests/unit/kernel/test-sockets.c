@@ -8,10 +8,10 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 
-#include "loop.h"
-#include "netns.h"
-#include "sockets.h"
-#include "test.h"
+#include "unit/loop.h"
+#include "unit/netns.h"
+#include "kernel/sockets.h"
+#include "unit/test.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262

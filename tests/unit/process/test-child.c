@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "child.h"
+#include "process/child.h"
 
 #include <signal.h>
 
-#include "outcome.h"
-#include "wslinfo.h"
+#include "unit/outcome.h"
+#include "windows/wslinfo.h"
 
 static void run(Outcome *o, const char *script, ProgramRights rights, usec_t timeout) {
         const char *const argv[] = { "/bin/sh", "-c", script, NULL };

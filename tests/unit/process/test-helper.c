@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "helper.h"
+#include "process/helper.h"
 
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "netns.h"
-#include "outcome.h"
-#include "owner.h"
-#include "sockets.h"
-#include "tracepoint.h"
+#include "unit/netns.h"
+#include "unit/outcome.h"
+#include "kernel/owner.h"
+#include "kernel/sockets.h"
+#include "kernel/tracepoint.h"
 
 /* The helper as it is installed, here without systemd; argv[1] is its program. */
 typedef struct Server {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd-dump.h"
-#include "test.h"
+#include "sshd/dump.h"
+#include "unit/test.h"
 
 /* Taken from real `sshd -T -o Port=1` runs, cut to what matters. */
 #define ANY(port) "listenaddress [::]:" #port "\nlistenaddress 0.0.0.0:" #port "\n"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "hints.h"
+#include "sshd/hints.h"
 
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 static void put(const char *root, const char *path, const char *text) {
         char whole[512], *slash;

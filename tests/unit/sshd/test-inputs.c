@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd-inputs.h"
+#include "sshd/inputs.h"
 
 #include <sys/stat.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 /* Every case stands in a folder of its own, as if it were /etc/ssh. */
 static char config[64];

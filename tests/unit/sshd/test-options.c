@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "sshd-options.h"
-#include "test.h"
-#include "words.h"
+#include "sshd/options.h"
+#include "unit/test.h"
+#include "unit/words.h"
 
 static const struct {
         const char *name;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "render.h"
-#include "sshd-dump.h"
-#include "test.h"
-#include "words.h"
+#include "store/render.h"
+#include "sshd/dump.h"
+#include "unit/test.h"
+#include "unit/words.h"
 
 static void test_port_file_reads_back(void) {
         static const uint16_t ports[] = { 1, 22, 2222, 65535 };

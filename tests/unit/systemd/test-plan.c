@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "plan.h"
-#include "test.h"
+#include "systemd/plan.h"
+#include "unit/test.h"
 
 static const char *kind_words[] = {
         [JOB_RELOAD] = "reload",           [JOB_START] = "start",     [JOB_RESTART] = "restart",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "units.h"
+#include "systemd/units.h"
 
-#include "test.h"
+#include "unit/test.h"
 
 static const struct {
         const char *name;

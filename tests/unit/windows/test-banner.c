@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "banner.h"
-#include "test.h"
+#include "windows/banner.h"
+#include "unit/test.h"
 
 static const struct {
         const char *name;

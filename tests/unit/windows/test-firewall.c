@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "firewall.h"
-#include "test.h"
+#include "windows/firewall.h"
+#include "unit/test.h"
 
 #define CREATOR "'{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}'"
 

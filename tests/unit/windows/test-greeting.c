@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "greet.h"
+#include "windows/greet.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "bindtry.h"
-#include "netns.h"
-#include "test.h"
+#include "windows/bindtry.h"
+#include "unit/netns.h"
+#include "unit/test.h"
 
 /* A listener on 127.0.0.1; its port is in *@ret_port. */
 static int listen_somewhere(uint16_t *ret_port) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "winprofile.h"
+#include "windows/profile.h"
 
 #include <sys/stat.h>
 
-#include "test.h"
+#include "unit/test.h"
 
 /* Folders of C:\\Users; those that end in "+" have a .wslconfig, of one in "=" it is a folder. */
 static const struct {

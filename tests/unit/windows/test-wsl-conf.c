@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "test.h"
-#include "wsl-conf.h"
+#include "unit/test.h"
+#include "windows/wsl-conf.h"
 
 static const struct {
         const char *name, *text;

@@ -4,10 +4,10 @@
 #include <netinet/in.h>
 #include <sys/un.h>
 
-#include "lab.h"
+#include "lab/lab.h"
 
 int main(int argc, char *argv[]) {
-        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/run/lab-reserve" };
+        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/run/bench-reserve" };
         struct sockaddr_in port = { .sin_family = AF_INET, .sin_port = htons((uint16_t) (argc > 1 ? atoi(argv[1]) : 0)) };
         int port_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
