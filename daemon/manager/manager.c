@@ -13,7 +13,7 @@
 #include "facts/holders.h"
 #include "facts/home.h"
 #include "store/kept.h"
-#include "dbus/manager-bus.h"
+#include "dbus/object.h"
 #include "base/messages.h"
 #include "facts/mode.h"
 #include "manager/move.h"
@@ -72,7 +72,7 @@ struct Manager {
         Watch *watch;
         Units *units;
         SystemdLink *link;
-        ManagerBus *bus;
+        BusObject *bus;
 
         sd_event_source *evaluate_source, *boot_source, *retry_source, *settle_source,
                         *look_home_source, *unpin_source, *pace_source;
@@ -357,7 +357,7 @@ static void manager_publish(Manager *m) {
                           status->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, NULL, NULL, "%s", line);
                 (void) sd_notifyf(false, "STATUS=%s", line);
         }
-        manager_bus_changed(m->bus, names);
+        bus_object_changed(m->bus, names);
 }
 
 /* systemd waits for it, and has sshd wait: where it can't be told, the daemon ends, and is started anew. */
@@ -382,7 +382,7 @@ static void manager_say_ready(Manager *m) {
         manager_notify_ready(m, "");
 
         /* Not before: the bus daemon may be ordered after us, and would answer only then. */
-        manager_bus_connect(m->bus);
+        bus_object_connect(m->bus);
 }
 
 static int manager_on_boot_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
@@ -429,7 +429,7 @@ static void manager_note_refusal(Manager *m, const PortFact *fact) {
         log_event(&m->log, LOG_NOTICE, fact->bind == BIND_NO_ANSWER ? MESSAGE_NO_ANSWER : MESSAGE_CONFLICT,
                   "PORT", port, "Port %u can't be had: %s", fact->port, text);
         if (fact->bind != BIND_NO_ANSWER)
-                manager_bus_conflict(m->bus, fact->port, fact->holder, fact->detail);
+                bus_object_conflict(m->bus, fact->port, fact->holder, fact->detail);
 }
 
 /* A holder that the kernel lists is told once for as long as it stands in the way. */
@@ -697,14 +697,14 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                 if (action == ACTION_RELOCATE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
                                   "sshd is moved to port %u: %s", m->moving_to, m->decision.reason);
-                        manager_bus_relocated(m->bus, from, m->moving_to);
+                        bus_object_relocated(m->bus, from, m->moving_to);
                         (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 } else if (action == ACTION_RESTORE) {
                         m->failed_for_ours = m->phase == SERVICE_FAILED && m->decision.start;
                         home_forget(m->at_home); /* what it refused with our file it may take now */
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
-                        manager_bus_restored(m->bus, m->moving_to);
+                        bus_object_restored(m->bus, m->moving_to);
                 }
         }
 
@@ -1467,7 +1467,7 @@ Manager *manager_free(Manager *m) {
         move_free(m->move);
         sequence_free(m->sequence);
         pending_request_done(&m->request);
-        m->bus = manager_bus_free(m->bus);
+        m->bus = bus_object_free(m->bus);
         systemd_link_free(m->link);
         units_free(m->units);
         mode_free(m->mode);
@@ -1486,7 +1486,7 @@ Manager *manager_free(Manager *m) {
         return NULL;
 }
 
-static const ManagerBusHandlers bus_handlers = {
+static const BusObjectHandlers bus_handlers = {
         .on_bus = manager_on_system_bus,
         .reload = manager_reload,
         .request = manager_request,
@@ -1530,7 +1530,7 @@ static int manager_set_up(Manager *m) {
         if (r >= 0)
                 r = units_new(m->config.unit, manager_on_units, m, &m->units);
         if (r >= 0)
-                r = manager_bus_new(m->event, &m->log, &m->status, &bus_handlers, m, &m->bus);
+                r = bus_object_new(m->event, &m->log, &m->status, &bus_handlers, m, &m->bus);
         return r;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dbus/manager-bus.h"
+#include "dbus/object.h"
 
 #include "dbus/announce.h"
 #include "dbus/authorize.h"
@@ -19,11 +19,11 @@
 #define RETRY_FIRST (500 * USEC_PER_MSEC)
 #define RETRY_MAX (30 * USEC_PER_SEC)
 
-struct ManagerBus {
+struct BusObject {
         sd_event *event;
         Log *log;
         const Status *status;
-        const ManagerBusHandlers *handlers;
+        const BusObjectHandlers *handlers;
         void *userdata;
         Authorizer *authorizer;
         Announcer *announcer;
@@ -35,7 +35,7 @@ struct ManagerBus {
         usec_t retry_delay;
 };
 
-static void manager_bus_close(ManagerBus *b) {
+static void bus_object_close(BusObject *b) {
         /* Calls that are held keep the bus they came by, which would never end. */
         if (b->authorizer)
                 authorizer_forget(b->authorizer);
@@ -52,12 +52,12 @@ static void manager_bus_close(ManagerBus *b) {
         b->bus = bus_close(b->bus);
 }
 
-ManagerBus *manager_bus_free(ManagerBus *b) {
+BusObject *bus_object_free(BusObject *b) {
         if (!b)
                 return NULL;
 
         sd_event_source_disable_unref(b->retry_source);
-        manager_bus_close(b);
+        bus_object_close(b);
         log_control_free(b->log_control);
         diagnosis_free(b->diagnosis);
         announcer_free(b->announcer);
@@ -66,8 +66,8 @@ ManagerBus *manager_bus_free(ManagerBus *b) {
         return NULL;
 }
 
-static void manager_bus_on_announce(const char *const names[], void *userdata) {
-        ManagerBus *b = userdata;
+static void bus_object_on_announce(const char *const names[], void *userdata) {
+        BusObject *b = userdata;
         int r;
 
         if (!b->bus || sd_bus_is_ready(b->bus) <= 0)
@@ -78,15 +78,15 @@ static void manager_bus_on_announce(const char *const names[], void *userdata) {
                 log_error_errno(b->log, r, "D-Bus: a change could not be told");
 }
 
-int manager_bus_new(sd_event *event, Log *log, const Status *status, const ManagerBusHandlers *handlers,
-                    void *userdata, ManagerBus **ret) {
-        _cleanup_(manager_bus_freep) ManagerBus *b = malloc(sizeof(*b));
+int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObjectHandlers *handlers,
+                    void *userdata, BusObject **ret) {
+        _cleanup_(bus_object_freep) BusObject *b = malloc(sizeof(*b));
         int r;
 
         if (!b)
                 return -ENOMEM;
 
-        *b = (ManagerBus){
+        *b = (BusObject){
                 .event = event,
                 .log = log,
                 .status = status,
@@ -97,7 +97,7 @@ int manager_bus_new(sd_event *event, Log *log, const Status *status, const Manag
 
         r = authorizer_new(&b->authorizer);
         if (r >= 0)
-                r = announcer_new(event, manager_bus_on_announce, b, &b->announcer);
+                r = announcer_new(event, bus_object_on_announce, b, &b->announcer);
         if (r >= 0)
                 r = diagnosis_new(event, log, &b->diagnosis);
         if (r >= 0)
@@ -109,26 +109,26 @@ int manager_bus_new(sd_event *event, Log *log, const Status *status, const Manag
         return 0;
 }
 
-static void manager_bus_request_name(ManagerBus *b);
+static void bus_object_request_name(BusObject *b);
 
-static int manager_bus_on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
-        ManagerBus *b = userdata;
+static int bus_object_on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+        BusObject *b = userdata;
 
         (void) source, (void) usec;
         b->retry_source = sd_event_source_disable_unref(b->retry_source);
         if (b->bus)
-                manager_bus_request_name(b);
+                bus_object_request_name(b);
         else
-                manager_bus_connect(b);
+                bus_object_connect(b);
         return 0;
 }
 
-static void manager_bus_retry(ManagerBus *b) {
+static void bus_object_retry(BusObject *b) {
         int r;
 
         b->retry_source = sd_event_source_disable_unref(b->retry_source);
         r = sd_event_add_time_relative(b->event, &b->retry_source, CLOCK_MONOTONIC, b->retry_delay, 0,
-                                       manager_bus_on_retry, b);
+                                       bus_object_on_retry, b);
         if (r < 0) {
                 log_error_errno(b->log, r, "D-Bus: no further attempt to connect is possible");
                 (void) sd_event_exit(b->event, r);
@@ -136,8 +136,8 @@ static void manager_bus_retry(ManagerBus *b) {
         b->retry_delay = b->retry_delay * 2 < RETRY_MAX ? b->retry_delay * 2 : RETRY_MAX;
 }
 
-static int manager_bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+static int bus_object_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        BusObject *b = userdata;
         uint32_t code;
 
         (void) error;
@@ -145,7 +145,7 @@ static int manager_bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *
                 /* The bus daemon may not have read our policy yet. */
                 log_message(b->log, LOG_WARNING, "D-Bus: the name %s is refused, trying again: %s", BUS_NAME,
                             sd_bus_message_get_error(m)->message);
-                manager_bus_retry(b);
+                bus_object_retry(b);
         }
         /* 1 and 4 (DBus specification): it is ours */
         else if (sd_bus_message_read(m, "u", &code) >= 0 && code != 1 && code != 4)
@@ -154,20 +154,20 @@ static int manager_bus_on_name(sd_bus_message *m, void *userdata, sd_bus_error *
         return 0;
 }
 
-static void manager_bus_request_name(ManagerBus *b) {
+static void bus_object_request_name(BusObject *b) {
         int r;
 
         b->name_slot = sd_bus_slot_unref(b->name_slot);
         r = sd_bus_request_name_async(b->bus, &b->name_slot, BUS_NAME, SD_BUS_NAME_QUEUE,
-                                      manager_bus_on_name, b);
+                                      bus_object_on_name, b);
         if (r < 0) {
                 log_error_errno(b->log, r, "D-Bus: the name %s could not be asked for, trying again", BUS_NAME);
-                manager_bus_retry(b);
+                bus_object_retry(b);
         }
 }
 
-static int manager_bus_on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+static int bus_object_on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        BusObject *b = userdata;
 
         (void) m, (void) error;
         b->retry_delay = RETRY_FIRST;
@@ -175,18 +175,18 @@ static int manager_bus_on_connected(sd_bus_message *m, void *userdata, sd_bus_er
         return 0;
 }
 
-static int manager_bus_on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+static int bus_object_on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        BusObject *b = userdata;
 
         (void) m, (void) error;
         log_message(b->log, LOG_INFO, "D-Bus: the connection ended, trying again");
         b->handlers->on_bus(NULL, b->userdata);
-        manager_bus_close(b);
-        manager_bus_retry(b);
+        bus_object_close(b);
+        bus_object_retry(b);
         return 0;
 }
 
-void manager_bus_changed(ManagerBus *b, const char *const names[]) {
+void bus_object_changed(BusObject *b, const char *const names[]) {
         int r;
 
         if (!b->bus || sd_bus_is_ready(b->bus) <= 0)
@@ -197,34 +197,34 @@ void manager_bus_changed(ManagerBus *b, const char *const names[]) {
                 log_error_errno(b->log, r, "D-Bus: changes could not be gathered");
 }
 
-static void manager_bus_emitted(ManagerBus *b, const char *signal, int r) {
+static void bus_object_emitted(BusObject *b, const char *signal, int r) {
         if (r < 0 && r != -ENOTCONN)
                 log_error_errno(b->log, r, "D-Bus: the signal %s could not be sent", signal);
 }
 
-void manager_bus_conflict(ManagerBus *b, uint16_t port, Holder holder, const char *detail) {
+void bus_object_conflict(BusObject *b, uint16_t port, Holder holder, const char *detail) {
         if (b->bus)
-                manager_bus_emitted(b, "Conflict",
+                bus_object_emitted(b, "Conflict",
                                     sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Conflict", "qss",
                                                        port, holder_to_string(holder), detail));
 }
 
-void manager_bus_relocated(ManagerBus *b, uint16_t from, uint16_t to) {
+void bus_object_relocated(BusObject *b, uint16_t from, uint16_t to) {
         if (b->bus)
-                manager_bus_emitted(b, "Relocated",
+                bus_object_emitted(b, "Relocated",
                                     sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Relocated", "qq",
                                                        from, to));
 }
 
-void manager_bus_restored(ManagerBus *b, uint16_t port) {
+void bus_object_restored(BusObject *b, uint16_t port) {
         if (b->bus)
-                manager_bus_emitted(
+                bus_object_emitted(
                                 b, "Restored",
                                 sd_bus_emit_signal(b->bus, BUS_PATH, BUS_INTERFACE, "Restored", "q", port));
 }
 
 static void carry_out_reload(sd_bus_message *call, void *userdata) {
-        ManagerBus *b = userdata;
+        BusObject *b = userdata;
         _cleanup_free_ char *error = NULL;
 
         if (b->handlers->reload(&error, b->userdata) < 0)
@@ -234,7 +234,7 @@ static void carry_out_reload(sd_bus_message *call, void *userdata) {
                 (void) sd_bus_reply_method_return(call, NULL);
 }
 
-static void carry_out_request(ManagerBus *b, sd_bus_message *call, Request request, uint16_t port) {
+static void carry_out_request(BusObject *b, sd_bus_message *call, Request request, uint16_t port) {
         if (b->handlers->request(request, port, call, b->userdata) < 0)
                 (void) sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
                                                   "another request is under way; try again");
@@ -258,42 +258,42 @@ static void carry_out_restore(sd_bus_message *call, void *userdata) {
 }
 
 static int method_probe(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+        BusObject *b = userdata;
 
         (void) error;
         return authorizer_ask(b->authorizer, m, ACTION("probe"), carry_out_probe, b);
 }
 
 static int method_relocate(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+        BusObject *b = userdata;
 
         (void) error;
         return authorizer_ask(b->authorizer, m, ACTION("relocate"), carry_out_relocate, b);
 }
 
 static int method_restore(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+        BusObject *b = userdata;
 
         (void) error;
         return authorizer_ask(b->authorizer, m, ACTION("restore"), carry_out_restore, b);
 }
 
 static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+        BusObject *b = userdata;
 
         (void) error;
         return authorizer_ask(b->authorizer, m, ACTION("reload"), carry_out_reload, b);
 }
 
 static int method_diagnose(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        ManagerBus *b = userdata;
+        BusObject *b = userdata;
 
         (void) error;
         return diagnosis_answer(b->diagnosis, m);
 }
 
 /* For a text about the port that sshd has. Returns 0, or what the refusal returned. */
-static int refuse_without_port(const ManagerBus *b, sd_bus_message *m) {
+static int refuse_without_port(const BusObject *b, sd_bus_message *m) {
         if (b->status->port != 0)
                 return 0;
         return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "sshd does not listen: %s",
@@ -301,7 +301,7 @@ static int refuse_without_port(const ManagerBus *b, sd_bus_message *m) {
 }
 
 static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const ManagerBus *b = userdata;
+        const BusObject *b = userdata;
         char text[FIREWALL_TEXT_SIZE];
         FirewallScope scope;
         const char *word;
@@ -323,7 +323,7 @@ static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_e
 }
 
 static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        const ManagerBus *b = userdata;
+        const BusObject *b = userdata;
         ClientAddress addresses[STATUS_REACHABLE_MAX];
         ClientConfig config = { .addresses = addresses };
         char text[CLIENT_CONFIG_SIZE];
@@ -358,7 +358,7 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
 }
 
 static const Status *status_of(void *userdata) {
-        return ((ManagerBus *) userdata)->status;
+        return ((BusObject *) userdata)->status;
 }
 
 #define DEFINE_GETTER(name, type, expression)                                                            \
@@ -453,37 +453,37 @@ static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_END,
 };
 
-static int manager_bus_set_up(ManagerBus *b) {
+static int bus_object_set_up(BusObject *b) {
         int r;
 
         r = sd_bus_match_signal_async(b->bus, &b->connected_slot, "org.freedesktop.DBus.Local",
                                       "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                                      "Connected", manager_bus_on_connected, NULL, b);
+                                      "Connected", bus_object_on_connected, NULL, b);
         if (r >= 0)
                 r = sd_bus_match_signal_async(b->bus, &b->disconnected_slot, "org.freedesktop.DBus.Local",
                                               "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                                              "Disconnected", manager_bus_on_disconnected, NULL, b);
+                                              "Disconnected", bus_object_on_disconnected, NULL, b);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(b->bus, &b->vtable_slot, BUS_PATH, BUS_INTERFACE,
                                              manager_vtable, b);
         if (r >= 0)
                 r = log_control_attach(b->log_control, b->bus);
         if (r >= 0)
-                manager_bus_request_name(b);
+                bus_object_request_name(b);
         return r;
 }
 
-void manager_bus_connect(ManagerBus *b) {
+void bus_object_connect(BusObject *b) {
         int r;
 
         r = bus_open_system(b->event, &b->bus);
         if (r >= 0) {
-                r = manager_bus_set_up(b);
+                r = bus_object_set_up(b);
                 if (r >= 0)
                         return;
-                manager_bus_close(b);
+                bus_object_close(b);
         }
 
         log_message(b->log, LOG_DEBUG, "D-Bus: not to be had yet: %s", strerrordesc_np(-r));
-        manager_bus_retry(b);
+        bus_object_retry(b);
 }

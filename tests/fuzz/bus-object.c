@@ -6,7 +6,7 @@
 #include "systemd/bus.h"
 #include "process/child.h"
 #include "fuzz/fuzz.h"
-#include "dbus/manager-bus.h"
+#include "dbus/object.h"
 
 /* Whoever is on the system bus: the daemon's own object, with what is beneath it, at one end, and the bus daemon, polkit
  * and every caller at the other. Nobody has anything carried out that he may not, each call is answered
@@ -590,7 +590,7 @@ static void copy_text(char *ret, size_t size) {
         snprintf(ret, size, "%s", text);
 }
 
-static void change(ManagerBus *bus) {
+static void change(BusObject *bus) {
         const char *names[REPORT_CHANGES_MAX];
         Status *s = &peer->status, old = *s;
 
@@ -601,13 +601,13 @@ static void change(ManagerBus *bus) {
         copy_text(s->reason, sizeof(s->reason));
         copy_text(s->home_detail, sizeof(s->home_detail));
         if (report_changes(&old, s, names) > 0)
-                manager_bus_changed(bus, names);
-        manager_bus_conflict(bus, s->home_port, s->home_holder, s->home_detail);
-        manager_bus_relocated(bus, s->home_port, s->port);
-        manager_bus_restored(bus, s->home_port);
+                bus_object_changed(bus, names);
+        bus_object_conflict(bus, s->home_port, s->home_holder, s->home_detail);
+        bus_object_relocated(bus, s->home_port, s->port);
+        bus_object_restored(bus, s->home_port);
 }
 
-static void step(ManagerBus *bus) {
+static void step(BusObject *bus) {
         switch (fuzz_byte(&peer->input) % 8) {
         case 0:
         case 1:
@@ -644,17 +644,17 @@ static Status sample(void) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static const ManagerBusHandlers handlers = { .on_bus = on_bus, .reload = reload, .request = request };
+        static const BusObjectHandlers handlers = { .on_bus = on_bus, .reload = reload, .request = request };
         Peer p = { .input = { data, size }, .from_fd = -1, .to_fd = -1, .status = sample(),
                    .log = { .max_level = LOG_EMERG } };
         sd_event *event = NULL;
-        ManagerBus *bus = NULL;
+        BusObject *bus = NULL;
 
         peer = &p;
         require(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
         require(sd_event_new(&event) >= 0);
-        require(manager_bus_new(event, &p.log, &p.status, &handlers, &p, &bus) >= 0);
-        manager_bus_connect(bus);
+        require(bus_object_new(event, &p.log, &p.status, &handlers, &p, &bus) >= 0);
+        bus_object_connect(bus);
         while (sd_event_run(event, 0) > 0)
                 ;
         greet();
@@ -680,7 +680,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < CALLS_MAX && !p.raw && !p.silent; i++)
                 require(!p.expected[i] || p.n_answers[i] == 1);
 
-        manager_bus_free(bus);
+        bus_object_free(bus);
         require(!p.child);
         sd_event_unref(event);
         close(p.from_fd);
