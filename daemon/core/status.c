@@ -24,9 +24,9 @@ static const struct {
         MEMBER("LastChangeUSec", last_change),
 };
 
-_Static_assert(ELEMENTSOF(members) < REPORT_CHANGES_MAX, "room for all and the NULL behind them");
+_Static_assert(ELEMENTSOF(members) < STATUS_CHANGES_MAX, "room for all and the NULL behind them");
 
-size_t report_changes(const Status *old, const Status *new, const char *ret[static REPORT_CHANGES_MAX]) {
+size_t status_changes(const Status *old, const Status *new, const char *ret[static STATUS_CHANGES_MAX]) {
         size_t n = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(members); i++)
@@ -37,7 +37,7 @@ size_t report_changes(const Status *old, const Status *new, const char *ret[stat
         return n;
 }
 
-void report_status_line(const Status *status, char ret[static STATUS_LINE_SIZE]) {
+void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]) {
         char ssh[32], home[160] = "";
         PortFact fact = { .port = status->home_port, .holder = status->home_holder };
 

@@ -47,9 +47,9 @@ typedef struct Status {
 #define STATUS_LINE_SIZE 700
 
 /* One line for `systemctl status`: "ssh on 2222; Windows (OpenSSH_for_Windows_9.5) holds 22". */
-void report_status_line(const Status *status, char ret[static STATUS_LINE_SIZE]);
+void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]);
 
-#define REPORT_CHANGES_MAX 16
+#define STATUS_CHANGES_MAX 16
 
 /* The D-Bus names of what differs, NULL-terminated. Returns how many. */
-size_t report_changes(const Status *old, const Status *new, const char *ret[static REPORT_CHANGES_MAX]);
+size_t status_changes(const Status *old, const Status *new, const char *ret[static STATUS_CHANGES_MAX]);

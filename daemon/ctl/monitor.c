@@ -85,20 +85,20 @@ static void monitor_print_status(Monitor *m) {
                 return;
         }
 
-        report_status_line(&m->status, m->line);
+        status_line(&m->status, m->line);
         monitor_print(m, style_of(&m->status), m->line);
 }
 
 /* The line says the most important; what else has changed is named. */
 static void monitor_print_changes(Monitor *m, const Status *old) {
-        const char *names[REPORT_CHANGES_MAX];
+        const char *names[STATUS_CHANGES_MAX];
         char line[STATUS_LINE_SIZE], text[512] = "also changed:";
         size_t used = strlen(text);
 
-        if (report_changes(old, &m->status, names) == 0)
+        if (status_changes(old, &m->status, names) == 0)
                 return;
 
-        report_status_line(&m->status, line);
+        status_line(&m->status, line);
         if (m->ctl->json || !streq(line, m->line)) {
                 monitor_print_status(m);
                 return;

@@ -17,7 +17,7 @@ static int print_what_is(Ctl *ctl) {
         if (ctl->json)
                 return ctl_json_print(ctl_json_status(&status));
 
-        report_status_line(&status, line);
+        status_line(&status, line);
         puts(line);
         return CTL_OK;
 }

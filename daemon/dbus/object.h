@@ -31,7 +31,7 @@ DEFINE_TRIVIAL_CLEANUP(BusObject *, bus_object_free);
 /* Begins to connect; errors are logged and tried again later. */
 void bus_object_connect(BusObject *bus);
 
-/* Tells everyone that these properties (NULL-terminated, as report_changes() names them) have changed: at
+/* Tells everyone that these properties (NULL-terminated, as status_changes() names them) have changed: at
  * once, or, where much changes, together with what follows. */
 void bus_object_changed(BusObject *bus, const char *const names[]);
 

@@ -300,7 +300,7 @@ static uint32_t manager_count_pinned(Manager *m, uint16_t port) {
 
 static void manager_publish(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
-        const char *names[REPORT_CHANGES_MAX];
+        const char *names[STATUS_CHANGES_MAX];
         char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
         _cleanup_free_ Status *status = calloc(1, sizeof(*status));
         const PortFact *home;
@@ -340,15 +340,15 @@ static void manager_publish(Manager *m) {
         }
         manager_fill_reachable(m, status);
 
-        if (report_changes(&m->status, status, names) == 0)
+        if (status_changes(&m->status, status, names) == 0)
                 return;
 
         manager_tell_pinned(m, m->status.pinned_sessions, status->pinned_sessions, status->home_port);
-        report_status_line(&m->status, old_line);
-        report_status_line(status, line);
+        status_line(&m->status, old_line);
+        status_line(status, line);
         if (m->status.state != status->state || m->status.port != status->port) {
                 status->last_change = clock_usec(CLOCK_REALTIME);
-                (void) report_changes(&m->status, status, names);
+                (void) status_changes(&m->status, status, names);
         }
         m->status = *status;
 
@@ -1440,7 +1440,7 @@ static int manager_reload(char **ret_error, void *userdata) {
                             CONFIG_FILE);
 
         snprintf(status, sizeof(status), "STATUS=");
-        report_status_line(&m->status, status + strlen(status));
+        status_line(&m->status, status + strlen(status));
         manager_notify_ready(m, status);
 
         if (ret_error)

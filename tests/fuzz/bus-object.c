@@ -591,7 +591,7 @@ static void copy_text(char *ret, size_t size) {
 }
 
 static void change(BusObject *bus) {
-        const char *names[REPORT_CHANGES_MAX];
+        const char *names[STATUS_CHANGES_MAX];
         Status *s = &peer->status, old = *s;
 
         s->port = fuzz_u16(&peer->input);
@@ -600,7 +600,7 @@ static void change(BusObject *bus) {
         s->n_reachable = fuzz_byte(&peer->input) % (STATUS_REACHABLE_MAX + 1);
         copy_text(s->reason, sizeof(s->reason));
         copy_text(s->home_detail, sizeof(s->home_detail));
-        if (report_changes(&old, s, names) > 0)
+        if (status_changes(&old, s, names) > 0)
                 bus_object_changed(bus, names);
         bus_object_conflict(bus, s->home_port, s->home_holder, s->home_detail);
         bus_object_relocated(bus, s->home_port, s->port);

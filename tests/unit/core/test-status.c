@@ -39,29 +39,29 @@ static void test_line(const void *data) {
         const __typeof__(lines[0]) *row = data;
         char line[STATUS_LINE_SIZE];
 
-        report_status_line(&row->status, line);
+        status_line(&row->status, line);
         test_equal_string(line, row->line);
         test_assert(!strchr(line, '\n'));
 }
 
 static void test_changes_name_what_differs(void) {
         Status old, new;
-        const char *names[REPORT_CHANGES_MAX];
+        const char *names[STATUS_CHANGES_MAX];
 
         memset(&old, 0, sizeof(old));
         memset(&new, 0, sizeof(new));
-        test_equal_int(report_changes(&old, &new, names), 0);
+        test_equal_int(status_changes(&old, &new, names), 0);
         test_assert(!names[0]);
 
         new.port = 2222;
         strcpy(new.listeners[1].address, "::");
-        test_equal_int(report_changes(&old, &new, names), 2);
+        test_equal_int(status_changes(&old, &new, names), 2);
         test_equal_string(names[0], "Port");
         test_equal_string(names[1], "Listeners");
         test_assert(!names[2]);
 
         memset(&new, 0xff, sizeof(new));
-        test_assert(report_changes(&old, &new, names) < REPORT_CHANGES_MAX);
+        test_assert(status_changes(&old, &new, names) < STATUS_CHANGES_MAX);
 }
 
 int main(int argc, char *argv[]) {
