@@ -64,11 +64,9 @@ DEFINE_TO_STRING(bind_answer, BindAnswer);
 DEFINE_FROM_STRING(bind_answer, BindAnswer);
 
 static const char *const service_phase_words[_SERVICE_MAX] = {
-        [SERVICE_UNKNOWN] = "unknown",   [SERVICE_ABSENT] = "absent",
-        [SERVICE_INACTIVE] = "inactive", [SERVICE_QUEUED] = "queued",
-        [SERVICE_STARTING] = "starting", [SERVICE_RUNNING] = "running",
-        [SERVICE_STOPPING] = "stopping", [SERVICE_FAILED_TO_BIND] = "failed-to-bind",
-        [SERVICE_FAILED] = "failed",
+        [SERVICE_UNKNOWN] = "unknown",   [SERVICE_ABSENT] = "absent",     [SERVICE_INACTIVE] = "inactive",
+        [SERVICE_QUEUED] = "queued",     [SERVICE_STARTING] = "starting", [SERVICE_RUNNING] = "running",
+        [SERVICE_STOPPING] = "stopping", [SERVICE_TO_START] = "to-start", [SERVICE_FAILED] = "failed",
 };
 DEFINE_TO_STRING(service_phase, ServicePhase);
 

@@ -59,13 +59,14 @@ typedef enum BindAnswer {
 typedef enum ServicePhase {
         SERVICE_UNKNOWN,
         SERVICE_ABSENT,   /* no such unit */
-        SERVICE_INACTIVE, /* disabled, masked or stopped by its owner: stays as it is */
-        SERVICE_QUEUED,   /* its start is waiting for us: it is about to bind */
+        SERVICE_INACTIVE, /* its owner has disabled, masked or stopped it: wslportd leaves it so */
+        SERVICE_QUEUED,   /* its start waits for wslportd to be ready: it is about to bind */
         SERVICE_STARTING,
         SERVICE_RUNNING,
         SERVICE_STOPPING,
-        SERVICE_FAILED_TO_BIND, /* it ended as sshd does when it can't bind (exit status 255) */
-        SERVICE_FAILED,         /* for another reason: not ours to mend */
+        SERVICE_TO_START, /* down, and wslportd starts it where it can bind: it could not bind its port, or has
+                             just been enabled, or failed for a file of wslportd's that is gone now */
+        SERVICE_FAILED,   /* for a reason that isn't wslportd's to mend */
         _SERVICE_MAX,
 } ServicePhase;
 
@@ -117,7 +118,7 @@ typedef struct SshdHome {
         size_t n_ports;
         bool fixed;    /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
                           option, changes that */
-        bool has_ours; /* the port of our file is among them: sshd does take it in */
+        bool reads_our_file; /* sshd takes in our file: that file's port is one of those that sshd names */
         bool ipv4, ipv6;   /* which families sshd listens on */
         bool any_ipv4;     /* and it does so on every address of IPv4, 0.0.0.0 */
         size_t n_addresses; /* how many it listens on with each port that isn't fixed */

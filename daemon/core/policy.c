@@ -66,8 +66,8 @@ void port_fact_describe(const PortFact *fact, char *ret, size_t size) {
 
         switch (fact ? fact->holder : HOLDER_UNKNOWN) {
         case HOLDER_SSHD:
-                snprintf(ret, size, "sshd has %u%s%s", fact->port, fact->half ? " on IPv6 only" : "",
-                         !fact->half                              ? ""
+                snprintf(ret, size, "sshd has %u%s%s", fact->port, fact->lacks_ipv4 ? " on IPv6 only" : "",
+                         !fact->lacks_ipv4                       ? ""
                          : fact->bind == BIND_REFUSED_BY_WINDOWS ? ", and Windows refuses it on IPv4"
                          : fact->bind == BIND_REFUSED_BY_LINUX   ? ", and a Linux socket holds it on IPv4"
                                                                  : "");
@@ -205,9 +205,9 @@ static bool try_range(const Snapshot *s, PortRange range, const char *why, Decis
 
 /* Of several home ports sshd leaves one; those that it has besides stay. */
 static void keep_others(const Snapshot *s, Decision *d) {
-        for (size_t i = s->displaced_to == 0 && sshd_has(s, s->home.ports[0]) ? 1 : 0; i < s->home.n_ports; i++)
+        for (size_t i = s->moved_to == 0 && sshd_has(s, s->home.ports[0]) ? 1 : 0; i < s->home.n_ports; i++)
                 if (sshd_has(s, s->home.ports[i]))
-                        d->keep[d->n_keep++] = s->home.ports[i];
+                        d->beside[d->n_beside++] = s->home.ports[i];
 }
 
 /* sshd has to leave for a port of the policy: the one that clients know first, then the list in its order.
@@ -220,9 +220,9 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
                 decide(d, STATE_BLOCKED, ACTION_NONE,
                        "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
                        isempty(s->fixed_by) ? "a ListenAddress with a port" : s->fixed_by);
-                d->waits = false; /* no answer helps */
-        } else if (s->hold)
-                decide(d, STATE_BLOCKED, ACTION_NONE, "%s; %s", why, s->hold);
+                d->ask_again = false; /* no answer helps */
+        } else if (s->postponed)
+                decide(d, STATE_BLOCKED, ACTION_NONE, "%s; %s", why, s->postponed);
         else if (s->request == REQUEST_RELOCATE && s->request_port != 0) {
                 if (!policy_allows(config, s->request_port) || is_home(s, s->request_port))
                         decide(d, STATE_CONFLICT, ACTION_NONE, "%u is not among CandidatePorts",
@@ -245,17 +245,17 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
 
 /* The port is free now: a service that failed for want of it can have it. */
 static void start_again(const Snapshot *s, Decision *d) {
-        if (s->service != SERVICE_FAILED_TO_BIND)
+        if (s->service != SERVICE_TO_START)
                 return;
 
-        if (s->hold)
-                decide(d, STATE_BLOCKED, ACTION_NONE, "sshd is down, and %s", s->hold);
+        if (s->postponed)
+                decide(d, STATE_BLOCKED, ACTION_NONE, "sshd is down, and %s", s->postponed);
         else
                 d->action = ACTION_START;
 }
 
 static bool about_to_bind(const Snapshot *s) {
-        return s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND;
+        return s->service == SERVICE_QUEUED || s->service == SERVICE_TO_START;
 }
 
 /* One of sshd's own ports can't be had. Where another of them is one that the policy names, its owner has seen to
@@ -279,11 +279,11 @@ static void leave_one(const Config *config, const Snapshot *s, uint16_t port, co
                 if (s->by_socket && !has && a == PORT_NOT_ASKED && about_to_bind(s)) {
                         decide(d, STATE_UNKNOWN, ACTION_PROBE, "asking whether %u can be had", s->home.ports[i]);
                         d->port = s->home.ports[i];
-                        d->n_keep = 0;
+                        d->n_beside = 0;
                         return;
                 }
                 if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
-                        d->keep[d->n_keep++] = s->home.ports[i];
+                        d->beside[d->n_beside++] = s->home.ports[i];
         }
         choose_candidate(config, s, why, d);
 }
@@ -331,8 +331,8 @@ static const PortFact *home_in_the_way(const Snapshot *s, uint16_t *ret_port,
 static void observe(const Snapshot *s, Decision *d, const char *why) {
         bool clear = s->home.n_ports > 0;
 
-        if (s->displaced_to != 0) {
-                decide(d, STATE_RELOCATED, ACTION_NONE, "%s; sshd's port is %u", why, s->displaced_to);
+        if (s->moved_to != 0) {
+                decide(d, STATE_RELOCATED, ACTION_NONE, "%s; sshd's port is %u", why, s->moved_to);
                 return;
         }
 
@@ -369,8 +369,8 @@ static void observe_inactive(const Snapshot *s, Decision *d) {
 /* Whether the service and its socket unit are to change places. */
 static Action wanted_switch(const Config *config, const Snapshot *s) {
         if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
-            ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_FAILED_TO_BIND)) ||
-             (s->unfinished && s->service == SERVICE_INACTIVE)))
+            ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_TO_START)) ||
+             (s->switch_unfinished && s->service == SERVICE_INACTIVE)))
                 return ACTION_DISABLE_SOCKET;
         if (config->socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled)
                 return ACTION_ENABLE_SOCKET;
@@ -404,7 +404,7 @@ static void tell_switch_waits(const Config *config, const Snapshot *s, Decision 
 static bool decide_units(const Config *config, const Snapshot *s, Decision *d) {
         Action action = wanted_switch(config, s);
 
-        if (s->booting || s->hold)
+        if (s->booting || s->postponed)
                 return false;
 
         if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)
@@ -425,7 +425,7 @@ static bool is_down(const Snapshot *s) {
 
 /* A way back that needs no port: sshd isn't running, and our file doesn't belong there. */
 static bool undo_kept(const Snapshot *s, Decision *d, const char *why) {
-        if (s->displaced_to == 0 || !is_down(s))
+        if (s->moved_to == 0 || !is_down(s))
                 return false;
 
         decide(d, STATE_CLEAR, ACTION_RESTORE, "%s", why);
@@ -436,10 +436,10 @@ static bool undo_kept(const Snapshot *s, Decision *d, const char *why) {
 /* The same where nothing is managed afterwards: a service that failed on our port is left as it would be
  * without us, running if it can. */
 static bool undo_for_good(const Snapshot *s, Decision *d, const char *why) {
-        if (s->hold || !undo_kept(s, d, why))
+        if (s->postponed || !undo_kept(s, d, why))
                 return false;
 
-        d->start = s->service == SERVICE_FAILED_TO_BIND;
+        d->then_start = s->service == SERVICE_TO_START;
         return true;
 }
 
@@ -448,7 +448,7 @@ static bool undo_refused(const Snapshot *s, Decision *d) {
         if (!undo_kept(s, d, "sshd refuses its configuration because of our file"))
                 return false;
 
-        d->start = s->service == SERVICE_FAILED;
+        d->then_start = s->service == SERVICE_FAILED;
         return true;
 }
 
@@ -490,7 +490,7 @@ static void decide_start_at_home(const Config *config, const Snapshot *s, Decisi
 }
 
 /* Displaced, and about to bind the port in our file. */
-static void decide_start_displaced(const Config *config, const Snapshot *s, Decision *d) {
+static void decide_start_moved(const Config *config, const Snapshot *s, Decision *d) {
         bool go_home = s->booting && config->restore != RESTORE_MANUAL &&
                        config->relocate != RELOCATE_MIRRORED;
         const PortFact *fact;
@@ -518,25 +518,24 @@ static void decide_start_displaced(const Config *config, const Snapshot *s, Deci
                 }
         }
 
-        if (!policy_allows(config, s->displaced_to)) {
+        if (!policy_allows(config, s->moved_to)) {
                 char why[80];
 
-                snprintf(why, sizeof(why), "CandidatePorts does not have %u any more", s->displaced_to);
+                snprintf(why, sizeof(why), "CandidatePorts does not have %u any more", s->moved_to);
                 choose_candidate(config, s, why, d);
                 return;
         }
 
-        fact = find_fact(s, s->displaced_to);
+        fact = find_fact(s, s->moved_to);
         switch (availability(fact)) {
         case PORT_NOT_ASKED:
-                decide(d, STATE_RELOCATED, ACTION_PROBE, "asking whether %u can still be had",
-                       s->displaced_to);
-                d->port = s->displaced_to;
+                decide(d, STATE_RELOCATED, ACTION_PROBE, "asking whether %u can still be had", s->moved_to);
+                d->port = s->moved_to;
                 return;
         case PORT_FREE:
-                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u", s->displaced_to);
-                d->port = s->displaced_to;
-                if (s->out_of_place && !s->hold)
+                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u", s->moved_to);
+                d->port = s->moved_to;
+                if (s->unapplied && !s->postponed)
                         d->action = ACTION_RELOCATE;
                 else
                         start_again(s, d);
@@ -572,24 +571,25 @@ static uint16_t home_missing(const Snapshot *s, bool *ret_has_some) {
 static bool wants_home(const Config *config, const Snapshot *s) {
         if (s->request == REQUEST_RESTORE)
                 return config->relocate == RELOCATE_CONFLICT;
-        if (s->stay || config->restore != RESTORE_AUTO || config->relocate != RELOCATE_CONFLICT)
+        if (s->no_auto_restore || config->restore != RESTORE_AUTO || config->relocate != RELOCATE_CONFLICT)
                 return false;
 
         for (size_t i = 0; i < s->home.n_ports; i++) {
                 const PortFact *fact = find_fact(s, s->home.ports[i]);
 
-                if (availability(fact) != PORT_FREE && !(fact && fact->seen_free) && !sshd_has(s, s->home.ports[i]))
+                if (availability(fact) != PORT_FREE && !(fact && fact->holder_left) &&
+                    !sshd_has(s, s->home.ports[i]))
                         return false;
         }
         return s->home.n_ports > 0;
 }
 
-static void decide_displaced(const Config *config, const Snapshot *s, Decision *d) {
+static void decide_running_moved(const Config *config, const Snapshot *s, Decision *d) {
         const PortFact *fact;
         Availability a;
         uint16_t port;
 
-        if (s->request == REQUEST_RELOCATE && s->request_port != 0 && s->request_port != s->displaced_to) {
+        if (s->request == REQUEST_RELOCATE && s->request_port != 0 && s->request_port != s->moved_to) {
                 keep_others(s, d);
                 choose_candidate(config, s, "somebody asked for it", d);
                 if (d->action == ACTION_NONE)
@@ -598,14 +598,13 @@ static void decide_displaced(const Config *config, const Snapshot *s, Decision *
         }
 
         if (s->request == REQUEST_RESTORE && config->relocate == RELOCATE_MIRRORED)
-                decide(d, STATE_RELOCATED, ACTION_NONE, "Relocate=mirrored keeps sshd on %u",
-                       s->displaced_to);
+                decide(d, STATE_RELOCATED, ACTION_NONE, "Relocate=mirrored keeps sshd on %u", s->moved_to);
         else
-                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u", s->displaced_to);
+                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u", s->moved_to);
         if (!wants_home(config, s))
                 return;
-        if (s->hold) {
-                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u; %s", s->displaced_to, s->hold);
+        if (s->postponed) {
+                decide(d, STATE_RELOCATED, ACTION_NONE, "sshd's port is %u; %s", s->moved_to, s->postponed);
                 return;
         }
         if (s->verdict != SSHD_VERDICT_VALID) {
@@ -629,15 +628,17 @@ static void decide_shared(const Config *config, const Snapshot *s, Decision *d);
 
 /* sshd runs, and not where it should. */
 /* NOLINTNEXTLINE(misc-no-recursion): once, as what it asks again about is no running sshd */
-static void decide_lost(const Config *config, const Snapshot *s, uint16_t expected, bool has_some,
-                        Decision *d) {
+static void decide_port_missing(const Config *config, const Snapshot *s, uint16_t expected, bool has_some,
+                                Decision *d) {
         const PortFact *fact;
         char why[96];
 
-        d->lost = true;
-        if (!s->settled) {
+        d->port_missing = true;
+        if (s->settled != SETTLED_WITHOUT_PORT) {
                 decide(d, STATE_UNKNOWN, ACTION_NONE,
-                       s->unseen ? "who listens on %u could not be seen" : "sshd runs, but does not listen on %u", expected);
+                       s->settled == SETTLED_UNSEEN ? "who listens on %u could not be seen"
+                                                    : "sshd runs, but does not listen on %u",
+                       expected);
                 return;
         }
 
@@ -646,20 +647,21 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                  * addresses. Only a restart mends that. (systemd 255 and later) */
                 Snapshot failed = *s;
 
-                failed.service = SERVICE_FAILED_TO_BIND;
-                if (is_home(s, s->displaced_to))
-                        failed.displaced_to = 0;
-                d->waits = true;
+                failed.service = SERVICE_TO_START;
+                if (is_home(s, s->moved_to))
+                        failed.moved_to = 0;
+                d->ask_again = true;
                 decide_shared(config, &failed, d);
                 return;
         }
 
-        if (s->verdict == SSHD_VERDICT_VALID && s->displaced_to == 0 && s->last_port != 0 &&
+        if (s->verdict == SSHD_VERDICT_VALID && s->moved_to == 0 && s->last_port != 0 &&
             !is_home(s, s->last_port) && sshd_has(s, s->last_port) && policy_allows(config, s->last_port)) {
                 /* A way back that was cut off before sshd was told of it: it is where it was, and so is the
                  * file. */
-                decide(d, STATE_RELOCATED, s->hold ? ACTION_NONE : ACTION_RELOCATE, "sshd is on %u still%s%s",
-                       s->last_port, s->hold ? "; " : "", strempty(s->hold));
+                decide(d, STATE_RELOCATED, s->postponed ? ACTION_NONE : ACTION_RELOCATE,
+                       "sshd is on %u still%s%s", s->last_port, s->postponed ? "; " : "",
+                       strempty(s->postponed));
                 d->port = s->last_port;
                 keep_others(s, d);
                 return;
@@ -670,7 +672,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                      fact->bind == BIND_REFUSED_BY_WINDOWS)) {
                 /* A stranger, on IPv4 or IPv6 only, or sshd would have ended: clients of that family get it. Windows: sshd was
                  * about to bind another one, and has half of that or none. */
-                d->waits = !has_some;
+                d->ask_again = !has_some;
                 leave_port(config, s, fact, d);
         } else if (has_some) {
                 snprintf(why, sizeof(why), "sshd could not have %u", expected);
@@ -680,7 +682,7 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
                  * without an error. (microsoft/WSL; replayed) */
                 snprintf(why, sizeof(why),
                          "sshd listens on another port than %u, as where consomme refused it", expected);
-                d->waits = true;
+                d->ask_again = true;
                 choose_candidate(config, s, why, d);
         } else
                 decide(d, STATE_UNKNOWN, ACTION_NONE, "sshd runs, but does not listen on %u", expected);
@@ -688,15 +690,15 @@ static void decide_lost(const Config *config, const Snapshot *s, uint16_t expect
 
 /* sshd runs, and has the port on IPv6 only: its IPv4 was another's when it was started. It is where it should be for half of its
  * clients, so this comes last. */
-static void decide_half(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
+static void decide_ipv4_missing(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
         char why[160];
 
         port_fact_describe(fact, why, sizeof(why));
-        decide(d, d->state, ACTION_NONE, "%s%s%s", why, s->hold ? "; " : "", strempty(s->hold));
-        if (!s->settled_half || s->hold || s->verdict != SSHD_VERDICT_VALID)
+        decide(d, d->state, ACTION_NONE, "%s%s%s", why, s->postponed ? "; " : "", strempty(s->postponed));
+        if (s->settled != SETTLED_WITHOUT_IPV4 || s->postponed || s->verdict != SSHD_VERDICT_VALID)
                 return;
 
-        d->waits = fact->bind != BIND_TRACKER_DEAD;
+        d->ask_again = fact->bind != BIND_TRACKER_DEAD;
         switch (fact->bind) {
         case BIND_NOT_ASKED:
                 decide(d, d->state, ACTION_PROBE, "asking whether %u can be had on IPv4", fact->port);
@@ -709,7 +711,8 @@ static void decide_half(const Config *config, const Snapshot *s, const PortFact 
         case BIND_REFUSED_BY_WINDOWS:
         case BIND_REFUSED_BY_LINUX:
                 leave_port(config, s, fact, d);
-                d->waits = d->waits && d->state != STATE_CLEAR; /* where sshd has another of its own */
+                d->ask_again = d->ask_again &&
+                               d->state != STATE_CLEAR; /* where sshd has another of its own */
                 break;
         case BIND_TRACKER_DEAD:
         case BIND_NO_ANSWER:
@@ -720,29 +723,29 @@ static void decide_half(const Config *config, const Snapshot *s, const PortFact 
 }
 
 /* Of one of @ports sshd has half: that one's fact, else NULL. A socket unit has all of its addresses or fails. */
-static const PortFact *find_half(const Snapshot *s, const uint16_t ports[], size_t n) {
+static const PortFact *find_ipv4_missing(const Snapshot *s, const uint16_t ports[], size_t n) {
         for (size_t i = 0; i < n && !s->by_socket; i++) {
                 const PortFact *fact = find_fact(s, ports[i]);
 
-                if (fact && fact->holder == HOLDER_SSHD && fact->half)
+                if (fact && fact->holder == HOLDER_SSHD && fact->lacks_ipv4)
                         return fact;
         }
         return NULL;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): see decide_lost() */
+/* NOLINTNEXTLINE(misc-no-recursion): see decide_port_missing() */
 static void decide_running(const Config *config, const Snapshot *s, Decision *d) {
-        bool moved = s->displaced_to != 0 && !is_home(s, s->displaced_to), has_some;
+        bool moved = s->moved_to != 0 && !is_home(s, s->moved_to), has_some;
         uint16_t missing = home_missing(s, &has_some);
         const PortFact *half;
 
-        if (moved && sshd_has(s, s->displaced_to)) {
-                decide_displaced(config, s, d);
-                half = find_half(s, &s->displaced_to, 1);
+        if (moved && sshd_has(s, s->moved_to)) {
+                decide_running_moved(config, s, d);
+                half = find_ipv4_missing(s, &s->moved_to, 1);
                 if (half && d->action == ACTION_NONE && s->request == REQUEST_NONE)
-                        decide_half(config, s, half, d);
+                        decide_ipv4_missing(config, s, half, d);
         } else if (missing != 0)
-                decide_lost(config, s, moved ? s->displaced_to : missing, has_some, d);
+                decide_port_missing(config, s, moved ? s->moved_to : missing, has_some, d);
         else if (config->relocate == RELOCATE_MIRRORED)
                 leave_home_to_windows(config, s, d);
         else if (s->request == REQUEST_RELOCATE) {
@@ -750,15 +753,15 @@ static void decide_running(const Config *config, const Snapshot *s, Decision *d)
                 choose_candidate(config, s, "somebody asked for it", d);
                 if (d->action == ACTION_NONE) /* a refusal is no conflict */
                         d->state = STATE_CLEAR;
-        } else if (s->displaced_to != 0) {
+        } else if (s->moved_to != 0) {
                 /* A move that was cut off before sshd was told of it. */
                 decide(d, STATE_CLEAR, ACTION_RESTORE, "sshd has its own port, and our file names another");
                 d->port = s->home.ports[0];
         } else {
                 decide_on(d, STATE_CLEAR, ACTION_NONE, s->home.ports[0], find_fact(s, s->home.ports[0]));
-                half = find_half(s, s->home.ports, s->home.n_ports);
+                half = find_ipv4_missing(s, s->home.ports, s->home.n_ports);
                 if (half)
-                        decide_half(config, s, half, d);
+                        decide_ipv4_missing(config, s, half, d);
         }
 }
 
@@ -766,10 +769,10 @@ static bool has_any(const Snapshot *s) {
         bool has_some;
 
         (void) home_missing(s, &has_some);
-        return has_some || (s->displaced_to != 0 && sshd_has(s, s->displaced_to));
+        return has_some || (s->moved_to != 0 && sshd_has(s, s->moved_to));
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): see decide_lost() */
+/* NOLINTNEXTLINE(misc-no-recursion): see decide_port_missing() */
 static void decide_shared(const Config *config, const Snapshot *s, Decision *d) {
         switch (s->service) {
         case SERVICE_INACTIVE:
@@ -785,7 +788,7 @@ static void decide_shared(const Config *config, const Snapshot *s, Decision *d) 
                 observe(s, d, "the ssh service failed, not because of a port");
                 return;
         case SERVICE_QUEUED:
-        case SERVICE_FAILED_TO_BIND:
+        case SERVICE_TO_START:
                 if (s->service == SERVICE_QUEUED && has_any(s)) {
                         /* Seen in the kernel before systemd told of it. */
                         observe(s, d, "sshd is starting");
@@ -798,8 +801,8 @@ static void decide_shared(const Config *config, const Snapshot *s, Decision *d) 
                         snprintf(why, sizeof(why), "sshd refuses its own configuration: %s",
                                  strempty(s->verdict_detail));
                         observe(s, d, why);
-                } else if (s->displaced_to != 0)
-                        decide_start_displaced(config, s, d);
+                } else if (s->moved_to != 0)
+                        decide_start_moved(config, s, d);
                 else
                         decide_start_at_home(config, s, d);
                 return;
@@ -818,10 +821,10 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
 
         if (s->service == SERVICE_UNKNOWN)
                 decide(ret, STATE_UNKNOWN, ACTION_NONE, "the ssh service's state is not known yet");
-        else if (s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS && undo_refused(s, ret))
+        else if (s->verdict == SSHD_VERDICT_OUR_FILE_REFUSED && undo_refused(s, ret))
                 return; /* NOLINT(bugprone-branch-clone): undo_kept() has decided, here and below */
-        else if (s->displaced_to != 0 && s->verdict == SSHD_VERDICT_VALID &&
-                 (is_home(s, s->displaced_to) || !s->home.has_ours) &&
+        else if (s->moved_to != 0 && s->verdict == SSHD_VERDICT_VALID &&
+                 (is_home(s, s->moved_to) || !s->home.reads_our_file) &&
                  undo_kept(s, ret, "our file moves sshd nowhere"))
                 return;
         else if (s->request == REQUEST_RESTORE && s->service != SERVICE_QUEUED &&
@@ -829,8 +832,8 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
                 return;
         else if (config->relocate == RELOCATE_NEVER) {
                 if (!undo_for_good(s, ret, "Relocate=never"))
-                        decide(ret, STATE_UNMANAGED, ACTION_NONE, "Relocate=never%s%s", s->hold ? "; " : "",
-                               strempty(s->hold));
+                        decide(ret, STATE_UNMANAGED, ACTION_NONE, "Relocate=never%s%s",
+                               s->postponed ? "; " : "", strempty(s->postponed));
         } else if (s->service == SERVICE_ABSENT)
                 decide(ret, STATE_UNMANAGED, ACTION_NONE, "no ssh service is installed");
         else if (s->mode == MODE_UNKNOWN)

@@ -10,10 +10,10 @@
 /* What is known of one port. */
 typedef struct PortFact {
         uint16_t port;
-        Holder holder;   /* without binding: a listener in the kernel, or a greeting that was read */
-        BindAnswer bind; /* what the bind helper said since the facts were last forgotten */
-        bool seen_free;  /* who had it was seen to be gone, without binding */
-        bool half; /* sshd has it on IPv6 only, and all of IPv4 is its own, too: that is what .bind is about */
+        Holder holder;    /* by a listener in the kernel, or by a greeting: nobody had to bind */
+        BindAnswer bind;  /* the bind helper's answer since the facts were last forgotten */
+        bool holder_left; /* its holder was seen to go away, without a bind */
+        bool lacks_ipv4; /* sshd should have all of IPv4 there, and has IPv6 only: .bind is about IPv4 then */
         char detail[80]; /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
 } PortFact;
 
@@ -22,49 +22,55 @@ typedef enum SshdVerdict {
         SSHD_VERDICT_UNKNOWN,
         SSHD_VERDICT_VALID,
         SSHD_VERDICT_REFUSED,          /* sshd would not start with it */
-        SSHD_VERDICT_REFUSED_FOR_OURS, /* it would not, and the error names our file */
+        SSHD_VERDICT_OUR_FILE_REFUSED, /* the same, and sshd's error names our file */
 } SshdVerdict;
+
+/* What a running sshd has lacked for so long that it won't come to listen there by itself. */
+typedef enum Settled {
+        SETTLED_NOT_YET, /* it was started or reloaded a moment ago */
+        SETTLED_WITHOUT_PORT,
+        SETTLED_WITHOUT_IPV4, /* it listens on the port, on IPv6 only */
+        SETTLED_UNSEEN,       /* not known: the kernel did not list the listeners of each port */
+} Settled;
 
 /* What somebody asked for. */
 typedef enum Request {
         REQUEST_NONE,
         REQUEST_RELOCATE,
         REQUEST_RESTORE,
-        REQUEST_PROBE, /* to look anew; changes nothing about what is decided */
+        REQUEST_PROBE, /* fresh facts; the decision is the same as without a request */
 } Request;
 
 typedef struct Snapshot {
         NetworkingMode mode;
         ServicePhase service;
-        bool by_socket; /* .service is the phase of a socket unit that listens in its place: all of its ports, or none */
-        bool booting;   /* the first start of this boot still waits for us */
-        bool settled; /* the service has had time to come to listen since it was last started or reloaded */
-        bool settled_half; /* the same, where it does listen, on half of a port */
-        bool unseen;  /* it could not be seen who listens on some of the ports */
+        bool by_socket; /* .service is the phase of a socket unit, which listens on all of its ports or none */
+        bool booting;   /* the first start of this boot still waits for wslportd */
+        Settled settled;
 
         SshdVerdict verdict;
         const char *verdict_detail; /* sshd's own words, for people; NULL where there are none */
-        SshdHome home;              /* n_ports is 0 where it isn't known */
+        SshdHome home;              /* .n_ports is 0 where sshd's own ports aren't known */
         const char *fixed_by;       /* what makes .home.fixed, for people; NULL where it isn't known */
 
-        uint16_t displaced_to; /* what our files say; 0 where there are none */
-        bool out_of_place;     /* they say it, and systemd has not read it: /run was emptied, a boot among others */
-        uint16_t last_port;    /* the last port sshd was moved to; 0 where there was none */
+        uint16_t moved_to;  /* the port in our files; 0: there are none */
+        bool unapplied;     /* systemd doesn't know of our files: /run was emptied, by a boot among others */
+        uint16_t last_port; /* the last port that sshd was moved to; 0: none */
 
         const PortFact *facts;
         size_t n_facts;
 
-        bool not_enabled;      /* the service is installed, and nothing ever starts it */
-        bool socket_disabled;  /* by SocketActivation=disable */
-        bool unfinished;       /* that, or the way back, was cut off, and it may be that neither unit listens */
+        bool not_enabled;     /* the service is installed, and nothing ever starts it */
+        bool socket_disabled; /* by SocketActivation=disable */
+        bool switch_unfinished; /* the switch between service and socket was cut off: perhaps neither listens */
         const char *unit_name; /* of the service, for people */
 
-        bool stay; /* somebody asked for it to be where it is: Restore=auto has no say before the next boot
-                    */
+        bool no_auto_restore; /* Restore=auto moves nothing for now: somebody asked for the port that sshd has, or
+                                 the limit leaves too few moves */
         Request request;
-        uint16_t request_port; /* of REQUEST_RELOCATE; 0: by the policy's own order */
+        uint16_t request_port; /* of REQUEST_RELOCATE; 0: the policy chooses */
 
-        const char *hold; /* why no move may be made for now (the last one failed); NULL: none */
+        const char *postponed; /* why sshd may not be moved or started for now; NULL: it may */
 } Snapshot;
 
 typedef enum Action {
@@ -88,12 +94,12 @@ typedef struct Decision {
         State state;
         Action action;
         uint16_t port;
-        uint16_t keep[SSHD_PORTS_MAX]; /* with ACTION_RELOCATE: of several home ports, those that stay */
-        size_t n_keep;
-        bool start; /* with ACTION_RESTORE: and start the service, which failed on the port it was given, or, as
-                       SERVICE_FAILED, for our file; nothing else would */
-        bool lost;  /* sshd runs, and not where it should be, or not on each of its own ports */
-        bool waits; /* with ACTION_NONE: for an answer, or for a port to be left, of which nothing tells */
+        uint16_t beside[SSHD_PORTS_MAX]; /* with ACTION_RELOCATE: the home ports that sshd keeps beside .port */
+        size_t n_beside;
+        bool then_start; /* with ACTION_RESTORE: start the service too; it failed on our port or for our file, and
+                              systemd does not try again */
+        bool port_missing; /* sshd runs, and does not listen on each port that it should have */
+        bool ask_again; /* with ACTION_NONE: no event will tell when the facts change, so look again later */
         char reason[REASON_SIZE]; /* one line for people */
 } Decision;
 

@@ -188,7 +188,7 @@ static bool is_up(const UnitFact *unit) {
 static const char *cause(const CheckFacts *f) {
         if (f->sshd_installed == FACT_NO)
                 return "sshd-installed";
-        if (f->verdict == SSHD_VERDICT_REFUSED || f->verdict == SSHD_VERDICT_REFUSED_FOR_OURS)
+        if (f->verdict == SSHD_VERDICT_REFUSED || f->verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
                 return "sshd-config";
         if (f->host_keys == FACT_NO)
                 return "host-keys";
@@ -354,7 +354,7 @@ static void check_sshd_config(const CheckFacts *f, Finding *r) {
 
         if (f->verdict == SSHD_VERDICT_VALID)
                 say(r, VERDICT_OK, "sshd accepts its configuration");
-        else if (f->verdict == SSHD_VERDICT_REFUSED_FOR_OURS) {
+        else if (f->verdict == SSHD_VERDICT_OUR_FILE_REFUSED) {
                 say(r, VERDICT_PROBLEM, "sshd refuses wslportd's file: %s", f->sshd_error);
                 mend(r, "sudo systemctl restart wslportd.service");
         } else if (f->verdict == SSHD_VERDICT_REFUSED) {

@@ -188,8 +188,8 @@ bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
         return false;
 }
 
-void home_set_ours(Home *home, bool has_ours) {
-        home->home.has_ours = has_ours;
+void home_set_ours(Home *home, bool reads_our_file) {
+        home->home.reads_our_file = reads_our_file;
 }
 
 /* A socket unit's own addresses (words), without our drop-in. Returns as home_fill_units(). */
@@ -270,9 +270,10 @@ HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
 
         view.home.fixed = view.home.fixed || view.has_port_option;
         /* Only the port file is read by sshd, or by what makes the addresses of its socket. */
-        view.home.has_ours = kept->mechanism != MECHANISM_CONFIG ||
-                             (managed.socket ? !home_is_beside_ours(&home->home, managed.socket, kept->port)
-                                             : view.home.has_ours);
+        view.home.reads_our_file = kept->mechanism != MECHANISM_CONFIG ||
+                                   (managed.socket ? !home_is_beside_ours(&home->home, managed.socket,
+                                                                          kept->port)
+                                                   : view.home.reads_our_file);
 
         /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
         if (managed.socket && kept->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)

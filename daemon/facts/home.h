@@ -44,7 +44,7 @@ typedef struct HomeView {
 HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept);
 
 /* A move has seen whether sshd takes our file in. */
-void home_set_ours(Home *home, bool has_ours);
+void home_set_ours(Home *home, bool reads_our_file);
 
 /* What our files are made of, with none of them in it. Returns 0, or a negative errno where that can't be known
  * for the moment. */

@@ -99,7 +99,7 @@ static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult resul
                         naming_ask_program(n, fact->port); /* it may listen on another address */
                 } else
                         /* One that nobody listens on can hang instead of refusing: that may be free, too. */
-                        *fact = (PortFact){ .port = fact->port, .seen_free = true };
+                        *fact = (PortFact){ .port = fact->port, .holder_left = true };
         }
 }
 

@@ -80,18 +80,18 @@ static void nobody_listens(PortFact *fact, NetworkingMode mode) {
         fact->detail[0] = '\0';
 }
 
-int ports_see(Ports *ports, uint16_t port, const PortView *view, bool half, NetworkingMode mode) {
+int ports_see(Ports *ports, uint16_t port, const PortView *view, bool lacks_ipv4, NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);
-        bool was_half;
+        bool lacked_ipv4;
 
         if (!fact)
                 return -ENOMEM;
 
-        was_half = fact->half;
-        fact->half = half;
+        lacked_ipv4 = fact->lacks_ipv4;
+        fact->lacks_ipv4 = lacks_ipv4;
         if (view->holder != HOLDER_NONE) {
-                fact->seen_free = false;
-                if (half ? !was_half : fact->bind == BIND_FREE) /* it was, until then */
+                fact->holder_left = false;
+                if (lacks_ipv4 ? !lacked_ipv4 : fact->bind == BIND_FREE) /* it was, until then */
                         fact->bind = BIND_NOT_ASKED;
                 fact->holder = view->holder;
                 memcpy(fact->detail, view->detail, sizeof(fact->detail));
@@ -100,7 +100,7 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, bool half, Netw
 
         if (fact->bind == BIND_NOT_ASKED &&
             (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO))
-                fact->seen_free = true;
+                fact->holder_left = true;
         nobody_listens(fact, mode);
         return 0;
 }
@@ -111,7 +111,7 @@ int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *det
         if (!fact)
                 return -ENOMEM;
 
-        *fact = (PortFact){ .port = port, .bind = answer, .half = fact->half };
+        *fact = (PortFact){ .port = port, .bind = answer, .lacks_ipv4 = fact->lacks_ipv4 };
         snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
         return 0;
 }

@@ -33,8 +33,8 @@ PortFact *ports_get(Ports *ports, uint16_t port);
 const PortFact *ports_find(const Ports *ports, uint16_t port);
 
 /* Brings @port's fact up to date with @view, what the kernel lists now, over what was known of it; in a @mode that
- * shares ports that no one listens here says nothing of Windows. @half: as PortFact's. Returns 0 or -ENOMEM. */
-int ports_see(Ports *ports, uint16_t port, const PortView *view, bool half, NetworkingMode mode);
+ * shares ports that no one listens here says nothing of Windows. @lacks_ipv4: as PortFact's. Returns 0 or -ENOMEM. */
+int ports_see(Ports *ports, uint16_t port, const PortView *view, bool lacks_ipv4, NetworkingMode mode);
 
 /* bind() said @answer of @port. Returns 0 or -ENOMEM. */
 int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *detail);

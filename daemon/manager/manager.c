@@ -488,7 +488,7 @@ static bool manager_is_taken_here(Manager *m, uint16_t port) {
 static bool manager_is_sshds(const Manager *m, uint16_t port) {
         const PortFact *fact = ports_find(&m->ports, port);
 
-        return fact && fact->holder == HOLDER_SSHD && !fact->half;
+        return fact && fact->holder == HOLDER_SSHD && !fact->lacks_ipv4;
 }
 
 static void manager_probe(Manager *m, uint16_t port) {
@@ -700,7 +700,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                         bus_object_relocated(m->bus, from, m->moving_to);
                         (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 } else if (action == ACTION_RESTORE) {
-                        m->failed_for_ours = m->phase == SERVICE_FAILED && m->decision.start;
+                        m->failed_for_ours = m->phase == SERVICE_FAILED && m->decision.then_start;
                         home_forget(m->at_home); /* what it refused with our file it may take now */
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
@@ -719,8 +719,8 @@ static bool manager_touches_unit(const Manager *m, const Decision *d) {
 
         if (m->phase == SERVICE_RUNNING)
                 return !manager_is_sshds(m, d->port);
-        return m->phase == SERVICE_FAILED_TO_BIND &&
-               (d->action == ACTION_RELOCATE || d->start || (fact && fact->bind == BIND_FREE));
+        return m->phase == SERVICE_TO_START &&
+               (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE));
 }
 
 static size_t manager_mechanisms(const Manager *m, const Decision *d, const KeptUnits *units,
@@ -773,8 +773,8 @@ static void manager_move(Manager *m, const Decision *d) {
         home = home_view(m->at_home, managed, &m->kept);
         request.options = home.options;
         /* Where it is put in place once more, what it left beside it stays so. */
-        request.n_keep = d->port == m->kept.port ? m->kept.n_keep : d->n_keep;
-        memcpy(request.keep, d->port == m->kept.port ? m->kept.keep : d->keep, sizeof(request.keep));
+        request.n_keep = d->port == m->kept.port ? m->kept.n_keep : d->n_beside;
+        memcpy(request.keep, d->port == m->kept.port ? m->kept.keep : d->beside, sizeof(request.keep));
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
@@ -953,8 +953,8 @@ static void manager_update_phase(Manager *m) {
         /* To be started where it can bind, like one that could not. */
         m->failed_for_ours = m->failed_for_ours && (phase == SERVICE_FAILED || phase == SERVICE_UNKNOWN);
         if ((m->failed_for_ours && phase == SERVICE_FAILED) || (m->start_wanted && phase == SERVICE_INACTIVE))
-                phase = SERVICE_FAILED_TO_BIND;
-        else if (m->start_wanted && phase != SERVICE_FAILED_TO_BIND && phase != SERVICE_UNKNOWN)
+                phase = SERVICE_TO_START;
+        else if (m->start_wanted && phase != SERVICE_TO_START && phase != SERVICE_UNKNOWN)
                 m->start_wanted = false;
         /* One that fails for a reason of its own is its owner's matter. */
         if (m->disabled_socket.unfinished && !m->sequence &&
@@ -964,7 +964,7 @@ static void manager_update_phase(Manager *m) {
         if (phase != m->phase) {
                 log_message(&m->log, LOG_DEBUG, "%s: %s, was %s", unit ? unit->id : "ssh",
                             service_phase_to_string(phase), service_phase_to_string(m->phase));
-                if (phase == SERVICE_FAILED_TO_BIND) {
+                if (phase == SERVICE_TO_START) {
                         ports_forget_grants(&m->ports);
                         home_forget(m->at_home);
                 } else if (phase == SERVICE_FAILED ||
@@ -975,7 +975,7 @@ static void manager_update_phase(Manager *m) {
 }
 
 /* What our files say, and systemd has not read. */
-static bool manager_is_out_of_place(const Manager *m) {
+static bool manager_is_unapplied(const Manager *m) {
         ManagedUnits managed = units_managed(m->units);
 
         if (m->kept.port == 0)
@@ -1124,7 +1124,7 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
  * that: an evaluation in the middle of it is followed by another. */
 static void manager_settle(Manager *m, const Decision *d) {
         uint16_t port = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
-        bool placed = !d->lost && d->state != STATE_UNKNOWN && d->state != STATE_UNMANAGED;
+        bool placed = !d->port_missing && d->state != STATE_UNKNOWN && d->state != STATE_UNMANAGED;
         PortView view;
         int r;
 
@@ -1232,8 +1232,8 @@ static void manager_carry_out(Manager *m, const Decision *d) {
 
         /* sshd is down for want of a port, or has lost its own, and nothing tells when Windows answers or leaves one; or sshd
          * or wslinfo could not be asked. */
-        if (!soon && !d->waits &&
-            (m->phase != SERVICE_FAILED_TO_BIND || d->state == STATE_UNMANAGED ||
+        if (!soon && !d->ask_again &&
+            (m->phase != SERVICE_TO_START || d->state == STATE_UNMANAGED ||
              mode_get(m->mode) == MODE_UNKNOWN)) {
                 if (m->hold[0] == '\0')
                         m->retry_source = sd_event_source_disable_unref(m->retry_source);
@@ -1257,6 +1257,14 @@ static void manager_find_moved(Manager *m) {
                         m->last_port = view.listeners[i].port;
                         return;
                 }
+}
+
+static Settled manager_settled(const Manager *m, bool by_socket) {
+        if (m->unseen)
+                return SETTLED_UNSEEN;
+        if (m->settle_delay < (m->lost && by_socket ? SETTLED_DELAY_SOCKET : SETTLED_DELAY))
+                return SETTLED_NOT_YET;
+        return m->lost ? SETTLED_WITHOUT_PORT : SETTLED_WITHOUT_IPV4;
 }
 
 static void manager_decide(Manager *m) {
@@ -1298,29 +1306,26 @@ static void manager_decide(Manager *m) {
                 .service = m->phase,
                 .by_socket = managed.socket,
                 .booting = m->booting,
-                .settled = m->lost &&
-                           m->settle_delay >= (managed.socket ? SETTLED_DELAY_SOCKET : SETTLED_DELAY),
-                .settled_half = !m->lost && m->settle_delay >= SETTLED_DELAY,
-                .unseen = m->unseen,
+                .settled = manager_settled(m, managed.socket),
                 .not_enabled = managed.service && streq(managed.service->load_state, "loaded") &&
                                streq(managed.service->unit_file_state, "disabled") &&
                                !units_socket_is_enabled(m->units),
                 .socket_disabled = m->disabled_socket.socket[0] != '\0',
-                .unfinished = m->disabled_socket.unfinished,
+                .switch_unfinished = m->disabled_socket.unfinished,
                 .unit_name = managed.service ? managed.service->id : "ssh.service",
-                .stay = manager_is_to_stay(m),
+                .no_auto_restore = manager_is_to_stay(m),
                 .request = m->request.kind,
                 .request_port = m->request.port,
                 .verdict = home.verdict,
                 .verdict_detail = home.detail,
                 .home = home.home,
                 .fixed_by = home.fixed_by,
-                .displaced_to = m->kept.port,
-                .out_of_place = manager_is_out_of_place(m),
+                .moved_to = m->kept.port,
+                .unapplied = manager_is_unapplied(m),
                 .last_port = m->last_port,
                 .facts = m->ports.facts,
                 .n_facts = m->ports.n,
-                .hold = m->hold[0] ? m->hold : NULL,
+                .postponed = m->hold[0] ? m->hold : NULL,
         };
         policy_decide(&m->config, &snapshot, &decision);
         m->decision = decision;

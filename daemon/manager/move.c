@@ -444,7 +444,7 @@ static void move_on_checked(const SshdAnswer *answer, void *userdata) {
         Move *move = userdata;
         int r;
 
-        if (answer->verdict == SSHD_VERDICT_REFUSED_FOR_OURS)
+        if (answer->verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
                 move_try_next(move, -EBADMSG, "sshd refuses its configuration because of our file: %s",
                               answer->detail);
         else if (answer->verdict == SSHD_VERDICT_UNKNOWN) /* an sshd that was killed, say */

@@ -151,20 +151,20 @@ static bool add_port(uint16_t *ports, size_t *n, uint16_t port) {
         return true;
 }
 
-void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret) {
+void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret) {
         SshdHome home = { 0 };
-        bool sentinel_taken = false, ours_taken = displaced_to == 0;
+        bool sentinel_taken = false, ours_taken = moved_to == 0;
 
         /* Once each: what is there a second time was put there by the user. */
         for (size_t i = 0; i < dump->n_ports; i++) {
                 if (dump->ports[i] == SSHD_SENTINEL_PORT && !sentinel_taken)
                         sentinel_taken = true;
-                else if (dump->ports[i] == displaced_to && !ours_taken)
+                else if (dump->ports[i] == moved_to && !ours_taken)
                         ours_taken = true;
                 else
                         add_port(home.ports, &home.n_ports, dump->ports[i]);
         }
-        home.has_ours = displaced_to != 0 && ours_taken;
+        home.reads_our_file = moved_to != 0 && ours_taken;
 
         /* Addresses without a port have been multiplied with all of `Port`, the sentinel among them. */
         for (size_t i = 0; i < dump->n_endpoints; i++) {

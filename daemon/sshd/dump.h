@@ -44,10 +44,10 @@ int sshd_dump_print(const SshdDump *dump, char *ret, size_t size);
 #define SSHD_SENTINEL_PORT 1
 
 /* Reads the home out of a dump taken with `-o Port=SSHD_SENTINEL_PORT`, with our file moving sshd to
- * @displaced_to (0: no such file). `Port` accumulates, and an explicit one or a `ListenAddress` with a port
+ * @moved_to (0: no such file). `Port` accumulates, and an explicit one or a `ListenAddress` with a port
  * stay beside it; what is left when the sentinel and ours are taken out was named by the user. Where nothing
  * is left, it is sshd's own default, 22. (OpenSSH servconf.c) */
-void sshd_dump_home(const SshdDump *dump, uint16_t displaced_to, SshdHome *ret);
+void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret);
 
 /* Whether a line of sshd_config is a ListenAddress with a port. */
 bool sshd_line_fixes_port(const char *line);

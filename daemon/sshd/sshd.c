@@ -94,7 +94,7 @@ static void sshd_query_on_test(const ChildResult *result, void *userdata) {
                 return;
         }
 
-        q->answer.verdict = sshd_errors_name_ours(result->errors) ? SSHD_VERDICT_REFUSED_FOR_OURS
+        q->answer.verdict = sshd_errors_name_ours(result->errors) ? SSHD_VERDICT_OUR_FILE_REFUSED
                                                                   : SSHD_VERDICT_REFUSED;
         sshd_errors_choose(result->errors, q->answer.detail, sizeof(q->answer.detail));
         r = sshd_query_run(q, "-G", sshd_query_on_ports);

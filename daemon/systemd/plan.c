@@ -8,7 +8,7 @@ void plan_add(Plan *plan, JobKind kind, bool socket) {
 void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
         *ret = (Plan){ 0 };
 
-        if (phase != SERVICE_RUNNING && phase != SERVICE_FAILED_TO_BIND)
+        if (phase != SERVICE_RUNNING && phase != SERVICE_TO_START)
                 return;
 
         if (shape->by_socket) {
@@ -17,7 +17,7 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
                 if (shape->service_runs && !shape->accept)
                         plan_add(ret, JOB_STOP, false);
                 plan_add(ret, JOB_RESTART, true);
-        } else if (phase == SERVICE_FAILED_TO_BIND)
+        } else if (phase == SERVICE_TO_START)
                 /* One that was down before is left so. */
                 again ? (void) 0 : plan_add(ret, JOB_START, false);
         else if (again)

@@ -599,7 +599,7 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
                 return SERVICE_RUNNING;
         if (streq(s->active_state, "activating"))
                 /* Between two tries, as units with Restart= do it. */
-                return startswith(s->sub_state, "auto-restart") && failed_to_bind(s) ? SERVICE_FAILED_TO_BIND
+                return startswith(s->sub_state, "auto-restart") && failed_to_bind(s) ? SERVICE_TO_START
                                                                                      : SERVICE_STARTING;
         if (streq(s->active_state, "deactivating"))
                 return SERVICE_STOPPING;
@@ -608,7 +608,7 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
         if (streq(s->active_state, "inactive"))
                 return SERVICE_INACTIVE;
         if (streq(s->active_state, "failed"))
-                return failed_to_bind(s) ? SERVICE_FAILED_TO_BIND : SERVICE_FAILED;
+                return failed_to_bind(s) ? SERVICE_TO_START : SERVICE_FAILED;
 
         return SERVICE_UNKNOWN;
 }
@@ -628,7 +628,7 @@ ServicePhase socket_state_to_phase(const UnitState *s) {
         if (streq(s->active_state, "inactive"))
                 return SERVICE_INACTIVE;
         if (streq(s->active_state, "failed"))
-                return streq(s->result, "resources") ? SERVICE_FAILED_TO_BIND : SERVICE_FAILED;
+                return streq(s->result, "resources") ? SERVICE_TO_START : SERVICE_FAILED;
 
         return SERVICE_UNKNOWN;
 }

@@ -142,7 +142,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         for (size_t i = 0; i < f->n_candidates; i++)
                 f->candidates[i] = (PortRange){ (uint16_t) (8022 + i * 997), (uint16_t) (8022 + i * 1000) };
         f->sshd_installed = take_fact(input);
-        f->verdict = fuzz_byte(input) % (SSHD_VERDICT_REFUSED_FOR_OURS + 1U);
+        f->verdict = fuzz_byte(input) % (SSHD_VERDICT_OUR_FILE_REFUSED + 1U);
         f->host_keys = take_fact(input);
         f->run_directory = take_fact(input);
         take_unit(input, &f->service);

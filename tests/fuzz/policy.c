@@ -52,27 +52,26 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         flags = fuzz_byte(input);
         s->by_socket = flags & 1;
         s->booting = flags & 2;
-        s->settled = flags & 4;
-        s->out_of_place = flags & 8;
+        s->unapplied = flags & 8;
         s->not_enabled = flags & 16;
         s->socket_disabled = flags & 32;
-        s->stay = flags & 64;
+        s->no_auto_restore = flags & 64;
         s->home.fixed = flags & 128;
 
         verdict = fuzz_byte(input);
-        s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_REFUSED_FOR_OURS + 1));
-        s->unfinished = verdict & 128;
+        s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_OUR_FILE_REFUSED + 1));
+        s->switch_unfinished = verdict & 128;
         texts = fuzz_byte(input);
         s->verdict_detail = texts & 1 ? "line 3: Bad configuration option: Prot" : NULL;
         s->fixed_by = texts & 2 ? "/etc/ssh/sshd_config:5 (ListenAddress 0.0.0.0:22)" : NULL;
-        s->hold = texts & 4 ? "the last try failed: no answer" : NULL;
+        s->postponed = texts & 4 ? "the last try failed: no answer" : NULL;
         s->unit_name = texts & 8 ? "ssh.service" : NULL;
-        s->home.has_ours = texts & 16;
+        s->home.reads_our_file = texts & 16;
         s->home.ipv4 = texts & 32;
         s->home.ipv6 = texts & 64;
-        s->settled_half = texts & 128;
+        s->settled = (flags & 4 ? SETTLED_WITHOUT_PORT : 0) + (texts & 128 ? SETTLED_WITHOUT_IPV4 : 0);
 
-        s->displaced_to = take_port(input);
+        s->moved_to = take_port(input);
         s->last_port = take_port(input);
         s->request = (Request) (fuzz_byte(input) % (REQUEST_RESTORE + 1));
         s->request_port = take_port(input);
@@ -102,8 +101,8 @@ static void take_facts(FuzzInput *input, Case *c) {
                 uint8_t more = fuzz_byte(input);
 
                 fact.holder = (Holder) (more % _HOLDER_MAX);
-                fact.seen_free = more & 128;
-                fact.half = more & 32;
+                fact.holder_left = more & 128;
+                fact.lacks_ipv4 = more & 32;
                 fact.bind = (BindAnswer) (fuzz_byte(input) % _BIND_MAX);
                 if (more & 64)
                         memset(fact.detail, 'x', sizeof(fact.detail) - 1);
@@ -143,28 +142,28 @@ static bool is_sshds(const PortFact *fact) {
 
 /* Whether sshd is about to bind: at its start, or when a socket unit that has lost its sockets is restarted. */
 static bool is_to_bind(const Snapshot *s) {
-        return s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND ||
-               (s->service == SERVICE_RUNNING && s->by_socket && s->settled);
+        return s->service == SERVICE_QUEUED || s->service == SERVICE_TO_START ||
+               (s->service == SERVICE_RUNNING && s->by_socket && s->settled == SETTLED_WITHOUT_PORT);
 }
 
 /* A running sshd has had time to bind all of the port, and has half of it. */
-static bool mends_half(const Snapshot *s, const PortFact *fact) {
-        return s->service == SERVICE_RUNNING && s->settled_half && !s->by_socket && !s->hold && is_sshds(fact) &&
-               fact->half;
+static bool mends_ipv4(const Snapshot *s, const PortFact *fact) {
+        return s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_IPV4 && !s->by_socket && !s->postponed && is_sshds(fact) &&
+               fact->lacks_ipv4;
 }
 
 static void require_probe(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
         const PortFact *fact = find(c, d->port);
-        bool goes_home = s->service == SERVICE_RUNNING && s->displaced_to != 0 && is_home(s, d->port) &&
-                         (s->request == REQUEST_RESTORE || (c->config.restore == RESTORE_AUTO && !s->stay));
+        bool goes_home = s->service == SERVICE_RUNNING && s->moved_to != 0 && is_home(s, d->port) &&
+                         (s->request == REQUEST_RESTORE || (c->config.restore == RESTORE_AUTO && !s->no_auto_restore));
 
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
-        require(d->port != 0 && (is_home(s, d->port) || d->port == s->displaced_to));
-        require(is_to_bind(s) || goes_home || mends_half(s, fact));
-        require(c->config.relocate != RELOCATE_MIRRORED || d->port == s->displaced_to);
-        require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact) && (!is_sshds(fact) || mends_half(s, fact))));
+        require(d->port != 0 && (is_home(s, d->port) || d->port == s->moved_to));
+        require(is_to_bind(s) || goes_home || mends_ipv4(s, fact));
+        require(c->config.relocate != RELOCATE_MIRRORED || d->port == s->moved_to);
+        require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact) && (!is_sshds(fact) || mends_ipv4(s, fact))));
 }
 
 static void require_relocate(Case *c, const Decision *d) {
@@ -173,31 +172,31 @@ static void require_relocate(Case *c, const Decision *d) {
 
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
-        require(!s->hold);
+        require(!s->postponed);
         require(is_allowed(&c->config, d->port) && policy_allows(&c->config, d->port));
         require(!is_home(s, d->port));
         require(s->service == SERVICE_RUNNING || is_to_bind(s));
         require(!is_taken(fact));
         if (!is_sshds(fact)) {
                 require(!fact || fact->bind == BIND_FREE || fact->bind == BIND_NOT_ASKED);
-                require(!s->home.fixed || s->by_socket || d->port == s->displaced_to);
+                require(!s->home.fixed || s->by_socket || d->port == s->moved_to);
         }
 
-        require(d->n_keep <= s->home.n_ports);
-        for (size_t i = 0; i < d->n_keep; i++) {
-                require(is_home(s, d->keep[i]) && !is_taken(find(c, d->keep[i])));
+        require(d->n_beside <= s->home.n_ports);
+        for (size_t i = 0; i < d->n_beside; i++) {
+                require(is_home(s, d->beside[i]) && !is_taken(find(c, d->beside[i])));
                 for (size_t k = 0; k < i; k++)
-                        require(d->keep[k] != d->keep[i]);
+                        require(d->beside[k] != d->beside[i]);
         }
 }
 
 static void require_restore(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
 
-        require(s->displaced_to != 0);
+        require(s->moved_to != 0);
         require(d->port == (s->home.n_ports > 0 ? s->home.ports[0] : 0));
-        require(!d->start || s->service == SERVICE_FAILED_TO_BIND ||
-                (s->service == SERVICE_FAILED && s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS));
+        require(!d->then_start || s->service == SERVICE_TO_START ||
+                (s->service == SERVICE_FAILED && s->verdict == SSHD_VERDICT_OUR_FILE_REFUSED));
         if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING || s->service == SERVICE_UNKNOWN)
                 require(false);
 
@@ -217,23 +216,23 @@ static void require_start(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
 
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
-        require(s->verdict == SSHD_VERDICT_VALID && !s->hold);
-        require(s->service == SERVICE_FAILED_TO_BIND || (is_to_bind(s) && s->service == SERVICE_RUNNING) ||
-                mends_half(s, find(c, d->port)));
-        require(d->port == s->displaced_to || is_home(s, d->port));
+        require(s->verdict == SSHD_VERDICT_VALID && !s->postponed);
+        require(s->service == SERVICE_TO_START || (is_to_bind(s) && s->service == SERVICE_RUNNING) ||
+                mends_ipv4(s, find(c, d->port)));
+        require(d->port == s->moved_to || is_home(s, d->port));
         require(d->port != 0 && !is_taken(find(c, d->port)));
 }
 
 static void require_units(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
 
-        require(!s->booting && !s->hold && c->config.relocate != RELOCATE_NEVER);
+        require(!s->booting && !s->postponed && c->config.relocate != RELOCATE_NEVER);
         require(d->action == ACTION_ENABLE || s->verdict == SSHD_VERDICT_VALID);
         if (d->action == ACTION_ENABLE)
                 require(c->config.ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE);
         else if (d->action == ACTION_DISABLE_SOCKET)
                 require(c->config.socket_activation == SOCKET_ACTIVATION_DISABLE &&
-                        ((s->by_socket && !s->home.fixed) || (s->unfinished && s->service == SERVICE_INACTIVE)));
+                        ((s->by_socket && !s->home.fixed) || (s->switch_unfinished && s->service == SERVICE_INACTIVE)));
         else
                 require(c->config.socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled);
 }
@@ -247,13 +246,13 @@ static void decide(Case *c, Decision *ret) {
         fuzz_untouched(again);
         policy_decide(&c->config, s, &again);
         require(ret->state == again.state && ret->action == again.action && ret->port == again.port &&
-                ret->start == again.start && ret->n_keep == again.n_keep && streq(ret->reason, again.reason));
-        require(memcmp(ret->keep, again.keep, ret->n_keep * sizeof(ret->keep[0])) == 0);
+                ret->then_start == again.then_start && ret->n_beside == again.n_beside && streq(ret->reason, again.reason));
+        require(memcmp(ret->beside, again.beside, ret->n_beside * sizeof(ret->beside[0])) == 0);
 
-        require(ret->state < _STATE_MAX && ret->action < _ACTION_MAX && ret->n_keep <= SSHD_PORTS_MAX);
+        require(ret->state < _STATE_MAX && ret->action < _ACTION_MAX && ret->n_beside <= SSHD_PORTS_MAX);
         require(fuzz_is_printable(ret->reason, sizeof(ret->reason)) && ret->reason[0]);
-        require(!ret->start || ret->action == ACTION_RESTORE);
-        require(ret->state != STATE_RELOCATED || s->displaced_to != 0 || is_sshds(find(c, s->last_port)));
+        require(!ret->then_start || ret->action == ACTION_RESTORE);
+        require(ret->state != STATE_RELOCATED || s->moved_to != 0 || is_sshds(find(c, s->last_port)));
         if (c->config.relocate == RELOCATE_NEVER)
                 require(ret->action == ACTION_NONE || ret->action == ACTION_RESTORE);
 

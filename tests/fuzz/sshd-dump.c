@@ -32,7 +32,7 @@ static void require_endpoint(const SshdEndpoint *endpoint) {
         require(!sshd_streams_have_port(words, (uint16_t) (endpoint->port ^ 1)));
 }
 
-static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t displaced_to) {
+static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t moved_to) {
         require(home->n_ports >= 1 && home->n_ports <= SSHD_PORTS_MAX);
         for (size_t i = 0; i < home->n_ports; i++) {
                 bool listed = port_is_one_of(home->ports[i], dump->ports, dump->n_ports);
@@ -45,9 +45,9 @@ static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t di
         }
 
         require(home->ipv4 || home->ipv6);
-        require(!home->has_ours || displaced_to != 0);
-        require(home->has_ours == (displaced_to != 0 && port_is_one_of(displaced_to, dump->ports, dump->n_ports)) ||
-                displaced_to == SSHD_SENTINEL_PORT);
+        require(!home->reads_our_file || moved_to != 0);
+        require(home->reads_our_file == (moved_to != 0 && port_is_one_of(moved_to, dump->ports, dump->n_ports)) ||
+                moved_to == SSHD_SENTINEL_PORT);
 }
 
 static void try_line(const char *line) {
@@ -65,7 +65,7 @@ static void try_line(const char *line) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
-        uint16_t displaced_to = fuzz_u16(&input);
+        uint16_t moved_to = fuzz_u16(&input);
         _cleanup_free_ char *text = fuzz_text(&input, '\0');
         SshdDump dump;
         SshdHome home;
@@ -82,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 for (size_t i = 0; i < dump.n_endpoints; i++)
                         require_endpoint(&dump.endpoints[i]);
 
-                sshd_dump_home(&dump, displaced_to, &home);
-                require_home(&home, &dump, displaced_to);
+                sshd_dump_home(&dump, moved_to, &home);
+                require_home(&home, &dump, moved_to);
         } else
                 require_untouched(dump);
 

@@ -19,7 +19,7 @@ static Snapshot test_snapshot(void) {
                 .service = SERVICE_QUEUED,
                 .booting = true,
                 .verdict = SSHD_VERDICT_VALID,
-                .home = { .ports = { HOME }, .n_ports = 1, .has_ours = true, .ipv4 = true, .ipv6 = true },
+                .home = { .ports = { HOME }, .n_ports = 1, .reads_our_file = true, .ipv4 = true, .ipv6 = true },
         };
 }
 
@@ -28,7 +28,7 @@ static Snapshot test_snapshot(void) {
 #define LINUX(p) { .port = p, .holder = HOLDER_LINUX, .detail = "nginx (pid 7)" }
 #define SSHD(p) { .port = p, .holder = HOLDER_SSHD }
 #define ANSWER(p, b) { .port = p, .bind = b }
-#define HALF(p, b) { .port = p, .holder = HOLDER_SSHD, .half = true, .bind = b }
+#define NO_IPV4(p, b) { .port = p, .holder = HOLDER_SSHD, .lacks_ipv4 = true, .bind = b }
 
 /* One rule a row: what is known, and what is to be done about it. */
 typedef struct Rule {
@@ -37,18 +37,19 @@ typedef struct Rule {
         RestorePolicy restore;
         NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
-        bool booting, not_booting, settled, settled_half, stay, by_socket, out_of_place, not_enabled, ensure_enabled, socket_disabled,
-                        unfinished, refused, fixed;
+        bool booting, not_booting, no_auto_restore, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
+                        switch_unfinished, refused, fixed;
+        Settled settled;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
         Request request;
         uint16_t request_port;
-        uint16_t displaced_to, last_port;
+        uint16_t moved_to, last_port;
         PortFact facts[8];
         Action action;
         uint16_t port;
-        size_t n_keep;
-        bool start, lost, waits;
+        size_t n_beside;
+        bool then_start, port_missing, ask_again;
         State state;
 } Rule;
 
@@ -102,93 +103,93 @@ static const Rule rules[] = {
           .service = SERVICE_RUNNING, .facts = { SSHD(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
         { .name = "never: nothing", .relocate = RELOCATE_NEVER, .facts = { WINDOWS(HOME), FREE(2222) },
           .action = ACTION_NONE, .state = STATE_UNMANAGED },
-        { .name = "never: a kept decision is undone", .relocate = RELOCATE_NEVER, .displaced_to = 2222,
+        { .name = "never: a kept decision is undone", .relocate = RELOCATE_NEVER, .moved_to = 2222,
           .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
         { .name = "never: sshd failed on the kept port: on its own, and up", .relocate = RELOCATE_NEVER,
-          .displaced_to = 2222, .service = SERVICE_FAILED_TO_BIND, .facts = { LINUX(2222) },
-          .action = ACTION_RESTORE, .port = HOME, .start = true, .state = STATE_CLEAR },
-        { .name = "never: not under a running sshd", .relocate = RELOCATE_NEVER, .displaced_to = 2222,
+          .moved_to = 2222, .service = SERVICE_TO_START, .facts = { LINUX(2222) },
+          .action = ACTION_RESTORE, .port = HOME, .then_start = true, .state = STATE_CLEAR },
+        { .name = "never: not under a running sshd", .relocate = RELOCATE_NEVER, .moved_to = 2222,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_UNMANAGED },
 
-        { .name = "kept, manual: only the kept port is asked about", .displaced_to = 2222,
+        { .name = "kept, manual: only the kept port is asked about", .moved_to = 2222,
           .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "kept, manual: it is free", .displaced_to = 2222, .facts = { FREE(2222) },
+        { .name = "kept, manual: it is free", .moved_to = 2222, .facts = { FREE(2222) },
           .action = ACTION_NONE, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "kept, and taken meanwhile: the next", .displaced_to = 2222, .facts = { WINDOWS(2222) },
+        { .name = "kept, and taken meanwhile: the next", .moved_to = 2222, .facts = { WINDOWS(2222) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
-        { .name = "kept, boot: home is asked about first", .restore = RESTORE_BOOT, .displaced_to = 2222,
+        { .name = "kept, boot: home is asked about first", .restore = RESTORE_BOOT, .moved_to = 2222,
           .action = ACTION_PROBE, .port = HOME, .state = STATE_RELOCATED },
-        { .name = "kept, boot: home is free again", .restore = RESTORE_BOOT, .displaced_to = 2222,
+        { .name = "kept, boot: home is free again", .restore = RESTORE_BOOT, .moved_to = 2222,
           .facts = { FREE(HOME) }, .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "kept, auto: the same", .restore = RESTORE_AUTO, .displaced_to = 2222,
+        { .name = "kept, auto: the same", .restore = RESTORE_AUTO, .moved_to = 2222,
           .facts = { FREE(HOME) }, .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "kept, boot: home is still taken", .restore = RESTORE_BOOT, .displaced_to = 2222,
+        { .name = "kept, boot: home is still taken", .restore = RESTORE_BOOT, .moved_to = 2222,
           .facts = { WINDOWS(HOME) }, .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
         { .name = "kept, boot: no answer about home keeps everything", .restore = RESTORE_BOOT,
-          .displaced_to = 2222, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
+          .moved_to = 2222, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
           .action = ACTION_NONE, .state = STATE_UNKNOWN },
-        { .name = "kept, boot: a later start is no boot", .restore = RESTORE_BOOT, .displaced_to = 2222,
+        { .name = "kept, boot: a later start is no boot", .restore = RESTORE_BOOT, .moved_to = 2222,
           .not_booting = true, .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
         { .name = "kept, boot, but never home in mirrored", .relocate = RELOCATE_MIRRORED,
-          .restore = RESTORE_BOOT, .displaced_to = 2222,
+          .restore = RESTORE_BOOT, .moved_to = 2222,
           .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "kept, but the policy has another list now", .displaced_to = 4000, .facts = { FREE(4000) },
+        { .name = "kept, but the policy has another list now", .moved_to = 4000, .facts = { FREE(4000) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
-        { .name = "kept, and running there", .displaced_to = 2222, .service = SERVICE_RUNNING,
+        { .name = "kept, and running there", .moved_to = 2222, .service = SERVICE_RUNNING,
           .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
         { .name = "half of home, a moment ago: it may come to the rest", .service = SERVICE_RUNNING,
-          .facts = { HALF(HOME, BIND_NOT_ASKED) }, .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "half of home, for good: is the rest free?", .service = SERVICE_RUNNING, .settled_half = true,
-          .facts = { HALF(HOME, BIND_NOT_ASKED) }, .action = ACTION_PROBE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "half of home, and the rest is free: it is told", .service = SERVICE_RUNNING, .settled_half = true,
-          .facts = { HALF(HOME, BIND_FREE) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
-        { .name = "half of home, and Windows has the rest: away", .service = SERVICE_RUNNING, .settled_half = true,
-          .facts = { HALF(HOME, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
+          .facts = { NO_IPV4(HOME, BIND_NOT_ASKED) }, .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, for good: is the rest free?", .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4,
+          .facts = { NO_IPV4(HOME, BIND_NOT_ASKED) }, .action = ACTION_PROBE, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, and the rest is free: it is told", .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4,
+          .facts = { NO_IPV4(HOME, BIND_FREE) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
+        { .name = "half of home, and Windows has the rest: away", .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4,
+          .facts = { NO_IPV4(HOME, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
         { .name = "half of home, and no answer about the rest: it is asked again", .service = SERVICE_RUNNING,
-          .settled_half = true, .facts = { HALF(HOME, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .port = HOME, .waits = true, .state = STATE_CLEAR },
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(HOME, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .port = HOME, .ask_again = true, .state = STATE_CLEAR },
         { .name = "half of home, and no answer about a candidate: the same", .service = SERVICE_RUNNING,
-          .settled_half = true, .facts = { HALF(HOME, BIND_REFUSED_BY_WINDOWS), ANSWER(2222, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .waits = true, .state = STATE_CONFLICT },
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(HOME, BIND_REFUSED_BY_WINDOWS), ANSWER(2222, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .ask_again = true, .state = STATE_CONFLICT },
         { .name = "half of home, and the tracker is dead: a running sshd is left alone", .service = SERVICE_RUNNING,
-          .settled_half = true, .facts = { HALF(HOME, BIND_TRACKER_DEAD) },
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(HOME, BIND_TRACKER_DEAD) },
           .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
         { .name = "half of home, by a socket unit: that is how it is made", .service = SERVICE_RUNNING, .by_socket = true,
-          .settled_half = true, .facts = { HALF(HOME, BIND_NOT_ASKED) },
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(HOME, BIND_NOT_ASKED) },
           .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
         { .name = "half of home, never: nothing", .relocate = RELOCATE_NEVER, .service = SERVICE_RUNNING,
-          .settled_half = true, .facts = { HALF(HOME, BIND_FREE) }, .action = ACTION_NONE, .state = STATE_UNMANAGED },
-        { .name = "half of the second home port: the first stays", .service = SERVICE_RUNNING, .settled_half = true,
-          .other_home = 4000, .facts = { SSHD(HOME), HALF(4000, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
-          .action = ACTION_RELOCATE, .port = 2222, .n_keep = 1, .state = STATE_CONFLICT },
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(HOME, BIND_FREE) }, .action = ACTION_NONE, .state = STATE_UNMANAGED },
+        { .name = "half of the second home port: the first stays", .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4,
+          .other_home = 4000, .facts = { SSHD(HOME), NO_IPV4(4000, BIND_REFUSED_BY_WINDOWS), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .n_beside = 1, .state = STATE_CONFLICT },
         { .name = "half of home, Windows has the rest, and another port is sshd's: it stays so", .service = SERVICE_RUNNING,
-          .settled_half = true, .other_home = 2222, .facts = { HALF(HOME, BIND_REFUSED_BY_WINDOWS), SSHD(2222) },
+          .settled = SETTLED_WITHOUT_IPV4, .other_home = 2222, .facts = { NO_IPV4(HOME, BIND_REFUSED_BY_WINDOWS), SSHD(2222) },
           .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "kept, and half of it: is the rest free?", .displaced_to = 2222, .service = SERVICE_RUNNING,
-          .settled_half = true, .facts = { HALF(2222, BIND_NOT_ASKED) },
+        { .name = "kept, and half of it: is the rest free?", .moved_to = 2222, .service = SERVICE_RUNNING,
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(2222, BIND_NOT_ASKED) },
           .action = ACTION_PROBE, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "kept, and half of it, the rest is free", .displaced_to = 2222, .service = SERVICE_RUNNING,
-          .settled_half = true, .facts = { HALF(2222, BIND_FREE) },
+        { .name = "kept, and half of it, the rest is free", .moved_to = 2222, .service = SERVICE_RUNNING,
+          .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(2222, BIND_FREE) },
           .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "kept, and half of it, the rest is Windows': the next", .displaced_to = 2222, .last_port = 2222,
-          .service = SERVICE_RUNNING, .settled_half = true, .facts = { HALF(2222, BIND_REFUSED_BY_WINDOWS) },
+        { .name = "kept, and half of it, the rest is Windows': the next", .moved_to = 2222, .last_port = 2222,
+          .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4, .facts = { NO_IPV4(2222, BIND_REFUSED_BY_WINDOWS) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
-        { .name = "kept, and not WSL any more: undone", .mode = MODE_NOT_WSL, .displaced_to = 2222,
+        { .name = "kept, and not WSL any more: undone", .mode = MODE_NOT_WSL, .moved_to = 2222,
           .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "kept, and nat: undone", .mode = MODE_NAT, .displaced_to = 2222,
+        { .name = "kept, and nat: undone", .mode = MODE_NAT, .moved_to = 2222,
           .action = ACTION_RESTORE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "kept, nat, and running: not before the next boot", .mode = MODE_NAT, .displaced_to = 2222,
+        { .name = "kept, nat, and running: not before the next boot", .mode = MODE_NAT, .moved_to = 2222,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
 
-        { .name = "failed to bind: asked as at boot", .service = SERVICE_FAILED_TO_BIND,
+        { .name = "failed to bind: asked as at boot", .service = SERVICE_TO_START,
           .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
-        { .name = "failed to bind, home free now: started", .service = SERVICE_FAILED_TO_BIND,
+        { .name = "failed to bind, home free now: started", .service = SERVICE_TO_START,
           .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
-        { .name = "failed to bind, kept port free: started", .service = SERVICE_FAILED_TO_BIND,
-          .displaced_to = 2222, .facts = { FREE(2222) },
+        { .name = "failed to bind, kept port free: started", .service = SERVICE_TO_START,
+          .moved_to = 2222, .facts = { FREE(2222) },
           .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "failed to bind, conflict: moved", .service = SERVICE_FAILED_TO_BIND,
+        { .name = "failed to bind, conflict: moved", .service = SERVICE_TO_START,
           .facts = { WINDOWS(HOME), FREE(2222) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
         { .name = "failed for another reason: left alone", .service = SERVICE_FAILED,
@@ -199,58 +200,58 @@ static const Rule rules[] = {
           .action = ACTION_NONE, .state = STATE_UNMANAGED },
         { .name = "running on home", .service = SERVICE_RUNNING, .facts = { SSHD(HOME) },
           .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
-        { .name = "auto, and running there: home is not asked about", .restore = RESTORE_AUTO, .displaced_to = 2222,
+        { .name = "auto, and running there: home is not asked about", .restore = RESTORE_AUTO, .moved_to = 2222,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222), ANSWER(HOME, BIND_NOT_ASKED) },
           .action = ACTION_NONE, .state = STATE_RELOCATED },
-        { .name = "auto: home was seen free", .restore = RESTORE_AUTO, .displaced_to = 2222,
-          .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .seen_free = true } },
+        { .name = "auto: home was seen free", .restore = RESTORE_AUTO, .moved_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .holder_left = true } },
           .action = ACTION_PROBE, .port = HOME, .state = STATE_RELOCATED },
-        { .name = "auto: and Windows grants it", .restore = RESTORE_AUTO, .displaced_to = 2222,
+        { .name = "auto: and Windows grants it", .restore = RESTORE_AUTO, .moved_to = 2222,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222), FREE(HOME) },
           .action = ACTION_RESTORE, .port = HOME, .state = STATE_RELOCATED },
-        { .name = "auto: but somebody asked for it to be there", .restore = RESTORE_AUTO, .displaced_to = 2222,
-          .stay = true, .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .seen_free = true } },
+        { .name = "auto: but somebody asked for it to be there", .restore = RESTORE_AUTO, .moved_to = 2222,
+          .no_auto_restore = true, .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .holder_left = true } },
           .action = ACTION_NONE, .state = STATE_RELOCATED },
-        { .name = "manual: seen free is not asked for", .displaced_to = 2222,
-          .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .seen_free = true } },
+        { .name = "manual: seen free is not asked for", .moved_to = 2222,
+          .service = SERVICE_RUNNING, .facts = { SSHD(2222), { .port = HOME, .holder_left = true } },
           .action = ACTION_NONE, .state = STATE_RELOCATED },
-        { .name = "manual: Restore() asks", .displaced_to = 2222, .request = REQUEST_RESTORE,
+        { .name = "manual: Restore() asks", .moved_to = 2222, .request = REQUEST_RESTORE,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
           .action = ACTION_PROBE, .port = HOME, .state = STATE_RELOCATED },
-        { .name = "manual: Restore() where Windows has it", .displaced_to = 2222, .request = REQUEST_RESTORE,
+        { .name = "manual: Restore() where Windows has it", .moved_to = 2222, .request = REQUEST_RESTORE,
           .service = SERVICE_RUNNING, .facts = { SSHD(2222), WINDOWS(HOME) },
           .action = ACTION_NONE, .state = STATE_RELOCATED },
         { .name = "Relocate(22022)", .request = REQUEST_RELOCATE, .request_port = 22022,
           .service = SERVICE_RUNNING, .facts = { SSHD(HOME) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
         { .name = "Relocate(22022) from elsewhere", .request = REQUEST_RELOCATE, .request_port = 22022,
-          .displaced_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
+          .moved_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
         { .name = "a socket unit that could not bind: asked as at boot", .by_socket = true,
-          .service = SERVICE_FAILED_TO_BIND, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+          .service = SERVICE_TO_START, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't: not at once", .by_socket = true, .service = SERVICE_RUNNING,
-          .action = ACTION_NONE, .lost = true, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .port_missing = true, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't: asked", .by_socket = true, .service = SERVICE_RUNNING,
-          .settled = true, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+          .settled = SETTLED_WITHOUT_PORT, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't: restarted", .by_socket = true, .service = SERVICE_RUNNING,
-          .settled = true, .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
-        { .name = "the same while relocated", .by_socket = true, .service = SERVICE_RUNNING, .displaced_to = 2222,
-          .settled = true, .facts = { FREE(2222) }, .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
+          .settled = SETTLED_WITHOUT_PORT, .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME, .state = STATE_CLEAR },
+        { .name = "the same while relocated", .by_socket = true, .service = SERVICE_RUNNING, .moved_to = 2222,
+          .settled = SETTLED_WITHOUT_PORT, .facts = { FREE(2222) }, .action = ACTION_START, .port = 2222, .state = STATE_RELOCATED },
         { .name = "a socket unit that listens and doesn't, and no answer: it is asked again", .by_socket = true,
-          .service = SERVICE_RUNNING, .settled = true, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_UNKNOWN },
+          .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_PORT, .facts = { ANSWER(HOME, BIND_NO_ANSWER) },
+          .action = ACTION_NONE, .port_missing = true, .ask_again = true, .state = STATE_UNKNOWN },
         { .name = "a socket unit that listens and doesn't, and the question failed: the same", .by_socket = true,
-          .service = SERVICE_RUNNING, .settled = true, .facts = { ANSWER(HOME, BIND_FAILED) },
-          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_UNKNOWN },
-        { .name = "kept, but /run is empty: put in place", .displaced_to = 2222, .out_of_place = true,
+          .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_PORT, .facts = { ANSWER(HOME, BIND_FAILED) },
+          .action = ACTION_NONE, .port_missing = true, .ask_again = true, .state = STATE_UNKNOWN },
+        { .name = "kept, but /run is empty: put in place", .moved_to = 2222, .unapplied = true,
           .facts = { FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "systemd listens before it says so", .by_socket = true, .displaced_to = 2222,
+        { .name = "systemd listens before it says so", .by_socket = true, .moved_to = 2222,
           .facts = { SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
 
         { .name = "of two ports one is the policy's and free: nothing", .other_home = 2222,
           .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_NONE, .state = STATE_CLEAR },
         { .name = "the same for a socket unit: all or nothing, so moved", .other_home = 2222, .by_socket = true,
-          .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 22022, .n_keep = 1,
+          .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 22022, .n_beside = 1,
           .state = STATE_CONFLICT },
         { .name = "which it can have of the others is asked first", .other_home = 3333, .by_socket = true,
           .facts = { WINDOWS(HOME) }, .action = ACTION_PROBE, .port = 3333, .state = STATE_UNKNOWN },
@@ -259,16 +260,16 @@ static const Rule rules[] = {
           .state = STATE_CONFLICT },
         { .name = "asked to move, of two ports the other stays", .other_home = 3333, .service = SERVICE_RUNNING,
           .request = REQUEST_RELOCATE, .facts = { SSHD(HOME), SSHD(3333) }, .action = ACTION_RELOCATE, .port = 2222,
-          .n_keep = 1, .state = STATE_CONFLICT },
-        { .name = "and again", .other_home = 3333, .service = SERVICE_RUNNING, .displaced_to = 2222,
+          .n_beside = 1, .state = STATE_CONFLICT },
+        { .name = "and again", .other_home = 3333, .service = SERVICE_RUNNING, .moved_to = 2222,
           .request = REQUEST_RELOCATE, .request_port = 2200, .facts = { SSHD(2222), SSHD(3333) },
-          .action = ACTION_RELOCATE, .port = 2200, .n_keep = 1, .state = STATE_CONFLICT },
+          .action = ACTION_RELOCATE, .port = 2200, .n_beside = 1, .state = STATE_CONFLICT },
         { .name = "of two ports sshd has the policy's: nothing", .other_home = 2222, .service = SERVICE_RUNNING,
-          .settled = true, .facts = { WINDOWS(HOME), SSHD(2222) }, .action = ACTION_NONE, .lost = true,
+          .settled = SETTLED_WITHOUT_PORT, .facts = { WINDOWS(HOME), SSHD(2222) }, .action = ACTION_NONE, .port_missing = true,
           .state = STATE_CLEAR },
-        { .name = "of two ports the other stays", .other_home = 3333, .service = SERVICE_RUNNING, .settled = true,
+        { .name = "of two ports the other stays", .other_home = 3333, .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_PORT,
           .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(3333), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222,
-          .n_keep = 1, .state = STATE_CONFLICT },
+          .n_beside = 1, .state = STATE_CONFLICT },
 
         { .name = "not enabled: said", .service = SERVICE_INACTIVE, .not_booting = true, .not_enabled = true,
           .action = ACTION_NONE, .state = STATE_UNKNOWN },
@@ -286,10 +287,10 @@ static const Rule rules[] = {
           .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .refused = true,
           .facts = { SSHD(HOME) }, .action = ACTION_NONE, .port = HOME, .state = STATE_CLEAR },
         { .name = "SocketActivation=disable: not where the service could not be moved", .by_socket = true,
-          .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .fixed = true, .displaced_to = 2222,
+          .service = SERVICE_RUNNING, .socket_activation = SOCKET_ACTIVATION_DISABLE, .fixed = true, .moved_to = 2222,
           .facts = { WINDOWS(HOME), SSHD(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
         { .name = "SocketActivation=disable: a fixed port, and the socket can be moved", .by_socket = true,
-          .service = SERVICE_FAILED_TO_BIND, .not_booting = true, .socket_activation = SOCKET_ACTIVATION_DISABLE, .fixed = true,
+          .service = SERVICE_TO_START, .not_booting = true, .socket_activation = SOCKET_ACTIVATION_DISABLE, .fixed = true,
           .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
         { .name = "SocketActivation=keep again: not where sshd would not start", .service = SERVICE_RUNNING,
           .socket_disabled = true, .refused = true, .facts = { SSHD(HOME) },
@@ -300,7 +301,7 @@ static const Rule rules[] = {
         { .name = "SocketActivation=keep again", .service = SERVICE_RUNNING, .not_booting = true,
           .socket_disabled = true, .facts = { SSHD(HOME) }, .action = ACTION_ENABLE_SOCKET, .state = STATE_UNKNOWN },
         { .name = "SocketActivation=disable, cut off when nothing listened: once more", .service = SERVICE_INACTIVE,
-          .not_booting = true, .socket_disabled = true, .unfinished = true,
+          .not_booting = true, .socket_disabled = true, .switch_unfinished = true,
           .socket_activation = SOCKET_ACTIVATION_DISABLE, .action = ACTION_DISABLE_SOCKET, .state = STATE_UNKNOWN },
         { .name = "SocketActivation=disable, done, and stopped since: left alone", .service = SERVICE_INACTIVE,
           .not_booting = true, .socket_disabled = true, .socket_activation = SOCKET_ACTIVATION_DISABLE,
@@ -312,36 +313,36 @@ static const Rule rules[] = {
           .service = SERVICE_RUNNING, .facts = { SSHD(HOME), WINDOWS(22022) }, .action = ACTION_NONE,
           .state = STATE_CLEAR },
         { .name = "Relocate(80) from elsewhere: it stays there", .request = REQUEST_RELOCATE, .request_port = 80,
-          .displaced_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE,
+          .moved_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) }, .action = ACTION_NONE,
           .state = STATE_RELOCATED },
-        { .name = "consomme: sshd fell for a refused bind", .mode = MODE_CONSOMME, .settled = true,
+        { .name = "consomme: sshd fell for a refused bind", .mode = MODE_CONSOMME, .settled = SETTLED_WITHOUT_PORT,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
-        { .name = "consomme: no answer about where it could go", .mode = MODE_CONSOMME, .settled = true,
+        { .name = "consomme: no answer about where it could go", .mode = MODE_CONSOMME, .settled = SETTLED_WITHOUT_PORT,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), ANSWER(2222, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_CONFLICT },
-        { .name = "a way back was cut off: the file is put back", .settled = true, .last_port = 2222,
+          .action = ACTION_NONE, .port_missing = true, .ask_again = true, .state = STATE_CONFLICT },
+        { .name = "a way back was cut off: the file is put back", .settled = SETTLED_WITHOUT_PORT, .last_port = 2222,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED), SSHD(2222) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_RELOCATED },
-        { .name = "a stranger has home by one family, sshd runs on the other", .settled = true,
+        { .name = "a stranger has home by one family, sshd runs on the other", .settled = SETTLED_WITHOUT_PORT,
           .service = SERVICE_RUNNING, .facts = { LINUX(HOME) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
-        { .name = "sshd has one family of a port that another took first, Windows has home", .settled = true,
+        { .name = "sshd has one family of a port that another took first, Windows has home", .settled = SETTLED_WITHOUT_PORT,
           .service = SERVICE_RUNNING, .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
-        { .name = "the same, and no answer about the next: it is asked again", .settled = true,
+        { .name = "the same, and no answer about the next: it is asked again", .settled = SETTLED_WITHOUT_PORT,
           .service = SERVICE_RUNNING,
           .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX), ANSWER(22022, BIND_NO_ANSWER) },
-          .action = ACTION_NONE, .lost = true, .waits = true, .state = STATE_CONFLICT },
+          .action = ACTION_NONE, .port_missing = true, .ask_again = true, .state = STATE_CONFLICT },
         { .name = "the same, a moment before: it may still come to listen",
           .service = SERVICE_RUNNING, .facts = { WINDOWS(HOME), ANSWER(2222, BIND_REFUSED_BY_LINUX) },
-          .action = ACTION_NONE, .lost = true, .state = STATE_UNKNOWN },
-        { .name = "a stranger has the kept port by one family", .settled = true, .displaced_to = 2222,
+          .action = ACTION_NONE, .port_missing = true, .state = STATE_UNKNOWN },
+        { .name = "a stranger has the kept port by one family", .settled = SETTLED_WITHOUT_PORT, .moved_to = 2222,
           .service = SERVICE_RUNNING, .facts = { LINUX(2222) },
           .action = ACTION_RELOCATE, .port = 22022, .state = STATE_CONFLICT },
         { .name = "consomme: sshd is not given up at once", .mode = MODE_CONSOMME,
           .service = SERVICE_RUNNING, .facts = { ANSWER(HOME, BIND_NOT_ASKED) },
-          .action = ACTION_NONE, .lost = true, .state = STATE_UNKNOWN },
+          .action = ACTION_NONE, .port_missing = true, .state = STATE_UNKNOWN },
         { .name = "starting: wait", .service = SERVICE_STARTING, .facts = { WINDOWS(HOME), FREE(2222) },
           .action = ACTION_NONE, .state = STATE_CONFLICT },
 };
@@ -361,10 +362,10 @@ static void test_rule(const void *data) {
         config.ensure_enabled = rule->ensure_enabled;
         config.socket_activation = rule->socket_activation;
         snapshot.by_socket = rule->by_socket;
-        snapshot.out_of_place = rule->out_of_place;
+        snapshot.unapplied = rule->unapplied;
         snapshot.not_enabled = rule->not_enabled;
         snapshot.socket_disabled = rule->socket_disabled;
-        snapshot.unfinished = rule->unfinished;
+        snapshot.switch_unfinished = rule->switch_unfinished;
         snapshot.verdict = rule->refused ? SSHD_VERDICT_REFUSED : SSHD_VERDICT_VALID;
         snapshot.home.fixed = rule->fixed;
         if (rule->other_home != 0)
@@ -373,11 +374,10 @@ static void test_rule(const void *data) {
                 snapshot.booting = false;
         if (rule->booting)
                 snapshot.booting = true;
-        snapshot.displaced_to = rule->displaced_to;
+        snapshot.moved_to = rule->moved_to;
         snapshot.last_port = rule->last_port;
         snapshot.settled = rule->settled;
-        snapshot.settled_half = rule->settled_half;
-        snapshot.stay = rule->stay;
+        snapshot.no_auto_restore = rule->no_auto_restore;
         snapshot.request = rule->request;
         snapshot.request_port = rule->request_port;
         snapshot.facts = rule->facts;
@@ -387,10 +387,10 @@ static void test_rule(const void *data) {
         policy_decide(&config, &snapshot, &decision);
         test_equal_string(action_to_string(decision.action), action_to_string(rule->action));
         test_equal_int(decision.port, rule->port);
-        test_equal_int(decision.start, rule->start);
-        test_equal_int(decision.n_keep, rule->n_keep);
-        test_equal_int(decision.action == ACTION_NONE && decision.lost, rule->lost);
-        test_equal_int(decision.action == ACTION_NONE && decision.waits, rule->waits);
+        test_equal_int(decision.then_start, rule->then_start);
+        test_equal_int(decision.n_beside, rule->n_beside);
+        test_equal_int(decision.action == ACTION_NONE && decision.port_missing, rule->port_missing);
+        test_equal_int(decision.action == ACTION_NONE && decision.ask_again, rule->ask_again);
         test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
         test_assert(decision.reason[0] != '\0');
 }
@@ -415,7 +415,7 @@ static void test_what_could_not_be_seen_is_not_told(void) {
         Decision decision;
 
         snapshot.service = SERVICE_RUNNING;
-        snapshot.unseen = true;
+        snapshot.settled = SETTLED_UNSEEN;
         policy_decide(&config, &snapshot, &decision);
         test_equal_int(decision.action, ACTION_NONE);
         test_equal_int(decision.state, STATE_UNKNOWN);
@@ -439,17 +439,17 @@ static void test_config_broken_by_ours_is_undone(void) {
         Snapshot snapshot = test_snapshot();
         Decision decision;
 
-        snapshot.verdict = SSHD_VERDICT_REFUSED_FOR_OURS;
-        snapshot.displaced_to = 2222;
+        snapshot.verdict = SSHD_VERDICT_OUR_FILE_REFUSED;
+        snapshot.moved_to = 2222;
         policy_decide(&config, &snapshot, &decision);
         test_equal_int(decision.action, ACTION_RESTORE);
-        test_equal_int(decision.start, false);
+        test_equal_int(decision.then_start, false);
 
         /* systemd tries that no more. */
         snapshot.service = SERVICE_FAILED;
         policy_decide(&config, &snapshot, &decision);
         test_equal_int(decision.action, ACTION_RESTORE);
-        test_equal_int(decision.start, true);
+        test_equal_int(decision.then_start, true);
 }
 
 static void test_explicit_port_is_not_moved(void) {
@@ -473,7 +473,7 @@ static void test_hold_is_kept(void) {
         Snapshot snapshot = test_snapshot();
         Decision decision;
 
-        snapshot.hold = "tried again in 60 s";
+        snapshot.postponed = "tried again in 60 s";
         snapshot.facts = facts;
         snapshot.n_facts = ELEMENTSOF(facts);
         policy_decide(&config, &snapshot, &decision);
@@ -483,8 +483,8 @@ static void test_hold_is_kept(void) {
 
         /* And on the way back. */
         snapshot.facts = moved;
-        snapshot.displaced_to = 2222;
-        snapshot.home.has_ours = true;
+        snapshot.moved_to = 2222;
+        snapshot.home.reads_our_file = true;
         snapshot.service = SERVICE_RUNNING;
         snapshot.request = REQUEST_RESTORE;
         policy_decide(&config, &snapshot, &decision);
@@ -529,21 +529,21 @@ static bool is_free(const Snapshot *s, uint16_t port) {
 }
 
 static bool sshd_has_moved(const Snapshot *s) {
-        return s->displaced_to != 0 && fact_of(s, s->displaced_to)->holder == HOLDER_SSHD;
+        return s->moved_to != 0 && fact_of(s, s->moved_to)->holder == HOLDER_SSHD;
 }
 
 /* A running sshd is to bind the other half of a port that it has. */
-static bool mends_half(const Snapshot *s, uint16_t port) {
-        return s->service == SERVICE_RUNNING && s->settled_half && !s->by_socket && !s->hold &&
-               fact_of(s, port)->holder == HOLDER_SSHD && fact_of(s, port)->half;
+static bool mends_ipv4(const Snapshot *s, uint16_t port) {
+        return s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_IPV4 && !s->by_socket && !s->postponed &&
+               fact_of(s, port)->holder == HOLDER_SSHD && fact_of(s, port)->lacks_ipv4;
 }
 
 /* The promises, for one decision. */
 static const char *broken_promise(const Config *c, const Snapshot *s, const Decision *d) {
-        bool outage = s->by_socket && s->service == SERVICE_RUNNING && s->settled &&
+        bool outage = s->by_socket && s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_PORT &&
                       fact_of(s, HOME)->holder != HOLDER_SSHD && !sshd_has_moved(s);
-        bool binds = s->service == SERVICE_QUEUED || s->service == SERVICE_FAILED_TO_BIND || outage;
-        bool undo = c->relocate == RELOCATE_NEVER || s->verdict == SSHD_VERDICT_REFUSED_FOR_OURS ||
+        bool binds = s->service == SERVICE_QUEUED || s->service == SERVICE_TO_START || outage;
+        bool undo = c->relocate == RELOCATE_NEVER || s->verdict == SSHD_VERDICT_OUR_FILE_REFUSED ||
                     (d->action == ACTION_RESTORE && s->request == REQUEST_RESTORE);
 
         if (d->reason[0] == '\0')
@@ -557,11 +557,11 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a bind where sshd isn't to be moved";
                 if (fact_of(s, d->port)->bind != BIND_NOT_ASKED)
                         return "a question asked twice";
-                if (mends_half(s, d->port) && (d->port == s->displaced_to || c->relocate != RELOCATE_MIRRORED))
+                if (mends_ipv4(s, d->port) && (d->port == s->moved_to || c->relocate != RELOCATE_MIRRORED))
                         return NULL;
                 if (d->port == HOME && s->service == SERVICE_RUNNING && !outage)
                         return s->request == REQUEST_RESTORE ||
-                                               (c->restore == RESTORE_AUTO && fact_of(s, HOME)->seen_free)
+                                               (c->restore == RESTORE_AUTO && fact_of(s, HOME)->holder_left)
                                        ? NULL
                                        : "the home port bound to have a look";
                 if (d->port == HOME)
@@ -570,7 +570,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                                                                   : NULL;
                 if (!binds)
                         return "a bind for a service that isn't about to bind";
-                return policy_allows(c, d->port) && d->port == s->displaced_to ? NULL : "a needless bind";
+                return policy_allows(c, d->port) && d->port == s->moved_to ? NULL : "a needless bind";
         case ACTION_RELOCATE:
                 if (!mode_shares_ports(s->mode) || s->verdict != SSHD_VERDICT_VALID || undo)
                         return "a move that isn't called for";
@@ -582,16 +582,16 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return d->port == s->last_port ? NULL : "a move to where sshd is for another reason";
                 if (fact_of(s, d->port)->holder != HOLDER_UNKNOWN && fact_of(s, d->port)->holder != HOLDER_NONE)
                         return "a move to a port that somebody listens on";
-                if (s->home.fixed || s->hold)
+                if (s->home.fixed || s->postponed)
                         return "a move that can't be made";
                 if (!binds && s->service != SERVICE_RUNNING)
                         return "a move of a service that isn't to run";
                 return NULL;
         case ACTION_RESTORE:
-                if (s->displaced_to == 0)
+                if (s->moved_to == 0)
                         return "a way back from nowhere";
-                if (d->start && (s->service != SERVICE_FAILED || s->verdict != SSHD_VERDICT_REFUSED_FOR_OURS) &&
-                    (s->service != SERVICE_FAILED_TO_BIND || s->hold ||
+                if (d->then_start && (s->service != SERVICE_FAILED || s->verdict != SSHD_VERDICT_OUR_FILE_REFUSED) &&
+                    (s->service != SERVICE_TO_START || s->postponed ||
                      (c->relocate != RELOCATE_NEVER && mode_shares_ports(s->mode))))
                         return "a start that was not called for";
                 if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING ||
@@ -601,7 +601,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return fact_of(s, HOME)->holder == HOLDER_SSHD || is_free(s, HOME)
                                                ? NULL
                                                : "a file taken away under a running sshd";
-                if (!s->home.has_ours && s->verdict == SSHD_VERDICT_VALID)
+                if (!s->home.reads_our_file && s->verdict == SSHD_VERDICT_VALID)
                         return NULL; /* sshd doesn't read it */
                 if (s->mode == MODE_UNKNOWN && !undo)
                         return "a way back in an unknown mode";
@@ -609,14 +609,14 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a way back to a port that isn't known to be free";
                 return NULL;
         case ACTION_START:
-                if ((s->service != SERVICE_FAILED_TO_BIND && !outage && !mends_half(s, d->port)) ||
-                    !mode_shares_ports(s->mode) || s->hold)
+                if ((s->service != SERVICE_TO_START && !outage && !mends_ipv4(s, d->port)) ||
+                    !mode_shares_ports(s->mode) || s->postponed)
                         return "a start of what did not fail for its port";
                 return is_free(s, d->port) ? NULL : "a start on a port that isn't known to be free";
         case ACTION_ENABLE:
         case ACTION_DISABLE_SOCKET:
         case ACTION_ENABLE_SOCKET:
-                if (s->booting || s->hold || c->relocate == RELOCATE_NEVER || s->mode == MODE_UNKNOWN)
+                if (s->booting || s->postponed || c->relocate == RELOCATE_NEVER || s->mode == MODE_UNKNOWN)
                         return "units changed at the wrong time";
                 if (d->action == ACTION_ENABLE)
                         return c->ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE
@@ -638,17 +638,17 @@ static const PortFact home_facts[] = {
         LINUX(HOME),                  SSHD(HOME),  { .port = HOME, .holder = HOLDER_OTHER_DISTRO },
         ANSWER(HOME, BIND_NO_ANSWER), ANSWER(HOME, BIND_TRACKER_DEAD), ANSWER(HOME, BIND_FAILED),
         { .port = HOME, .holder = HOLDER_LINUX, .bind = BIND_REFUSED_BY_LINUX },
-        { .port = HOME, .seen_free = true },
-        HALF(HOME, BIND_NOT_ASKED), HALF(HOME, BIND_FREE), HALF(HOME, BIND_REFUSED_BY_WINDOWS),
+        { .port = HOME, .holder_left = true },
+        NO_IPV4(HOME, BIND_NOT_ASKED), NO_IPV4(HOME, BIND_FREE), NO_IPV4(HOME, BIND_REFUSED_BY_WINDOWS),
 };
 
 static const PortFact candidate_facts[] = {
         ANSWER(2222, BIND_NOT_ASKED), FREE(2222),  WINDOWS(2222), LINUX(2222), SSHD(2222),
         ANSWER(2222, BIND_NO_ANSWER), ANSWER(2222, BIND_TRACKER_DEAD),
-        HALF(2222, BIND_NOT_ASKED),   HALF(2222, BIND_FREE),
+        NO_IPV4(2222, BIND_NOT_ASKED),   NO_IPV4(2222, BIND_FREE),
 };
 
-static const uint16_t displaced_ports[] = { 0, 2222, 4000 }, last_ports[] = { 0, 2222 };
+static const uint16_t moved_ports[] = { 0, 2222, 4000 }, last_ports[] = { 0, 2222 };
 
 static void check_all_facts(const Config *config, Snapshot *s) {
         for (size_t home = 0; home < ELEMENTSOF(home_facts); home++)
@@ -674,7 +674,7 @@ static void check_all_facts(const Config *config, Snapshot *s) {
                                                   broken, networking_mode_to_string(s->mode),
                                                   service_phase_to_string(s->service), s->booting, s->verdict,
                                                   relocate_policy_to_string(config->relocate),
-                                                  restore_policy_to_string(config->restore), s->displaced_to,
+                                                  restore_policy_to_string(config->restore), s->moved_to,
                                                   s->last_port, holder_to_string(facts[0].holder),
                                                   bind_answer_to_string(facts[0].bind),
                                                   action_to_string(decision.action), decision.port);
@@ -697,17 +697,16 @@ static void test_promises(const void *row) {
                 s.verdict = (SshdVerdict) PICK(4);
                 unsigned obstacle = PICK(9);
                 s.home.fixed = obstacle == 1;
-                s.hold = obstacle == 2 ? "hold" : NULL;
-                s.home.has_ours = obstacle != 3;
+                s.postponed = obstacle == 2 ? "hold" : NULL;
+                s.home.reads_our_file = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;
-                s.settled = obstacle % 2;
-                s.settled_half = !s.settled;
+                s.settled = obstacle % 2 ? SETTLED_WITHOUT_PORT : SETTLED_WITHOUT_IPV4;
                 s.by_socket = obstacle >= 6;
-                s.out_of_place = obstacle == 7;
-                s.not_enabled = s.socket_disabled = s.unfinished = obstacle == 8;
+                s.unapplied = obstacle == 7;
+                s.not_enabled = s.socket_disabled = s.switch_unfinished = obstacle == 8;
                 RelocatePolicy relocate = (RelocatePolicy) PICK(_RELOCATE_MAX);
                 RestorePolicy restore = (RestorePolicy) PICK(_RESTORE_MAX);
-                s.displaced_to = displaced_ports[PICK(ELEMENTSOF(displaced_ports))];
+                s.moved_to = moved_ports[PICK(ELEMENTSOF(moved_ports))];
                 s.last_port = last_ports[PICK(ELEMENTSOF(last_ports))];
 #undef PICK
                 config = test_config(relocate, restore);
@@ -752,7 +751,7 @@ static void test_every_conflict_settles(void) {
                         facts[s.n_facts++] = (truth & (1U << i)) != 0 ? (PortFact) FREE(d.port)
                                                                : (PortFact) WINDOWS(d.port);
                         if (d.action == ACTION_RELOCATE && truth & (1U << i)) {
-                                s.displaced_to = d.port;
+                                s.moved_to = d.port;
                                 moves++;
                         }
                 }
@@ -766,8 +765,8 @@ static const struct {
         PortFact fact;
 } described[] = {
         { "sshd has 22", SSHD(HOME) },
-        { "sshd has 22 on IPv6 only", HALF(HOME, BIND_NOT_ASKED) },
-        { "sshd has 22 on IPv6 only, and Windows refuses it on IPv4", HALF(HOME, BIND_REFUSED_BY_WINDOWS) },
+        { "sshd has 22 on IPv6 only", NO_IPV4(HOME, BIND_NOT_ASKED) },
+        { "sshd has 22 on IPv6 only, and Windows refuses it on IPv4", NO_IPV4(HOME, BIND_REFUSED_BY_WINDOWS) },
         { "nginx (pid 7) holds 22", LINUX(HOME) },
         { "a Linux process holds 22", { .port = HOME, .holder = HOLDER_LINUX } },
         { "another WSL distro holds 22", { .port = HOME, .holder = HOLDER_OTHER_DISTRO } },

@@ -85,7 +85,7 @@ CHANGE(refused) {
 }
 CHANGE(refused_down) { refused(f); f->service.active = false; f->service.failed = true; f->listens = FACT_NO; }
 CHANGE(refused_no_line) { f->verdict = SSHD_VERDICT_REFUSED; strcpy(f->sshd_error, "something \033[31m else"); }
-CHANGE(refused_for_ours) { f->verdict = SSHD_VERDICT_REFUSED_FOR_OURS; }
+CHANGE(refused_for_ours) { f->verdict = SSHD_VERDICT_OUR_FILE_REFUSED; }
 CHANGE(config_unseen_user) { f->verdict = SSHD_VERDICT_UNKNOWN; f->root = false; }
 CHANGE(config_unseen) { f->verdict = SSHD_VERDICT_UNKNOWN; strcpy(f->sshd_error, "did not end in time"); }
 CHANGE(no_keys) { f->host_keys = FACT_NO; }

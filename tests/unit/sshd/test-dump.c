@@ -8,7 +8,7 @@
 static const struct {
         const char *name;
         const char *text;
-        uint16_t displaced_to;
+        uint16_t moved_to;
         const char *home; /* "22 2022" */
         bool fixed, ipv4, ipv6;
         int n_addresses;
@@ -52,7 +52,7 @@ static void test_home(const void *data) {
         test_equal_int(sshd_dump_print(&dump, text + 1, strlen(text)), -E2BIG);
         test_equal_int(sshd_dump_print(&dump, text, sizeof(text)), 0);
         test_equal_int(sshd_dump_parse(text, &dump), 0);
-        sshd_dump_home(&dump, row->displaced_to, &home);
+        sshd_dump_home(&dump, row->moved_to, &home);
         for (size_t i = 0; i < home.n_ports; i++)
                 snprintf(ports + strlen(ports), sizeof(ports) - strlen(ports), "%s%u", i ? " " : "",
                          home.ports[i]);

@@ -66,8 +66,8 @@ static void test_apply(const void *data) {
 
         test_equal_string(planned(&row->shape, SERVICE_RUNNING, false), row->running);
         test_equal_string(planned(&row->shape, SERVICE_RUNNING, true), row->running_again);
-        test_equal_string(planned(&row->shape, SERVICE_FAILED_TO_BIND, false), row->failed);
-        test_equal_string(planned(&row->shape, SERVICE_FAILED_TO_BIND, true), row->failed_again);
+        test_equal_string(planned(&row->shape, SERVICE_TO_START, false), row->failed);
+        test_equal_string(planned(&row->shape, SERVICE_TO_START, true), row->failed_again);
 }
 
 static void test_other_phases_are_left_alone(void) {
@@ -76,7 +76,7 @@ static void test_other_phases_are_left_alone(void) {
                         Shape shape = { .by_socket = bits & 1, .accept = bits & 2, .service_runs = bits & 4,
                                         .command_changes = bits & 8 };
 
-                        if (phase != SERVICE_RUNNING && phase != SERVICE_FAILED_TO_BIND)
+                        if (phase != SERVICE_RUNNING && phase != SERVICE_TO_START)
                                 test_equal_string(planned(&shape, phase, bits & 16), "");
                 }
 }
