@@ -7,7 +7,7 @@
         m.wait_running()
         assert m.banner(22).startswith(b"SSH-2.0-OpenSSH_for_Windows")
 
-Everything of a machine is in anonymous namespaces of its own processes (guest.c, tracker.c), which end
+Everything of a machine is in anonymous namespaces of its own processes (guest.c, tracker/), which end
 when this process does, however it ends. Any number of machines may run side by side.
 """
 
@@ -78,14 +78,15 @@ def programs() -> Path:
         for directory in (Path(built) / "tests/lab", Path(built)):
             if (directory / "lab-guest").exists():
                 return directory
-    sources = [HERE / "guest.c", HERE / "tracker.c", HERE / "faults.c", HERE / "lab.h"]
-    version = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()[:12]
+    sources = {"guest": [HERE / "guest.c"], "tracker": sorted((HERE / "tracker").glob("*.c")), "faults.so": [HERE / "faults.c"]}
+    headers = [HERE / "lab.h", HERE / "tracker/tracker.h"]
+    version = hashlib.sha256(b"".join(file.read_bytes() for file in sum(sources.values(), headers))).hexdigest()[:12]
 
     def make(unfinished: Path) -> None:
         unfinished.mkdir()
-        for name, more in {"guest": [], "tracker": [], "faults.so": ["-shared", "-fPIC"]}.items():
-            subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}",
-                            HERE / f"{name.removesuffix('.so')}.c"], check=True)
+        for name, files in sources.items():
+            more = ["-shared", "-fPIC"] if name.endswith(".so") else []
+            subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}", *files], check=True)
     return roots.once(roots.cache_directory() / f"programs-{version}", make)
 
 
@@ -763,7 +764,7 @@ class Machine:
     # ---- what the tracker saw ----
 
     def log(self, event: str | None = None, **members: Any) -> list[dict[str, Any]]:
-        """The tracker's events of all boots, or those of one kind with such members. See tracker.c."""
+        """The tracker's events of all boots, or those of one kind with such members. See tracker/."""
         lines = os.pread(self._log, os.fstat(self._log).st_size, 0).decode().splitlines()
         prefix = f"/{self._cgroup.name}/guest"
         found = []
