@@ -2,7 +2,6 @@
 #include "facts/home.h"
 
 #include "base/fs.h"
-#include "sshd/inputs.h"
 
 /* Longer ones than a person writes are not read. */
 #define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
@@ -14,9 +13,7 @@ struct Home {
         bool stale;
         bool unasked; /* there is no answer, though there is a sshd */
         Kept kept; /* as it was when sshd was asked */
-        uint64_t inputs;      /* what .answer was made of; 0: not known */
-        uint64_t kept_inputs; /* the same of the answer that is kept */
-        char service[256], program[256];
+        char service[256];
         SshdAnswer answer;
         SshdHome home;
         char options[SSHD_COMMAND_SIZE];
@@ -67,11 +64,13 @@ static bool kernel_has_ipv6(void) {
         return access("/proc/net/if_inet6", F_OK) >= 0 || errno != ENOENT;
 }
 
-static void home_set_answer(Home *home, const SshdAnswer *answer) {
+static void home_on_answer(const SshdAnswer *answer, void *userdata) {
+        Home *home = userdata;
+
         home->answer = *answer;
+        home->query = sshd_query_free(home->query); /* and *answer with it */
+        answer = &home->answer;
         home->unasked = answer->verdict == SSHD_VERDICT_UNKNOWN;
-        home->query = sshd_query_free(home->query);
-        answer = &home->answer; /* the other went with the query */
 
         /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it. */
         if (answer->has_dump)
@@ -86,55 +85,7 @@ static void home_set_answer(Home *home, const SshdAnswer *answer) {
                 snprintf(home->fixed_by, sizeof(home->fixed_by), "-p in the command of %.200s", home->service);
         else if (answer->has_dump && home->home.fixed)
                 (void) sshd_find_fixed(home->fixed_by, sizeof(home->fixed_by));
-}
-
-/* 0 where it can't be known, so that sshd has to be asked. With options it depends on more than files. */
-static uint64_t home_inputs(const Home *home) {
-        const char *program = home->options[0] ? NULL : sshd_find(home->program);
-        uint64_t inputs;
-
-        return program && sshd_inputs(program, SSHD_CONFIG_FILE, &inputs) >= 0 ? inputs : 0;
-}
-
-static void home_on_answer(const SshdAnswer *answer, void *userdata) {
-        Home *home = userdata;
-
-        home_set_answer(home, answer);
-        /* Not of what was changed while sshd read it; and a refusal is asked for again each time. */
-        if (home->answer.verdict != SSHD_VERDICT_VALID || home->inputs != home_inputs(home))
-                home->inputs = 0;
         home->handler(home->userdata);
-}
-
-/* Whether sshd would say again what it has said. */
-static bool home_is_known(Home *home) {
-        uint64_t inputs = home_inputs(home), before = home->inputs;
-        SshdAnswer answer = { .verdict = SSHD_VERDICT_VALID, .has_dump = true };
-
-        home->inputs = inputs;
-        if (inputs == 0)
-                return false;
-        if (inputs == before)
-                answer = home->answer;
-        else if (kept_read_answer(inputs, &answer.dump) > 0)
-                home->kept_inputs = inputs;
-        else
-                return false;
-
-        home_set_answer(home, &answer);
-        return true;
-}
-
-void home_keep(Home *home) {
-        int r;
-
-        if (home->inputs == 0 || home->query || home->inputs == home->kept_inputs)
-                return;
-
-        r = kept_write_answer(home->inputs, &home->answer.dump);
-        if (r < 0)
-                log_message(home->log, LOG_DEBUG, "%s can't be written: %s", KEPT_ANSWER_FILE, strerrordesc_np(-r));
-        home->kept_inputs = home->inputs; /* or next time */
 }
 
 /* The options that the service gives its sshd. */
@@ -169,16 +120,13 @@ bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
         home->stale = false;
         home->kept = *kept;
         snprintf(home->service, sizeof(home->service), "%s", service ? service->id : "ssh.service");
-        snprintf(home->program, sizeof(home->program), "%s", service ? service->command.program : "");
         home_read_options(home, service);
-        if (home_is_known(home))
-                return false;
-        r = sshd_query(home->event, home->program, home->options, true, home_on_answer, home, &home->query);
+        r = sshd_query(home->event, service ? service->command.program : "", home->options, true, home_on_answer, home,
+                       &home->query);
         if (r >= 0)
                 return true;
 
         home->unasked = r != -ENOENT;
-        home->inputs = 0;
         home->answer = (SshdAnswer){ 0 };
         home->home = (SshdHome){ 0 };
         snprintf(home->answer.detail, sizeof(home->answer.detail), "%s",

@@ -22,13 +22,9 @@ DEFINE_TRIVIAL_CLEANUP(Home *, home_free);
 /* The next home_refresh() asks again. */
 void home_forget(Home *home);
 
-/* Asks sshd, where the last answer is out of date and anything has changed that it was made of. Returns true while
- * an answer is to come. */
+/* Asks sshd, where it hasn't been asked since the last home_forget(). Returns true while an answer is to come. */
 bool home_refresh(Home *home, const UnitState *service, const Kept *kept);
 bool home_is_pending(const Home *home);
-
-/* Keeps the answer for as long as nothing changes that sshd made it of, over boots too. */
-void home_keep(Home *home);
 
 /* What is known; valid until the next answer. */
 typedef struct HomeView {

@@ -1228,7 +1228,6 @@ static void manager_carry_out(Manager *m, const Decision *d) {
         manager_name_holder(m);
         manager_finish_request(m, d);
         manager_say_ready(m);
-        home_keep(m->at_home);
 
         /* sshd is down for want of a port, or has lost its own, and nothing tells when Windows answers or leaves one; or sshd
          * or wslinfo could not be asked. */

@@ -130,20 +130,6 @@ int sshd_dump_parse(const char *text, SshdDump *ret) {
         return 0;
 }
 
-int sshd_dump_print(const SshdDump *dump, char *ret, size_t size) {
-        size_t used = 0;
-
-        for (size_t i = 0; i < dump->n_ports && used < size; i++)
-                used += (size_t) snprintf(ret + used, size - used, "port %u\n", dump->ports[i]);
-        for (size_t i = 0; i < dump->n_endpoints && used < size; i++) {
-                char text[SSHD_ENDPOINT_SIZE];
-
-                used += (size_t) snprintf(ret + used, size - used, "listenaddress %s\n",
-                                          sshd_endpoint_print(&dump->endpoints[i], text));
-        }
-        return used < size ? 0 : -E2BIG;
-}
-
 static bool add_port(uint16_t *ports, size_t *n, uint16_t port) {
         if (port_is_one_of(port, ports, *n))
                 return false;

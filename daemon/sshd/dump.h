@@ -37,9 +37,6 @@ typedef struct SshdDump {
  * sshd has more of them than fit. */
 int sshd_dump_parse(const char *text, SshdDump *ret);
 
-/* Writes what sshd_dump_parse() reads. Returns 0, or -E2BIG where it doesn't fit. */
-int sshd_dump_print(const SshdDump *dump, char *ret, size_t size);
-
 /* The port that is put in with `-o Port=` to see what stands beside it. */
 #define SSHD_SENTINEL_PORT 1
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/kept.h"
 
-#include <inttypes.h>
 #include <limits.h>
 
 #include "base/fs.h"
@@ -144,7 +143,7 @@ int kept_write(const Kept *kept, uint16_t home, const KeptUnits *units) {
 }
 
 static const char *const files[] = { KEPT_MOVED_FILE, KEPT_PORT_FILE, KEPT_LAST_PORT_FILE,
-                                     KEPT_DISABLED_SOCKET_FILE, KEPT_UNREAD_FILE, KEPT_ANSWER_FILE, CACHEDIR };
+                                     KEPT_DISABLED_SOCKET_FILE, KEPT_UNREAD_FILE };
 
 int kept_mark_unread(bool unread) {
         int r;
@@ -250,44 +249,4 @@ int kept_write_last_port(uint16_t port) {
 
         render_last_port_file(port, text);
         return fs_write_if_changed(KEPT_LAST_PORT_FILE, text);
-}
-
-#define ANSWER_SIZE_MAX 4096
-#define ANSWER_HEAD "# Written by wslportd: what sshd said of its configuration.\n"
-#define ANSWER_HEAD_SIZE (sizeof(ANSWER_HEAD) + sizeof("sum 0123456789abcdef"))
-
-/* The sum is of what went in and of what came out, so that a damaged file is an answer to nothing. */
-static void answer_head(uint64_t inputs, const char *answer, char ret[static ANSWER_HEAD_SIZE]) {
-        uint64_t sum = hash_add(hash_add(HASH_FIRST, &inputs, sizeof(inputs)), answer, strlen(answer));
-
-        snprintf(ret, ANSWER_HEAD_SIZE, ANSWER_HEAD "sum %016" PRIx64 "\n", sum);
-}
-
-int kept_read_answer(uint64_t inputs, SshdDump *ret) {
-        char text[ANSWER_SIZE_MAX], head[ANSWER_HEAD_SIZE];
-        const size_t length = ANSWER_HEAD_SIZE - 1;
-        int r;
-
-        r = kept_read_text(KEPT_ANSWER_FILE, text, sizeof(text));
-        if (r <= 0 || strlen(text) < length)
-                return r < 0 ? r : 0;
-
-        answer_head(inputs, text + length, head);
-        if (strncmp(text, head, length) != 0)
-                return 0;
-        r = sshd_dump_parse(text + length, ret);
-        return r < 0 ? r : 1;
-}
-
-int kept_write_answer(uint64_t inputs, const SshdDump *dump) {
-        char text[ANSWER_HEAD_SIZE + ANSWER_SIZE_MAX], answer[ANSWER_SIZE_MAX], head[ANSWER_HEAD_SIZE];
-        int r;
-
-        r = sshd_dump_print(dump, answer, sizeof(answer));
-        if (r < 0)
-                return r;
-        answer_head(inputs, answer, head);
-        snprintf(text, sizeof(text), "%s%s", head, answer);
-        r = fs_write_if_changed(KEPT_ANSWER_FILE, text);
-        return r < 0 ? r : 0;
 }

@@ -14,7 +14,6 @@
 #define KEPT_LAST_PORT_FILE STATEDIR "/last-port"
 #define KEPT_DISABLED_SOCKET_FILE STATEDIR "/disabled-socket"
 #define KEPT_UNREAD_FILE STATEDIR "/unread"
-#define KEPT_ANSWER_FILE CACHEDIR "/sshd" /* what sshd said of its configuration; without it, sshd is asked again */
 #define KEPT_DROP_INS "/run/systemd/system"
 
 /* What the drop-ins are made of. */
@@ -56,11 +55,6 @@ int kept_read_streams(const char *socket, char *ret, size_t size);
  * negative errno. NULL to write: it is undone. */
 int kept_read_disabled_socket(DisabledSocket *ret);
 int kept_write_disabled_socket(const DisabledSocket *disabled);
-
-/* What sshd answered to what went into it (sshd_inputs()). kept_read_answer() returns 1, 0 where there is no answer to
- * this, or a negative errno; kept_write_answer() 0, or a negative errno. */
-int kept_read_answer(uint64_t inputs, SshdDump *ret);
-int kept_write_answer(uint64_t inputs, const SshdDump *dump);
 
 /* The port that clients know; nothing but wslportd reads it. */
 int kept_read_last_port(uint16_t *ret);

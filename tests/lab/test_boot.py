@@ -19,7 +19,6 @@ pytest.register_assert_rewrite("wslport")
 
 import wslport as w  # noqa: E402
 from machine import NOT_LISTENING, Greeting, Machine  # noqa: E402
-from tracing import Trace, obstacle  # noqa: E402
 from wslport import make  # noqa: E402, F401
 
 QUIET_MODES = ("nat", "none", "bridged", "virtioproxy", "not-wsl")
@@ -343,44 +342,3 @@ def test_windows_takes_22_at_any_moment_of_boot(make, capsys):
               f"worst {max(ready) * 1000:.0f} ms; boot: median {statistics.median(whole):.2f} s")
     assert len(results) == count
     assert max(ready) < 2
-
-
-# ---- what sshd said is kept over boots ----
-
-ANSWER = "/var/cache/wslportd/sshd"
-
-
-@pytest.mark.parametrize("change", ["nothing", "a port", "an included file", "a key", "sshd", "the file", "a number in it", "no file"])
-def test_sshd_is_asked_again_where_something_has_changed(make, change):
-    if reason := obstacle():
-        pytest.skip(reason)
-    m = w.boot(make())
-    w.wait_properties(m, State="clear", Port=22)
-    w.eventually(lambda: m.exists(ANSWER), "the answer is kept")
-    m.poweroff()
-    kept, port = m.read(ANSWER), 22
-    if change == "a port":
-        port = 2022
-        m.write("/etc/ssh/sshd_config.d/50-port.conf", "Port 2022\n")
-    elif change == "an included file":
-        m.write("/etc/ssh/sshd_config.d/50-other.conf", "# as before\n")
-    elif change == "a key":
-        m.path("/etc/ssh/ssh_host_rsa_key").touch()
-    elif change == "sshd":
-        m.path("/usr/sbin/sshd").touch()
-    elif change == "the file":
-        m.write(ANSWER, kept[:len(kept) // 2])
-    elif change == "a number in it":
-        assert "port 1\n" in kept
-        m.write(ANSWER, kept.replace("port 1\n", "port 1\nport 23\n"))
-    elif change == "no file":
-        m.path(ANSWER).unlink()
-
-    with Trace(m, {"sched/sched_process_exec": "", "sched/sched_process_fork": 'comm ~ "wslportd*"'}) as trace:
-        w.boot(m)
-        w.wait_properties(m, State="clear", Port=port, HomePort=port)
-        forked = {event.fields["child_pid"] for event in trace.events("sched_process_fork")}
-        asked = any(str(event.pid) in forked for event in trace.execs("sshd"))
-    assert asked == (change != "nothing")
-    w.eventually(lambda: m.exists(ANSWER) and (m.read(ANSWER) == kept) == (change in ("nothing", "the file", "a number in it", "no file")),
-                 "the answer is kept")
