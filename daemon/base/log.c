@@ -7,24 +7,11 @@
 
 #include <systemd/sd-journal.h>
 
-static const char *const level_names[] = {
+static const char *const log_level_words[] = {
         [LOG_EMERG] = "emerg",     [LOG_ALERT] = "alert",   [LOG_CRIT] = "crit", [LOG_ERR] = "err",
         [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice", [LOG_INFO] = "info", [LOG_DEBUG] = "debug",
 };
-
-int log_level_from_string(const char *s, int *ret_level) {
-        for (size_t i = 0; i < ELEMENTSOF(level_names); i++)
-                if (streq(s, level_names[i])) {
-                        *ret_level = (int) i;
-                        return 0;
-                }
-
-        return -EINVAL;
-}
-
-const char *log_level_to_string(int level) {
-        return level >= 0 && (size_t) level < ELEMENTSOF(level_names) ? level_names[level] : NULL;
-}
+DEFINE_WORDS(log_level, int);
 
 /* JOURNAL_STREAM names the device and inode that stderr has where systemd connected it to the journal, see
  * systemd.exec(5). A shell that inherited the variable has another stderr. */

@@ -3,7 +3,7 @@
 
 #include <syslog.h>
 
-#include "base/util.h"
+#include "base/words.h"
 
 /* Where messages go and which. Owned by the program; only programs and the manager log, so that an error is
  * told once, by the one who knows what it means. */
@@ -26,8 +26,5 @@ int log_error_errno(const Log *log, int error, const char *format, ...) _printf_
 void log_event(const Log *log, int level, const char *message_id, const char *field, const char *value,
                const char *format, ...) _printf_(6, 7);
 
-/* The LOG_… constant of "emerg" … "debug" in *@ret_level, or -EINVAL. */
-int log_level_from_string(const char *s, int *ret_level);
-
-/* The word of a LOG_… constant, or NULL. */
-const char *log_level_to_string(int level);
+/* LOG_EMERG … LOG_DEBUG: "emerg" … "debug". */
+DECLARE_WORDS(log_level, int);

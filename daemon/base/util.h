@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,8 +61,14 @@ static inline void fclosep(FILE **file) {
                 fclose(*file);
 }
 
+static inline void closedirp(DIR **directory) {
+        if (*directory)
+                closedir(*directory);
+}
+
 #define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)
+#define _cleanup_closedir_ _cleanup_(closedirp)
 #define _cleanup_fclose_ _cleanup_(fclosep)
 
 static inline bool streq(const char *a, const char *b) {
@@ -76,7 +83,28 @@ static inline const char *strempty(const char *s) {
         return s ? s : "";
 }
 
-/* What a clock of clock_gettime(2) that is always there says, µs. */
+static inline bool is_blank(char c) {
+        return c == ' ' || c == '\t';
+}
+
+/* Where @s is among the @n @strings; -EINVAL where it isn't. */
+static inline int string_index(const char *s, const char *const strings[], size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (streq(s, strings[i]))
+                        return (int) i;
+
+        return -EINVAL;
+}
+
+/* The line behind the one that begins at @line. */
+static inline const char *line_next(const char *line) {
+        line += strcspn(line, "\n");
+        return *line ? line + 1 : line;
+}
+
+#define LINES_FOREACH(line, text) for (const char *line = (text); *line; line = line_next(line))
+
+/* Time in µs by a @clock of clock_gettime(2) that every Linux has. */
 static inline usec_t clock_usec(clockid_t clock) {
         struct timespec t;
 
@@ -84,7 +112,14 @@ static inline usec_t clock_usec(clockid_t clock) {
         return (usec_t) t.tv_sec * USEC_PER_SEC + (usec_t) t.tv_nsec / 1000;
 }
 
-/* Whether what failed with this negative errno may do so no more in a moment: it says nothing of the thing asked for. */
+/* Keeps the first error of several steps that are all to be tried. */
+static inline void note_error(int *first, int r) {
+        if (r < 0 && *first == 0)
+                *first = r;
+}
+
+/* True for a negative errno of a machine that is short of something for the moment: the same call may succeed later,
+ * and the error tells nothing about the object of the call. */
 static inline bool errno_is_passing(int error) {
         switch (error < 0 ? -error : 0) {
         case EAGAIN:

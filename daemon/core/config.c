@@ -275,10 +275,6 @@ static const char *list_valid(const char *section, char buffer[static LIST_SIZE]
         return buffer;
 }
 
-static bool is_blank(char c) {
-        return c == ' ' || c == '\t';
-}
-
 /* The length of @line up to a comment, without the blanks at its end. '#' or ';' start one at the beginning
  * of the line and after a blank. */
 static size_t length_before_comment(const char *line, size_t length) {

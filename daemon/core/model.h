@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/util.h"
+#include "base/words.h"
 
 /* The words of this program. What could not be found out is a value of its own, and the first, so that a
  * zeroed structure claims nothing. The strings are those of D-Bus; *_to_string() never returns NULL. */
@@ -93,9 +93,9 @@ typedef enum SocketActivation {
 /* By what sshd is moved, in the order in which it is tried. */
 typedef enum Mechanism {
         MECHANISM_NONE,
-        MECHANISM_CONFIG,       /* a file that sshd's own configuration includes; a generator may hand it on to
-                                   sshd's socket */
-        MECHANISM_SOCKET,       /* a drop-in of the socket unit */
+        MECHANISM_CONFIG, /* a file that sshd's own configuration includes; a generator may hand it on to
+                             sshd's socket */
+        MECHANISM_SOCKET, /* a drop-in of the socket unit */
         MECHANISM_COMMAND_LINE, /* a drop-in of the service, with `-p` behind its command */
         _MECHANISM_MAX,
 } Mechanism;
@@ -116,35 +116,24 @@ typedef enum AddressKind {
 typedef struct SshdHome {
         uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */
         size_t n_ports;
-        bool fixed;    /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
+        bool fixed; /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
                           option, changes that */
         bool reads_our_file; /* sshd takes in our file: that file's port is one of those that sshd names */
-        bool ipv4, ipv6;   /* which families sshd listens on */
-        bool any_ipv4;     /* and it does so on every address of IPv4, 0.0.0.0 */
-        size_t n_addresses; /* how many it listens on with each port that isn't fixed */
+        bool ipv4, ipv6;     /* which families sshd listens on */
+        bool any_ipv4;       /* and it does so on every address of IPv4, 0.0.0.0 */
+        size_t n_addresses;  /* how many it listens on with each port that isn't fixed */
 } SshdHome;
 
-const char *networking_mode_to_string(NetworkingMode mode);
-const char *holder_to_string(Holder holder);
-const char *state_to_string(State state);
-const char *bind_answer_to_string(BindAnswer answer);
-const char *service_phase_to_string(ServicePhase phase);
-const char *address_kind_to_string(AddressKind kind);
-const char *mechanism_to_string(Mechanism mechanism); /* "" for none */
-const char *relocate_policy_to_string(RelocatePolicy policy);
-const char *restore_policy_to_string(RestorePolicy policy);
-const char *socket_activation_to_string(SocketActivation activation);
-
-/* 0 and the value, or -EINVAL and *@ret untouched. */
-int networking_mode_from_string(const char *s, NetworkingMode *ret);
-int holder_from_string(const char *s, Holder *ret);
-int state_from_string(const char *s, State *ret);
-int address_kind_from_string(const char *s, AddressKind *ret);
-int mechanism_from_string(const char *s, Mechanism *ret);
-int bind_answer_from_string(const char *s, BindAnswer *ret);
-int relocate_policy_from_string(const char *s, RelocatePolicy *ret);
-int restore_policy_from_string(const char *s, RestorePolicy *ret);
-int socket_activation_from_string(const char *s, SocketActivation *ret);
+DECLARE_WORDS(networking_mode, NetworkingMode);
+DECLARE_WORDS(holder, Holder);
+DECLARE_WORDS(state, State);
+DECLARE_WORDS(bind_answer, BindAnswer);
+DECLARE_WORDS(service_phase, ServicePhase);
+DECLARE_WORDS(mechanism, Mechanism); /* "" for MECHANISM_NONE */
+DECLARE_WORDS(address_kind, AddressKind);
+DECLARE_WORDS(relocate_policy, RelocatePolicy);
+DECLARE_WORDS(restore_policy, RestorePolicy);
+DECLARE_WORDS(socket_activation, SocketActivation);
 
 /* Whether a drop-in of systemd's does it, which is made anew at each boot. */
 static inline bool mechanism_is_drop_in(Mechanism mechanism) {

@@ -8,10 +8,7 @@ static const char *const action_words[_ACTION_MAX] = {
         [ACTION_RESTORE] = "restore", [ACTION_START] = "start", [ACTION_ENABLE] = "enable",
         [ACTION_DISABLE_SOCKET] = "disable-socket", [ACTION_ENABLE_SOCKET] = "enable-socket",
 };
-
-const char *action_to_string(Action action) {
-        return (size_t) action < ELEMENTSOF(action_words) ? action_words[action] : action_words[0];
-}
+DEFINE_WORDS(action, Action);
 
 /* What a port's fact comes to. */
 typedef enum Availability {

@@ -103,7 +103,7 @@ typedef struct Decision {
         char reason[REASON_SIZE]; /* one line for people */
 } Decision;
 
-const char *action_to_string(Action action);
+DECLARE_WORDS(action, Action);
 
 /* At most one action at a time; the next is decided on the facts that this one brings. */
 void policy_decide(const Config *config, const Snapshot *snapshot, Decision *ret);

@@ -39,8 +39,7 @@ static void find_host_keys(HostKeys *ret) {
         for (size_t i = 0; i < ELEMENTSOF(commands) && ret->n == 0; i++) {
                 _cleanup_free_ char *output = ctl_run(commands[i], PROGRAM_TIMEOUT);
 
-                for (const char *line = strempty(output); *line;
-                     line += strcspn(line, "\n"), line += *line == '\n') {
+                LINES_FOREACH(line, strempty(output)) {
                         /* In lower case up to OpenSSH 10.0, as `HostKey` in 10.6. */
                         const char *path = line + strlen("hostkey ");
 

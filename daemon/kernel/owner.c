@@ -2,7 +2,6 @@
 #include "kernel/owner.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/magic.h>
@@ -30,13 +29,6 @@ static void note_failure(Search *search, int error) {
         if (errno_is_passing(error))
                 search->error = error;
 }
-
-static inline void closedirp(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
-
-#define _cleanup_closedir_ _cleanup_(closedirp)
 
 static DIR *open_directory(int at_fd, const char *path) {
         DIR *directory;

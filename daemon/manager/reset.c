@@ -295,12 +295,6 @@ static bool daemon_runs(sd_bus *bus) {
         return false;
 }
 
-/* The first error counts, and nothing stops at it. */
-static void note_error(int *first, int r) {
-        if (r < 0 && *first == 0)
-                *first = r;
-}
-
 int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_SIZE]) {
         _cleanup_(reset_done) Reset reset = { 0 };
         _cleanup_(bus_closep) sd_bus *bus = NULL;

@@ -164,12 +164,6 @@ static int drop_in_clean(const char *unit) {
         return fs_clean(path);
 }
 
-/* The first error counts, and nothing stops at it. */
-static void note_error(int *first, int r) {
-        if (r < 0 && *first == 0)
-                *first = r;
-}
-
 /* Does something to each file that there may be; adds up whether a unit's drop-in was changed. */
 static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit), const char *spared) {
         int first = 0, changed = 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/profile.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -9,23 +8,15 @@
 
 #define NAME ".wslconfig"
 
-static inline void closedirp(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
-
 /* Of no person: Windows makes these. */
 static bool is_profile_name(const char *name) {
         static const char *const others[] = { "All Users", "Default", "Default User", "Public", "WDAGUtilityAccount" };
 
-        for (size_t i = 0; i < ELEMENTSOF(others); i++)
-                if (streq(name, others[i]))
-                        return false;
-        return name[0] != '.';
+        return name[0] != '.' && string_index(name, others, ELEMENTSOF(others)) < 0;
 }
 
 static int find_profile(const char *users, char *ret, size_t size) {
-        _cleanup_(closedirp) DIR *folders = NULL;
+        _cleanup_closedir_ DIR *folders = NULL;
         const struct dirent *folder;
         unsigned n_with = 0, n = 0;
 

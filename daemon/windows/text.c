@@ -11,26 +11,16 @@ typedef struct Token {
         size_t length;
 } Token;
 
-static const char *const start_words[_WINDOWS_START_MAX] = {
+static const char *const windows_start_words[_WINDOWS_START_MAX] = {
         [WINDOWS_START_UNKNOWN] = "unknown",     [WINDOWS_START_ABSENT] = "absent",
         [WINDOWS_START_AUTOMATIC] = "automatic", [WINDOWS_START_MANUAL] = "manual",
         [WINDOWS_START_DISABLED] = "disabled",
 };
+DEFINE_WORDS(windows_start, WindowsStart);
 
-const char *windows_start_to_string(WindowsStart start) {
-        return start_words[(size_t) start < ELEMENTSOF(start_words) ? start : WINDOWS_START_UNKNOWN];
+static bool is_space(char c) {
+        return is_blank(c) || c == '\r';
 }
-
-static bool is_blank(char c) {
-        return c == ' ' || c == '\t' || c == '\r';
-}
-
-static const char *next_line(const char *line) {
-        line += strcspn(line, "\n");
-        return *line ? line + 1 : line;
-}
-
-#define LINES_FOREACH(line, text) for (const char *line = (text); *line; line = next_line(line))
 
 /* The first words of a line, and its last one (in *@ret_last). Returns how many of the first there are. */
 static size_t split(const char *line, Token ret[static TOKENS_MAX], Token *ret_last) {
@@ -40,10 +30,10 @@ static size_t split(const char *line, Token ret[static TOKENS_MAX], Token *ret_l
         for (;;) {
                 Token token;
 
-                while (is_blank(*line))
+                while (is_space(*line))
                         line++;
                 token.text = line;
-                while (*line && *line != '\n' && !is_blank(*line))
+                while (*line && *line != '\n' && !is_space(*line))
                         line++;
                 token.length = (size_t) (line - token.text);
                 if (token.length == 0)

@@ -32,7 +32,7 @@ typedef enum WindowsStart {
         _WINDOWS_START_MAX,
 } WindowsStart;
 
-const char *windows_start_to_string(WindowsStart start);
+DECLARE_WORDS(windows_start, WindowsStart);
 
 /* `reg query …\Services\… /v Start`. 0 or -EBADMSG. */
 int windows_parse_start(const char *text, WindowsStart *ret);

@@ -37,10 +37,6 @@ typedef struct Reader {
         bool cut;                 /* the value was longer */
 } Reader;
 
-static bool is_blank(char c) {
-        return c == ' ' || c == '\t';
-}
-
 static bool is_end(char c) {
         return c == '\0' || c == '\n' || c == '\r';
 }

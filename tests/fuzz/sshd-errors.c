@@ -13,7 +13,7 @@ static void show(const char *line, char *ret) {
         *ret = '\0';
 }
 
-static bool is_blank(const char *shown) {
+static bool is_all_blank(const char *shown) {
         return shown[strspn(shown, " ")] == '\0';
 }
 
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         for (const char *line = errors; *line; line += strcspn(line, "\n"), line += *line == '\n') {
                 show(line, shown);
-                if (is_blank(shown))
+                if (is_all_blank(shown))
                         continue;
                 nothing = false;
                 only_remarks = only_remarks && is_remark(line);
