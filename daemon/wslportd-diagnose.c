@@ -1,24 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <signal.h>
 
-#include "systemd/bus.h"
-#include "ctl/ctl.h"
+#include "dbus/client.h"
 #include "diagnose/gather.h"
+#include "systemd/bus.h"
 
-/* The daemon answers from memory; it may be the one that waits for us. */
+/* The daemon answers from memory. It may itself be waiting for this program. */
 #define DAEMON_TIMEOUT (2 * USEC_PER_SEC)
 
 static bool ask_daemon(Status *ret, bool *ret_can_ask) {
-        Ctl ctl = { 0 };
-        int status;
+        _cleanup_(bus_closep) sd_bus *bus = NULL;
 
-        *ret_can_ask = bus_open_system(NULL, &ctl.bus) >= 0;
-        if (!*ret_can_ask)
-                return false;
-        (void) sd_bus_set_method_call_timeout(ctl.bus, DAEMON_TIMEOUT);
-        status = ctl_get_status(&ctl, true, ret);
-        ctl_done(&ctl);
-        return status == CTL_OK;
+        *ret_can_ask = bus_open_system(NULL, &bus) >= 0;
+        return *ret_can_ask && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
+               client_get_status(bus, NULL, ret) >= 0;
 }
 
 int main(int argc, char *argv[]) {

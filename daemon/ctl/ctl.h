@@ -4,8 +4,8 @@
 #include <systemd/sd-bus.h>
 
 #include "base/printable.h"
-#include "core/status.h"
 #include "base/style.h"
+#include "core/status.h"
 
 /* What the verbs of wslportctl share: the bus, the daemon's properties, the terminal. */
 
@@ -47,18 +47,13 @@ void ctl_done(Ctl *ctl);
  * (unless @quiet). */
 int ctl_connect(Ctl *ctl, bool quiet);
 
-/* What the daemon says of itself; it isn't started for that. Returns CTL_OK, or another one after it has
- * been told on stderr (where @quiet, CTL_NOT_RUNNING isn't). *@ret: see report.h. */
-int ctl_get_status(Ctl *ctl, bool quiet, Status *ret);
+/* Connects, and reads what the daemon says of itself. Returns CTL_OK, or another one after it has told why
+ * on stderr. */
+int ctl_get_status(Ctl *ctl, Status *ret);
 
-/* Takes properties over into @status, which has what they were before: an a{sv} of all, or of those that
- * changed. All text is printable then. Returns 0 or a negative errno. */
-int ctl_read_properties(sd_bus_message *m, Status *status);
-
-/* Calls a method of the daemon's manager with @types and its arguments; it isn't started for that, polkit
- * may ask the user on a terminal. Returns CTL_OK and the reply (@ret_reply may be NULL), or another one
- * after it has been told on stderr. */
-int ctl_call(Ctl *ctl, const char *method, sd_bus_message **ret_reply, const char *types, ...);
+/* Tells on stderr why a call to the daemon failed: by @error, where the bus or the daemon answered with one,
+ * else by @r, a negative errno. Returns how wslportctl has to end. */
+int ctl_bus_error(const sd_bus_error *error, int r);
 
 /* For a verb without options: CTL_OK, or CTL_USAGE after it has been told that there are more than
  * @n_arguments, or an option among them. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "systemd/bus.h"
-#include "diagnose/checks.h"
-#include "ctl/json.h"
 #include "ctl/ctl.h"
+#include "ctl/json.h"
+#include "dbus/client.h"
+#include "diagnose/checks.h"
 #include "diagnose/text.h"
 
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
@@ -32,14 +32,13 @@ static int read_reply(sd_bus_message *m, Diagnosis *d) {
         return r;
 }
 
-/* The daemon sees what only root can. It isn't started for that. */
+/* The daemon sees more than a user's own program does. */
 static bool ask_daemon(Ctl *ctl, Diagnosis *d) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
         return ctl_connect(ctl, true) == CTL_OK &&
-               sd_bus_message_new_method_call(ctl->bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, "Diagnose") >= 0 &&
-               sd_bus_message_set_auto_start(call, false) >= 0 &&
-               sd_bus_call(ctl->bus, call, TIMEOUT, NULL, &reply) >= 0 && read_reply(reply, d) >= 0 && d->n > 0;
+               client_call(ctl->bus, "Diagnose", TIMEOUT, NULL, &reply, "") >= 0 && read_reply(reply, d) >= 0 &&
+               d->n > 0;
 }
 
 static bool run_program(Diagnosis *d) {

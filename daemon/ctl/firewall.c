@@ -193,7 +193,7 @@ int verb_firewall(Ctl *ctl, int argc, char *argv[]) {
                 return ctl_error(CTL_USAGE, "firewall has no --json; its exit status tells");
 
         if (wanted.port == 0) {
-                r = ctl_get_status(ctl, false, &status);
+                r = ctl_get_status(ctl, &status);
                 if (r != CTL_OK)
                         return r;
                 if (status.port == 0)

@@ -6,8 +6,9 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#include "systemd/bus.h"
 #include "ctl/json.h"
+#include "dbus/client.h"
+#include "systemd/bus.h"
 
 typedef struct Monitor {
         Ctl *ctl;
@@ -122,7 +123,7 @@ static int on_properties_changed(sd_bus_message *message, void *userdata, sd_bus
 
         (void) error;
         if (!is_from_daemon(m, message) || sd_bus_message_read(message, "s", &interface) < 0 ||
-            !streq(interface, BUS_INTERFACE) || ctl_read_properties(message, &m->status) < 0)
+            !streq(interface, BUS_INTERFACE) || client_read_properties(message, &m->status) < 0)
                 return 0;
         monitor_print_changes(m, &old);
         return 0;
@@ -205,7 +206,7 @@ static int on_all_properties(sd_bus_message *message, void *userdata, sd_bus_err
 
         (void) error;
         memset(&status, 0, sizeof(status));
-        if (sd_bus_message_is_method_error(message, NULL) || ctl_read_properties(message, &status) < 0)
+        if (sd_bus_message_is_method_error(message, NULL) || client_read_properties(message, &status) < 0)
                 return 0; /* it has gone again, and the next one will be asked */
         m->status = status;
         monitor_print_status(m);
@@ -308,7 +309,7 @@ static int monitor_find_owner(Monitor *m) {
                                "org.freedesktop.DBus", "GetNameOwner", NULL, &reply, "s", BUS_NAME) >= 0 &&
             sd_bus_message_read(reply, "s", &owner) >= 0)
                 snprintf(m->owner, sizeof(m->owner), "%s", owner);
-        return ctl_get_status(m->ctl, false, &m->status);
+        return ctl_get_status(m->ctl, &m->status);
 }
 
 int verb_monitor(Ctl *ctl, int argc, char *argv[]) {

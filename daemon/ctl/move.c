@@ -2,16 +2,20 @@
 #include "ctl/ctl.h"
 
 #include "ctl/json.h"
+#include "dbus/client.h"
 
-/* What the daemon is asked to do. It answers when it is done; what is the case then is printed, not what was
- * asked. */
+/* Verbs that ask the daemon to act. The daemon answers when it is done; then wslportctl prints the daemon's
+ * state. */
+
+/* Longer than any move takes, and polkit may have to ask a person first. */
+#define CALL_TIMEOUT (120 * USEC_PER_SEC)
 
 static int print_what_is(Ctl *ctl) {
         char line[STATUS_LINE_SIZE];
         Status status;
         int r;
 
-        r = ctl_get_status(ctl, false, &status);
+        r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
         if (ctl->json)
@@ -22,25 +26,35 @@ static int print_what_is(Ctl *ctl) {
         return CTL_OK;
 }
 
-static int call_and_print(Ctl *ctl, const char *method, int argc, char *argv[]) {
+/* @types: "q" for a method that takes @port, "" for one that takes nothing. */
+static int call_and_print(Ctl *ctl, const char *method, const char *types, uint16_t port) {
+        _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = ctl_check_arguments(argc, argv, 0);
-        if (r == CTL_OK)
-                r = ctl_call(ctl, method, NULL, "");
-        return r != CTL_OK ? r : print_what_is(ctl);
+        r = ctl_connect(ctl, false);
+        if (r != CTL_OK)
+                return r;
+
+        r = client_call(ctl->bus, method, CALL_TIMEOUT, &error, NULL, types, port);
+        return r < 0 ? ctl_bus_error(&error, r) : print_what_is(ctl);
+}
+
+static int verb_without_arguments(Ctl *ctl, const char *method, int argc, char *argv[]) {
+        int r = ctl_check_arguments(argc, argv, 0);
+
+        return r != CTL_OK ? r : call_and_print(ctl, method, "", 0);
 }
 
 int verb_probe(Ctl *ctl, int argc, char *argv[]) {
-        return call_and_print(ctl, "Probe", argc, argv);
+        return verb_without_arguments(ctl, "Probe", argc, argv);
 }
 
 int verb_restore(Ctl *ctl, int argc, char *argv[]) {
-        return call_and_print(ctl, "Restore", argc, argv);
+        return verb_without_arguments(ctl, "Restore", argc, argv);
 }
 
 int verb_reload(Ctl *ctl, int argc, char *argv[]) {
-        return call_and_print(ctl, "Reload", argc, argv);
+        return verb_without_arguments(ctl, "Reload", argc, argv);
 }
 
 int verb_relocate(Ctl *ctl, int argc, char *argv[]) {
@@ -57,6 +71,5 @@ int verb_relocate(Ctl *ctl, int argc, char *argv[]) {
                                  printable(argv[1], text, sizeof(text)));
         }
 
-        r = ctl_call(ctl, "Relocate", NULL, "q", port);
-        return r != CTL_OK ? r : print_what_is(ctl);
+        return call_and_print(ctl, "Relocate", "q", port);
 }

@@ -201,7 +201,7 @@ int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
         if (!keys)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
 
-        r = ctl_get_status(ctl, false, &status);
+        r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
         if (status.port == 0)

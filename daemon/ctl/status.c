@@ -11,7 +11,7 @@ int verb_status(Ctl *ctl, int argc, char *argv[]) {
 
         r = ctl_check_arguments(argc, argv, 0);
         if (r == CTL_OK)
-                r = ctl_get_status(ctl, false, &status);
+                r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
         if (ctl->json)
@@ -30,7 +30,7 @@ int verb_listeners(Ctl *ctl, int argc, char *argv[]) {
 
         r = ctl_check_arguments(argc, argv, 0);
         if (r == CTL_OK)
-                r = ctl_get_status(ctl, false, &status);
+                r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
         if (ctl->json)
