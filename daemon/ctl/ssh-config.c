@@ -186,7 +186,6 @@ static int print_config(ClientConfig *config, const Options *wanted) {
 }
 
 int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
-        ClientAddress addresses[STATUS_REACHABLE_MAX];
         _cleanup_free_ HostKeys *keys = malloc(sizeof(*keys));
         ClientConfig config;
         Options wanted;
@@ -207,17 +206,12 @@ int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
         if (status.port == 0)
                 return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; wslportctl status tells why");
 
-        for (size_t i = 0; i < status.n_reachable; i++)
-                addresses[i] = (ClientAddress){
-                        .address = status.reachable[i].address,
-                        .kind = status.reachable[i].kind,
-                };
         config = (ClientConfig){
                 .host = wanted.host,
                 .user = wanted.user ? wanted.user : caller(),
                 .port = status.port,
                 .mode = status.mode,
-                .addresses = addresses,
+                .addresses = status.reachable,
                 .n_addresses = status.n_reachable,
         };
 

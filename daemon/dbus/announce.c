@@ -5,7 +5,7 @@
 
 struct Announcer {
         sd_event *event;
-        sd_event_source *timer_source; /* while something is put off */
+        sd_event_source *timer_source; /* NULL: nothing is gathered */
         const char *names[ANNOUNCE_NAMES_MAX + 1];
         size_t n;
         usec_t quiet_until;

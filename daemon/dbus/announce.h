@@ -5,14 +5,15 @@
 
 #include "base/util.h"
 
-/* Gathers what has changed, so that a burst is told once: the first change at once, what follows within
- * ANNOUNCE_PAUSE all together at its end. While nothing changes there is no timer. */
+/* Gathers changed properties, so that a burst of changes makes few signals: the first change is announced at
+ * once, all that follow within ANNOUNCE_PAUSE together at its end. While nothing changes there is no
+ * timer. */
 typedef struct Announcer Announcer;
 
 #define ANNOUNCE_PAUSE (50 * USEC_PER_MSEC)
 #define ANNOUNCE_NAMES_MAX 32
 
-/* These (NULL-terminated) have changed. */
+/* Announces the properties @names, NULL-terminated. */
 typedef void (*AnnounceHandler)(const char *const names[], void *userdata);
 
 /* Returns 0 or -ENOMEM. */
@@ -20,10 +21,9 @@ int announcer_new(sd_event *event, AnnounceHandler handler, void *userdata, Anno
 Announcer *announcer_free(Announcer *announcer);
 DEFINE_TRIVIAL_CLEANUP(Announcer *, announcer_free);
 
-/* @names is NULL-terminated; the strings have to outlive the announcer, and there are at most
- * ANNOUNCE_NAMES_MAX different ones. Returns 0, or a negative errno where they could not be put off and were
- * told at once. */
+/* Adds @names, NULL-terminated, which have to outlive the announcer; there are at most ANNOUNCE_NAMES_MAX
+ * different ones. Returns 0, or a negative errno where there is no timer and all were announced at once. */
 int announcer_add(Announcer *announcer, const char *const names[]);
 
-/* What is put off is not told any more: nobody listens. */
+/* Drops what is gathered: the bus is gone, and nobody listens. */
 void announcer_forget(Announcer *announcer);

@@ -7,7 +7,7 @@
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_AUTHORITY POLKIT ".Authority"
 
-/* polkit starts at the first question; and where it may ask the user, a password has to be typed. */
+/* D-Bus starts polkit for the first question. Interactively, somebody types a password. */
 #define POLKIT_TIMEOUT (25 * USEC_PER_SEC)
 #define POLKIT_INTERACTIVE_TIMEOUT (120 * USEC_PER_SEC)
 
@@ -17,12 +17,11 @@
 typedef struct Authorization {
         Authorizer *authorizer;
         sd_bus_message *call; /* NULL: this place is free */
-        sd_bus_slot *slot;    /* of the question that is open */
+        sd_bus_slot *slot;    /* the open question to the bus daemon or to polkit */
         const char *action;
         AuthorizedCall carry_out;
         void *userdata;
-        bool at_polkit;
-        uint32_t uid; /* known while .at_polkit */
+        uint32_t uid; /* the user about whom polkit is asked; 0: polkit isn't asked yet */
 } Authorization;
 
 struct Authorizer {
@@ -80,19 +79,21 @@ static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_err
         (void) error;
         if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
             sd_bus_message_is_method_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
-                                     "Permission denied: there is no polkit here, so only root may do this");
+                authorization_refuse(
+                                a, SD_BUS_ERROR_ACCESS_DENIED,
+                                "Permission denied: polkit isn't available here, so only root may do this");
         else if (sd_bus_message_is_method_error(m, NULL) ||
                  sd_bus_message_enter_container(m, 'r', "bba{ss}") <= 0 ||
                  sd_bus_message_read(m, "bb", &authorized, &challenge) <= 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
-                                     "Permission denied: polkit has not answered; root may do this");
+                                     "Permission denied: polkit has not answered; root may do this without "
+                                     "polkit");
         else if (authorized)
                 authorization_grant(a);
         else if (challenge)
-                authorization_refuse(a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                                     "Permission denied: polkit wants the user to be asked, which can't be "
-                                     "done here");
+                authorization_refuse(
+                                a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                "Permission denied: polkit wants to ask the user, and can't do so here");
         else
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied by polkit");
         return 0;
@@ -112,16 +113,16 @@ static int authorization_ask_polkit(Authorization *a) {
         if (r < 0)
                 return r;
 
-        a->at_polkit = true;
         return sd_bus_call_async(sd_bus_message_get_bus(a->call), &a->slot, m, authorization_on_polkit, a,
                                  interactive > 0 ? POLKIT_INTERACTIVE_TIMEOUT : POLKIT_TIMEOUT);
 }
 
+/* How many calls of the user @uid, who isn't root, are at polkit. */
 static size_t authorizer_count(const Authorizer *authorizer, uint32_t uid) {
         size_t n = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(authorizer->places); i++)
-                if (authorizer->places[i].at_polkit && authorizer->places[i].uid == uid)
+                if (authorizer->places[i].uid == uid)
                         n++;
         return n;
 }
@@ -135,7 +136,7 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
         a->slot = sd_bus_slot_unref(a->slot);
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
-                                     "Permission denied: who asks isn't known");
+                                     "Permission denied: the bus daemon doesn't know who asks");
         else if (uid == 0)
                 authorization_grant(a);
         else if (!a->action)
@@ -143,7 +144,7 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
                                      "Permission denied: only root may do this");
         else if (authorizer_count(a->authorizer, uid) >= AUTHORIZER_CALLS_PER_USER_MAX)
                 authorization_refuse(a, BUS_ERROR_BUSY,
-                                     "polkit still decides about other calls of this user");
+                                     "polkit is still deciding about other calls of this user; try again");
         else {
                 a->uid = uid;
                 r = authorization_ask_polkit(a);

@@ -5,15 +5,17 @@
 
 #include "base/util.h"
 
-/* Whether the sender of a call may have it carried out: root may, for others polkit decides, and where there
- * is no polkit nobody else may. The bus daemon and polkit are asked without waiting. Only so many calls are
- * in question at a time, of one user fewer still: more are refused as busy. */
+/* Decides whether the sender of a call may have it carried out: root may, about others polkit decides, and
+ * without polkit only root may. Asks the bus daemon and polkit asynchronously. The number of undecided calls
+ * is bounded, in all and for each user, so that nobody can take all the places; further calls are refused as
+ * busy. */
 typedef struct Authorizer Authorizer;
 
 #define AUTHORIZER_CALLS_MAX 64
-#define AUTHORIZER_CALLS_PER_USER_MAX 4 /* that polkit is asked about */
+#define AUTHORIZER_CALLS_PER_USER_MAX 4 /* at polkit */
 
-/* It may; @call is to be carried out and answered. Every other end is answered already. */
+/* The sender may: carries @call out and answers it. A call that is refused has been answered by the
+ * authorizer. */
 typedef void (*AuthorizedCall)(sd_bus_message *call, void *userdata);
 
 /* Returns 0 or -ENOMEM. */
@@ -21,10 +23,11 @@ int authorizer_new(Authorizer **ret);
 Authorizer *authorizer_free(Authorizer *authorizer);
 DEFINE_TRIVIAL_CLEANUP(Authorizer *, authorizer_free);
 
-/* Asks about @call, for an @action of polkit's, which is not copied; NULL: for root alone. To be returned
- * from the method's handler: positive, or a negative errno that the bus answers with. */
+/* Decides about @call, then has it carried out or refuses it. @action is polkit's name for it, and isn't
+ * copied; NULL: only root may. Returns what the method's handler has to return: a positive number, or a
+ * negative errno. */
 int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *action,
                    AuthorizedCall carry_out, void *userdata);
 
-/* Drops all that are in question, without an answer: to be called before their bus is closed. */
+/* Drops all undecided calls without an answer. To be called before their bus is closed: they refer to it. */
 void authorizer_forget(Authorizer *authorizer);

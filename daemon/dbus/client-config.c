@@ -9,7 +9,7 @@
 
 typedef struct Text {
         char text[CLIENT_CONFIG_SIZE];
-        size_t length; /* beyond the buffer where it didn't fit */
+        size_t length; /* of the whole text, also where the buffer is too small for it */
 } Text;
 
 static void _printf_(2, 3) append(Text *t, const char *format, ...) {
@@ -45,7 +45,7 @@ size_t client_addresses(const ClientConfig *config, const char **ret, size_t siz
                 { ADDRESS_TAILSCALE, false },
                 { ADDRESS_TAILSCALE, true },
                 { ADDRESS_LAN, false },
-                { ADDRESS_LAN, true }, /* last: such an address often changes every day */
+                { ADDRESS_LAN, true }, /* last: privacy extensions change it every day */
         };
         size_t used = 0;
 

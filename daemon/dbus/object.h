@@ -6,36 +6,36 @@
 #include "base/log.h"
 #include "core/status.h"
 
-/* org.wslport1 on the system bus: shows the status, takes calls. Connects when asked to, and again whenever
- * the bus daemon went away. */
+/* /org/wslport1 on the system bus, with the interface org.wslport1.Manager: shows the status, takes calls,
+ * sends signals. It connects again whenever the bus daemon was gone. */
 typedef struct BusObject BusObject;
 
-/* What it needs of the one who decides. */
 typedef struct BusObjectHandlers {
-        /* The system bus is there, connected and answering; or it is gone (NULL). */
+        /* The bus daemon has answered over @bus, or with NULL: the connection has ended. */
         void (*on_bus)(sd_bus *bus, void *userdata);
-        /* Reload(). 0, or a negative errno and the first error in *@ret_error, to be freed. */
+        /* Carries out Reload(). Returns 0, or a negative errno and the first error in *@ret_error, to be
+         * freed. */
         int (*reload)(char **ret_error, void *userdata);
-        /* Probe(), Relocate() and Restore(). 0: @call was taken over (referenced), and is answered when it
-         * is done; or -EBUSY where another one is under way. */
+        /* Begins Probe(), Relocate() or Restore(), and answers @call when it is done. Returns 0, or -EBUSY
+         * while another request is under way. */
         int (*request)(Request request, uint16_t port, sd_bus_message *call, void *userdata);
 } BusObjectHandlers;
 
-/* All that is pointed to outlives it; @status is shown as it is at each call, @log can be changed from the
- * bus. Returns 0 or -ENOMEM. */
+/* All arguments have to outlive the object. It shows @status as it is at each call, and changes @log when
+ * LogControl1 is told to. Returns 0 or -ENOMEM. */
 int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObjectHandlers *handlers,
-                    void *userdata, BusObject **ret);
+                   void *userdata, BusObject **ret);
 BusObject *bus_object_free(BusObject *bus);
 DEFINE_TRIVIAL_CLEANUP(BusObject *, bus_object_free);
 
-/* Begins to connect; errors are logged and tried again later. */
+/* Begins to connect. Failures are logged and tried again. */
 void bus_object_connect(BusObject *bus);
 
-/* Tells everyone that these properties (NULL-terminated, as status_changes() names them) have changed: at
- * once, or, where much changes, together with what follows. */
+/* Sends PropertiesChanged with @names, NULL-terminated, as status_changes() names them: at once, or, in a
+ * burst of changes, together with those that follow. */
 void bus_object_changed(BusObject *bus, const char *const names[]);
 
-/* The signals. They are lost where the bus isn't there. */
+/* Send the signals of these names. Without a bus, signals are lost. */
 void bus_object_conflict(BusObject *bus, uint16_t port, Holder holder, const char *detail);
 void bus_object_relocated(BusObject *bus, uint16_t from, uint16_t to);
 void bus_object_restored(BusObject *bus, uint16_t port);

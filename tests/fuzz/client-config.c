@@ -70,7 +70,7 @@ static void try_client_config(const ClientConfig *config, size_t size) {
 }
 
 static void try_addresses(const ClientConfig *config, size_t size) {
-        const ClientAddress *addresses = config->addresses;
+        const StatusAddress *addresses = config->addresses;
         const char *chosen[64];
         size_t n_chosen;
 
@@ -129,21 +129,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FirewallScope scope = fuzz_byte(&input);
         _cleanup_free_ char *host = fuzz_text(&input, '\n'), *user = fuzz_text(&input, '\n');
         _cleanup_free_ char *word = fuzz_text(&input, '\n');
-        ClientAddress addresses[80];
-        char *texts[ELEMENTSOF(addresses)];
+        StatusAddress addresses[80];
         ClientConfig config = { .host = host, .user = user, .port = port, .mode = (bits >> 1) % _MODE_MAX,
                                 .addresses = addresses };
 
         for (; config.n_addresses < ELEMENTSOF(addresses) && input.size > 0; config.n_addresses++) {
+                _cleanup_free_ char *text = NULL;
+
                 addresses[config.n_addresses].kind = fuzz_byte(&input) % _ADDRESS_KIND_MAX;
-                addresses[config.n_addresses].address = texts[config.n_addresses] = fuzz_text(&input, '\n');
+                text = fuzz_text(&input, '\n');
+                snprintf(addresses[config.n_addresses].address, sizeof(addresses[0].address), "%s", text);
         }
 
         try_client_config(&config, buffer_size);
         try_addresses(&config, buffer_size);
         try_firewall(form, scope, port, word);
-
-        for (size_t i = 0; i < config.n_addresses; i++)
-                free(texts[i]);
         return 0;
 }

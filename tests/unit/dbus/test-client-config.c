@@ -8,7 +8,7 @@
 static const struct {
         const char *name;
         ClientConfig config;
-        ClientAddress addresses[8];
+        StatusAddress addresses[8];
         const char *text;
 } configs[] = {
         { "tailscale before lan, IPv4 before IPv6",
@@ -45,20 +45,20 @@ static const struct {
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "no address at all",
           { .user = "me", .port = 22 },
-          { { 0 } },
+          { { .address = "" } },
           OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n    User me\n" },
-        { "a second word in the alias", { .host = "wsl *", .port = 22 }, { { 0 } }, NULL },
-        { "a pattern as alias", { .host = "*", .port = 22 }, { { 0 } }, NULL },
-        { "a line end in the alias", { .host = "wsl\nProxyCommand=x", .port = 22 }, { { 0 } }, NULL },
-        { "a quote in the alias", { .host = "\"wsl\"", .port = 22 }, { { 0 } }, NULL },
-        { "bytes in the alias", { .host = "w\xc3\xa4sl", .port = 22 }, { { 0 } }, NULL },
-        { "a line end in the user", { .user = "me\nProxyCommand x", .port = 22 }, { { 0 } }, NULL },
-        { "a blank in the user", { .user = "a b", .port = 22 }, { { 0 } }, NULL },
-        { "a token in the user", { .user = "%h", .port = 22 }, { { 0 } }, NULL },
+        { "a second word in the alias", { .host = "wsl *", .port = 22 }, { { .address = "" } }, NULL },
+        { "a pattern as alias", { .host = "*", .port = 22 }, { { .address = "" } }, NULL },
+        { "a line end in the alias", { .host = "wsl\nProxyCommand=x", .port = 22 }, { { .address = "" } }, NULL },
+        { "a quote in the alias", { .host = "\"wsl\"", .port = 22 }, { { .address = "" } }, NULL },
+        { "bytes in the alias", { .host = "w\xc3\xa4sl", .port = 22 }, { { .address = "" } }, NULL },
+        { "a line end in the user", { .user = "me\nProxyCommand x", .port = 22 }, { { .address = "" } }, NULL },
+        { "a blank in the user", { .user = "a b", .port = 22 }, { { .address = "" } }, NULL },
+        { "a token in the user", { .user = "%h", .port = 22 }, { { .address = "" } }, NULL },
         { "a domain's user",
           { .user = "me@example.org", .port = 22 },
-          { { 0 } },
+          { { .address = "" } },
           OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n    User me@example.org\n" },
         { "what isn't an address",
@@ -69,7 +69,7 @@ static const struct {
           { .port = 22, .n_addresses = 1 },
           { { "2001:db8::1%eth0", ADDRESS_LAN } },
           NULL },
-        { "sshd is nowhere", { .port = 0 }, { { 0 } }, NULL },
+        { "sshd is nowhere", { .port = 0 }, { { .address = "" } }, NULL },
 };
 
 static void test_config(const void *data) {
