@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/greet.h"
+#include "core/model.h"
+#include "windows/greeting.h"
 
-/* wslportd-greeting PORT MILLISECONDS: prints what the server on that port of 127.0.0.1 says first, and exits with a
- * Greet. */
+/* wslportd-greeting PORT MILLISECONDS: asks the server on that port of 127.0.0.1 for its greeting, prints the name of its
+ * software, and exits with a Greeting. */
 int main(int argc, char *argv[]) {
-        char text[BANNER_SIZE_MAX];
+        char software[GREETING_SOFTWARE_SIZE];
         unsigned long timeout = 0;
         char *end = NULL;
         uint16_t port;
-        size_t size;
-        Greet result;
+        Greeting greeting;
 
         if (argc == 3)
                 timeout = strtoul(argv[2], &end, 10);
@@ -18,6 +18,7 @@ int main(int argc, char *argv[]) {
                 return 64;
         }
 
-        result = greet(port, timeout * USEC_PER_MSEC, text, &size);
-        return fwrite(text, 1, size, stdout) == size && fflush(stdout) == 0 ? (int) result : 64;
+        greeting = greeting_ask(port, timeout * USEC_PER_MSEC, software);
+        printf("%s\n", software);
+        return fflush(stdout) == 0 ? (int) greeting : 64;
 }

@@ -39,31 +39,20 @@ int ctl_check_arguments(int argc, char *argv[], int n_arguments) {
 
 /* ── programs ── */
 
-typedef struct Run {
-        sd_event *event;
-        char *output; /* NULL: it failed */
-} Run;
-
-static void run_on_end(const ChildResult *result, void *userdata) {
-        Run *run = userdata;
-
+static void copy_output(const ChildResult *result, void *userdata) {
         if (result->exit_status == 0)
-                run->output = strdup(result->output);
-        (void) sd_event_exit(run->event, 0);
+                *(char **) userdata = strdup(result->output);
 }
 
 char *ctl_run(const char *const argv[], usec_t timeout) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(child_freep) Child *child = NULL;
-        Run run = { 0 };
+        char *output = NULL;
 
-        if (sd_event_new(&event) < 0)
-                return NULL;
-        run.event = event;
-        if (child_spawn(event, argv, PROGRAM_ALL, timeout, run_on_end, &run, &child) < 0 ||
-            sd_event_loop(event) < 0)
-                return NULL;
-        return run.output;
+        if (sd_event_new(&event) >= 0 &&
+            child_spawn(event, argv, PROGRAM_ALL, timeout, copy_output, &output, &child) >= 0)
+                (void) child_wait(event, child);
+        return output;
 }
 
 /* ── the bus ── */

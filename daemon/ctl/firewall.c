@@ -3,7 +3,7 @@
 
 #include "ctl/ctl.h"
 #include "windows/firewall.h"
-#include "windows/windows.h"
+#include "windows/inquiry.h"
 
 /* PowerShell takes seconds to start where it wasn't used for a while. */
 #define CHECK_TIMEOUT_SEC 30
@@ -116,7 +116,7 @@ static int check(uint16_t port, unsigned timeout, WindowsRules *ret) {
         if (!answer)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
 
-        r = windows_ask_and_wait(WINDOWS_RULES, port, timeout * USEC_PER_SEC, answer);
+        r = inquiry_wait(WINDOWS_RULES, port, timeout * USEC_PER_SEC, answer);
         if (r < 0) {
                 printf("port %u: unknown\n", port);
                 return windows_error(r, timeout);

@@ -74,11 +74,11 @@ static const char *complaint(const ChildResult *result) {
         DiagnosisReader reader = { .rest = result->output };
         DiagnosisLine line;
 
-        if (result->timed_out)
+        if (result->error == -ETIMEDOUT)
                 return PROGRAM " took too long";
-        if (result->exit_status == 127)
+        if (result->error == -ENOENT)
                 return PROGRAM " can't be run";
-        if (result->exit_status < 0)
+        if (result->error < 0)
                 return PROGRAM " was killed";
         if (!diagnosis_read(&reader, &line))
                 return PROGRAM " has not said anything of use";

@@ -16,7 +16,7 @@
 #include "facts/mode.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"
-#include "windows/windows.h"
+#include "windows/inquiry.h"
 #include "windows/profile.h"
 #include "windows/wsl-conf.h"
 #include "windows/wsl.h"
@@ -59,11 +59,9 @@ typedef struct Gather {
         Home *home;
         bool any_ipv4; /* of sshd's own configuration, as SshdHome's */
         char drives[WSL_CONF_ROOT_SIZE]; /* where Windows' are mounted, "" for nowhere */
-        Interop *profile_name;
-        Windows *windows[WINDOWS_QUESTIONS];
+        Inquiry *windows[WINDOWS_QUESTIONS];
         unsigned n_range_answers;
-        Child *profile, *journal;
-        Greeting *greeting;
+        Child *profile_name, *profile, *journal, *greeting;
         Step step;
         bool systemd_is_late;
 } Gather;
@@ -71,12 +69,12 @@ typedef struct Gather {
 static void gather_advance(Gather *g);
 
 static void gather_done(Gather *g) {
-        interop_free(g->profile_name);
+        child_free(g->profile_name);
         for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
-                windows_free(g->windows[i]);
+                inquiry_free(g->windows[i]);
         child_free(g->profile);
         child_free(g->journal);
-        greeting_free(g->greeting);
+        child_free(g->greeting);
         home_free(g->home);
         units_free(g->sshd_units);
         units_free(g->own_units);
@@ -240,13 +238,13 @@ static void read_profile(Gather *g, const char *profile) {
         (void) child_spawn(g->event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_profile, g, &g->profile);
 }
 
-static void on_profile_name(int error, int exit_status, const char *output, void *userdata) {
+static void on_profile_name(const ChildResult *result, void *userdata) {
         Gather *g = userdata;
         char profile[CHECK_PATH_SIZE];
-        bool known = error == 0 && exit_status == 0 &&
-                     windows_parse_profile(output, g->drives, profile, sizeof(profile)) >= 0;
+        bool known = result->exit_status == 0 &&
+                     windows_parse_profile(result->output, g->drives, profile, sizeof(profile)) >= 0;
 
-        g->profile_name = interop_free(g->profile_name);
+        g->profile_name = child_free(g->profile_name);
         read_profile(g, known ? profile : NULL);
         gather_advance(g);
 }
@@ -287,7 +285,7 @@ static void on_rules(const WindowsAnswer *answer, void *userdata) {
 
         if (answer->error == 0)
                 g->facts.firewall_rule = fact(answer->rules.n > 0);
-        g->windows[0] = windows_free(g->windows[0]);
+        g->windows[0] = inquiry_free(g->windows[0]);
         gather_advance(g);
 }
 
@@ -295,7 +293,7 @@ static void on_excluded_ranges(const WindowsAnswer *answer, void *userdata) {
         Gather *g = userdata;
 
         read_ranges(g, answer);
-        g->windows[1] = windows_free(g->windows[1]);
+        g->windows[1] = inquiry_free(g->windows[1]);
         gather_advance(g);
 }
 
@@ -303,7 +301,7 @@ static void on_dynamic_range(const WindowsAnswer *answer, void *userdata) {
         Gather *g = userdata;
 
         read_ranges(g, answer);
-        g->windows[2] = windows_free(g->windows[2]);
+        g->windows[2] = inquiry_free(g->windows[2]);
         gather_advance(g);
 }
 
@@ -312,18 +310,18 @@ static void on_sshd_start(const WindowsAnswer *answer, void *userdata) {
 
         if (answer->error == 0)
                 g->facts.windows_sshd = answer->sshd_start;
-        g->windows[3] = windows_free(g->windows[3]);
+        g->windows[3] = inquiry_free(g->windows[3]);
         gather_advance(g);
 }
 
 static void ask_windows(Gather *g) {
-        static const WindowsHandler handlers[WINDOWS_QUESTIONS] = { on_rules, on_excluded_ranges, on_dynamic_range,
+        static const InquiryHandler handlers[WINDOWS_QUESTIONS] = { on_rules, on_excluded_ranges, on_dynamic_range,
                                                                     on_sshd_start };
 
         if (!g->config.interop || !mode_shares_ports(g->facts.mode) || g->facts.port == 0)
                 return;
         for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
-                (void) windows_ask(g->event, questions[i], g->facts.port, WINDOWS_TIMEOUT, handlers[i], g,
+                (void) inquiry_start(g->event, questions[i], g->facts.port, WINDOWS_TIMEOUT, handlers[i], g,
                                    &g->windows[i]);
 }
 
@@ -334,19 +332,20 @@ static bool windows_is_asked(const Gather *g) {
         return false;
 }
 
-static void on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
+static void on_greeting(const ChildResult *result, void *userdata) {
         Gather *g = userdata;
         CheckFacts *f = &g->facts;
+        char software[GREETING_SOFTWARE_SIZE];
+        Greeting greeting = greeting_read(result, software);
 
-        (void) port;
         /* Where nobody listens a range may still be in the way, which is another check's. */
-        if (result == GREETING_SSH)
-                f->holder = banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS;
-        else if (result != GREETING_UNKNOWN)
-                f->holder = result == GREETING_OTHER ? HOLDER_WINDOWS : HOLDER_NONE;
-        if (result == GREETING_SSH)
-                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", banner->software);
-        g->greeting = greeting_free(g->greeting);
+        if (greeting != GREETING_UNKNOWN)
+                f->holder = greeting == GREETING_WINDOWS_OPENSSH ? HOLDER_WINDOWS_OPENSSH
+                            : greeting == GREETING_REFUSED       ? HOLDER_NONE
+                                                                 : HOLDER_WINDOWS;
+        if (greeting >= GREETING_SSH)
+                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", software);
+        g->greeting = child_free(g->greeting);
         gather_advance(g);
 }
 

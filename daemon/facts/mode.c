@@ -2,7 +2,6 @@
 #include "facts/mode.h"
 
 #include "windows/wsl.h"
-#include "windows/wslinfo.h"
 
 /* Boot waits for it, where the routes don't tell. */
 #define WSLINFO_TIMEOUT (800 * USEC_PER_MSEC)
@@ -10,7 +9,7 @@
 struct Mode {
         sd_event *event;
         Routes *routes;
-        WslInfo *wslinfo;
+        Child *wslinfo;
         NetworkingMode seen; /* by rtnetlink, or by the kernel's name */
         NetworkingMode told; /* by wslinfo */
         bool unconfirmed;
@@ -22,18 +21,18 @@ Mode *mode_free(Mode *mode) {
         if (!mode)
                 return NULL;
 
-        wslinfo_free(mode->wslinfo);
+        child_free(mode->wslinfo);
         sd_event_unref(mode->event);
         free(mode);
         return NULL;
 }
 
-static void mode_on_wslinfo(NetworkingMode told, void *userdata) {
+static void mode_on_wslinfo(const ChildResult *result, void *userdata) {
         Mode *mode = userdata;
 
-        mode->wslinfo = wslinfo_free(mode->wslinfo);
-        mode->told = told;
-        mode->unconfirmed = told == MODE_UNKNOWN;
+        mode->told = result->exit_status == 0 ? wslinfo_parse(result->output) : MODE_UNKNOWN;
+        mode->unconfirmed = mode->told == MODE_UNKNOWN;
+        mode->wslinfo = child_free(mode->wslinfo); /* and *@result with it */
         mode->handler(mode->userdata);
 }
 

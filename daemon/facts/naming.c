@@ -2,7 +2,7 @@
 #include "facts/naming.h"
 
 #include "windows/greeting.h"
-#include "windows/windows.h"
+#include "windows/inquiry.h"
 
 /* Windows' programs take a second or two, and longer while Windows itself comes up. */
 #define WINDOWS_TIMEOUT (10 * USEC_PER_SEC)
@@ -15,10 +15,11 @@ struct Naming {
         NamingHandler handler;
         void *userdata;
 
-        Greeting *greeting;
+        Child *greeting;
+        uint16_t greeting_port; /* the port whose greeting *greeting reads */
         bool looking;    /* it is only to see whether the port is free again */
         PortSet greeted; /* the ports that were asked since they were last forgotten */
-        Windows *windows;
+        Inquiry *windows;
         uint16_t asked; /* the port whose holder *windows names */
 };
 
@@ -28,8 +29,8 @@ Naming *naming_free(Naming *n) {
         if (!n)
                 return NULL;
 
-        greeting_free(n->greeting);
-        windows_free(n->windows);
+        child_free(n->greeting);
+        inquiry_free(n->windows);
         free(n);
         return NULL;
 }
@@ -51,7 +52,7 @@ static void naming_on_program(const WindowsAnswer *answer, void *userdata) {
                 memcpy(fact->detail, detail, sizeof(detail));
         }
 
-        n->windows = windows_free(n->windows); /* and *answer with it */
+        n->windows = inquiry_free(n->windows); /* and *answer with it */
         n->handler(n->userdata);
 }
 
@@ -63,7 +64,7 @@ static void naming_ask_program(Naming *n, uint16_t port) {
                 return;
 
         n->asked = port;
-        r = windows_ask(n->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, naming_on_program, n, &n->windows);
+        r = inquiry_start(n->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, naming_on_program, n, &n->windows);
         if (r < 0)
                 log_message(n->log, LOG_INFO, "Windows can't be asked which program has port %u: %s", port,
                             strerrordesc_np(-r));
@@ -81,11 +82,13 @@ static void naming_set_holder(Naming *n, PortFact *fact, Holder holder, const ch
         naming_ask_program(n, fact->port);
 }
 
-static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult result, const Banner *banner) {
-        switch (result) {
+static void naming_note_greeting(Naming *n, PortFact *fact, Greeting greeting, const char *software) {
+        switch (greeting) {
+        case GREETING_WINDOWS_OPENSSH:
+                naming_set_holder(n, fact, HOLDER_WINDOWS_OPENSSH, software);
+                break;
         case GREETING_SSH:
-                naming_set_holder(n, fact, banner->windows_openssh ? HOLDER_WINDOWS_OPENSSH : HOLDER_WINDOWS,
-                                  banner->software);
+                naming_set_holder(n, fact, HOLDER_WINDOWS, software);
                 break;
         case GREETING_OTHER:
                 naming_set_holder(n, fact, HOLDER_WINDOWS, "a program that does not greet as SSH");
@@ -94,7 +97,7 @@ static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult resul
         case GREETING_UNKNOWN:
         default:
                 if (fact->bind == BIND_REFUSED_BY_WINDOWS && !n->looking) {
-                        if (result == GREETING_REFUSED)
+                        if (greeting == GREETING_REFUSED)
                                 snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
                         naming_ask_program(n, fact->port); /* it may listen on another address */
                 } else
@@ -103,13 +106,15 @@ static void naming_note_greeting(Naming *n, PortFact *fact, GreetingResult resul
         }
 }
 
-static void naming_on_greeting(uint16_t port, GreetingResult result, const Banner *banner, void *userdata) {
+static void naming_on_greeting(const ChildResult *result, void *userdata) {
         Naming *n = userdata;
-        PortFact *fact = ports_get(n->ports, port);
+        PortFact *fact = ports_get(n->ports, n->greeting_port);
+        char software[GREETING_SOFTWARE_SIZE];
+        Greeting greeting = greeting_read(result, software);
 
         if (fact)
-                naming_note_greeting(n, fact, result, banner);
-        n->greeting = greeting_free(n->greeting);
+                naming_note_greeting(n, fact, greeting, software);
+        n->greeting = child_free(n->greeting);
         n->handler(n->userdata);
 }
 
@@ -117,6 +122,7 @@ static void naming_greet(Naming *n, uint16_t port, bool looking) {
         int r;
 
         n->looking = looking;
+        n->greeting_port = port;
         r = greeting_start(n->event, port, n->config->probe_timeout, naming_on_greeting, n, &n->greeting);
         if (r < 0)
                 log_message(n->log, LOG_DEBUG, "Port %u could not be asked for a greeting: %s", port,

@@ -84,7 +84,8 @@ struct Manager {
         bool lost;           /* what is to settle: sshd isn't where it should be; else, only half of it is */
 
         /* Under way. While one of these is, nothing is decided; each ends in an evaluation. */
-        BindProbe *probe;
+        Child *probe;
+        uint16_t probe_port; /* the port that *probe binds */
         Move *move;
         Sequence *sequence;
         Action moving; /* what *move carries out */
@@ -463,11 +464,13 @@ static void manager_note_answer(Manager *m, uint16_t port, BindAnswer answer, co
                 manager_note_refusal(m, fact);
 }
 
-static void manager_on_probe(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
+static void manager_on_probe(const ChildResult *result, void *userdata) {
         Manager *m = userdata;
+        char detail[BINDPROBE_DETAIL_SIZE];
+        BindAnswer answer = bindprobe_read(result, detail);
 
-        m->probe = bindprobe_free(m->probe);
-        manager_note_answer(m, port, answer, detail);
+        m->probe = child_free(m->probe);
+        manager_note_answer(m, m->probe_port, answer, detail);
         manager_schedule(m);
 }
 
@@ -499,6 +502,7 @@ static void manager_probe(Manager *m, uint16_t port) {
                 return;
         }
 
+        m->probe_port = port;
         r = bindprobe_start(m->event, port, m->home.ipv6 && !m->home.ipv4, PROBE_TIMEOUT, manager_on_probe,
                             m, &m->probe);
         if (r < 0) {
@@ -1466,7 +1470,7 @@ Manager *manager_free(Manager *m) {
                 return NULL;
 
         home_free(m->at_home);
-        bindprobe_free(m->probe);
+        child_free(m->probe);
         naming_free(m->naming);
         move_free(m->move);
         sequence_free(m->sequence);

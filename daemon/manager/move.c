@@ -32,7 +32,7 @@ struct Move {
         bool units_changed; /* systemd has not read yet what our files say */
         bool told;          /* it has read some of it, or worked on the unit */
         SshdQuery *query;
-        BindProbe *probe;
+        Child *probe;
         BindAnswer answer;
         BindAnswer refused; /* while it is seen whether that was for sshd itself */
         Sequence *sequence;
@@ -71,7 +71,7 @@ Move *move_free(Move *move) {
         if (move->written && !move->told && !move_is_taken_up(move))
                 (void) move_take_back(move, 0);
         sshd_query_free(move->query);
-        bindprobe_free(move->probe);
+        child_free(move->probe);
         sequence_free(move->sequence);
         sd_bus_slot_unref(move->streams_slot);
         sd_event_source_disable_unref(move->verify_source);
@@ -397,8 +397,11 @@ static void move_tell_systemd(Move *move) {
                 move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
 }
 
-static void move_on_probed(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
+static void move_on_probed(const ChildResult *result, void *userdata) {
         Move *move = userdata;
+        char detail[BINDPROBE_DETAIL_SIZE];
+        BindAnswer answer = bindprobe_read(result, detail);
+        uint16_t port = move->request.port;
         int r = 0;
 
         move->answer = answer;

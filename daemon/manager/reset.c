@@ -29,7 +29,7 @@ typedef struct Reset {
         Sockets *sockets;
         Ports ports;
         size_t n_asked; /* of the home ports */
-        BindProbe *probe;
+        Child *probe;
         Move *move;
         Kept kept;
         KeptUnits names;
@@ -39,7 +39,7 @@ typedef struct Reset {
 
 static void reset_done(Reset *reset) {
         move_free(reset->move);
-        bindprobe_free(reset->probe);
+        child_free(reset->probe);
         ports_done(&reset->ports);
         sockets_free(reset->sockets);
         home_free(reset->at_home);
@@ -112,7 +112,7 @@ static void reset_move(Reset *reset) {
                 reset_stay(reset, "the move could not begin: %s", strerrordesc_np(-r));
 }
 
-static void reset_on_probe(uint16_t port, BindAnswer answer, const char *detail, void *userdata);
+static void reset_on_probe(const ChildResult *result, void *userdata);
 
 /* Sees to it that each port of sshd's own can be had, and moves it. */
 static void reset_ask_next(Reset *reset) {
@@ -150,12 +150,14 @@ static void reset_ask_next(Reset *reset) {
         reset_move(reset);
 }
 
-static void reset_on_probe(uint16_t port, BindAnswer answer, const char *detail, void *userdata) {
+static void reset_on_probe(const ChildResult *result, void *userdata) {
         Reset *reset = userdata;
+        char detail[BINDPROBE_DETAIL_SIZE];
+        BindAnswer answer = bindprobe_read(result, detail);
         int r;
 
-        r = ports_answer(&reset->ports, port, answer, detail);
-        reset->probe = bindprobe_free(reset->probe);
+        r = ports_answer(&reset->ports, reset->home.ports[reset->n_asked], answer, detail);
+        reset->probe = child_free(reset->probe);
         if (r < 0)
                 reset_stay(reset, "%s", strerrordesc_np(-r));
         else

@@ -9,13 +9,19 @@
 
 #include "process/helper.h"
 
+typedef enum ChildState {
+        CHILD_AWAITED,
+        CHILD_TOLD,     /* the handler was called */
+        CHILD_ORPHANED, /* child_free() was called: the object only waits to reap the process */
+} ChildState;
+
 struct Child {
+        ChildState state;
         sd_event_source *exit_source, *deadline_source;
-        int helper_fd; /* whose program it is, or -1: it's a process of ours */
+        int helper_fd; /* the connection to the helper that runs the program, or -1: a process of ours runs it */
         int output_fd, errors_fd;
-        ChildHandler handler; /* NULL once it was called */
+        ChildHandler handler;
         void *userdata;
-        bool orphaned; /* freed by its owner: lives on only until it is reaped */
 };
 
 static void child_destroy(Child *c) {
@@ -27,13 +33,15 @@ static void child_destroy(Child *c) {
         free(c);
 }
 
+/* The helper kills its program when the connection is closed. */
 static void child_kill(Child *c) {
-        if (c->helper_fd >= 0)
+        c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
+        if (c->helper_fd >= 0) {
                 c->exit_source = sd_event_source_disable_unref(c->exit_source);
-        else
+                close(c->helper_fd);
+                c->helper_fd = -1;
+        } else
                 (void) sd_event_source_send_child_signal(c->exit_source, SIGKILL, NULL, 0);
-        closep(&c->helper_fd);
-        c->helper_fd = -1;
 }
 
 Child *child_free(Child *c) {
@@ -41,17 +49,15 @@ Child *child_free(Child *c) {
                 return NULL;
 
         if (c->exit_source && c->helper_fd < 0) {
-                /* To be reaped it must outlive this call; child_on_exit() ends it. */
-                c->orphaned = true;
+                c->state = CHILD_ORPHANED;
                 child_kill(c);
-                c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
         } else
                 child_destroy(c);
-
         return NULL;
 }
 
-/* NULL where it could not be read: half of it may say something else than all. A grandchild may keep the pipe open. */
+/* NULL if it can't be read: half of an output may say something else than the whole. Another process may keep the pipe
+ * open. */
 static char *read_pipe(int fd) {
         _cleanup_free_ char *text = malloc(CHILD_OUTPUT_MAX + 1);
         size_t length = 0;
@@ -73,34 +79,30 @@ static char *read_pipe(int fd) {
         return TAKE_PTR(text);
 }
 
-/* Tells the owner, once. The owner may free @c in the call, so it isn't touched afterwards. */
-static void child_finish(Child *c, const ChildResult *result) {
-        ChildHandler handler = c->handler;
+/* @c isn't touched after the handler, which may free it. */
+static void child_tell(Child *c, int error, int exit_status, const char *output, const char *errors) {
+        ChildResult result = { .error = error, .exit_status = error < 0 ? -1 : exit_status,
+                               .output = strempty(output), .errors = strempty(errors) };
 
-        c->handler = NULL;
-        if (handler)
-                handler(result, c->userdata);
+        c->state = CHILD_TOLD;
+        c->handler(&result, c->userdata);
 }
 
-/* @status is -1 where it didn't exit by itself. */
+/* @status: -1 if the program was killed. */
 static void child_end(Child *c, int status) {
         c->exit_source = sd_event_source_disable_unref(c->exit_source);
         c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
-
-        if (c->orphaned) {
+        if (c->state == CHILD_ORPHANED) {
                 child_destroy(c);
                 return;
         }
-        if (!c->handler)
+        if (c->state == CHILD_TOLD)
                 return;
 
         _cleanup_free_ char *output = read_pipe(c->output_fd), *errors = read_pipe(c->errors_fd);
+        int error = status < 0 || !output || !errors ? -EIO : status == 127 ? -ENOENT : 0;
 
-        child_finish(c, &(ChildResult){
-                                        .exit_status = output && errors ? status : -1,
-                                        .output = strempty(output),
-                                        .errors = strempty(errors),
-                        });
+        child_tell(c, error, status, output, errors);
 }
 
 static int child_on_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
@@ -122,17 +124,25 @@ static int child_on_helper(sd_event_source *source, int fd, uint32_t revents, vo
 }
 
 static int child_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
-        Child *c = userdata;
-
         (void) source, (void) usec;
-        child_kill(c);
-        c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
-        child_finish(c, &(ChildResult){ .timed_out = true, .exit_status = -1, .output = "", .errors = "" });
+        child_kill(userdata);
+        child_tell(userdata, -ETIMEDOUT, -1, NULL, NULL);
         return 0;
 }
 
-static int child_begin_here(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
-                            ProgramRights rights, int output_fd, int errors_fd) {
+/* Opens a pipe. Our end is non-blocking; the program expects its own end to block. */
+static int open_pipe(int *ret_our_fd, int *ret_its_fd) {
+        int fds[2];
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        *ret_our_fd = fds[0];
+        *ret_its_fd = fds[1];
+        return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int child_fork(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
+                      ProgramRights rights, int output_fd, int errors_fd) {
         pid_t pid;
         int r;
 
@@ -144,85 +154,67 @@ static int child_begin_here(Child *c, sd_event *event, const char *const argv[],
 
         r = sd_event_add_child(event, &c->exit_source, pid, WEXITED, child_on_exit, c);
         if (r < 0) {
-                /* Not watched, so to be reaped here; it has only just begun. */
+                /* No event source will reap it. */
                 (void) kill(pid, SIGKILL);
                 (void) waitpid(pid, NULL, 0);
         }
         return r;
 }
 
-static int child_begin_there(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
-                             ProgramRights rights, int output_fd, int errors_fd) {
+static int child_begin(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
+                       ProgramRights rights) {
+        _cleanup_close_ int output_fd = -1, errors_fd = -1;
+        int r;
+
+        r = open_pipe(&c->output_fd, &output_fd);
+        if (r >= 0)
+                r = open_pipe(&c->errors_fd, &errors_fd);
+        if (r < 0)
+                return r;
+        if (!helper_is_there())
+                return child_fork(c, event, argv, environment, rights, output_fd, errors_fd);
+
         c->helper_fd = helper_run(argv, environment, rights, output_fd, errors_fd);
         if (c->helper_fd < 0)
                 return c->helper_fd;
-
         return sd_event_add_io(event, &c->exit_source, c->helper_fd, EPOLLIN, child_on_helper, c);
 }
 
-int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
-                ChildHandler handler, void *userdata, Child **ret) {
-        static const char *const nothing[] = { NULL };
-
-        return child_spawn_with(event, argv, nothing, rights, timeout, handler, userdata, ret);
-}
-
-int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[],
-                     ProgramRights rights, usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
-        const char *variables[2 + CHILD_ENVIRONMENT_MAX + 1] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
-                                                                 "LC_ALL=C" };
-        _cleanup_close_ int output_write_fd = -1, errors_write_fd = -1;
-        int output[2], errors[2], r;
-        size_t n = 2;
-        Child *c;
-
-        for (; *environment; environment++) {
-                if (n == ELEMENTSOF(variables) - 1)
-                        return -E2BIG;
-                variables[n++] = *environment;
-        }
+int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
+                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
+        const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", variable, NULL };
+        _cleanup_(child_freep) Child *c = NULL;
+        int r;
 
         c = malloc(sizeof(*c));
         if (!c)
                 return -ENOMEM;
         *c = (Child){ .helper_fd = -1, .output_fd = -1, .errors_fd = -1, .handler = handler, .userdata = userdata };
 
-        /* Only our ends are non-blocking: a child expects its own to wait. */
-        if (pipe2(output, O_CLOEXEC) < 0) {
-                r = -errno;
-                goto fail;
-        }
-        c->output_fd = output[0];
-        output_write_fd = output[1];
-        if (pipe2(errors, O_CLOEXEC) < 0) {
-                r = -errno;
-                goto fail;
-        }
-        c->errors_fd = errors[0];
-        errors_write_fd = errors[1];
-        if (fcntl(c->output_fd, F_SETFL, O_NONBLOCK) < 0 || fcntl(c->errors_fd, F_SETFL, O_NONBLOCK) < 0) {
-                r = -errno;
-                goto fail;
-        }
-
-        r = helper_is_there() ? child_begin_there(c, event, argv, variables, rights, output_write_fd, errors_write_fd)
-                              : child_begin_here(c, event, argv, variables, rights, output_write_fd, errors_write_fd);
+        r = child_begin(c, event, argv, environment, rights);
         if (r < 0)
-                goto fail;
+                return r;
         (void) sd_event_source_set_description(c->exit_source, "child-exit");
 
         r = sd_event_add_time_relative(event, &c->deadline_source, CLOCK_MONOTONIC, timeout, 0,
                                        child_on_deadline, c);
-        if (r < 0) {
-                child_free(c);
+        if (r < 0)
                 return r;
-        }
         (void) sd_event_source_set_description(c->deadline_source, "child-deadline");
 
-        *ret = c;
+        *ret = TAKE_PTR(c);
         return 0;
+}
 
-fail:
-        child_destroy(c);
-        return r;
+int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
+                ChildHandler handler, void *userdata, Child **ret) {
+        return child_spawn_with(event, argv, NULL, rights, timeout, handler, userdata, ret);
+}
+
+int child_wait(sd_event *event, const Child *child) {
+        int r = 0;
+
+        while (r >= 0 && child->state == CHILD_AWAITED)
+                r = sd_event_run(event, UINT64_MAX);
+        return r < 0 ? r : 0;
 }

@@ -5,38 +5,42 @@
 
 #include "process/program.h"
 
-/* A program run beside the event loop, by the helper where there is one, with a deadline and bounded output. What it prints is kept by the
- * kernel in a pipe each (64 KiB, pipe(7)) and read once, when it has ended: a child that prints more stands
- * still until its deadline. */
+/* A program that runs beside the event loop, with a deadline. wslportd's helper runs it where there is a helper,
+ * otherwise it is a child process of this one. Whatever runs a program and reads its answer is built of this: a function
+ * that starts a Child with the caller's handler, and a function that makes an answer of the ChildResult.
+ *
+ * The kernel keeps what the program prints in two pipes (64 KiB each, pipe(7)), which are read once, when the program has
+ * ended. A program that prints more stands still until its deadline. */
 #define CHILD_OUTPUT_MAX (64 * 1024)
 
 typedef struct Child Child;
 
 typedef struct ChildResult {
-        bool timed_out;     /* it was killed at the deadline */
-        int exit_status;    /* 0 … 255; -1 if it did not exit by itself, or what it said could not be read */
-        const char *output; /* its stdout, up to the first NUL byte; valid during the call only */
+        int error;          /* 0: the program exited by itself; -ENOENT: it can't be executed (status 127);
+                             * -ETIMEDOUT: it was killed at the deadline; -EIO: it was killed by somebody else, or its
+                             * output can't be read */
+        int exit_status;    /* 0 … 255, or -1 where .error is set */
+        const char *output; /* its stdout, up to the first NUL byte; valid until the handler returns or frees the child */
         const char *errors; /* its stderr, likewise */
 } ChildResult;
 
-/* Called once, unless the child is freed before. The child may be freed in it. */
+/* Called once, unless the child is freed before. It may free the child. */
 typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 
-/* Starts @argv (argv[0] is an absolute path, NULL ends the list) with /dev/null as input and a minimal
- * environment.
- * @timeout is from now, in µs. SIGCHLD must be blocked, as sd_event_add_child(3) wants it.
- * Returns 0, or a negative errno and nothing was started; that the program can't be executed comes as the
- * exit status 127. */
+/* Starts @argv (argv[0] is an absolute path, NULL ends the list) with /dev/null as input and a minimal environment.
+ * @timeout is in µs from now. The caller has SIGCHLD blocked, as sd_event_add_child(3) wants it. Returns 0, or a negative
+ * errno, and then nothing was started. */
 int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret);
 
-/* Variables that child_spawn_with() can add. */
-#define CHILD_ENVIRONMENT_MAX 4
+/* Likewise, with one more variable ("NAME=value", or NULL) in the environment. */
+int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
+                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
 
-/* The same, with @environment (NAME=value each, NULL ends the list) beside the minimal one. */
-int child_spawn_with(sd_event *event, const char *const argv[], const char *const environment[],
-                     ProgramRights rights, usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
+/* For a caller that has nothing else to do: runs the loop until the child's handler was called. That handler doesn't free
+ * the child. Returns 0 or a negative errno. */
+int child_wait(sd_event *event, const Child *child);
 
-/* Kills it if it still runs, without waiting for that; its handler is not called any more. */
+/* Kills the program if it still runs, and doesn't wait for its end. The handler won't be called any more. */
 Child *child_free(Child *child);
 DEFINE_TRIVIAL_CLEANUP(Child *, child_free);

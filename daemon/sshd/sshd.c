@@ -72,11 +72,11 @@ static void sshd_query_on_test(const ChildResult *result, void *userdata) {
         SshdQuery *q = userdata;
         int r;
 
-        if (result->timed_out || result->exit_status < 0 || result->exit_status == 127) {
+        if (result->error < 0) {
                 snprintf(q->answer.detail, sizeof(q->answer.detail), "%.200s %s", q->program,
-                         result->timed_out            ? "did not end in time"
-                         : result->exit_status == 127 ? "could not be run"
-                                                      : "was killed");
+                         result->error == -ETIMEDOUT ? "did not end in time"
+                         : result->error == -ENOENT  ? "could not be run"
+                                                     : "was killed");
                 sshd_query_finish(q);
                 return;
         }

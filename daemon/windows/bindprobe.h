@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "core/model.h"
+#include "process/child.h"
 
-/* Whether a port can be bound, found out by binding it, in a helper process: under WSL a bind() waits until
- * Windows has answered, which may be never, and nothing but a kill ends the wait.
+/* Finds out whether a port can be bound, by binding it in a helper process: under WSL a bind() waits until Windows has
+ * answered, which may be never, and only a kill ends the wait.
  *
- * To be used only where sshd is about to bind that very port: an allowed bind takes the port from Windows,
- * for at least as long as sshd doesn't have it, at most 60 s. (microsoft/WSL, GnsPortTracker.cpp) */
+ * Only for a port that sshd is about to bind: an allowed bind takes the port from Windows until sshd has it, or for 60 s.
+ * (microsoft/WSL, GnsPortTracker.cpp) */
 
-typedef struct BindProbe BindProbe;
+/* @ipv6: try ::, for an sshd that listens on IPv6 only, else 0.0.0.0. Windows gives the same answer for both. @timeout in
+ * µs. @handler makes the answer of its result with bindprobe_read(). Returns 0 or a negative errno. */
+int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, ChildHandler handler,
+                    void *userdata, Child **ret);
 
-/* Called once, unless the probe is freed before; the probe may be freed in it. @detail is an errno's name
- * where the answer is BIND_FAILED, else "". */
-typedef void (*BindProbeHandler)(uint16_t port, BindAnswer answer, const char *detail, void *userdata);
+#define BINDPROBE_DETAIL_SIZE 64
 
-/* @ipv6: try :: (for an sshd that is IPv6 only), else 0.0.0.0; Windows' answer is the same for both.
- * @timeout in µs. Returns 0 or a negative errno. */
-int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, BindProbeHandler handler,
-                    void *userdata, BindProbe **ret);
+/* The answer, never BIND_NOT_ASKED. @ret_detail is for people: the errno's name, or why there is no answer, where the
+ * answer is BIND_FAILED, else "". */
+BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BINDPROBE_DETAIL_SIZE]);
 
-BindProbe *bindprobe_free(BindProbe *probe);
-DEFINE_TRIVIAL_CLEANUP(BindProbe *, bindprobe_free);
+/* What the helper process does: binds @port once or a few times, and closes it again. Blocks for as long as Windows takes
+ * to answer. *@ret_errno is the errno behind BIND_FAILED, else 0. */
+BindAnswer bindprobe_try(uint16_t port, bool ipv6, int *ret_errno);

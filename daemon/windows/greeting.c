@@ -1,64 +1,129 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/greeting.h"
 
-#include "process/child.h"
-#include "windows/greet.h"
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
 
-/* For the process' own beginning and end. */
+/* For the helper process' own beginning and end. */
 #define MARGIN (500 * USEC_PER_MSEC)
 
-struct Greeting {
-        Child *child;
-        uint16_t port;
-        GreetingHandler handler;
-        void *userdata;
-};
+#define LINE_LENGTH_MAX 255
 
-Greeting *greeting_free(Greeting *g) {
-        if (!g)
-                return NULL;
-
-        child_free(g->child);
-        free(g);
-        return NULL;
-}
-
-static void greeting_on_child(const ChildResult *child, void *userdata) {
-        GreetingResult result = GREETING_UNKNOWN;
-        Greeting *g = userdata;
-        Banner banner;
-
-        switch (child->exit_status) {
-        case GREET_HEARD:
-                result = banner_parse(child->output, strlen(child->output), &banner) > 0 ? GREETING_SSH : GREETING_OTHER;
-                break;
-        case GREET_REFUSED:
-                result = GREETING_REFUSED;
-                break;
-        default:
-                break;
-        }
-        g->handler(g->port, result, result == GREETING_SSH ? &banner : NULL, g->userdata);
-}
-
-int greeting_start(sd_event *event, uint16_t port, usec_t timeout, GreetingHandler handler, void *userdata,
-                   Greeting **ret) {
+int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
         char number[sizeof("65535")], milliseconds[24];
         const char *const argv[] = { LIBEXECDIR "/wslportd-greeting", number, milliseconds, NULL };
-        _cleanup_(greeting_freep) Greeting *g = NULL;
-        int r;
-
-        g = malloc(sizeof(*g));
-        if (!g)
-                return -ENOMEM;
-        *g = (Greeting){ .port = port, .handler = handler, .userdata = userdata };
 
         snprintf(number, sizeof(number), "%u", port);
         snprintf(milliseconds, sizeof(milliseconds), "%llu", (unsigned long long) (timeout / USEC_PER_MSEC));
-        r = child_spawn(event, argv, PROGRAM_NONE, timeout + MARGIN, greeting_on_child, g, &g->child);
-        if (r < 0)
-                return r;
+        return child_spawn(event, argv, PROGRAM_NONE, timeout + MARGIN, handler, userdata, ret);
+}
 
-        *ret = TAKE_PTR(g);
-        return 0;
+static void copy_printable(const char *from, size_t length, char to[static GREETING_SOFTWARE_SIZE]) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < length && n < GREETING_SOFTWARE_SIZE - 1; i++)
+                if (from[i] > ' ' && from[i] < 0x7f)
+                        to[n++] = from[i];
+        to[n] = '\0';
+}
+
+Greeting greeting_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]) {
+        copy_printable(result->output, strcspn(result->output, "\n"), ret_software);
+        return result->exit_status > 0 && result->exit_status < _GREETING_MAX ? (Greeting) result->exit_status
+                                                                               : GREETING_UNKNOWN;
+}
+
+static int parse_version_line(const char *line, size_t length, Greeting *ret,
+                              char ret_software[static GREETING_SOFTWARE_SIZE]) {
+        static const char *const versions[] = { "SSH-2.0-", "SSH-1.99-" };
+
+        for (size_t i = 0; i < ELEMENTSOF(versions); i++) {
+                size_t skip = strlen(versions[i]);
+                const char *software = line + skip;
+                size_t n = 0;
+
+                if (length < skip || memcmp(line, versions[i], skip) != 0)
+                        continue;
+
+                while (skip + n < length && software[n] != ' ')
+                        n++;
+                copy_printable(software, n, ret_software);
+                *ret = startswith(ret_software, "OpenSSH_for_Windows_") ||
+                                       memmem(software + n, length - skip - n, " Microsoft_Win32_port", 21)
+                               ? GREETING_WINDOWS_OPENSSH
+                               : GREETING_SSH;
+                return 1;
+        }
+        return -EBADMSG;
+}
+
+int greeting_parse(const char *data, size_t size, Greeting *ret, char ret_software[static GREETING_SOFTWARE_SIZE]) {
+        for (size_t start = 0; start < size;) {
+                const char *line = data + start;
+                size_t left = size - start;
+                const char *end = memchr(line, '\n', left);
+                size_t length = end ? (size_t) (end - line) : left;
+
+                if (length > LINE_LENGTH_MAX)
+                        return -EBADMSG;
+                if (!end)
+                        break;
+                start += length + 1;
+                if (length > 0 && line[length - 1] == '\r')
+                        length--;
+                if (length >= 4 && memcmp(line, "SSH-", 4) == 0)
+                        return parse_version_line(line, length, ret, ret_software);
+        }
+
+        return size >= GREETING_SIZE_MAX ? -EBADMSG : 0;
+}
+
+/* ── in the helper process ── */
+
+static bool wait_for(int fd, short events, usec_t until) {
+        struct pollfd wait = { .fd = fd, .events = events };
+        usec_t now = clock_usec(CLOCK_MONOTONIC);
+
+        return now < until && poll(&wait, 1, (int) ((until - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC)) > 0;
+}
+
+Greeting greeting_ask(uint16_t port, usec_t timeout, char ret_software[static GREETING_SOFTWARE_SIZE]) {
+        struct sockaddr_in to = {
+                .sin_family = AF_INET,
+                .sin_port = htons(port),
+                .sin_addr = { htonl(INADDR_LOOPBACK) },
+        };
+        usec_t until = clock_usec(CLOCK_MONOTONIC) + timeout;
+        Greeting greeting = GREETING_OTHER;
+        _cleanup_close_ int fd = -1;
+        socklen_t length = sizeof(int);
+        char text[GREETING_SIZE_MAX];
+        size_t size = 0;
+        int error = 0;
+
+        ret_software[0] = '\0';
+        fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0)
+                return GREETING_UNKNOWN;
+
+        if (connect(fd, (struct sockaddr *) &to, sizeof(to)) < 0) {
+                error = errno;
+                if (error == EINPROGRESS && (!wait_for(fd, POLLOUT, until) ||
+                                             getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0))
+                        return GREETING_UNKNOWN;
+        }
+        if (error != 0)
+                return error == ECONNREFUSED ? GREETING_REFUSED : GREETING_UNKNOWN;
+
+        while (greeting_parse(text, size, &greeting, ret_software) == 0 && wait_for(fd, POLLIN, until)) {
+                ssize_t n = read(fd, text + size, sizeof(text) - size);
+
+                if (n < 0 && (errno == EINTR || errno == EAGAIN))
+                        continue;
+                if (n <= 0)
+                        break;
+                size += (size_t) n;
+        }
+        return greeting;
 }

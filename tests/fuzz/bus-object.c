@@ -506,7 +506,8 @@ static void answer_held(void) {
 static void end_child(void) {
         _cleanup_free_ char *output = NULL;
         uint8_t how = fuzz_byte(&peer->input);
-        ChildResult result = { .timed_out = how == 1, .exit_status = how == 2 ? 127 : how == 3 ? -1 : 0, .errors = "" };
+        int error = how == 1 ? -ETIMEDOUT : how == 2 ? -ENOENT : how == 3 ? -EIO : 0;
+        ChildResult result = { .error = error, .exit_status = error < 0 ? -1 : 0, .errors = "" };
         Child *child = peer->child;
 
         result.output = output = fuzz_text(&peer->input, '\0');

@@ -10,8 +10,7 @@ typedef struct Outcome {
         Child *child;
         bool free_in_handler;
         unsigned calls;
-        bool timed_out;
-        int exit_status;
+        int error, exit_status;
         char output[CHILD_OUTPUT_MAX + 1], errors[256];
 } Outcome;
 
@@ -19,7 +18,7 @@ static inline void outcome_on_end(const ChildResult *result, void *userdata) {
         Outcome *o = userdata;
 
         o->calls++;
-        o->timed_out = result->timed_out;
+        o->error = result->error;
         o->exit_status = result->exit_status;
         snprintf(o->output, sizeof(o->output), "%s", result->output);
         snprintf(o->errors, sizeof(o->errors), "%s", result->errors);

@@ -7,7 +7,6 @@
 #include "unit/netns.h"
 #include "kernel/routes.h"
 #include "unit/test.h"
-#include "windows/wsl.h"
 
 typedef struct ModeRow {
         const char *name;
@@ -27,37 +26,6 @@ static void test_mode(const void *data) {
         const ModeRow *row = data;
 
         test_equal_int(route_facts_to_mode(&row->facts), row->mode);
-}
-
-typedef struct ReleaseRow {
-        const char *name; /* the text itself */
-        NetworkingMode mode;
-} ReleaseRow;
-
-static const ReleaseRow release_rows[] = {
-        { "5.15.167.4-microsoft-standard-WSL2", MODE_UNKNOWN },
-        { "6.18.20.1-microsoft-standard-WSL2+", MODE_UNKNOWN },
-        { "4.19.43-microsoft-standard", MODE_UNKNOWN },
-        { "4.4.0-19041-Microsoft", MODE_WSL1 },
-        { "6.6.36-Microsoft-own-WSL2", MODE_UNKNOWN },
-        { "6.1.0-13-amd64", MODE_NOT_WSL },
-        { "6.8.0-1010-azure", MODE_NOT_WSL },
-        { "", MODE_NOT_WSL },
-};
-
-static void test_release(const void *data) {
-        const ReleaseRow *row = data;
-
-        test_equal_int(wsl_mode("", row->name), row->mode);
-}
-
-static void test_detects_wsl(void) {
-        NetworkingMode mode = MODE_BRIDGED;
-
-        test_equal_int(wsl_mode("wsl", "6.8.0-homemade"), MODE_UNKNOWN);
-        test_equal_int(wsl_mode("docker", "6.8.0-homemade"), MODE_NOT_WSL);
-        test_equal_int(wsl_detect(&mode), 0);
-        test_assert(mode == MODE_NOT_WSL || mode == MODE_UNKNOWN || mode == MODE_WSL1);
 }
 
 typedef struct KindRow {
@@ -408,8 +376,6 @@ static void test_parses_malformed(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_mode, mode_rows),
-                TEST_TABLE(test_release, release_rows),
-                TEST(test_detects_wsl),
                 TEST_TABLE(test_kind, kind_rows),
                 TEST(test_reads_facts),
                 TEST(test_lists_addresses),

@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz/fuzz.h"
 #include "windows/interop.h"
-#include "windows/windows.h"
+#include "windows/inquiry.h"
 
 /* A question to Windows, whatever its programs print and however they end: it ends, after a few programs at most, with
  * an answer that is sound and printable, or with an error.
  *
  * The input: the question and the port; and for each program how it ends, its exit status and what it prints, up to a
- * NUL. The programs are this file's, daemon/interop.c isn't linked. */
+ * NUL. This file stands in for windows/interop.c and process/child.c, which aren't linked. */
 
 #define PROGRAMS_MAX 3 /* netstat for each family, and tasklist */
 
-struct Interop {
-        InteropHandler handler;
+struct Child {
+        ChildHandler handler;
         void *userdata;
 };
 
 static struct {
-        Interop *interop; /* the one that runs */
+        Child *child; /* the one that runs */
         unsigned n;
         bool refuse; /* none can be started */
 } programs;
 
 int interop_start(sd_event *event, InteropProgram program, const char *const arguments[], usec_t timeout,
-                  InteropHandler handler, void *userdata, Interop **ret) {
+                  ChildHandler handler, void *userdata, Child **ret) {
         size_t n = 0;
 
         (void) event;
-        require(!programs.interop && program < _INTEROP_PROGRAM_MAX && timeout <= USEC_PER_SEC);
+        require(!programs.child && program < _INTEROP_PROGRAM_MAX && timeout <= USEC_PER_SEC);
         for (; arguments[n]; n++)
                 require(!isempty(arguments[n]));
         require(n > 0 && n <= INTEROP_ARGUMENTS_MAX);
@@ -35,18 +35,24 @@ int interop_start(sd_event *event, InteropProgram program, const char *const arg
         if (programs.refuse)
                 return -EOPNOTSUPP;
 
-        programs.interop = malloc(sizeof(*programs.interop));
-        require(programs.interop);
-        *programs.interop = (Interop){ .handler = handler, .userdata = userdata };
-        *ret = programs.interop;
+        programs.child = malloc(sizeof(*programs.child));
+        require(programs.child);
+        *programs.child = (Child){ .handler = handler, .userdata = userdata };
+        *ret = programs.child;
         return 0;
 }
 
-Interop *interop_free(Interop *interop) {
-        if (interop && interop == programs.interop)
-                programs.interop = NULL;
-        free(interop);
+Child *child_free(Child *child) {
+        if (child && child == programs.child)
+                programs.child = NULL;
+        free(child);
         return NULL;
+}
+
+/* windows_run_elevated()'s, which isn't called here. */
+int child_wait(sd_event *event, const Child *child) {
+        (void) event, (void) child;
+        abort();
 }
 
 typedef struct Answered {
@@ -82,10 +88,14 @@ static void end_program(FuzzInput *input) {
         static const int errors[] = { 0, 0, 0, -ETIMEDOUT, -ENOENT, -EIO };
         int error = errors[fuzz_byte(input) % ELEMENTSOF(errors)], exit_status = fuzz_byte(input);
         _cleanup_free_ char *output = fuzz_text(input, '\0');
-        const Interop *interop = programs.interop;
+        const Child *child = programs.child;
 
         programs.refuse = fuzz_byte(input) == 1;
-        interop->handler(error, exit_status, error < 0 ? "" : output, interop->userdata);
+        child->handler(&(ChildResult){ .error = error,
+                                       .exit_status = error < 0 ? -1 : exit_status,
+                                       .output = error < 0 ? "" : output,
+                                       .errors = "" },
+                       child->userdata);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -94,13 +104,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uint16_t port = fuzz_u16(&input);
         Answered answered = { .n = 0 };
         sd_event *event = NULL;
-        Windows *windows = NULL;
+        Inquiry *inquiry = NULL;
 
         programs.n = 0;
         programs.refuse = false;
         require(sd_event_default(&event) >= 0); /* kept by this one, and never run */
-        require(windows_ask(event, question, port, USEC_PER_SEC, on_answer, &answered, &windows) == 0);
-        while (programs.interop) {
+        require(inquiry_start(event, question, port, USEC_PER_SEC, on_answer, &answered, &inquiry) == 0);
+        while (programs.child) {
                 require(answered.n == 0);
                 end_program(&input);
         }
@@ -109,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (answered.answer.error == 0)
                 require_answer(question, &answered.answer);
 
-        windows_free(windows);
+        inquiry_free(inquiry);
         sd_event_unref(event);
         return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz/fuzz.h"
 #include "windows/wsl.h"
-#include "windows/wslinfo.h"
 
 /* What WSL's program prints, and what the kernel calls itself: a mode is believed only where exactly its word
  * is the first line. */

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "windows/inquiry.h"
+
+#include "windows/interop.h"
+
+#define ENCODED_SIZE 8192
+
+#define SSHD_KEY "HKLM\\SYSTEM\\CurrentControlSet\\Services\\sshd"
+
+/* WINDOWS_HOLDER takes up to three programs. */
+typedef enum HolderStep {
+        HOLDER_IPV4, /* netstat, of IPv4 */
+        HOLDER_IPV6, /* netstat, of IPv6 */
+        HOLDER_NAME, /* tasklist, of the process that netstat has named */
+} HolderStep;
+
+struct Inquiry {
+        sd_event *event;
+        Child *child;
+        WindowsQuestion question;
+        uint16_t port;
+        HolderStep step;
+        uint32_t pid;    /* the holder's, for HOLDER_NAME */
+        usec_t deadline;
+        InquiryHandler handler;
+        void *userdata;
+        WindowsAnswer answer;
+};
+
+Inquiry *inquiry_free(Inquiry *q) {
+        if (!q)
+                return NULL;
+
+        child_free(q->child);
+        sd_event_unref(q->event);
+        free(q);
+        return NULL;
+}
+
+/* Returns 1 where another program is to be run, 0 where the answer is complete, or a negative errno. */
+static int read_holder(Inquiry *q, const char *output) {
+        if (q->step == HOLDER_NAME) {
+                (void) windows_parse_task(output, q->pid, q->answer.holder);
+                return 0;
+        }
+        if (windows_parse_listener(output, q->port, &q->pid) > 0)
+                q->step = HOLDER_NAME;
+        else if (q->step == HOLDER_IPV4)
+                q->step = HOLDER_IPV6;
+        else
+                return 0;
+        return 1;
+}
+
+/* Takes over what the program has printed. Returns as read_holder() does. */
+static int read_output(Inquiry *q, const ChildResult *result) {
+        WindowsAnswer *answer = &q->answer;
+        size_t n;
+        int r;
+
+        if (result->error < 0)
+                return result->error;
+        /* reg fails for a key that isn't there. */
+        if (q->question == WINDOWS_SSHD_START && result->exit_status == 1 && isempty(result->output)) {
+                answer->sshd_start = WINDOWS_START_ABSENT;
+                return 0;
+        }
+        if (result->exit_status != 0)
+                return -EIO;
+
+        switch (q->question) {
+        case WINDOWS_EXCLUDED_RANGES:
+                n = windows_parse_excluded_ranges(result->output, answer->ranges, WINDOWS_RANGES_MAX);
+                answer->n_ranges = n < WINDOWS_RANGES_MAX ? n : WINDOWS_RANGES_MAX;
+                return 0;
+        case WINDOWS_DYNAMIC_RANGE:
+                r = windows_parse_dynamic_range(result->output, answer->ranges);
+                answer->n_ranges = r >= 0;
+                return r;
+        case WINDOWS_SSHD_START:
+                return windows_parse_start(result->output, &answer->sshd_start);
+        case WINDOWS_RULES:
+                return windows_parse_rules(result->output, q->port, &answer->rules);
+        case WINDOWS_HOLDER:
+                return read_holder(q, result->output);
+        case _WINDOWS_QUESTION_MAX:
+        default:
+                return -EINVAL;
+        }
+}
+
+static int run_program(Inquiry *q);
+
+static void on_end(const ChildResult *result, void *userdata) {
+        Inquiry *q = userdata;
+        int r = read_output(q, result);
+
+        q->child = child_free(q->child); /* and *@result with it */
+        if (r > 0) {
+                r = run_program(q);
+                if (r >= 0)
+                        return;
+        }
+        q->answer.error = r;
+        q->handler(&q->answer, q->userdata);
+}
+
+typedef struct Command {
+        InteropProgram program;
+        const char *arguments[INTEROP_ARGUMENTS_MAX + 1];
+} Command;
+
+/* The next program to run. @buffer holds the text of an argument. */
+static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]) {
+        switch (q->question) {
+        case WINDOWS_DYNAMIC_RANGE:
+                return (Command){ INTEROP_NETSH, { "int", "ipv4", "show", "dynamicport", "tcp" } };
+        case WINDOWS_HOLDER:
+                if (q->step != HOLDER_NAME)
+                        return (Command){ INTEROP_NETSTAT,
+                                          { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
+                snprintf(buffer, ENCODED_SIZE, "PID eq %u", q->pid);
+                return (Command){ INTEROP_TASKLIST, { "/FI", buffer, "/FO", "CSV", "/NH" } };
+        case WINDOWS_SSHD_START:
+                return (Command){ INTEROP_REG, { "query", SSHD_KEY, "/v", "Start" } };
+        case WINDOWS_RULES:
+                (void) windows_encode_command(windows_rules_script, buffer, ENCODED_SIZE);
+                return (Command){ INTEROP_POWERSHELL,
+                                  { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
+        case WINDOWS_EXCLUDED_RANGES:
+        case _WINDOWS_QUESTION_MAX:
+        default:
+                return (Command){ INTEROP_NETSH, { "int", "ipv4", "show", "excludedportrange", "protocol=tcp" } };
+        }
+}
+
+static int run_program(Inquiry *q) {
+        char buffer[ENCODED_SIZE] = "";
+        Command command = choose_program(q, buffer);
+        uint64_t now;
+        int r;
+
+        r = sd_event_now(q->event, CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
+        return interop_start(q->event, command.program, command.arguments, q->deadline > now ? q->deadline - now : 0,
+                             on_end, q, &q->child);
+}
+
+int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, InquiryHandler handler,
+                  void *userdata, Inquiry **ret) {
+        _cleanup_(inquiry_freep) Inquiry *q = NULL;
+        uint64_t now;
+        int r;
+
+        r = sd_event_now(event, CLOCK_MONOTONIC, &now);
+        if (r < 0)
+                return r;
+
+        q = malloc(sizeof(*q));
+        if (!q)
+                return -ENOMEM;
+        *q = (Inquiry){
+                .event = sd_event_ref(event),
+                .question = question,
+                .port = port,
+                .deadline = now + timeout,
+                .handler = handler,
+                .userdata = userdata,
+        };
+
+        r = run_program(q);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(q);
+        return 0;
+}
+
+/* ── for programs that wait ── */
+
+static void on_answer(const WindowsAnswer *answer, void *userdata) {
+        *(WindowsAnswer *) userdata = *answer;
+}
+
+int inquiry_wait(WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(inquiry_freep) Inquiry *q = NULL;
+        int r;
+
+        *ret = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
+        r = sd_event_new(&event);
+        if (r >= 0)
+                r = inquiry_start(event, question, port, timeout, on_answer, ret, &q);
+        while (r >= 0 && ret->error > 0)
+                r = sd_event_run(event, UINT64_MAX);
+        if (r < 0)
+                ret->error = r;
+        return ret->error;
+}
+
+/* The texts of the result end with the call, and aren't looked at afterwards. */
+static void on_elevated(const ChildResult *result, void *userdata) {
+        *(ChildResult *) userdata = *result;
+}
+
+int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status) {
+        char script[ENCODED_SIZE];
+        const char *const arguments[] = { "-NoProfile", "-NonInteractive", "-Command", script, NULL };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(child_freep) Child *child = NULL;
+        ChildResult result = { .error = -EIO };
+        int r;
+
+        r = windows_elevated_script(command, script, sizeof(script));
+        if (r >= 0)
+                r = sd_event_new(&event);
+        if (r >= 0)
+                r = interop_start(event, INTEROP_POWERSHELL, arguments, timeout, on_elevated, &result, &child);
+        if (r >= 0)
+                r = child_wait(event, child);
+        if (r < 0 || result.error < 0)
+                return r < 0 ? r : result.error;
+        *ret_exit_status = result.exit_status;
+        return 0;
+}
