@@ -112,16 +112,15 @@ typedef enum AddressKind {
 #define SSHD_DEFAULT_PORT 22
 #define SSHD_PORTS_MAX 16
 
-/* Where sshd would be without our file, and whether our file can move it. */
+/* Where sshd listens without our file, and whether that file can move it. */
 typedef struct SshdHome {
-        uint16_t ports[SSHD_PORTS_MAX]; /* without doubles */
+        uint16_t ports[SSHD_PORTS_MAX]; /* each once */
         size_t n_ports;
-        bool fixed; /* by an address of sshd's own configuration (`ListenAddress` with a port): no `Port`, and no
-                          option, changes that */
+        bool port_fixed;     /* a ListenAddress with a port, or the service's `-p`, sets the port: our file can't */
         bool reads_our_file; /* sshd takes in our file: that file's port is one of those that sshd names */
-        bool ipv4, ipv6;     /* which families sshd listens on */
-        bool any_ipv4;       /* and it does so on every address of IPv4, 0.0.0.0 */
-        size_t n_addresses;  /* how many it listens on with each port that isn't fixed */
+        bool ipv4, ipv6;     /* the families that sshd listens on */
+        bool any_ipv4;       /* one of its addresses is 0.0.0.0 */
+        size_t n_addresses;  /* how many addresses it has on each port that no ListenAddress sets */
 } SshdHome;
 
 DECLARE_WORDS(networking_mode, NetworkingMode);

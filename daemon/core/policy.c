@@ -213,10 +213,10 @@ static void choose_candidate(const Config *config, const Snapshot *s, const char
         if (s->verdict != SSHD_VERDICT_VALID)
                 decide(d, STATE_BLOCKED, ACTION_NONE, "%s, and sshd refuses its own configuration: %s", why,
                        s->verdict_detail ? s->verdict_detail : "not known why");
-        else if (s->home.fixed && !s->by_socket) {
+        else if (s->home.port_fixed && !s->by_socket) {
                 decide(d, STATE_BLOCKED, ACTION_NONE,
                        "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
-                       isempty(s->fixed_by) ? "a ListenAddress with a port" : s->fixed_by);
+                       isempty(s->port_fixed_by) ? "a ListenAddress with a port" : s->port_fixed_by);
                 d->ask_again = false; /* no answer helps */
         } else if (s->postponed)
                 decide(d, STATE_BLOCKED, ACTION_NONE, "%s; %s", why, s->postponed);
@@ -377,7 +377,7 @@ static Action wanted_switch(const Config *config, const Snapshot *s) {
 /* A service that would not start, or whose port only a socket unit can change: then they stay as they are. */
 static bool can_switch(const Snapshot *s, Action action) {
         return s->verdict == SSHD_VERDICT_VALID &&
-               !(action == ACTION_DISABLE_SOCKET && s->by_socket && s->home.fixed);
+               !(action == ACTION_DISABLE_SOCKET && s->by_socket && s->home.port_fixed);
 }
 
 /* What else is decided doesn't say so. */
@@ -392,8 +392,8 @@ static void tell_switch_waits(const Config *config, const Snapshot *s, Decision 
                  socket_activation_to_string(config->socket_activation),
                  s->verdict == SSHD_VERDICT_UNKNOWN ? "it isn't known whether sshd accepts its configuration"
                  : s->verdict != SSHD_VERDICT_VALID ? "sshd does not accept its configuration"
-                 : isempty(s->fixed_by)           ? "a ListenAddress with a port"
-                                                  : s->fixed_by,
+                 : isempty(s->port_fixed_by)      ? "a ListenAddress with a port"
+                                                  : s->port_fixed_by,
                  s->verdict != SSHD_VERDICT_VALID ? "" : " fixes the service's port");
 }
 

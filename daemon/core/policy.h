@@ -51,7 +51,7 @@ typedef struct Snapshot {
         SshdVerdict verdict;
         const char *verdict_detail; /* sshd's own words, for people; NULL where there are none */
         SshdHome home;              /* .n_ports is 0 where sshd's own ports aren't known */
-        const char *fixed_by;       /* what makes .home.fixed, for people; NULL where it isn't known */
+        const char *port_fixed_by;  /* what sets .home.port_fixed, for people; NULL if unknown */
 
         uint16_t moved_to;  /* the port in our files; 0: there are none */
         bool unapplied;     /* systemd doesn't know of our files: /run was emptied, by a boot among others */

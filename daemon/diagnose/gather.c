@@ -11,7 +11,7 @@
 #include "base/fs.h"
 #include "windows/greeting.h"
 #include "sshd/hints.h"
-#include "facts/home.h"
+#include "facts/home-finder.h"
 #include "windows/interop.h"
 #include "facts/mode.h"
 #include "kernel/owner.h"
@@ -50,13 +50,13 @@ typedef struct Gather {
         CheckFacts facts;
         Config config;
         Log log;
-        Kept kept;
+        Placement placement;
         sd_bus *bus;
         Routes *routes;
         Sockets *sockets;
         Mode *mode;
         Units *sshd_units, *own_units;
-        Home *home;
+        HomeFinder *home;
         bool any_ipv4; /* of sshd's own configuration, as SshdHome's */
         char drives[WSL_CONF_ROOT_SIZE]; /* where Windows' are mounted, "" for nowhere */
         Inquiry *windows[WINDOWS_QUESTIONS];
@@ -75,7 +75,7 @@ static void gather_done(Gather *g) {
         child_free(g->profile);
         child_free(g->journal);
         child_free(g->greeting);
-        home_free(g->home);
+        home_finder_free(g->home);
         units_free(g->sshd_units);
         units_free(g->own_units);
         mode_free(g->mode);
@@ -126,8 +126,8 @@ static void read_files(Gather *g) {
         glob_t keys = { 0 };
 
         read_config(g);
-        if (kept_read(&g->kept) < 0)
-                g->kept = (Kept){ 0 };
+        if (store_read_placement(&g->placement) < 0)
+                g->placement = (Placement){ 0 };
 
         if (read_text("/etc/os-release", text, sizeof(text)) || read_text("/usr/lib/os-release", text, sizeof(text)))
                 f->packages = packages_from_os_release(text);
@@ -460,12 +460,12 @@ static void on_home(void *userdata) {
 static void read_home(Gather *g) {
         static const ManagedUnits none = { 0 };
         CheckFacts *f = &g->facts;
-        HomeView view = home_view(g->home, g->sshd_units ? units_managed(g->sshd_units) : none, &g->kept);
+        HomeFacts view = home_finder_facts(g->home, g->sshd_units ? units_managed(g->sshd_units) : none, &g->placement);
 
         f->verdict = view.verdict;
         snprintf(f->sshd_error, sizeof(f->sshd_error), "%s", strempty(view.detail));
         g->any_ipv4 = view.home.any_ipv4;
-        f->fixed = view.home.fixed;
+        f->fixed = view.home.port_fixed;
         if (view.home.n_ports > 0)
                 f->home_port = view.home.ports[0];
         /* It has read all of its configuration before it looks for its keys, which are root's. */
@@ -638,11 +638,11 @@ static void look(Gather *g) {
         if (status && f->home_port == 0)
                 f->home_port = status->home_port;
         f->port = status && status->port != 0 ? status->port
-                  : g->kept.port != 0         ? g->kept.port
+                  : g->placement.port != 0         ? g->placement.port
                   : f->home_port != 0         ? f->home_port
                                               : find_port(g);
         if (f->home_port == 0)
-                f->home_port = g->kept.port == 0 ? f->port : 0;
+                f->home_port = g->placement.port == 0 ? f->port : 0;
 
         f->holder = HOLDER_UNKNOWN;
         if (f->port != 0)
@@ -672,12 +672,12 @@ static void gather_advance(Gather *g) {
                         return;
                 read_units(g);
                 g->step = STEP_HOME;
-                (void) home_refresh(g->home, sshd_service(g), &g->kept);
+                (void) home_finder_refresh(g->home, sshd_service(g), &g->placement);
                 ask_journal(g);
                 gather_advance(g);
                 return;
         case STEP_HOME:
-                if (home_is_pending(g->home) || (g->mode && mode_is_pending(g->mode)))
+                if (home_finder_is_pending(g->home) || (g->mode && mode_is_pending(g->mode)))
                         return;
                 read_home(g);
                 read_mode(g);
@@ -728,7 +728,7 @@ int gather_facts(const Status *status, bool can_ask, CheckFacts *ret) {
         if (r >= 0)
                 r = sd_event_add_defer(g.event, NULL, on_begin, &g);
         if (r >= 0)
-                r = home_new(g.event, &g.log, on_home, &g, &g.home);
+                r = home_finder_new(g.event, &g.log, on_home, &g, &g.home);
         if (r < 0)
                 return r;
 

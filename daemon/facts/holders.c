@@ -13,7 +13,7 @@ static const unsigned precedence[_HOLDER_MAX] = {
 
 /* What systemd itself listens on belongs to the socket unit that has such an address. */
 static bool is_stream_of(const UnitState *socket, const Owner *owner, uint16_t port) {
-        return socket && owner->pid == 1 && sshd_streams_have_port(socket->streams, port);
+        return socket && owner->pid == 1 && endpoints_have_port(socket->streams, port);
 }
 
 /* systemd has a child in the socket unit's cgroup make the socket, and for a moment, on its way to systemd, no process

@@ -11,8 +11,8 @@
 #include "systemd/bus.h"
 #include "sshd/hints.h"
 #include "facts/holders.h"
-#include "facts/home.h"
-#include "store/kept.h"
+#include "facts/home-finder.h"
+#include "store/store.h"
 #include "dbus/object.h"
 #include "base/messages.h"
 #include "facts/mode.h"
@@ -94,7 +94,7 @@ struct Manager {
         bool booting; /* READY=1 is still to be said */
         bool has_read; /* what systemd or sshd answered, and memory was not given back since */
         bool rehearsed; /* with this configuration sshd has taken our file in */
-        Home *at_home;
+        HomeFinder *home_finder;
         SshdHome home; /* of what listens, by the last evaluation */
         bool home_later; /* that could not find it out */
         ServicePhase phase;
@@ -104,7 +104,7 @@ struct Manager {
         PortSet noted; /* the home ports whose Linux holders were told */
         usec_t unpins_in; /* see sockets_count_sessions() */
         uint16_t unpinned; /* the home port that no session holds, and on which nobody has listened since; 0: none */
-        Kept kept;
+        Placement placement;
         uint16_t last_port;
         bool last_port_unwritten; /* it was to be, and is at the next opportunity */
         DisabledSocket disabled_socket;
@@ -217,8 +217,8 @@ static int manager_fill_listeners(Manager *m, Status *status) {
         uint16_t ports[SSHD_PORTS_MAX + 1];
         size_t n = 0;
 
-        if (m->kept.port != 0)
-                ports[n++] = m->kept.port;
+        if (m->placement.port != 0)
+                ports[n++] = m->placement.port;
         for (size_t i = 0; i < m->home.n_ports; i++)
                 ports[n++] = m->home.ports[i];
 
@@ -317,7 +317,7 @@ static void manager_publish(Manager *m) {
         status->state = m->decision.state;
         memcpy(status->reason, m->decision.reason, sizeof(status->reason));
         status->last_change = m->status.last_change;
-        status->mechanism = m->kept.mechanism;
+        status->mechanism = m->placement.mechanism;
         if (managed.socket)
                 snprintf(status->unit, sizeof(status->unit), "%s", managed.socket->id);
         else if (managed.service && streq(managed.service->load_state, "loaded"))
@@ -329,7 +329,7 @@ static void manager_publish(Manager *m) {
                         status->home_holder = home->holder;
                         memcpy(status->home_detail, home->detail, sizeof(status->home_detail));
                 }
-                if (m->kept.port != 0)
+                if (m->placement.port != 0)
                         status->pinned_sessions = manager_count_pinned(m, status->home_port);
         }
         r = manager_fill_listeners(m, status);
@@ -412,11 +412,11 @@ static void manager_name_holder(Manager *m) {
                 const PortFact *fact = ports_find(&m->ports, m->home.ports[i]);
 
                 if (!fact || !mode_shares_ports(mode_get(m->mode)) ||
-                    kept_keeps(&m->kept, fact->port))
+                    port_is_one_of(fact->port, m->placement.beside, m->placement.n_beside))
                         continue;
                 if (fact->bind != BIND_REFUSED_BY_WINDOWS &&
                     (fact->bind != BIND_NOT_ASKED || !manager_is_unnamed(m, fact->holder) ||
-                     (m->kept.port == 0 && !m->lost)))
+                     (m->placement.port == 0 && !m->lost)))
                         continue;
                 naming_ask(m->naming, fact->port);
         }
@@ -523,7 +523,7 @@ static int manager_on_retry(sd_event_source *source, uint64_t usec, void *userda
         m->retry_source = sd_event_source_disable_unref(m->retry_source);
         m->hold[0] = '\0';
         if (m->home_later)
-                home_forget(m->at_home);
+                home_finder_forget(m->home_finder);
         if (manager_is_mode_late(m))
                 mode_ask(m->mode);
         manager_forget(m);
@@ -571,60 +571,60 @@ static void manager_retry_later(Manager *m, int error, const char *why) {
 }
 
 /* Returns 0, or a negative errno where it isn't known what is in the files: they are left as they are then. */
-static int manager_read_kept(Manager *m) {
+static int manager_read_store(Manager *m) {
         int r;
 
-        m->kept = (Kept){ 0 };
+        m->placement = (Placement){ 0 };
         m->last_port = 0;
 
-        r = kept_read(&m->kept);
+        r = store_read_placement(&m->placement);
         if (errno_is_passing(r))
                 return r;
         if (r < 0) {
                 /* sshd would read it too, and may refuse to start because of it. */
                 log_error_errno(&m->log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
-                (void) kept_mark_unread(true); /* a generator may have made units of it */
-                r = kept_write(&m->kept, 0, NULL);
+                (void) store_set_reload_due(true); /* a generator may have made units of it */
+                r = store_write_placement(&m->placement, 0, NULL);
                 if (r < 0)
                         log_error_errno(&m->log, r, "It can't be taken away");
         }
 
         m->disabled_socket = (DisabledSocket){ 0 };
-        r = kept_read_disabled_socket(&m->disabled_socket);
+        r = store_read_disabled_socket(&m->disabled_socket);
         if (errno_is_passing(r))
                 return r;
         if (r < 0)
-                log_error_errno(&m->log, r, "%s can't be used", KEPT_DISABLED_SOCKET_FILE);
+                log_error_errno(&m->log, r, "%s can't be used", STORE_DISABLED_SOCKET_FILE);
 
-        r = kept_read_last_port(&m->last_port);
+        r = store_read_last_port(&m->last_port);
         if (r < 0)
-                log_message(&m->log, LOG_WARNING, "%s can't be used: %s", KEPT_LAST_PORT_FILE,
+                log_message(&m->log, LOG_WARNING, "%s can't be used: %s", STORE_LAST_PORT_FILE,
                             strerrordesc_np(-r));
         return 0;
 }
 
 /* What our files say now, after a move. Where that can't be known, systemd starts the daemon anew. */
-static void manager_read_kept_again(Manager *m) {
+static void manager_read_store_again(Manager *m) {
         int r;
 
-        r = manager_read_kept(m);
+        r = manager_read_store(m);
         if (r < 0) {
                 log_error_errno(&m->log, r, "What is in " STATEDIR " could not be read");
                 (void) sd_event_exit(m->event, r);
         }
-        m->unread = kept_is_unread();
+        m->unread = store_is_reload_due();
 }
 
 static void manager_keep_last_port(Manager *m) {
         int r;
 
-        if (m->kept.port == 0 || (m->kept.port == m->last_port && !m->last_port_unwritten))
+        if (m->placement.port == 0 || (m->placement.port == m->last_port && !m->last_port_unwritten))
                 return;
 
-        r = kept_write_last_port(m->kept.port);
+        r = store_write_last_port(m->placement.port);
         if (r < 0 && !m->last_port_unwritten)
-                log_error_errno(&m->log, r, "%s can't be written", KEPT_LAST_PORT_FILE);
-        m->last_port = m->kept.port;
+                log_error_errno(&m->log, r, "%s can't be written", STORE_LAST_PORT_FILE);
+        m->last_port = m->placement.port;
         m->last_port_unwritten = r < 0;
 }
 
@@ -659,7 +659,7 @@ static void manager_resume(Manager *m) {
 static void manager_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
         Manager *m = userdata;
         char port[sizeof("65535")];
-        uint16_t from = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
+        uint16_t from = m->placement.port != 0 ? m->placement.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         Action action = m->moving;
         usec_t now;
 
@@ -668,7 +668,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         /* It is tried once; but for that, on any port. */
         if (action != ACTION_RESTORE && result != -EADDRINUSE && !manager_is_passing(m, result))
                 m->failed_for_ours = false;
-        manager_read_kept_again(m);
+        manager_read_store_again(m);
 
         /* systemd may have closed sshd's socket and wait for the rest. --mend, which follows our end, sees to that at once. */
         if (result == -ENOLINK) {
@@ -696,7 +696,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
         } else if (result >= 0) {
                 if (sd_event_now(m->event, CLOCK_MONOTONIC, &now) >= 0)
                         backoff_note(&m->backoff, now);
-                home_set_ours(m->at_home, m->kept.port != 0); /* the move has seen sshd take it in */
+                home_finder_set_reads_our_file(m->home_finder, m->placement.port != 0); /* the move has seen sshd take it in */
                 snprintf(port, sizeof(port), "%u", m->moving_to);
                 if (action == ACTION_RELOCATE) {
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
@@ -705,7 +705,7 @@ static void manager_on_moved(int result, BindAnswer answer, const char *text, vo
                         (void) hints_for_port("", m->moving_to, manager_on_hint, m);
                 } else if (action == ACTION_RESTORE) {
                         m->failed_for_ours = m->phase == SERVICE_FAILED && m->decision.then_start;
-                        home_forget(m->at_home); /* what it refused with our file it may take now */
+                        home_finder_forget(m->home_finder); /* what it refused with our file it may take now */
                         log_event(&m->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                                   "sshd is back on its own configuration: %s", m->decision.reason);
                         bus_object_restored(m->bus, m->moving_to);
@@ -727,12 +727,12 @@ static bool manager_touches_unit(const Manager *m, const Decision *d) {
                (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE));
 }
 
-static size_t manager_mechanisms(const Manager *m, const Decision *d, const KeptUnits *units,
+static size_t manager_mechanisms(const Manager *m, const Decision *d, const BareUnits *units,
                                  Mechanism ret[static MOVE_MECHANISMS_MAX]) {
         size_t n = 0;
 
         if (d->action == ACTION_START) {
-                ret[n++] = m->kept.mechanism;
+                ret[n++] = m->placement.mechanism;
                 return n;
         }
 
@@ -747,14 +747,14 @@ static size_t manager_mechanisms(const Manager *m, const Decision *d, const Kept
 /* Carries out a decision about where sshd is to be. */
 static void manager_move(Manager *m, const Decision *d) {
         const PortFact *fact = ports_find(&m->ports, d->port);
-        _cleanup_free_ KeptUnits *units = malloc(sizeof(*units));
+        _cleanup_free_ BareUnits *units = malloc(sizeof(*units));
         ManagedUnits managed = units_managed(m->units);
-        HomeView home;
+        HomeFacts home;
         MoveRequest request = {
-                .from = m->kept,
+                .from = m->placement,
                 .port = d->action == ACTION_RELOCATE  ? d->port
                         : d->action == ACTION_RESTORE ? 0
-                                                      : m->kept.port,
+                                                      : m->placement.port,
                 .home = m->home.n_ports > 0 ? m->home.ports[0] : 0,
                 .probe = d->action == ACTION_RELOCATE &&
                          !(fact && (fact->bind == BIND_FREE || fact->holder == HOLDER_SSHD)),
@@ -768,17 +768,17 @@ static void manager_move(Manager *m, const Decision *d) {
         usec_t now;
         int r;
 
-        r = units ? home_fill_units(managed, units) : -ENOMEM;
+        r = units ? store_read_bare_units(managed, units) : -ENOMEM;
         if (r < 0) {
                 manager_retry_later(m, r, strerrordesc_np(-r));
                 manager_schedule(m);
                 return;
         }
-        home = home_view(m->at_home, managed, &m->kept);
+        home = home_finder_facts(m->home_finder, managed, &m->placement);
         request.options = home.options;
         /* Where it is put in place once more, what it left beside it stays so. */
-        request.n_keep = d->port == m->kept.port ? m->kept.n_keep : d->n_beside;
-        memcpy(request.keep, d->port == m->kept.port ? m->kept.keep : d->beside, sizeof(request.keep));
+        request.n_beside = d->port == m->placement.port ? m->placement.n_beside : d->n_beside;
+        memcpy(request.beside, d->port == m->placement.port ? m->placement.beside : d->beside, sizeof(request.beside));
         request.n_mechanisms = manager_mechanisms(m, d, units, request.mechanisms);
 
         if (d->action == ACTION_RELOCATE && manager_is_taken_here(m, d->port)) {
@@ -806,7 +806,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 char text[160];
 
                 m->moving = ACTION_NONE;
-                manager_read_kept_again(m);
+                manager_read_store_again(m);
                 snprintf(text, sizeof(text), "it can't be prepared: %s", strerrordesc_np(-r));
                 log_message(&m->log, LOG_ERR, "sshd could not be moved: %s", text);
                 manager_retry_later(m, r, text);
@@ -822,9 +822,9 @@ static void manager_finish_switch(Manager *m, bool undone) {
         if (undone)
                 m->disabled_socket = (DisabledSocket){ 0 };
         m->disabled_socket.unfinished = false;
-        r = kept_write_disabled_socket(undone ? NULL : &m->disabled_socket);
+        r = store_write_disabled_socket(undone ? NULL : &m->disabled_socket);
         if (r < 0)
-                log_error_errno(&m->log, r, "%s can't be brought up to date", KEPT_DISABLED_SOCKET_FILE);
+                log_error_errno(&m->log, r, "%s can't be brought up to date", STORE_DISABLED_SOCKET_FILE);
 }
 
 static void manager_on_units_changed(int result, const char *word, void *userdata) {
@@ -858,7 +858,7 @@ static void manager_on_read(int result, const char *word, void *userdata) {
         if (result < 0)
                 log_message(&m->log, LOG_WARNING, "systemd could not read its units again: %s", word);
         else
-                (void) kept_mark_unread(false);
+                (void) store_set_reload_due(false);
 
         m->sequence = sequence_free(m->sequence); /* and @word with it */
         manager_resume(m);
@@ -867,22 +867,22 @@ static void manager_on_read(int result, const char *word, void *userdata) {
 /* A socket that listens at home would be closed by reading that it is elsewhere (systemd 255 and later). It is moved anew
  * if it has to be. */
 static void manager_take_back_unread(Manager *m) {
-        _cleanup_free_ KeptUnits *units = malloc(sizeof(*units));
+        _cleanup_free_ BareUnits *units = malloc(sizeof(*units));
         ManagedUnits managed = units_managed(m->units);
         int r;
 
-        if (!managed.socket || m->phase != SERVICE_RUNNING || m->kept.port == 0 ||
-            sshd_streams_have_port(managed.socket->streams, m->kept.port) ||
-            sshd_streams_have_port(managed.socket->streams, m->last_port))
+        if (!managed.socket || m->phase != SERVICE_RUNNING || m->placement.port == 0 ||
+            endpoints_have_port(managed.socket->streams, m->placement.port) ||
+            endpoints_have_port(managed.socket->streams, m->last_port))
                 return;
 
-        r = units ? home_fill_units(managed, units) : -ENOMEM;
+        r = units ? store_read_bare_units(managed, units) : -ENOMEM;
         if (r >= 0)
-                r = kept_write(&(const Kept){ 0 }, 0, units);
+                r = store_write_placement(&(const Placement){ 0 }, 0, units);
         if (r < 0)
                 log_error_errno(&m->log, r, "The move that was cut off can't be taken back");
         else
-                m->kept = (Kept){ 0 };
+                m->placement = (Placement){ 0 };
 }
 
 /* What an earlier run was about to have systemd read, before anything is made of what it says. */
@@ -925,7 +925,7 @@ static void manager_change_units(Manager *m, const Decision *d) {
         /* Before the first step: it is carried out once more where it is cut off. */
         if (d->action != ACTION_ENABLE) {
                 disabled.unfinished = true;
-                r = kept_write_disabled_socket(&disabled);
+                r = store_write_disabled_socket(&disabled);
                 if (r >= 0)
                         m->disabled_socket = disabled;
         }
@@ -970,10 +970,10 @@ static void manager_update_phase(Manager *m) {
                             service_phase_to_string(phase), service_phase_to_string(m->phase));
                 if (phase == SERVICE_TO_START) {
                         ports_forget_grants(&m->ports);
-                        home_forget(m->at_home);
+                        home_finder_forget(m->home_finder);
                 } else if (phase == SERVICE_FAILED ||
                            (phase == SERVICE_RUNNING && m->phase != SERVICE_UNKNOWN && m->phase != SERVICE_STARTING))
-                        home_forget(m->at_home);
+                        home_finder_forget(m->home_finder);
                 m->phase = phase;
         }
 }
@@ -982,14 +982,14 @@ static void manager_update_phase(Manager *m) {
 static bool manager_is_unapplied(const Manager *m) {
         ManagedUnits managed = units_managed(m->units);
 
-        if (m->kept.port == 0)
+        if (m->placement.port == 0)
                 return false;
         if (!managed.socket)
-                return m->kept.mechanism == MECHANISM_SOCKET ||
-                       (m->kept.mechanism == MECHANISM_COMMAND_LINE && managed.service &&
+                return m->placement.mechanism == MECHANISM_SOCKET ||
+                       (m->placement.mechanism == MECHANISM_COMMAND_LINE && managed.service &&
                         !managed.service->overridden);
 
-        return !sshd_streams_have_port(managed.socket->streams, m->kept.port);
+        return !endpoints_have_port(managed.socket->streams, m->placement.port);
 }
 
 static void manager_evaluate_watched(Manager *m) {
@@ -1052,8 +1052,8 @@ static void manager_watch(Manager *m, const Decision *d) {
                          (fact && (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO));
                 ports[n++] = m->home.ports[i];
         }
-        if (m->kept.port != 0)
-                ports[n++] = m->kept.port;
+        if (m->placement.port != 0)
+                ports[n++] = m->placement.port;
 
         r = watch_set(m->watch, ports, n, closes);
         if (r < 0)
@@ -1110,7 +1110,7 @@ static int manager_on_look_home(sd_event_source *source, uint64_t usec, void *us
 /* Nothing tells that Windows has left a port, or that the last TIME_WAIT of ours has ended. */
 static void manager_arm_timers(Manager *m, const Decision *d) {
         bool returns = m->config.restore == RESTORE_AUTO && m->config.relocate == RELOCATE_CONFLICT &&
-                       !m->stay && m->phase == SERVICE_RUNNING && m->kept.port != 0 &&
+                       !m->stay && m->phase == SERVICE_RUNNING && m->placement.port != 0 &&
                        d->state == STATE_RELOCATED && mode_shares_ports(mode_get(m->mode));
         usec_t recount = m->unpins_in < UNPIN_DELAY_MIN   ? UNPIN_DELAY_MIN
                          : m->unpins_in > UNPIN_DELAY_MAX ? UNPIN_DELAY_MAX
@@ -1127,7 +1127,7 @@ static void manager_arm_timers(Manager *m, const Decision *d) {
 /* sshd closes its listeners and binds anew on SIGHUP, one family after the other, and no message tells of
  * that: an evaluation in the middle of it is followed by another. */
 static void manager_settle(Manager *m, const Decision *d) {
-        uint16_t port = m->kept.port != 0 ? m->kept.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
+        uint16_t port = m->placement.port != 0 ? m->placement.port : m->home.n_ports > 0 ? m->home.ports[0] : 0;
         bool placed = !d->port_missing && d->state != STATE_UNKNOWN && d->state != STATE_UNMANAGED;
         PortView view;
         int r;
@@ -1143,7 +1143,7 @@ static void manager_settle(Manager *m, const Decision *d) {
         m->lost = !placed && !m->unseen;
         /* sshd may have another configuration now than when it was asked. */
         if (m->lost && m->settle_delay == 0)
-                home_forget(m->at_home);
+                home_finder_forget(m->home_finder);
         if (!m->unseen && (placed ? m->settle_delay >= SETTLED_DELAY : d->state != STATE_UNKNOWN))
                 return;
 
@@ -1183,7 +1183,7 @@ static int manager_request(Request request, uint16_t port, sd_bus_message *call,
 /* Nothing more is to be done for now, so that the request has come as far as it will. */
 static void manager_finish_request(Manager *m, const Decision *d) {
         Request kind = m->request.kind;
-        bool met = pending_request_is_met(&m->request, m->kept.port);
+        bool met = pending_request_is_met(&m->request, m->placement.port);
         int r;
 
         /* A probe's result, and a refusal, are told with the name of who is there. */
@@ -1250,7 +1250,7 @@ static void manager_find_moved(Manager *m) {
         const PortFact *home = m->home.n_ports > 0 ? ports_find(&m->ports, m->home.ports[0]) : NULL;
         PortView view;
 
-        if (m->kept.port != 0 || m->last_port != 0 || !m->lost || m->phase != SERVICE_RUNNING || !home ||
+        if (m->placement.port != 0 || m->last_port != 0 || !m->lost || m->phase != SERVICE_RUNNING || !home ||
             (home->holder != HOLDER_WINDOWS_OPENSSH && home->holder != HOLDER_WINDOWS) ||
             holders_look(m->sockets, units_managed(m->units), &m->home, 0, &view) < 0)
                 return;
@@ -1272,11 +1272,11 @@ static Settled manager_settled(const Manager *m, bool by_socket) {
 
 static void manager_decide(Manager *m) {
         ManagedUnits managed;
-        HomeView home;
+        HomeFacts home;
         Snapshot snapshot;
         Decision decision;
 
-        if (m->move || m->sequence || m->probe || home_is_pending(m->at_home) || mode_is_pending(m->mode) ||
+        if (m->move || m->sequence || m->probe || home_finder_is_pending(m->home_finder) || mode_is_pending(m->mode) ||
             units_is_reading(m->units))
                 return;
 
@@ -1288,10 +1288,10 @@ static void manager_decide(Manager *m) {
                 return;
         }
         managed = units_managed(m->units);
-        if (m->phase != SERVICE_ABSENT && home_refresh(m->at_home, managed.service, &m->kept))
+        if (m->phase != SERVICE_ABSENT && home_finder_refresh(m->home_finder, managed.service, &m->placement))
                 return;
 
-        home = home_view(m->at_home, managed, &m->kept);
+        home = home_finder_facts(m->home_finder, managed, &m->placement);
         m->home = home.home;
         m->home_later = home.later && m->phase != SERVICE_ABSENT;
         m->unseen = false;
@@ -1299,8 +1299,8 @@ static void manager_decide(Manager *m) {
         for (size_t i = 0; i < m->home.n_ports; i++)
                 manager_look(m, m->home.ports[i]);
         manager_find_moved(m);
-        if (m->kept.port != 0)
-                manager_look(m, m->kept.port);
+        if (m->placement.port != 0)
+                manager_look(m, m->placement.port);
         else if (m->last_port != 0)
                 manager_look(m, m->last_port);
 
@@ -1322,8 +1322,8 @@ static void manager_decide(Manager *m) {
                 .verdict = home.verdict,
                 .verdict_detail = home.detail,
                 .home = home.home,
-                .fixed_by = home.fixed_by,
-                .moved_to = m->kept.port,
+                .port_fixed_by = home.port_fixed_by,
+                .moved_to = m->placement.port,
                 .unapplied = manager_is_unapplied(m),
                 .last_port = m->last_port,
                 .facts = m->ports.facts,
@@ -1440,7 +1440,7 @@ static int manager_reload(char **ret_error, void *userdata) {
                             r > 0 ? CONFIG_FILE : "The default configuration");
                 m->hold[0] = '\0';
                 m->retry_source = sd_event_source_disable_unref(m->retry_source);
-                home_forget(m->at_home);
+                home_finder_forget(m->home_finder);
                 manager_forget(m);
                 manager_schedule(m);
         } else
@@ -1469,7 +1469,7 @@ Manager *manager_free(Manager *m) {
         if (!m)
                 return NULL;
 
-        home_free(m->at_home);
+        home_finder_free(m->home_finder);
         child_free(m->probe);
         naming_free(m->naming);
         move_free(m->move);
@@ -1532,7 +1532,7 @@ static int manager_set_up(Manager *m) {
         if (r >= 0)
                 r = mode_new(m->event, m->routes, manager_on_mode, m, &m->mode);
         if (r >= 0)
-                r = home_new(m->event, &m->log, manager_on_home, m, &m->at_home);
+                r = home_finder_new(m->event, &m->log, manager_on_home, m, &m->home_finder);
         if (r >= 0)
                 r = naming_new(m->event, &m->log, &m->config, &m->ports, manager_on_name, m, &m->naming);
         if (r >= 0)
@@ -1557,11 +1557,11 @@ int manager_new(sd_event *event, const Log *log, const Config *config, Manager *
         if (r < 0)
                 return log_error_errno(log, r, "The daemon could not be set up");
 
-        r = manager_read_kept(m);
+        r = manager_read_store(m);
         if (r < 0)
                 return log_error_errno(log, r, "What is in " STATEDIR " could not be read");
-        m->unread = kept_is_unread();
-        r = kept_clean(&m->kept);
+        m->unread = store_is_reload_due();
+        r = store_clean(&m->placement);
         if (r < 0)
                 log_error_errno(log, r, "What an earlier run has left could not be taken away");
         r = systemd_link_new(event, &m->log, m->units, &m->link);

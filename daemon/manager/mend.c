@@ -2,7 +2,7 @@
 #include "manager/mend.h"
 
 #include "systemd/bus.h"
-#include "store/kept.h"
+#include "store/store.h"
 #include "kernel/sockets.h"
 #include "sshd/dump.h"
 #include "systemd/call.h"
@@ -22,9 +22,9 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
                 return false;
 
         WORDS_FOREACH (stream, streams) {
-                SshdEndpoint endpoint;
+                Endpoint endpoint;
 
-                if (sshd_endpoint_parse(stream, &endpoint) >= 0 &&
+                if (endpoint_parse(stream, &endpoint) >= 0 &&
                     sockets_list_listeners(sockets, endpoint.port, &listener, 1) == 0)
                         return true;
         }
@@ -35,7 +35,7 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
 static int mend_switch(sd_bus *bus) {
         DisabledSocket disabled;
 
-        if (kept_read_disabled_socket(&disabled) <= 0 || !disabled.unfinished ||
+        if (store_read_disabled_socket(&disabled) <= 0 || !disabled.unfinished ||
             systemd_is(bus, disabled.socket, "active") || systemd_is(bus, disabled.service, "active"))
                 return 0;
         return systemd_call(bus, "StartUnit", "ss", disabled.service);

@@ -23,9 +23,9 @@ struct Move {
         sd_event *event;
         sd_bus *bus;
         MoveRequest request;
-        KeptUnits units;
+        BareUnits units;
         char options[SSHD_COMMAND_SIZE];
-        Kept kept; /* what the files say now */
+        Placement placement; /* what the files say now */
         size_t mechanism;
         MoveStep step;
         bool written;       /* our files were changed, and it isn't finished */
@@ -52,8 +52,8 @@ static int move_take_back(Move *move, int error) {
         const MoveRequest *request = &move->request;
 
         move->written = false;
-        if (kept_write(&request->from, request->home, &move->units) >= 0)
-                (void) kept_mark_unread(false);
+        if (store_write_placement(&request->from, request->home, &move->units) >= 0)
+                (void) store_set_reload_due(false);
         return error;
 }
 
@@ -96,9 +96,9 @@ static void move_finish(Move *move, int result) {
         move->written = false;
         move->verify_source = sd_event_source_disable_unref(move->verify_source);
         if (!move->units_changed) {
-                r = kept_mark_unread(false);
+                r = store_set_reload_due(false);
                 if (r < 0)
-                        move_add_text(move, "; %s can't be taken away: %s", KEPT_UNREAD_FILE, strerrordesc_np(-r));
+                        move_add_text(move, "; %s can't be taken away: %s", STORE_RELOAD_DUE_FILE, strerrordesc_np(-r));
         }
         move->handler(result, move->answer, move->text, move->userdata);
 }
@@ -114,26 +114,26 @@ static int move_run(Move *move, const Plan *plan) {
                               &move->sequence);
 }
 
-/* Makes the files say @kept. What systemd has to be told of it isn't told yet. */
-static int move_write(Move *move, const Kept *kept) {
-        bool units = move->request.shape.by_socket || mechanism_is_drop_in(kept->mechanism) ||
-                     mechanism_is_drop_in(move->kept.mechanism);
+/* Makes the files say @placement. What systemd has to be told of it isn't told yet. */
+static int move_write(Move *move, const Placement *placement) {
+        bool units = move->request.shape.by_socket || mechanism_is_drop_in(placement->mechanism) ||
+                     mechanism_is_drop_in(move->placement.mechanism);
         int r;
 
         move->written = true;
         if (units) {
-                r = kept_mark_unread(true);
+                r = store_set_reload_due(true);
                 if (r < 0)
                         return r;
         }
 
-        r = kept_write(kept, move->request.home, &move->units);
+        r = store_write_placement(placement, move->request.home, &move->units);
         if (r < 0)
                 return r;
 
         /* A generator may make units of sshd's configuration; and a reading that was cut off is made up for. */
         move->units_changed = move->units_changed || r > 0 || units;
-        move->kept = *kept;
+        move->placement = *placement;
         return 0;
 }
 
@@ -141,7 +141,7 @@ static int move_write(Move *move, const Kept *kept) {
 static void move_plan(const Move *move, bool again, Plan *ret) {
         Shape shape = move->request.shape;
 
-        shape.command_changes = move->kept.mechanism == MECHANISM_COMMAND_LINE ||
+        shape.command_changes = move->placement.mechanism == MECHANISM_COMMAND_LINE ||
                                 move->request.from.mechanism == MECHANISM_COMMAND_LINE;
         plan_apply(&shape, move->request.phase, again, ret);
 }
@@ -305,8 +305,8 @@ static void _printf_(3, 4) move_try_next(Move *move, int error, const char *form
 }
 
 static bool is_wanted(const Move *move, uint16_t port) {
-        for (size_t i = 0; i < move->request.n_keep; i++)
-                if (move->request.keep[i] == port)
+        for (size_t i = 0; i < move->request.n_beside; i++)
+                if (move->request.beside[i] == port)
                         return true;
         return port == move->request.port;
 }
@@ -315,9 +315,9 @@ static bool streams_are_wanted(const Move *move, const char *streams) {
         bool there = false;
 
         WORDS_FOREACH (stream, streams) {
-                SshdEndpoint endpoint;
+                Endpoint endpoint;
 
-                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                if (endpoint_parse(stream, &endpoint) < 0)
                         continue;
                 if (!is_wanted(move, endpoint.port))
                         return false;
@@ -472,9 +472,9 @@ static int move_check(Move *move) {
 
         move->step = MOVE_CHECKING;
         memcpy(options, move->options, sizeof(options));
-        if (move->kept.mechanism == MECHANISM_COMMAND_LINE) {
-                for (size_t i = 0; i < move->kept.n_keep; i++) {
-                        snprintf(option, sizeof(option), "-p%u", move->kept.keep[i]);
+        if (move->placement.mechanism == MECHANISM_COMMAND_LINE) {
+                for (size_t i = 0; i < move->placement.n_beside; i++) {
+                        snprintf(option, sizeof(option), "-p%u", move->placement.beside[i]);
                         fits = fits && words_append(options, sizeof(options), option);
                 }
                 snprintf(option, sizeof(option), "-p%u", move->request.port);
@@ -490,16 +490,16 @@ static int move_check(Move *move) {
 
 /* Puts the files of the mechanism in place and has them checked. */
 static int move_place(Move *move) {
-        Kept kept = { .port = move->request.port };
+        Placement placement = { .port = move->request.port };
         int r;
 
-        if (kept.port != 0)
-                kept.mechanism = move->request.mechanisms[move->mechanism];
-        if (mechanism_is_drop_in(kept.mechanism)) {
-                memcpy(kept.keep, move->request.keep, sizeof(kept.keep));
-                kept.n_keep = move->request.n_keep;
+        if (placement.port != 0)
+                placement.mechanism = move->request.mechanisms[move->mechanism];
+        if (mechanism_is_drop_in(placement.mechanism)) {
+                memcpy(placement.beside, move->request.beside, sizeof(placement.beside));
+                placement.n_beside = move->request.n_beside;
         }
-        r = move_write(move, &kept);
+        r = move_write(move, &placement);
         return r < 0 ? r : move_check(move);
 }
 
@@ -534,7 +534,7 @@ static int move_begin(Move *move) {
                 return r < 0 ? move_take_back(move, r) : r;
         }
 
-        r = move_write(move, &(const Kept){ 0 });
+        r = move_write(move, &(const Placement){ 0 });
         if (r >= 0)
                 r = sd_event_add_defer(move->event, &move->verify_source, move_on_nothing_to_do, move);
         if (r < 0)
@@ -556,7 +556,7 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                 .bus = sd_bus_ref(bus),
                 .request = *request,
                 .units = *request->units,
-                .kept = request->from,
+                .placement = request->from,
                 .listens = listens,
                 .handler = handler,
                 .userdata = userdata,

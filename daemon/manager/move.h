@@ -4,7 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "windows/bindprobe.h"
-#include "store/kept.h"
+#include "store/store.h"
 #include "systemd/sequence.h"
 
 /* One move of sshd, from the files to the listener: write (or take away) our files, let sshd check the whole of its
@@ -19,10 +19,10 @@
 #define MOVE_MECHANISMS_MAX 3
 
 typedef struct MoveRequest {
-        Kept from;
+        Placement from;
         uint16_t port; /* where sshd is to be; 0: where its own configuration has it */
-        uint16_t keep[SSHD_PORTS_MAX]; /* and on which of its own ports besides */
-        size_t n_keep;
+        uint16_t beside[SSHD_PORTS_MAX]; /* and on which of its own ports besides */
+        size_t n_beside;
         Mechanism mechanisms[MOVE_MECHANISMS_MAX]; /* to be tried, in this order */
         size_t n_mechanisms;
         uint16_t expected; /* where it is to listen in the end, for the last check; 0: not to be checked */
@@ -31,7 +31,7 @@ typedef struct MoveRequest {
         bool rehearsed;    /* a move to another port came as far as the probe: then it may come first */
         bool ipv6;         /* as for bindprobe_start() */
         usec_t probe_timeout;
-        const KeptUnits *units; /* copied */
+        const BareUnits *units; /* copied */
         const char *options;    /* words: those that sshd is checked with; copied */
         Shape shape; /* but for .command_changes, which depends on the mechanism */
         ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */

@@ -5,8 +5,8 @@
 
 #include "windows/bindprobe.h"
 #include "systemd/bus.h"
-#include "facts/home.h"
-#include "store/kept.h"
+#include "facts/home-finder.h"
+#include "store/store.h"
 #include "manager/move.h"
 #include "facts/ports.h"
 #include "systemd/call.h"
@@ -24,15 +24,15 @@ typedef struct Reset {
         sd_event *event;
         sd_bus *bus; /* ends with the event loop */
         Units *units;
-        Home *at_home;
+        HomeFinder *home_finder;
         SshdHome home;
         Sockets *sockets;
         Ports ports;
         size_t n_asked; /* of the home ports */
         Child *probe;
         Move *move;
-        Kept kept;
-        KeptUnits names;
+        Placement placement;
+        BareUnits names;
         bool running, asking;
         char why[RESET_TEXT_SIZE / 4]; /* it stays where it is; "": it doesn't */
 } Reset;
@@ -42,7 +42,7 @@ static void reset_done(Reset *reset) {
         child_free(reset->probe);
         ports_done(&reset->ports);
         sockets_free(reset->sockets);
-        home_free(reset->at_home);
+        home_finder_free(reset->home_finder);
         units_free(reset->units);
         bus_close(reset->bus);
         sd_event_unref(reset->event);
@@ -97,11 +97,11 @@ static void reset_on_moved(int result, BindAnswer answer, const char *text, void
 static void reset_move(Reset *reset) {
         ManagedUnits managed = units_managed(reset->units);
         const MoveRequest request = {
-                .from = reset->kept,
+                .from = reset->placement,
                 .expected = reset->home.ports[0],
                 .home = reset->home.ports[0],
                 .units = &reset->names,
-                .options = home_view(reset->at_home, managed, &reset->kept).options,
+                .options = home_finder_facts(reset->home_finder, managed, &reset->placement).options,
                 .shape = units_shape(managed),
                 .phase = SERVICE_RUNNING,
         };
@@ -166,7 +166,7 @@ static void reset_on_probe(const ChildResult *result, void *userdata) {
 
 static void reset_on_home(void *userdata) {
         Reset *reset = userdata;
-        HomeView view = home_view(reset->at_home, units_managed(reset->units), &reset->kept);
+        HomeFacts view = home_finder_facts(reset->home_finder, units_managed(reset->units), &reset->placement);
 
         reset->home = view.home;
         if (view.verdict != SSHD_VERDICT_VALID)
@@ -190,13 +190,13 @@ static void reset_on_units(void *userdata) {
 
         reset->asking = true;
         units_hold(reset->units, true);
-        r = home_fill_units(managed, &reset->names);
+        r = store_read_bare_units(managed, &reset->names);
         reset->running = phase == SERVICE_RUNNING;
         if (r < 0)
                 reset_stay(reset, "our drop-in can't be read: %s", strerrordesc_np(-r));
         else if (!reset->running)
                 (void) sd_event_exit(reset->event, 0);
-        else if (!home_refresh(reset->at_home, managed.service, &reset->kept))
+        else if (!home_finder_refresh(reset->home_finder, managed.service, &reset->placement))
                 reset_on_home(reset);
 }
 
@@ -212,7 +212,7 @@ static int reset_run(Reset *reset, const Log *log, const char *unit) {
         if (r >= 0)
                 r = sockets_new(&reset->sockets);
         if (r >= 0)
-                r = home_new(reset->event, log, reset_on_home, reset, &reset->at_home);
+                r = home_finder_new(reset->event, log, reset_on_home, reset, &reset->home_finder);
         if (r >= 0)
                 r = units_new(unit, reset_on_units, reset, &reset->units);
         if (r >= 0)
@@ -224,32 +224,32 @@ static int reset_run(Reset *reset, const Log *log, const char *unit) {
 
 /* A socket unit that is to stay where it is does so by a drop-in, however it came to be there. */
 static int reset_hold_socket(Reset *reset) {
-        Kept held = { .port = reset->kept.port, .mechanism = MECHANISM_SOCKET };
+        Placement held = { .port = reset->placement.port, .mechanism = MECHANISM_SOCKET };
         char streams[UNIT_STREAMS_SIZE] = "";
-        KeptUnits *names = &reset->names;
+        BareUnits *names = &reset->names;
         uint16_t home = reset->home.n_ports > 0 ? reset->home.ports[0] : SSHD_DEFAULT_PORT;
         int r;
 
-        if (reset->kept.mechanism != MECHANISM_CONFIG)
+        if (reset->placement.mechanism != MECHANISM_CONFIG)
                 return 0; /* it is there */
 
         /* A generator has put our port into the place of its own. */
         WORDS_FOREACH (stream, names->streams) {
-                char at_home[SSHD_ENDPOINT_SIZE];
+                char home_finder[ENDPOINT_SIZE];
                 const char *back = stream;
-                SshdEndpoint endpoint;
+                Endpoint endpoint;
 
-                r = sshd_endpoint_parse(stream, &endpoint);
+                r = endpoint_parse(stream, &endpoint);
                 if (r >= 0 && endpoint.port == held.port) {
                         endpoint.port = home;
-                        back = sshd_endpoint_print(&endpoint, at_home);
-                } else if (r >= 0 && held.n_keep < SSHD_PORTS_MAX)
-                        held.keep[held.n_keep++] = endpoint.port;
+                        back = endpoint_print(&endpoint, home_finder);
+                } else if (r >= 0 && held.n_beside < SSHD_PORTS_MAX)
+                        held.beside[held.n_beside++] = endpoint.port;
                 if (!words_append(streams, sizeof(streams), back))
                         return -E2BIG;
         }
         memcpy(names->streams, streams, sizeof(streams));
-        r = kept_write(&held, home, names);
+        r = store_write_placement(&held, home, names);
         return r < 0 ? r : 0;
 }
 
@@ -272,20 +272,20 @@ static void reset_restart_sockets(sd_bus *bus) {
 }
 
 static void reset_describe(const Reset *reset, char ret[static RESET_TEXT_SIZE]) {
-        const KeptUnits *names = &reset->names;
+        const BareUnits *names = &reset->names;
 
         /* Units have names of at most 255 characters (systemd's UNIT_NAME_MAX). */
         if (names->socket[0])
                 snprintf(ret, RESET_TEXT_SIZE,
                          "%s stays on port %u until the next boot: %s. To have it on its own configuration before: rm "
-                         KEPT_DROP_INS "/%s.d/" UNIT_DROP_IN " && systemctl daemon-reload && systemctl stop %s && "
+                         STORE_DROP_INS "/%s.d/" UNIT_DROP_IN " && systemctl daemon-reload && systemctl stop %s && "
                          "systemctl restart %s",
-                         names->socket, reset->kept.port, reset->why, names->socket, names->service, names->socket);
+                         names->socket, reset->placement.port, reset->why, names->socket, names->service, names->socket);
         else
                 snprintf(ret, RESET_TEXT_SIZE,
                          "%s stays on port %u until it is started again: %s. To have it on its own configuration: "
                          "systemctl restart %s",
-                         names->service, reset->kept.port, reset->why, names->service);
+                         names->service, reset->placement.port, reset->why, names->service);
 }
 
 static bool daemon_runs(sd_bus *bus) {
@@ -305,38 +305,38 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         int r, first = 0;
 
         /* One that can't be read is taken away all the same. */
-        (void) kept_read(&reset.kept);
-        (void) kept_read_disabled_socket(&disabled);
+        (void) store_read_placement(&reset.placement);
+        (void) store_read_disabled_socket(&disabled);
 
         r = bus_open_private(NULL, &bus);
         if (r == -ENOENT || r == -ECONNREFUSED) { /* no systemd, as in an image that is being built */
-                r = kept_reset(NULL);
+                r = store_reset(NULL);
                 return r < 0 ? r : 0;
         }
         if (r < 0) {
-                (void) kept_reset(NULL);
+                (void) store_reset(NULL);
                 return r;
         }
         if (daemon_runs(bus))
                 return -EBUSY;
 
         at_boot = systemd_is(bus, AT_BOOT, "activating");
-        if (reset.kept.port != 0 && !at_boot) {
+        if (reset.placement.port != 0 && !at_boot) {
                 r = reset_run(&reset, log, unit);
                 reset.move = move_free(reset.move); /* it may have files to put back, which go below */
                 if (r < 0 || !reset.asking) { /* systemd is not to be asked for anything */
-                        (void) kept_reset(NULL);
+                        (void) store_reset(NULL);
                         return r < 0 ? r : -ETIMEDOUT;
                 }
         }
 
         holds = reset.why[0] && reset.names.socket[0];
-        r = holds ? reset_hold_socket(&reset) : kept_write(&(const Kept){ 0 }, 0, &reset.names);
+        r = holds ? reset_hold_socket(&reset) : store_write_placement(&(const Placement){ 0 }, 0, &reset.names);
         note_error(&first, r);
         unread = r > 0;
-        r = kept_reset(holds ? reset.names.socket : NULL);
+        r = store_reset(holds ? reset.names.socket : NULL);
         note_error(&first, r);
-        unread = unread || r > 0 || (reset.kept.port != 0 && (!reset.running || reset.why[0]));
+        unread = unread || r > 0 || (reset.placement.port != 0 && (!reset.running || reset.why[0]));
 
         if (disabled.socket[0])
                 note_error(&first, reset_enable_socket(bus, &disabled));

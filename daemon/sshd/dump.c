@@ -3,80 +3,6 @@
 
 #include <strings.h>
 
-/* %, and the name of an interface. */
-static bool is_scope(const char *s, size_t length) {
-        if (length < 2 || s[0] != '%')
-                return false;
-        for (size_t n = 1; n < length; n++)
-                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[]\\", s[n]))
-                        return false;
-        return true;
-}
-
-/* Numeric; behind an IPv6 one a scope may follow, as in fe80::1%eth0. */
-static bool is_address(const char *s, size_t length, bool ipv6) {
-        size_t n = strspn(s, ipv6 ? "0123456789abcdefABCDEF:." : "0123456789.");
-
-        if (n >= length)
-                return n > 0;
-        return ipv6 && n > 0 && is_scope(s + n, length - n);
-}
-
-int sshd_endpoint_parse(const char *s, SshdEndpoint *ret) {
-        SshdEndpoint endpoint = { .ipv6 = s[0] == '[' };
-        const char *address = endpoint.ipv6 ? s + 1 : s;
-        size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":");
-        const char *rest = address + address_length;
-        char port[sizeof("65535")];
-        size_t port_length, scope_length;
-
-        if (endpoint.ipv6) {
-                if (*rest != ']')
-                        return -EBADMSG;
-                rest++;
-        }
-        if (*rest != ':' || address_length >= sizeof(endpoint.address) ||
-            !is_address(address, address_length, endpoint.ipv6))
-                return -EBADMSG;
-        rest++;
-
-        port_length = strcspn(rest, " %");
-        if (port_length >= sizeof(port))
-                return -EBADMSG;
-        memcpy(port, rest, port_length);
-        port[port_length] = '\0';
-        if (parse_port(port, &endpoint.port) < 0)
-                return -EBADMSG;
-
-        rest += port_length;
-        scope_length = strcspn(rest, " ");
-        if (scope_length > 0) {
-                if (!endpoint.ipv6 || memchr(address, '%', address_length) || scope_length > sizeof(endpoint.scope) ||
-                    !is_scope(rest, scope_length))
-                        return -EBADMSG;
-                memcpy(endpoint.scope, rest + 1, scope_length - 1);
-        }
-
-        memcpy(endpoint.address, address, address_length);
-        *ret = endpoint;
-        return 0;
-}
-
-const char *sshd_endpoint_print(const SshdEndpoint *endpoint, char ret[static SSHD_ENDPOINT_SIZE]) {
-        snprintf(ret, SSHD_ENDPOINT_SIZE, "%s%s%s:%u%s%s", endpoint->ipv6 ? "[" : "", endpoint->address,
-                 endpoint->ipv6 ? "]" : "", endpoint->port, endpoint->scope[0] ? "%" : "", endpoint->scope);
-        return ret;
-}
-
-bool sshd_streams_have_port(const char *streams, uint16_t port) {
-        SshdEndpoint endpoint;
-
-        WORDS_FOREACH (stream, streams)
-                if (sshd_endpoint_parse(stream, &endpoint) >= 0 && endpoint.port == port)
-                        return true;
-        return false;
-}
-
 /* In lower case up to OpenSSH 10.0, as `ListenAddress` in 10.6. */
 static const char *value_of(const char *line, const char *keyword) {
         size_t length = strlen(keyword);
@@ -96,7 +22,7 @@ static int parse_line(const char *line, SshdDump *dump) {
         if ((value = value_of(line, "listenaddress "))) {
                 if (dump->n_endpoints == ELEMENTSOF(dump->endpoints))
                         return -E2BIG;
-                return sshd_endpoint_parse(value, &dump->endpoints[dump->n_endpoints++]);
+                return endpoint_parse(value, &dump->endpoints[dump->n_endpoints++]);
         }
 
         return 0;
@@ -154,7 +80,7 @@ void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret) {
 
         /* Addresses without a port have been multiplied with all of `Port`, the sentinel among them. */
         for (size_t i = 0; i < dump->n_endpoints; i++) {
-                const SshdEndpoint *endpoint = &dump->endpoints[i];
+                const Endpoint *endpoint = &dump->endpoints[i];
 
                 home.ipv6 = home.ipv6 || endpoint->ipv6;
                 home.ipv4 = home.ipv4 || !endpoint->ipv6;
@@ -171,7 +97,7 @@ void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret) {
                         is_port = is_port || (home.n_addresses > 0 && port == dump->ports[k]);
                 if (is_port)
                         continue;
-                home.fixed = true;
+                home.port_fixed = true;
                 if (home.n_ports < SSHD_PORTS_MAX)
                         add_port(home.ports, &home.n_ports, port);
         }

@@ -1,35 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/endpoint.h"
 #include "core/model.h"
 
 /* What `sshd -T` or `sshd -G` prints, read for the ports, and why it refuses. */
 
 #define SSHD_ENDPOINTS_MAX 32
 
-typedef struct SshdEndpoint {
-        bool ipv6;
-        char address[64]; /* numeric, a scope may follow behind % */
-        uint16_t port;
-        char scope[32]; /* as systemd writes it, behind the port; "" where there is none */
-} SshdEndpoint;
-
-/* "0.0.0.0:22", "[::]:22", "[fe80::1%eth0]:22", or as systemd has it "[fe80::1]:22%eth0"; a blank ends it, "rdomain …"
- * may follow. -EBADMSG for anything else, as a path or "vsock:2:22". */
-int sshd_endpoint_parse(const char *s, SshdEndpoint *ret);
-
-#define SSHD_ENDPOINT_SIZE (sizeof(SshdEndpoint) + sizeof("[]:65535%"))
-
-/* Writes what it was read from, without what followed. Returns @ret. */
-const char *sshd_endpoint_print(const SshdEndpoint *endpoint, char ret[static SSHD_ENDPOINT_SIZE]);
-
-/* Whether one of @streams (words; what isn't such an address is passed over) is on @port. */
-bool sshd_streams_have_port(const char *streams, uint16_t port);
-
 typedef struct SshdDump {
         uint16_t ports[SSHD_PORTS_MAX]; /* in order, doubles kept: `Port` accumulates */
         size_t n_ports;
-        SshdEndpoint endpoints[SSHD_ENDPOINTS_MAX];
+        Endpoint endpoints[SSHD_ENDPOINTS_MAX];
         size_t n_endpoints;
 } SshdDump;
 

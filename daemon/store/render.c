@@ -51,36 +51,36 @@ int render_parse_last_port_file(const char *text, uint16_t *ret_port) {
         return only_line(text, line, sizeof(line)) >= 0 && parse_port(line, ret_port) >= 0 ? 0 : -EBADMSG;
 }
 
-void render_moved_file(const Kept *kept, char ret_text[static RENDER_SIZE_MAX]) {
-        int n = snprintf(ret_text, RENDER_SIZE_MAX, "%u %s", kept->port, mechanism_to_string(kept->mechanism));
+void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]) {
+        int n = snprintf(ret_text, RENDER_SIZE_MAX, "%u %s", placement->port, mechanism_to_string(placement->mechanism));
 
-        for (size_t i = 0; i < kept->n_keep; i++)
-                n += snprintf(ret_text + n, RENDER_SIZE_MAX - (size_t) n, " %u", kept->keep[i]);
+        for (size_t i = 0; i < placement->n_beside; i++)
+                n += snprintf(ret_text + n, RENDER_SIZE_MAX - (size_t) n, " %u", placement->beside[i]);
         snprintf(ret_text + n, RENDER_SIZE_MAX - (size_t) n, "\n");
 }
 
-int render_parse_moved_file(const char *text, Kept *ret) {
+int render_parse_moved_file(const char *text, Placement *ret) {
         char line[RENDER_SIZE_MAX], again[RENDER_SIZE_MAX], *rest = again, *word;
-        Kept kept = { 0 };
+        Placement placement = { 0 };
 
         if (only_line(text, line, sizeof(line)) < 0)
                 return -EBADMSG;
         snprintf(again, sizeof(again), "%s", line);
 
-        if (parse_port(strsep(&rest, " "), &kept.port) < 0 || !rest ||
-            mechanism_from_string(strsep(&rest, " "), &kept.mechanism) < 0 || !mechanism_is_drop_in(kept.mechanism))
+        if (parse_port(strsep(&rest, " "), &placement.port) < 0 || !rest ||
+            mechanism_from_string(strsep(&rest, " "), &placement.mechanism) < 0 || !mechanism_is_drop_in(placement.mechanism))
                 return -EBADMSG;
         while ((word = strsep(&rest, " ")))
-                if (kept.n_keep == SSHD_PORTS_MAX || parse_port(word, &kept.keep[kept.n_keep++]) < 0)
+                if (placement.n_beside == SSHD_PORTS_MAX || parse_port(word, &placement.beside[placement.n_beside++]) < 0)
                         return -EBADMSG;
 
         /* There is one way to write it. */
-        render_moved_file(&kept, again);
+        render_moved_file(&placement, again);
         *strchr(again, '\n') = '\0';
         if (!streq(again, line))
                 return -EBADMSG;
 
-        *ret = kept;
+        *ret = placement;
         return 0;
 }
 
@@ -165,7 +165,7 @@ static bool is_plain(const char *word) {
         return word[strcspn(word, " \t\r\n\\")] == '\0';
 }
 
-int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep,
+int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *beside, size_t n_beside,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
         char text[RENDER_DROP_IN_SIZE_MAX], lines[RENDER_DROP_IN_SIZE_MAX] = "";
         Text t = { .text = text };
@@ -176,17 +176,17 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *ke
         text_add(&t, "\n[Socket]\nListenStream=\n");
 
         WORDS_FOREACH (stream, streams) {
-                char line[STREAM_SIZE_MAX], address[SSHD_ENDPOINT_SIZE];
+                char line[STREAM_SIZE_MAX], address[ENDPOINT_SIZE];
                 const char *moved = stream;
-                SshdEndpoint endpoint;
+                Endpoint endpoint;
                 int n;
 
                 if (!is_plain(stream))
                         return -E2BIG;
-                if (sshd_endpoint_parse(stream, &endpoint) >= 0) {
-                        if (!port_is_one_of(endpoint.port, keep, n_keep))
+                if (endpoint_parse(stream, &endpoint) >= 0) {
+                        if (!port_is_one_of(endpoint.port, beside, n_beside))
                                 endpoint.port = port;
-                        moved = sshd_endpoint_print(&endpoint, address);
+                        moved = endpoint_print(&endpoint, address);
                 }
                 n = snprintf(line, sizeof(line), "%s", moved);
                 if (n < 0 || (size_t) n >= sizeof(line))
@@ -249,7 +249,7 @@ static void text_add_word(Text *t, const char *word) {
         text_add(t, "\"");
 }
 
-int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *keep, size_t n_keep,
+int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *beside, size_t n_beside,
                            char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
         char text[RENDER_DROP_IN_SIZE_MAX];
         Text t = { .text = text };
@@ -260,8 +260,8 @@ int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint
         text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
         WORDS_FOREACH (word, command->arguments)
                 text_add_word(&t, word);
-        for (size_t i = 0; i < n_keep; i++)
-                text_add(&t, " -p %u", keep[i]);
+        for (size_t i = 0; i < n_beside; i++)
+                text_add(&t, " -p %u", beside[i]);
         text_add(&t, " -p %u\n", port);
 
         return text_take(&t, ret_text);

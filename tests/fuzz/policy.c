@@ -56,14 +56,14 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->not_enabled = flags & 16;
         s->socket_disabled = flags & 32;
         s->no_auto_restore = flags & 64;
-        s->home.fixed = flags & 128;
+        s->home.port_fixed = flags & 128;
 
         verdict = fuzz_byte(input);
         s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_OUR_FILE_REFUSED + 1));
         s->switch_unfinished = verdict & 128;
         texts = fuzz_byte(input);
         s->verdict_detail = texts & 1 ? "line 3: Bad configuration option: Prot" : NULL;
-        s->fixed_by = texts & 2 ? "/etc/ssh/sshd_config:5 (ListenAddress 0.0.0.0:22)" : NULL;
+        s->port_fixed_by = texts & 2 ? "/etc/ssh/sshd_config:5 (ListenAddress 0.0.0.0:22)" : NULL;
         s->postponed = texts & 4 ? "the last try failed: no answer" : NULL;
         s->unit_name = texts & 8 ? "ssh.service" : NULL;
         s->home.reads_our_file = texts & 16;
@@ -179,7 +179,7 @@ static void require_relocate(Case *c, const Decision *d) {
         require(!is_taken(fact));
         if (!is_sshds(fact)) {
                 require(!fact || fact->bind == BIND_FREE || fact->bind == BIND_NOT_ASKED);
-                require(!s->home.fixed || s->by_socket || d->port == s->moved_to);
+                require(!s->home.port_fixed || s->by_socket || d->port == s->moved_to);
         }
 
         require(d->n_beside <= s->home.n_ports);
@@ -232,7 +232,7 @@ static void require_units(Case *c, const Decision *d) {
                 require(c->config.ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE);
         else if (d->action == ACTION_DISABLE_SOCKET)
                 require(c->config.socket_activation == SOCKET_ACTIVATION_DISABLE &&
-                        ((s->by_socket && !s->home.fixed) || (s->switch_unfinished && s->service == SERVICE_INACTIVE)));
+                        ((s->by_socket && !s->home.port_fixed) || (s->switch_unfinished && s->service == SERVICE_INACTIVE)));
         else
                 require(c->config.socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled);
 }

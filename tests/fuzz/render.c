@@ -16,37 +16,37 @@ static bool cut(char *text, uint16_t where) {
         return where % (length + 1) < length;
 }
 
-static bool kept_equal(const Kept *a, const Kept *b) {
-        return a->port == b->port && a->mechanism == b->mechanism && a->n_keep == b->n_keep &&
-               memcmp(a->keep, b->keep, a->n_keep * sizeof(a->keep[0])) == 0;
+static bool is_same(const Placement *a, const Placement *b) {
+        return a->port == b->port && a->mechanism == b->mechanism && a->n_beside == b->n_beside &&
+               memcmp(a->beside, b->beside, a->n_beside * sizeof(a->beside[0])) == 0;
 }
 
-static void try_kept_files(uint16_t port, uint16_t home, uint16_t where) {
+static void try_our_files(uint16_t port, uint16_t home, uint16_t where) {
         char text[RENDER_SIZE_MAX], word[32] = "Port ";
-        Kept kept = { .port = port, .keep = { home ? home : 1, where ? where : 1 }, .n_keep = where % 3 }, kept_again;
-        uint16_t again;
+        Placement placement = { .port = port, .beside = { home ?: 1, where ?: 1 }, .n_beside = where % 3 }, again;
+        uint16_t port_again;
 
         render_port_file(port, home, text);
-        require(render_parse_port_file(text, &again) == 0 && again == port);
+        require(render_parse_port_file(text, &port_again) == 0 && port_again == port);
         snprintf(word + 5, sizeof(word) - 5, "%u\n", port);
         require(strstr(text, word) && strstr(text, word)[strlen(word)] == '\0');
         if (cut(text, where))
-                require(render_parse_port_file(text, &again) == -EBADMSG);
+                require(render_parse_port_file(text, &port_again) == -EBADMSG);
 
         render_last_port_file(port, text);
-        require(render_parse_last_port_file(text, &again) == 0 && again == port);
+        require(render_parse_last_port_file(text, &port_again) == 0 && port_again == port);
         if (cut(text, where))
-                require(render_parse_last_port_file(text, &again) == -EBADMSG);
+                require(render_parse_last_port_file(text, &port_again) == -EBADMSG);
 
-        for (kept.mechanism = MECHANISM_NONE; kept.mechanism < _MECHANISM_MAX; kept.mechanism++) {
-                render_moved_file(&kept, text);
-                if (!mechanism_is_drop_in(kept.mechanism)) {
-                        require(render_parse_moved_file(text, &kept_again) == -EBADMSG);
+        for (placement.mechanism = MECHANISM_NONE; placement.mechanism < _MECHANISM_MAX; placement.mechanism++) {
+                render_moved_file(&placement, text);
+                if (!mechanism_is_drop_in(placement.mechanism)) {
+                        require(render_parse_moved_file(text, &again) == -EBADMSG);
                         continue;
                 }
-                require(render_parse_moved_file(text, &kept_again) == 0 && kept_equal(&kept_again, &kept));
+                require(render_parse_moved_file(text, &again) == 0 && is_same(&again, &placement));
                 if (cut(text, where))
-                        require(render_parse_moved_file(text, &kept_again) == -EBADMSG);
+                        require(render_parse_moved_file(text, &again) == -EBADMSG);
         }
 }
 
@@ -54,7 +54,7 @@ static void try_text(const char *text, uint16_t where) {
         char streams[1024], again_text[RENDER_SIZE_MAX];
         DisabledSocket disabled, again;
         uint16_t port;
-        Kept kept;
+        Placement placement;
 
         fuzz_untouched(port);
         if (render_parse_port_file(text, &port) == 0)
@@ -68,11 +68,11 @@ static void try_text(const char *text, uint16_t where) {
         else
                 require_untouched(port);
 
-        fuzz_untouched(kept);
-        if (render_parse_moved_file(text, &kept) == 0)
-                require(kept.port > 0 && mechanism_is_drop_in(kept.mechanism) && kept.n_keep <= SSHD_PORTS_MAX);
+        fuzz_untouched(placement);
+        if (render_parse_moved_file(text, &placement) == 0)
+                require(placement.port > 0 && mechanism_is_drop_in(placement.mechanism) && placement.n_beside <= SSHD_PORTS_MAX);
         else
-                require_untouched(kept);
+                require_untouched(placement);
 
         fuzz_untouched(disabled);
         if (render_parse_disabled_socket(text, &disabled) == 0) {
@@ -119,13 +119,13 @@ static void unescape_specifiers(char *text) {
         *to = '\0';
 }
 
-static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_t *keep, size_t n_keep, uint16_t where) {
+static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_t *beside, size_t n_beside, uint16_t where) {
         char text[RENDER_DROP_IN_SIZE_MAX], copy[RENDER_DROP_IN_SIZE_MAX], again[RENDER_DROP_IN_SIZE_MAX];
         char listens[RENDER_DROP_IN_SIZE_MAX] = "", *rest = copy, *line;
         int r;
 
         fuzz_untouched(text);
-        r = render_socket_drop_in(streams, port, keep, n_keep, text);
+        r = render_socket_drop_in(streams, port, beside, n_beside, text);
         require(r == 0 || r == -E2BIG);
         if (r < 0) {
                 require_untouched(text);
@@ -156,17 +156,17 @@ static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_
 
         /* Each address is there: on its port, or on the new one. */
         WORDS_FOREACH (stream, streams) {
-                SshdEndpoint endpoint, moved;
-                bool is_address = sshd_endpoint_parse(stream, &endpoint) == 0, there = false;
+                Endpoint endpoint, moved;
+                bool is_address = endpoint_parse(stream, &endpoint) == 0, there = false;
 
                 WORDS_FOREACH (other, listens)
                         if (!is_address)
                                 there = there || streq(other, stream);
-                        else if (sshd_endpoint_parse(other, &moved) == 0)
+                        else if (endpoint_parse(other, &moved) == 0)
                                 there = there || (streq(moved.address, endpoint.address) &&
                                                   streq(moved.scope, endpoint.scope) &&
                                                   moved.ipv6 == endpoint.ipv6 &&
-                                                  moved.port == (port_is_one_of(endpoint.port, keep, n_keep) ? endpoint.port
+                                                  moved.port == (port_is_one_of(endpoint.port, beside, n_beside) ? endpoint.port
                                                                                                         : port));
                 require(there);
         }
@@ -203,7 +203,7 @@ static void read_command(const char *line, char *words, size_t size) {
         }
 }
 
-static void try_service_drop_in(const char *words, uint16_t port, const uint16_t *keep, size_t n_keep) {
+static void try_service_drop_in(const char *words, uint16_t port, const uint16_t *beside, size_t n_beside) {
         char text[RENDER_DROP_IN_SIZE_MAX], wanted[2 * RENDER_DROP_IN_SIZE_MAX] = "", got[sizeof(wanted)] = "";
         char *rest = text, *line, number[8];
         SshdCommand command = {};
@@ -216,7 +216,7 @@ static void try_service_drop_in(const char *words, uint16_t port, const uint16_t
                 (void) words_append(command.arguments, sizeof(command.arguments), word);
 
         fuzz_untouched(text);
-        r = render_service_drop_in(&command, port, keep, n_keep, text);
+        r = render_service_drop_in(&command, port, beside, n_beside, text);
         require(r == 0 || r == -E2BIG);
         if (r < 0) {
                 require_untouched(text);
@@ -233,8 +233,8 @@ static void try_service_drop_in(const char *words, uint16_t port, const uint16_t
         require(words_append(wanted, sizeof(wanted), command.program));
         WORDS_FOREACH (word, command.arguments)
                 require(words_append(wanted, sizeof(wanted), word));
-        for (size_t i = 0; i <= n_keep; i++) {
-                snprintf(number, sizeof(number), "%u", i < n_keep ? keep[i] : port);
+        for (size_t i = 0; i <= n_beside; i++) {
+                snprintf(number, sizeof(number), "%u", i < n_beside ? beside[i] : port);
                 require(words_append(wanted, sizeof(wanted), "-p") && words_append(wanted, sizeof(wanted), number));
         }
         read_command(line, got, sizeof(got));
@@ -244,20 +244,20 @@ static void try_service_drop_in(const char *words, uint16_t port, const uint16_t
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
         uint16_t port = fuzz_u16(&input), home = fuzz_u16(&input), where = fuzz_u16(&input);
-        size_t n_keep = fuzz_byte(&input) % (SSHD_PORTS_MAX + 1);
+        size_t n_beside = fuzz_byte(&input) % (SSHD_PORTS_MAX + 1);
         _cleanup_free_ char *streams = NULL, *command = NULL, *text = NULL;
-        uint16_t keep[SSHD_PORTS_MAX];
+        uint16_t beside[SSHD_PORTS_MAX];
 
         port = port ?: 1;
-        for (size_t i = 0; i < n_keep; i++)
-                keep[i] = fuzz_u16(&input) ?: 1;
+        for (size_t i = 0; i < n_beside; i++)
+                beside[i] = fuzz_u16(&input) ?: 1;
         streams = fuzz_words(&input);
         command = fuzz_words(&input);
         text = fuzz_text(&input, '\0');
 
-        try_kept_files(port, home, where);
+        try_our_files(port, home, where);
         try_text(text, where);
-        try_socket_drop_in(streams, port, keep, n_keep, where);
-        try_service_drop_in(command, port, keep, n_keep);
+        try_socket_drop_in(streams, port, beside, n_beside, where);
+        try_service_drop_in(command, port, beside, n_beside);
         return 0;
 }

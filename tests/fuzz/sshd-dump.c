@@ -8,9 +8,9 @@
  * and the home that is made of them is one that a Snapshot can hold. The first two bytes are the port of our
  * file. */
 
-static void require_endpoint(const SshdEndpoint *endpoint) {
-        char text[SSHD_ENDPOINT_SIZE], words[SSHD_ENDPOINT_SIZE + 2];
-        SshdEndpoint again;
+static void require_endpoint(const Endpoint *endpoint) {
+        char text[ENDPOINT_SIZE], words[ENDPOINT_SIZE + 2];
+        Endpoint again;
 
         require(endpoint->port > 0);
         require(fuzz_is_printable(endpoint->address, sizeof(endpoint->address)) && endpoint->address[0]);
@@ -22,14 +22,14 @@ static void require_endpoint(const SshdEndpoint *endpoint) {
         require(fuzz_is_printable(endpoint->scope, sizeof(endpoint->scope)) && !strpbrk(endpoint->scope, " []\"'\\"));
         require(endpoint->scope[0] == '\0' || (endpoint->ipv6 && !strchr(endpoint->address, '%')));
 
-        require(sshd_endpoint_parse(sshd_endpoint_print(endpoint, text), &again) == 0);
+        require(endpoint_parse(endpoint_print(endpoint, text), &again) == 0);
         require(again.ipv6 == endpoint->ipv6 && streq(again.address, endpoint->address) && again.port == endpoint->port);
         require(streq(again.scope, endpoint->scope));
 
         memset(words, 0, sizeof(words));
         require(words_append(words, sizeof(words), text));
-        require(sshd_streams_have_port(words, endpoint->port));
-        require(!sshd_streams_have_port(words, (uint16_t) (endpoint->port ^ 1)));
+        require(endpoints_have_port(words, endpoint->port));
+        require(!endpoints_have_port(words, (uint16_t) (endpoint->port ^ 1)));
 }
 
 static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t moved_to) {
@@ -89,10 +89,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         /* The same lines as words of a socket unit, and of a configuration file. */
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-                SshdEndpoint endpoint;
+                Endpoint endpoint;
 
                 fuzz_untouched(endpoint);
-                r = sshd_endpoint_parse(line, &endpoint);
+                r = endpoint_parse(line, &endpoint);
                 require(r == 0 || r == -EBADMSG);
                 if (r == 0)
                         require_endpoint(&endpoint);

@@ -367,7 +367,7 @@ static void test_rule(const void *data) {
         snapshot.socket_disabled = rule->socket_disabled;
         snapshot.switch_unfinished = rule->switch_unfinished;
         snapshot.verdict = rule->refused ? SSHD_VERDICT_REFUSED : SSHD_VERDICT_VALID;
-        snapshot.home.fixed = rule->fixed;
+        snapshot.home.port_fixed = rule->fixed;
         if (rule->other_home != 0)
                 snapshot.home.ports[snapshot.home.n_ports++] = rule->other_home;
         if (rule->not_booting)
@@ -458,7 +458,7 @@ static void test_explicit_port_is_not_moved(void) {
         Snapshot snapshot = test_snapshot();
         Decision decision;
 
-        snapshot.home.fixed = true;
+        snapshot.home.port_fixed = true;
         snapshot.facts = facts;
         snapshot.n_facts = 1;
         policy_decide(&config, &snapshot, &decision);
@@ -582,7 +582,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return d->port == s->last_port ? NULL : "a move to where sshd is for another reason";
                 if (fact_of(s, d->port)->holder != HOLDER_UNKNOWN && fact_of(s, d->port)->holder != HOLDER_NONE)
                         return "a move to a port that somebody listens on";
-                if (s->home.fixed || s->postponed)
+                if (s->home.port_fixed || s->postponed)
                         return "a move that can't be made";
                 if (!binds && s->service != SERVICE_RUNNING)
                         return "a move of a service that isn't to run";
@@ -696,7 +696,7 @@ static void test_promises(const void *row) {
                 s.booting = PICK(2);
                 s.verdict = (SshdVerdict) PICK(4);
                 unsigned obstacle = PICK(9);
-                s.home.fixed = obstacle == 1;
+                s.home.port_fixed = obstacle == 1;
                 s.postponed = obstacle == 2 ? "hold" : NULL;
                 s.home.reads_our_file = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;

@@ -51,7 +51,7 @@ static void test_home(const void *data) {
                 snprintf(ports + strlen(ports), sizeof(ports) - strlen(ports), "%s%u", i ? " " : "",
                          home.ports[i]);
         test_equal_string(ports, row->home);
-        test_equal_int(home.fixed, row->fixed);
+        test_equal_int(home.port_fixed, row->fixed);
         test_equal_int(home.ipv4, row->ipv4);
         test_equal_int(home.ipv6, row->ipv6);
         test_equal_int(home.n_addresses, row->n_addresses);

@@ -76,7 +76,7 @@ static void test_damaged_last_port_file(const void *data) {
 
 static void test_moved_file_reads_back(void) {
         static const struct {
-                Kept kept;
+                Placement placement;
                 const char *text;
         } moved[] = {
                 { { 1, MECHANISM_SOCKET, { 0 }, 0 }, "1 socket\n" },
@@ -86,12 +86,12 @@ static void test_moved_file_reads_back(void) {
 
         for (size_t i = 0; i < ELEMENTSOF(moved); i++) {
                 char text[RENDER_SIZE_MAX];
-                Kept kept = { 0 };
+                Placement placement = { 0 };
 
-                render_moved_file(&moved[i].kept, text);
+                render_moved_file(&moved[i].placement, text);
                 test_equal_string(text, moved[i].text);
-                test_equal_int(render_parse_moved_file(text, &kept), 0);
-                test_assert(memcmp(&kept, &moved[i].kept, sizeof(kept)) == 0);
+                test_equal_int(render_parse_moved_file(text, &placement), 0);
+                test_assert(memcmp(&placement, &moved[i].placement, sizeof(placement)) == 0);
         }
 }
 
@@ -125,17 +125,17 @@ static void test_disabled_socket_reads_back(void) {
 }
 
 static void test_most_ports_fit_a_moved_file(void) {
-        Kept most = { .port = 65535, .mechanism = MECHANISM_COMMAND_LINE, .n_keep = SSHD_PORTS_MAX }, kept = { 0 };
+        Placement most = { .port = 65535, .mechanism = MECHANISM_COMMAND_LINE, .n_beside = SSHD_PORTS_MAX }, placement = { 0 };
         char text[RENDER_SIZE_MAX];
 
         for (size_t i = 0; i < SSHD_PORTS_MAX; i++)
-                most.keep[i] = (uint16_t) (65534 - i);
+                most.beside[i] = (uint16_t) (65534 - i);
         render_moved_file(&most, text);
-        test_equal_int(render_parse_moved_file(text, &kept), 0);
-        test_assert(memcmp(&kept, &most, sizeof(kept)) == 0);
+        test_equal_int(render_parse_moved_file(text, &placement), 0);
+        test_assert(memcmp(&placement, &most, sizeof(placement)) == 0);
 
         strcpy(strchr(text, '\n'), " 1\n");
-        test_equal_int(render_parse_moved_file(text, &kept), -EBADMSG);
+        test_equal_int(render_parse_moved_file(text, &placement), -EBADMSG);
 }
 
 static const struct {
@@ -158,7 +158,7 @@ static const struct {
         { "a tail", "2222 socket x\n" },
         { "two lines", "2222 socket\n2223 socket\n" },
         { "a blank at the end", "65535 command-line \n" },
-        { "a kept port 0", "2222 socket 0\n" },
+        { "a port beside it, 0", "2222 socket 0\n" },
         { "one that isn't a port", "2222 socket 22 65536\n" },
         { "a port too long", "065535 command-line\n" },
         { "comments only", "# x\n" },
@@ -166,11 +166,11 @@ static const struct {
 
 static void test_damaged_moved_file(const void *data) {
         const __typeof__(damaged_moved[0]) *row = data;
-        Kept kept = { .port = 7, .mechanism = MECHANISM_CONFIG };
+        Placement placement = { .port = 7, .mechanism = MECHANISM_CONFIG };
 
-        test_equal_int(render_parse_moved_file(row->text, &kept), -EBADMSG);
-        test_equal_int(kept.port, 7);
-        test_equal_int(kept.mechanism, MECHANISM_CONFIG);
+        test_equal_int(render_parse_moved_file(row->text, &placement), -EBADMSG);
+        test_equal_int(placement.port, 7);
+        test_equal_int(placement.mechanism, MECHANISM_CONFIG);
 }
 
 /* As systemd writes addresses, and what isn't one with a port. */
@@ -229,9 +229,9 @@ static const struct {
 
 static void test_endpoint(const void *data) {
         const __typeof__(endpoints[0]) *row = data;
-        SshdEndpoint endpoint = { .address = "x", .port = 7 };
+        Endpoint endpoint = { .address = "x", .port = 7 };
 
-        test_equal_int(sshd_endpoint_parse(row->name, &endpoint), row->address ? 0 : -EBADMSG);
+        test_equal_int(endpoint_parse(row->name, &endpoint), row->address ? 0 : -EBADMSG);
         test_equal_string(endpoint.address, row->address ? row->address : "x");
         test_equal_int(endpoint.port, row->address ? row->port : 7);
         test_equal_int(endpoint.ipv6, row->ipv6);
@@ -246,7 +246,7 @@ static void test_endpoint(const void *data) {
 static const struct {
         const char *name;
         const char *streams; /* "[::]:22|0.0.0.0:22" */
-        uint16_t port, keep[3];
+        uint16_t port, beside[3];
         const char *listen;
 } sockets[] = {
         { "any address", "[::]:22", 2222, { 0 }, "[::]:2222" },
@@ -255,20 +255,20 @@ static const struct {
         { "an address of its own", "192.0.2.1:22|[2001:db8::1]:22", 65535, { 0 },
           "192.0.2.1:65535|[2001:db8::1]:65535" },
         { "two ports become one", "[::]:22|[::]:2022", 2222, { 0 }, "[::]:2222" },
-        { "one is kept", "[::]:22|[::]:2022", 2222, { 2022 }, "[::]:2222|[::]:2022" },
-        { "one is kept, in its place", "[::]:2022|[::]:22", 2222, { 2022 }, "[::]:2022|[::]:2222" },
-        { "some are kept", "[::]:22|[::]:2022|[::]:2023|[::]:2024", 2222, { 2024, 2022 },
+        { "one stays", "[::]:22|[::]:2022", 2222, { 2022 }, "[::]:2222|[::]:2022" },
+        { "one stays, in its place", "[::]:2022|[::]:22", 2222, { 2022 }, "[::]:2022|[::]:2222" },
+        { "some stay", "[::]:22|[::]:2022|[::]:2023|[::]:2024", 2222, { 2024, 2022 },
           "[::]:2222|[::]:2022|[::]:2024" },
-        { "kept of both families", "0.0.0.0:22|[::]:22|0.0.0.0:2022|[::]:2022", 2222, { 2022 },
+        { "some stay of both families", "0.0.0.0:22|[::]:22|0.0.0.0:2022|[::]:2022", 2222, { 2022 },
           "0.0.0.0:2222|[::]:2222|0.0.0.0:2022|[::]:2022" },
-        { "all are kept", "[::]:22", 2222, { 22 }, "[::]:22" },
-        { "what is kept is no socket's", "[::]:22", 2222, { 2022 }, "[::]:2222" },
-        { "the port is kept too", "[::]:22|[::]:2222", 2222, { 2222 }, "[::]:2222" },
+        { "all stay", "[::]:22", 2222, { 22 }, "[::]:22" },
+        { "what stays is no socket's", "[::]:22", 2222, { 2022 }, "[::]:2222" },
+        { "the port stays too", "[::]:22|[::]:2222", 2222, { 2222 }, "[::]:2222" },
         { "twice the same", "[::]:22|[::]:22|0.0.0.0:22|[::]:22", 2222, { 0 }, "[::]:2222|0.0.0.0:2222" },
         { "twice, one address a part of the other", "1.2.3.40:22|1.2.3.4:22", 2222, { 0 },
           "1.2.3.40:2222|1.2.3.4:2222" },
-        { "one kept port begins as ours", "[::]:22220|[::]:22", 2222, { 22220 }, "[::]:22220|[::]:2222" },
-        { "ours begins as one kept port", "[::]:222|[::]:22", 2222, { 222 }, "[::]:222|[::]:2222" },
+        { "one that stays begins as ours", "[::]:22220|[::]:22", 2222, { 22220 }, "[::]:22220|[::]:2222" },
+        { "ours begins as one that stays", "[::]:222|[::]:22", 2222, { 222 }, "[::]:222|[::]:2222" },
         { "a path and an abstract one", "/run/sshd.sock|[::]:22|@sshd", 2222, { 0 },
           "/run/sshd.sock|[::]:2222|@sshd" },
         { "a path with a colon", "/run/sshd:22|[::]:22", 2222, { 0 }, "/run/sshd:22|[::]:2222" },
@@ -282,12 +282,12 @@ static const struct {
 static void test_socket_drop_in(const void *data) {
         const __typeof__(sockets[0]) *row = data;
         char text[RENDER_DROP_IN_SIZE_MAX], expected[RENDER_DROP_IN_SIZE_MAX], streams[1024] = "x";
-        size_t n_keep = 0;
+        size_t n_beside = 0;
         int n;
 
-        while (n_keep < ELEMENTSOF(row->keep) && row->keep[n_keep] != 0)
-                n_keep++;
-        test_equal_int(render_socket_drop_in(test_words(row->streams), row->port, row->keep, n_keep, text),
+        while (n_beside < ELEMENTSOF(row->beside) && row->beside[n_beside] != 0)
+                n_beside++;
+        test_equal_int(render_socket_drop_in(test_words(row->streams), row->port, row->beside, n_beside, text),
                        0);
 
         n = snprintf(expected, sizeof(expected), "\n[Socket]\nListenStream=\n");
@@ -362,7 +362,7 @@ static void test_damaged_socket_drop_in(const void *data) {
 static const struct {
         const char *name;
         const char *arguments;
-        uint16_t keep[3];
+        uint16_t beside[3];
         const char *command; /* behind the program */
 } services[] = {
         { "no arguments", "", { 0 }, " -p 2222" },
@@ -374,20 +374,20 @@ static const struct {
         { "specifiers", "-f/%i|%%|50%", { 0 }, " \"-f/%%i\" \"%%%%\" \"50%%\" -p 2222" },
         { "a semicolon", "-D|;", { 0 }, " \"-D\" \";\" -p 2222" },
         { "a word that looks like a comment", "#", { 0 }, " \"#\" -p 2222" },
-        { "a kept port", "-D", { 2022 }, " \"-D\" -p 2022 -p 2222" },
-        { "kept ports", "-D|-e", { 2022, 1, 65535 }, " \"-D\" \"-e\" -p 2022 -p 1 -p 65535 -p 2222" },
+        { "a port beside it", "-D", { 2022 }, " \"-D\" -p 2022 -p 2222" },
+        { "ports beside it", "-D|-e", { 2022, 1, 65535 }, " \"-D\" \"-e\" -p 2022 -p 1 -p 65535 -p 2222" },
 };
 
 static void test_service_drop_in(const void *data) {
         const __typeof__(services[0]) *row = data;
         char text[RENDER_DROP_IN_SIZE_MAX], expected[256];
         SshdCommand command = { .program = "/usr/sbin/sshd" };
-        size_t n_keep = 0;
+        size_t n_beside = 0;
 
-        while (n_keep < ELEMENTSOF(row->keep) && row->keep[n_keep] != 0)
-                n_keep++;
+        while (n_beside < ELEMENTSOF(row->beside) && row->beside[n_beside] != 0)
+                n_beside++;
         memcpy(command.arguments, test_words(row->arguments), strlen(row->arguments) + 2);
-        test_equal_int(render_service_drop_in(&command, 2222, row->keep, n_keep, text), 0);
+        test_equal_int(render_service_drop_in(&command, 2222, row->beside, n_beside, text), 0);
 
         snprintf(expected, sizeof(expected), "\n[Service]\nExecStart=\nExecStart=/usr/sbin/sshd%s\n",
                  row->command);
@@ -410,24 +410,24 @@ static void test_service_drop_in_without_ours(void) {
 static void test_service_drop_in_too_long(void) {
         char text[RENDER_DROP_IN_SIZE_MAX];
         SshdCommand command = { .program = "/usr/sbin/sshd" };
-        uint16_t keep[700];
+        uint16_t beside[700];
         size_t n = 0;
 
         memset(command.arguments, '%', sizeof(command.arguments) - 2);
         test_equal_int(render_service_drop_in(&command, 2222, NULL, 0, text), 0);
         test_assert(strlen(text) > 2 * (sizeof(command.arguments) - 2));
 
-        for (size_t i = 0; i < ELEMENTSOF(keep); i++)
-                keep[i] = 1022;
+        for (size_t i = 0; i < ELEMENTSOF(beside); i++)
+                beside[i] = 1022;
         for (size_t pad = 0; pad < 8; pad += test_slowness()) {
                 memset(command.arguments, 0, sizeof(command.arguments));
                 memset(command.arguments, 'x', 100 + pad);
-                for (n = 0; render_service_drop_in(&command, 2222, keep, n, text) == 0; n++)
+                for (n = 0; render_service_drop_in(&command, 2222, beside, n, text) == 0; n++)
                         test_assert(text[strlen(text) - 1] == '\n');
-                for (size_t more = n; more <= ELEMENTSOF(keep); more++)
-                        test_equal_int(render_service_drop_in(&command, 2222, keep, more, text), -E2BIG);
+                for (size_t more = n; more <= ELEMENTSOF(beside); more++)
+                        test_equal_int(render_service_drop_in(&command, 2222, beside, more, text), -E2BIG);
                 /* " -p 1022" has 8 letters. */
-                test_equal_int(render_service_drop_in(&command, 2222, keep, n - 1, text), 0);
+                test_equal_int(render_service_drop_in(&command, 2222, beside, n - 1, text), 0);
                 test_assert(strlen(text) + 8 >= sizeof(text));
         }
 }

@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "facts/home.h"
+#include "facts/home-finder.h"
 
 #include "base/fs.h"
 
 /* Longer ones than a person writes are not read. */
 #define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
 
-struct Home {
+struct HomeFinder {
         sd_event *event;
         const Log *log;
         SshdQuery *query;
         bool stale;
         bool unasked; /* there is no answer, though there is a sshd */
-        Kept kept; /* as it was when sshd was asked */
+        Placement placement; /* as it was when sshd was asked */
         char service[256];
         SshdAnswer answer;
         SshdHome home;
         char options[SSHD_COMMAND_SIZE];
         bool has_port_option;
-        char fixed_by[256];
-        HomeHandler handler;
+        char port_fixed_by[256];
+        HomeFinderHandler handler;
         void *userdata;
 };
 
-Home *home_free(Home *home) {
+HomeFinder *home_finder_free(HomeFinder *home) {
         if (!home)
                 return NULL;
 
@@ -33,13 +33,13 @@ Home *home_free(Home *home) {
         return NULL;
 }
 
-int home_new(sd_event *event, const Log *log, HomeHandler handler, void *userdata, Home **ret) {
-        Home *home = malloc(sizeof(*home));
+int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata, HomeFinder **ret) {
+        HomeFinder *home = malloc(sizeof(*home));
 
         if (!home)
                 return -ENOMEM;
 
-        *home = (Home){
+        *home = (HomeFinder){
                 .event = sd_event_ref(event),
                 .log = log,
                 .stale = true,
@@ -50,11 +50,11 @@ int home_new(sd_event *event, const Log *log, HomeHandler handler, void *userdat
         return 0;
 }
 
-void home_forget(Home *home) {
+void home_finder_forget(HomeFinder *home) {
         home->stale = true;
 }
 
-bool home_is_pending(const Home *home) {
+bool home_finder_is_pending(const HomeFinder *home) {
         return home->query;
 }
 
@@ -65,7 +65,7 @@ static bool kernel_has_ipv6(void) {
 }
 
 static void home_on_answer(const SshdAnswer *answer, void *userdata) {
-        Home *home = userdata;
+        HomeFinder *home = userdata;
 
         home->answer = *answer;
         home->query = sshd_query_free(home->query); /* and *answer with it */
@@ -74,22 +74,22 @@ static void home_on_answer(const SshdAnswer *answer, void *userdata) {
 
         /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it. */
         if (answer->has_dump)
-                sshd_dump_home(&answer->dump, home->kept.mechanism == MECHANISM_CONFIG ? home->kept.port : 0,
+                sshd_dump_home(&answer->dump, home->placement.mechanism == MECHANISM_CONFIG ? home->placement.port : 0,
                                &home->home);
         home->home.ipv6 = home->home.ipv6 && kernel_has_ipv6();
         if (answer->verdict != SSHD_VERDICT_VALID)
                 log_message(home->log, LOG_WARNING, "sshd does not accept its configuration: %s", answer->detail);
 
-        home->fixed_by[0] = '\0';
+        home->port_fixed_by[0] = '\0';
         if (home->has_port_option)
-                snprintf(home->fixed_by, sizeof(home->fixed_by), "-p in the command of %.200s", home->service);
-        else if (answer->has_dump && home->home.fixed)
-                (void) sshd_find_fixed(home->fixed_by, sizeof(home->fixed_by));
+                snprintf(home->port_fixed_by, sizeof(home->port_fixed_by), "-p in the command of %.200s", home->service);
+        else if (answer->has_dump && home->home.port_fixed)
+                (void) sshd_find_fixed(home->port_fixed_by, sizeof(home->port_fixed_by));
         home->handler(home->userdata);
 }
 
 /* The options that the service gives its sshd. */
-static void home_read_options(Home *home, const UnitState *service) {
+static void home_read_options(HomeFinder *home, const UnitState *service) {
         char arguments[SSHD_COMMAND_SIZE], environment[SSHD_COMMAND_SIZE];
         _cleanup_free_ char *text = malloc(ENVIRONMENT_FILE_MAX);
 
@@ -111,14 +111,14 @@ static void home_read_options(Home *home, const UnitState *service) {
                             service->id);
 }
 
-bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
+bool home_finder_refresh(HomeFinder *home, const UnitState *service, const Placement *placement) {
         int r;
 
         if (!home->stale || home->query)
                 return home->query;
 
         home->stale = false;
-        home->kept = *kept;
+        home->placement = *placement;
         snprintf(home->service, sizeof(home->service), "%s", service ? service->id : "ssh.service");
         home_read_options(home, service);
         r = sshd_query(home->event, service ? service->command.program : "", home->options, true, home_on_answer, home,
@@ -136,53 +136,23 @@ bool home_refresh(Home *home, const UnitState *service, const Kept *kept) {
         return false;
 }
 
-void home_set_ours(Home *home, bool reads_our_file) {
+void home_finder_set_reads_our_file(HomeFinder *home, bool reads_our_file) {
         home->home.reads_our_file = reads_our_file;
-}
-
-/* A socket unit's own addresses (words), without our drop-in. Returns as home_fill_units(). */
-static int home_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
-        int r;
-
-        if (socket->overridden) {
-                r = kept_read_streams(socket->id, ret, UNIT_STREAMS_SIZE);
-                if (r > 0)
-                        return 0;
-                if (errno_is_passing(r))
-                        return r;
-        }
-        memcpy(ret, socket->streams, UNIT_STREAMS_SIZE);
-        return 0;
-}
-
-int home_fill_units(ManagedUnits managed, KeptUnits *ret) {
-        *ret = (KeptUnits){ 0 };
-        if (managed.service) {
-                snprintf(ret->service, sizeof(ret->service), "%s", managed.service->id);
-                ret->command = managed.service->command;
-                if (managed.service->overridden)
-                        sshd_options_without_ours(ret->command.arguments);
-        }
-        if (managed.socket) {
-                snprintf(ret->socket, sizeof(ret->socket), "%s", managed.socket->id);
-                return home_streams(managed.socket, ret->streams);
-        }
-        return 0;
 }
 
 static int home_of_streams(const UnitState *socket, SshdHome *ret) {
         char streams[UNIT_STREAMS_SIZE];
-        SshdEndpoint endpoint;
+        Endpoint endpoint;
         int r;
 
         ret->n_ports = ret->n_addresses = 0;
         ret->ipv4 = ret->ipv6 = ret->any_ipv4 = false;
-        r = home_streams(socket, streams);
+        r = store_read_own_streams(socket, streams);
         if (r < 0)
                 return r;
 
         WORDS_FOREACH (stream, streams) {
-                if (sshd_endpoint_parse(stream, &endpoint) < 0)
+                if (endpoint_parse(stream, &endpoint) < 0)
                         continue;
                 ret->ipv4 = ret->ipv4 || !endpoint.ipv6;
                 ret->ipv6 = ret->ipv6 || endpoint.ipv6;
@@ -196,35 +166,35 @@ static int home_of_streams(const UnitState *socket, SshdHome *ret) {
 /* A socket has all of its addresses or fails: where one of sshd's own stands beside our port, that moves nothing. One
  * whose port is fixed may be what was to stay. */
 static bool home_is_beside_ours(const SshdHome *home, const UnitState *socket, uint16_t ours) {
-        if (home->fixed || !sshd_streams_have_port(socket->streams, ours))
+        if (home->port_fixed || !endpoints_have_port(socket->streams, ours))
                 return false;
 
         for (size_t i = 0; i < home->n_ports; i++)
-                if (sshd_streams_have_port(socket->streams, home->ports[i]))
+                if (endpoints_have_port(socket->streams, home->ports[i]))
                         return true;
         return false;
 }
 
-HomeView home_view(const Home *home, ManagedUnits managed, const Kept *kept) {
-        HomeView view = {
+HomeFacts home_finder_facts(const HomeFinder *home, ManagedUnits managed, const Placement *placement) {
+        HomeFacts view = {
                 .verdict = home->answer.verdict,
                 .detail = home->answer.detail[0] ? home->answer.detail : NULL,
-                .fixed_by = home->fixed_by,
+                .port_fixed_by = home->port_fixed_by,
                 .options = home->options,
                 .has_port_option = home->has_port_option,
                 .later = home->unasked,
                 .home = home->home,
         };
 
-        view.home.fixed = view.home.fixed || view.has_port_option;
+        view.home.port_fixed = view.home.port_fixed || view.has_port_option;
         /* Only the port file is read by sshd, or by what makes the addresses of its socket. */
-        view.home.reads_our_file = kept->mechanism != MECHANISM_CONFIG ||
+        view.home.reads_our_file = placement->mechanism != MECHANISM_CONFIG ||
                                    (managed.socket ? !home_is_beside_ours(&home->home, managed.socket,
-                                                                          kept->port)
+                                                                          placement->port)
                                                    : view.home.reads_our_file);
 
         /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
-        if (managed.socket && kept->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)
+        if (managed.socket && placement->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)
                 view.later = home_of_streams(managed.socket, &view.home) < 0 || view.later;
         return view;
 }
