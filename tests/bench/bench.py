@@ -28,7 +28,6 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "lab"))
-import machine as lab
 import roots
 import wslport as w
 from machine import Machine

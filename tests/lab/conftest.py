@@ -14,13 +14,16 @@ import ctypes
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import machine as lab
+pytest.register_assert_rewrite("wslport", "shaped")  # before anything imports them
+
+import wslport as w  # noqa: E402
+from machine import Machine, missing_tools  # noqa: E402
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
@@ -30,7 +33,7 @@ def obstacle() -> str | None:
     """Why no machine can be had here, if so."""
     if os.geteuid() != 0:
         return "the lab needs root"
-    if missing := lab.missing_tools():
+    if missing := missing_tools():
         return f"the lab needs {', '.join(missing)}"
     pid = os.fork()
     if pid == 0:
@@ -64,10 +67,9 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 
 COVERAGE = "usr/lib/systemd/system/wslportd.service.d/coverage.conf"
-SANITIZED = "usr/lib/systemd/system/wslportd.service.d/sanitized.conf"
 
 
-def stop_daemon(made: lab.Machine) -> None:
+def stop_daemon(made: Machine) -> None:
     """Once in thirty times LeakSanitizer, which traces the process that ends, doesn't come to an end itself: then there are only
     the reports of before. That the daemon itself ends is seen where it is built without."""
     if not made.running:
@@ -79,28 +81,28 @@ def stop_daemon(made: lab.Machine) -> None:
         made.run(["systemctl", "kill", "--signal=KILL", "wslportd.service"])
 
 
-def take_profiles(made: lab.Machine, directory: Path) -> None:
+def take_profiles(made: Machine, directory: Path) -> None:
     """Which lines were run is written as the daemon ends."""
     stop_daemon(made)
     for profile in made.path("/var/tmp").glob("*.profraw"):
         shutil.copy(profile, directory / f"{uuid.uuid4()}.profraw")
 
 
-def sanitizer_reports(made: lab.Machine) -> str:
+def sanitizer_reports(made: Machine) -> str:
     """What sanitizers built into the daemon have found in it and its helpers; it is stopped, as leaks are told at the end."""
     stop_daemon(made)
     return "\n".join(report.read_text(errors="replace") for report in made.path("/var/tmp").glob("sanitizer.*"))
 
 
 @pytest.fixture
-def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[Callable[..., lab.Machine]]:
+def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[w.Make]:
     """machine(...) makes a Machine, not booted yet, with the daemon in it if WSLPORTD_DESTDIR tells where it is."""
     request.node.machines = []
     with contextlib.ExitStack() as stack:
-        def factory(**options: Any) -> lab.Machine:
+        def factory(**options: Any) -> Machine:
             if destdir := os.environ.get("WSLPORTD_DESTDIR"):
                 options.setdefault("overlay", [Path(destdir)])
-            made = stack.enter_context(lab.Machine(**options))
+            made = stack.enter_context(Machine(**options))
             request.node.machines.append(made)
             return made
 
@@ -110,21 +112,48 @@ def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[Callable[...
         if (destdir / COVERAGE).exists():
             for made in request.node.machines:
                 take_profiles(made, Path(os.environ["WSLPORTD_PROFILES"]))
-        if (destdir / SANITIZED).exists():
+        if (destdir / w.SANITIZED).exists():
             if reports := "".join(map(sanitizer_reports, request.node.machines)):
                 pytest.fail(reports, pytrace=False)
 
 
 @pytest.fixture
-def booted(machine: Callable[..., lab.Machine]) -> Callable[..., lab.Machine]:
+def booted(machine: w.Make) -> w.Make:
     """booted(...) is a machine that is up."""
-    def factory(**options: Any) -> lab.Machine:
+    def factory(**options: Any) -> Machine:
         made = machine(**options)
         made.boot()
         made.wait_running()
         return made
 
     return factory
+
+
+@pytest.fixture
+def make(machine: w.Make) -> Iterator[w.Make]:
+    """make(...) is a machine, off, with the daemon enabled; at the end promise 2 is checked for each of them.
+
+    enabled: whether the daemon is. foreign: ports that the test's own programs bind. stray: ports that may stay reserved for
+    nobody; every test that has some says why.
+    """
+    if "WSLPORTD_DESTDIR" not in os.environ:
+        pytest.skip("WSLPORTD_DESTDIR doesn't tell where the daemon is installed")
+    made: list[tuple[Machine, set[int]]] = []
+
+    def factory(*, enabled: bool = True, foreign: tuple[int, ...] = (), stray: tuple[int, ...] = (),
+                policy: dict[str, str] | None = None, **options: Any) -> Machine:
+        m = machine(**options)
+        m.write(w.CONFIG, w.configuration(**({"Policy": policy} if policy else {})))
+        if enabled:
+            m.enable(w.UNIT)
+        made.append((m, {*foreign, *stray}))
+        return m
+
+    yield factory
+
+    for m, allowed in made:
+        w.eventually(lambda: set(m.stray_reservations()) <= allowed,  # noqa: B023
+                     f"promise 2: Windows lost {m.stray_reservations()} to nobody")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

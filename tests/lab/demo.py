@@ -16,7 +16,9 @@ from typing import Any
 
 import roots
 from conftest import obstacle
-from machine import Greeting, Machine, Session
+from machine import Machine
+from processes import Session
+from windows import Greeting
 
 PATIENCE = 20
 

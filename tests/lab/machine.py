@@ -21,50 +21,24 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import time
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import network
 import roots
+from processes import PATIENCE, GuestProcess, Process, Session, SideProcess, until
+from windows import Greeting, Windows
 
 HERE = Path(__file__).parent
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wmissing-prototypes", "-Wstrict-prototypes"]
 WSL_MODES = ("mirrored", "nat", "bridged", "none", "consomme", "virtioproxy")
 OWN_TOOLS = ("nsenter", "setpriv", "ip", "nft", "ssh", "ssh-keygen", "mmdebstrap")
 _counter = itertools.count()
-
-
-@dataclass(frozen=True)
-class Greeting:
-    """What a Windows program that has a port says first. Silent: it listens, and says nothing."""
-
-    text: bytes = b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n"
-
-    def encode(self) -> str:
-        return self.text.hex() or "-"
-
-
-SILENT = Greeting(b"")
-
-
-class NotListening(Greeting):
-    """The port is reserved on Windows, and nothing listens there."""
-
-    def encode(self) -> str:
-        return "none"
-
-
-NOT_LISTENING = NotListening(b"")
-
-
-PATIENCE = 60  # seconds until what should come is given up; only where it doesn't come is that long
 
 
 def missing_tools() -> list[str]:
@@ -88,248 +62,6 @@ def programs() -> Path:
             more = ["-shared", "-fPIC"] if name.endswith(".so") else []
             subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}", *files], check=True)
     return roots.once(roots.cache_directory() / f"programs-{version}", make)
-
-
-def _until(what: str, timeout: float, condition: Any, pause: float = 0.03) -> Any:
-    """Waits for a true value of `condition()` and returns it."""
-    deadline = time.monotonic() + timeout
-    while True:
-        if value := condition():
-            return value
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{what}: not within {timeout} s")
-        time.sleep(pause)
-
-
-class Process:
-    """A command under way, in the machine or on a side of its network."""
-
-    def __init__(self, argv: Sequence[str], stdin: bytes | None) -> None:
-        self.argv = list(argv)
-        self.pid = 0  # as the host counts
-        self._output = os.memfd_create("stdout", os.MFD_CLOEXEC)
-        self._errors = os.memfd_create("stderr", os.MFD_CLOEXEC)
-        self._input = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        if stdin is not None:
-            memory = os.memfd_create("stdin", os.MFD_CLOEXEC)
-            os.write(memory, stdin)
-            os.lseek(memory, 0, os.SEEK_SET)
-            os.dup2(memory, self._input, inheritable=False)
-            os.close(memory)
-
-    def __del__(self) -> None:
-        for fd in (self._output, self._errors, self._input):
-            with contextlib.suppress(OSError):
-                os.close(fd)
-
-    @staticmethod
-    def _contents(fd: int) -> bytes:
-        return os.pread(fd, os.fstat(fd).st_size, 0)
-
-    @property
-    def stdout(self) -> str:
-        return self._contents(self._output).decode(errors="replace")
-
-    @property
-    def stderr(self) -> str:
-        return self._contents(self._errors).decode(errors="replace")
-
-    @property
-    def stdout_bytes(self) -> bytes:
-        return self._contents(self._output)
-
-    def poll(self) -> int | None:
-        """The exit status, negative for a signal, or None while it runs."""
-        raise NotImplementedError
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        raise NotImplementedError
-
-    def wait(self, timeout: float = PATIENCE) -> int:
-        _until(" ".join(self.argv), timeout, lambda: self.poll() is not None, 0.005)
-        return self.poll() or 0
-
-    def finish(self, check: bool, timeout: float) -> subprocess.CompletedProcess[str]:
-        try:
-            status = self.wait(timeout)
-        except TimeoutError as error:
-            self.kill()
-            error.add_note(f"stdout: {self.stdout}\nstderr: {self.stderr}")
-            raise
-        if check and status != 0:
-            failure = subprocess.CalledProcessError(status, self.argv, self.stdout, self.stderr)
-            failure.add_note(f"stdout: {self.stdout}\nstderr: {self.stderr}")
-            raise failure
-        return subprocess.CompletedProcess(self.argv, status, self.stdout, self.stderr)
-
-
-class GuestProcess(Process):
-    """Started by the agent, and so beneath the filter."""
-
-    def __init__(self, agent: socket.socket, argv: Sequence[str], stdin: bytes | None,
-                 env: Mapping[str, str], directory: str, where: str) -> None:
-        super().__init__(argv, stdin)
-        self._status: int | None = None
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        strings = ["run", where, directory, str(len(argv)), *argv, *(f"{k}={v}" for k, v in env.items())]
-        socket.send_fds(agent, ["\0".join(strings).encode()],
-                        [self._input, self._output, self._errors, theirs.fileno()])
-        theirs.close()
-        self._socket.settimeout(PATIENCE)
-        self._read()
-        self._socket.setblocking(False)
-
-    def _read(self) -> None:
-        try:
-            word, _, number = self._socket.recv(64).decode().partition(" ")
-        except BlockingIOError:
-            return
-        except OSError:
-            word, number = "", ""
-        if word == "pid":
-            self.pid = int(number)
-        elif word == "exit":
-            self._status = int(number)
-        else:  # a signal, or the machine has gone
-            self._status = -int(number or signal.SIGKILL)
-
-    def poll(self) -> int | None:
-        if self._status is None:
-            self._read()
-        return self._status
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        with contextlib.suppress(OSError):
-            self._socket.send(str(int(number)).encode())
-
-
-class SideProcess(Process):
-    """One of the host's own programs in a network namespace, not filtered. Dies with this process."""
-
-    def __init__(self, namespace: str, argv: Sequence[str], stdin: bytes | None) -> None:
-        super().__init__(argv, stdin)
-        self._popen = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net={namespace}", *argv],
-            stdin=self._input, stdout=self._output, stderr=self._errors, start_new_session=True)
-        self.pid = self._popen.pid
-
-    def poll(self) -> int | None:
-        return self._popen.poll()
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        self._popen.send_signal(number)
-
-
-class Session:
-    """An ssh session that prints a line every tenth of a second for as long as it lives."""
-
-    SCRIPT = "exec 3<> <(:); i=0; while :; do echo $i; i=$((i+1)); read -rt 0.1 -u 3; done"  # bash's own, no process
-
-    def __init__(self, process: Process) -> None:
-        self.process = process
-
-    def ticks(self) -> int:
-        return self.process.stdout.count("\n")
-
-    def alive(self, within: float = PATIENCE) -> bool:
-        """Whether it goes on ticking."""
-        before = self.ticks()
-        try:
-            _until("a tick", within, lambda: self.process.poll() is not None or self.ticks() > before)
-        except TimeoutError:
-            return False
-        return self.process.poll() is None
-
-    def close(self) -> None:
-        """By the client, which has no time to take its leave: sshd could close first then, and be in TIME_WAIT for a minute."""
-        self.process.kill()
-        with contextlib.suppress(TimeoutError):
-            self.process.wait(5)
-
-
-class Windows:
-    """The other side: its programs, its book of ports, and its moods."""
-
-    def __init__(self, control: socket.socket) -> None:
-        self._control = control
-
-    def ask(self, request: str, fds: Iterable[int] = ()) -> str:
-        socket.send_fds(self._control, [request.encode()], list(fds))
-        self._control.settimeout(PATIENCE)
-        answer = self._control.recv(65536).decode()
-        if not answer or answer.startswith("error"):
-            raise RuntimeError(f"lab-tracker: {request!r}: {answer or 'has gone'}")
-        return answer
-
-    def claim(self, port: int, greeting: Greeting = Greeting(), when: str = "now") -> bool:
-        """A program of Windows' takes the port. False: it can't, the guest has it."""
-        return self.ask(f"claim {port} {when} {greeting.encode()}") == "ok"
-
-    def claim_when_free(self, port: int, greeting: Greeting = Greeting()) -> bool:
-        """Like a service that tries again: takes the port at once, or as soon as the guest gives it back."""
-        return self.claim(port, greeting, "free")
-
-    def claim_after(self, seconds: float, port: int, greeting: Greeting = Greeting()) -> None:
-        """As claim_when_free(), in some seconds."""
-        self.claim(port, greeting, f"{seconds:.3f}")
-
-    def release(self, port: int) -> None:
-        self.ask(f"release {port}")
-
-    def exclude(self, ports: str) -> None:
-        """Adds an excluded port range ("22022" or "2200-2299"): refused, and nothing listens there."""
-        self.ask(f"exclude {ports}")
-
-    def include(self, ports: str) -> None:
-        self.ask(f"include {ports}")
-
-    def ignore(self, ports: str) -> None:
-        """[experimental] ignoredPorts= of .wslconfig."""
-        self.ask(f"set ignore {ports}")
-
-    def set(self, name: str, value: int | bool | str) -> None:
-        self.ask(f"set {name} {int(value) if isinstance(value, bool) else value}")
-
-    def delay(self, milliseconds: int) -> None:
-        """The time the host takes to answer a bind() of an IP socket; all others wait meanwhile."""
-        self.set("delay", milliseconds)
-
-    def silent(self, on: bool = True) -> None:
-        """The host doesn't answer any more, until this is off again."""
-        self.set("silent", on)
-
-    def late(self, on: bool = True) -> None:
-        """Each bind() gets the verdict of the one before it (2.6.3, 2.7.0 to 2.8.4)."""
-        self.set("late", on)
-
-    def broken(self, on: bool = True) -> None:
-        """The host's service itself fails: ENOBUFS."""
-        self.set("broken", on)
-
-    def interrupt(self, count: int) -> None:
-        """So many bind() calls end while they wait for the host: EINTR (before 2.7.2)."""
-        self.set("interrupt", count)
-
-    def dead(self) -> None:
-        """The tracker dies: each bind() gives ENOSYS, until the next boot."""
-        self.set("dead", True)
-
-    def consomme(self, on: bool = True) -> None:
-        """A refused bind() returns a positive number, and the socket isn't bound."""
-        self.set("consomme", on)
-
-    def release_by_address(self, on: bool = True) -> None:
-        """The rule before 2.8.5: a session doesn't keep the port of its closed listener."""
-        self.set("by-address", on)
-
-    def deny_dynamic(self, on: bool = True, ports: str = "49152-65535") -> None:
-        """No bind() in Windows' dynamic port range (2.8.7 to 2.9.4)."""
-        self.set("dynamic-range", ports)
-        self.set("deny-dynamic", on)
-
-    def reservations(self) -> set[str]:
-        """What Windows keeps for the guest: {"tcp/22", ...}."""
-        return set(self.ask("reservations").split()[1:])
 
 
 class Machine:
@@ -532,7 +264,7 @@ class Machine:
             answer = self.run(["systemctl", "is-system-running", "--wait"], timeout=timeout).stdout.strip()
             return answer if answer in ("running", "degraded", "maintenance") else None
 
-        answer: str = _until("the boot", timeout, state)
+        answer: str = until("the boot", timeout, state)
         self.boot_seconds = time.monotonic() - self._booted_at
         return answer
 
@@ -548,7 +280,7 @@ class Machine:
             self.wait_down(timeout)
 
     def wait_down(self, timeout: float = PATIENCE) -> None:
-        _until("the machine's end", timeout, lambda: not self.running)
+        until("the machine's end", timeout, lambda: not self.running)
 
     def _hear(self, timeout: float = 0) -> None:
         """Takes in what the holder tells."""
@@ -577,7 +309,7 @@ class Machine:
                     return message.partition(" ")[2]
             return None
 
-        answer: str = _until(f"lab-guest's {word}", timeout, found, 0)
+        answer: str = until(f"lab-guest's {word}", timeout, found, 0)
         return answer
 
     # ---- commands ----
@@ -711,7 +443,7 @@ class Machine:
         return found
 
     def wait_listening(self, port: int, timeout: float = PATIENCE) -> None:
-        _until(f"a listener on {port}", timeout, lambda: port in self.listeners(), 0.02)
+        until(f"a listener on {port}", timeout, lambda: port in self.listeners(), 0.02)
 
     def _address(self, origin: str) -> str:
         if self.mode == "mirrored":
@@ -756,7 +488,7 @@ class Machine:
     def ssh_session(self, port: int, origin: str = "windows", address: str | None = None) -> Session:
         """A session that stays; returns when it ticks."""
         session = Session(self._ssh_process(port, Session.SCRIPT, origin, address))
-        _until("the session", PATIENCE, lambda: session.ticks() > 0 or session.process.poll() is not None)
+        until("the session", PATIENCE, lambda: session.ticks() > 0 or session.process.poll() is not None)
         if session.process.poll() is not None:
             raise RuntimeError(f"ssh: {session.process.stderr}")
         return session

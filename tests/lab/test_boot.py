@@ -15,11 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import NOT_LISTENING, Greeting, Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
+from windows import NOT_LISTENING, Greeting
 
 QUIET_MODES = ("nat", "none", "bridged", "virtioproxy", "not-wsl")
 

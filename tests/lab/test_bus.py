@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import NOT_LISTENING, Machine, Process  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
+from processes import Process
+from windows import NOT_LISTENING
 
 HERE = Path(__file__).parent
 INTERFACE_FILE = "/usr/share/dbus-1/interfaces/org.wslport1.Manager.xml"

@@ -14,14 +14,11 @@ from collections.abc import Iterable
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from test_idle import at_home_on, own_ports, quiet, host_pid, watchdog_beats  # noqa: E402
-from test_kill import numbers  # noqa: E402
-from tracing import Event, Trace, obstacle  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
+from test_idle import at_home_on, own_ports, quiet, host_pid, watchdog_beats
+from test_kill import numbers
+from tracing import Event, Trace, obstacle
 
 EVENTS = {"raw_syscalls/sys_enter": 'comm ~ "wslportd*"', "sched/sched_process_exec": "",
           "sched/sched_process_fork": 'comm ~ "wslportd*"'}

@@ -15,11 +15,10 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import Greeting, Machine, Process  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
+from processes import Process
+from windows import Greeting
 
 OK, FAILED, USAGE, NOT_RUNNING, NOT_ALLOWED, NOT_POSSIBLE = range(6)
 NAMES = {"Listeners": ("Address", "Port", "Holder", "Unit"), "Reachable": ("Address", "Kind")}
@@ -27,7 +26,6 @@ ESCAPE = "\x1b"
 SOMEBODY = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 NOBODY_KNOWS = ["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups"]
 
-HASTE = {"scan_ms": 30, "keep_ms": 1500}
 
 
 # ---- helpers ----
@@ -89,7 +87,7 @@ def relocated(make: w.Make, **options: Any) -> Machine:
 # ---- what is printed ----
 
 def test_what_is_printed_is_what_is(make):
-    m = relocated(make, tailscale=True, **HASTE)
+    m = relocated(make, tailscale=True, **w.HASTE)
     properties = w.properties(m)
     assert properties is not None
     assert json.loads(succeeds(m, "status", "--json")) == named(properties) == json.loads(succeeds(m, "--json"))
@@ -201,7 +199,7 @@ def test_colour_on_a_terminal_only(make):
 # ---- how it ends ----
 
 def test_moves_and_how_they_end(make):
-    m = relocated(make, **HASTE)
+    m = relocated(make, **w.HASTE)
     line = w.STATUS_RELOCATED + "\n"
     assert succeeds(m, "reload") == line
     assert "22" in fails(m, NOT_POSSIBLE, "restore") and w.sshd_ports(m) == {2222}
@@ -305,7 +303,7 @@ def test_it_binds_nothing(make, suite):
 # ---- live ----
 
 def test_monitor_follows(make):
-    m = relocated(make, **HASTE)
+    m = relocated(make, **w.HASTE)
     plain, objects, somebodys = (m.spawn([*before, "wslportctl", "monitor", *arguments])
                                  for before, arguments in (((), ()), ((), ("--json",)), (SOMEBODY, ())))
     here = w.STATUS_RELOCATED
@@ -341,7 +339,7 @@ def test_monitor_follows(make):
 
 
 def test_monitor_tells_the_signals(make):
-    m = w.boot(make(**HASTE))
+    m = w.boot(make(**w.HASTE))
     w.check_report(m, "clear", 22)
     plain, objects = (m.spawn(["wslportctl", "monitor", *arguments]) for arguments in ((), ("--json",)))
     for process in (plain, objects):

@@ -5,13 +5,10 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import demo  # noqa: E402
+import demo
 
 pytestmark = [pytest.mark.usefixtures("_lab"),
               pytest.mark.skipif("WSLPORTD_DESTDIR" not in os.environ,

@@ -12,13 +12,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import pytest
-
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
 
 MARKS = {"✓": "ok", "✗": "problem", "!": "warning", "?": "unknown", "–": "skipped"}
 SYSTEM32 = "/mnt/c/Windows/System32"

@@ -10,11 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
 
 WINDOWS = pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
 

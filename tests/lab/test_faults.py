@@ -31,17 +31,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import machine as lab  # noqa: E402
-import test_kill as kill  # noqa: E402
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import machine as lab
+import test_kill as kill
+import wslport as w
+from machine import Machine
 
 LIBRARY = "/usr/lib/lab-faults.so"
 PLAN = "/run/wslportd-faults"
@@ -561,7 +557,7 @@ def asks_for(daemon: Faulty) -> str:
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="registers differ elsewhere")
 def test_what_is_not_listed_is_not_gone(make):
-    m = w.hide_tracepoint(make(**kill.HASTE))
+    m = w.hide_tracepoint(make(**w.HASTE))
     furnish(m)
     w.boot(m)
     w.wait_properties(m, State="clear", Port=22)

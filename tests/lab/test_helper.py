@@ -13,12 +13,9 @@ import time
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import test_kill as kill  # noqa: E402
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import test_kill as kill
+import wslport as w
+from machine import Machine
 
 PROGRAM = "/usr/libexec/wslportd-helper"
 

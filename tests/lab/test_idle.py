@@ -18,11 +18,8 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
 
 
 def host_pid(m: Machine, unit: str = w.UNIT) -> int:

@@ -31,13 +31,9 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
+import wslport as w
+from machine import Machine
 
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
-
-HASTE = {"scan_ms": 30, "keep_ms": 1500}
 STATES = {"clear": 22, "relocated": 2222}
 BOTH = ("0.0.0.0", "::")
 FOLDERS = ("/etc/ssh", w.STATE_DIRECTORY, "/run/systemd/system")
@@ -364,7 +360,7 @@ def choose_points(calls: Sequence[str], wanted: str, seed: int) -> Iterable[str]
 def machine(make, shape: str) -> tuple[Machine, str, Sequence[str]]:
     """A machine that isn't up yet, the unit that has sshd's port, and its addresses."""
     # Killed between its look at a port and the move, it leaves the port reserved for a while, and that can't be helped.
-    options = {**HASTE, "stray": tuple(STATES.values())}
+    options = {**w.HASTE, "stray": tuple(STATES.values())}
     if shape == "service":
         return make(**options), "ssh.service", BOTH
     shapes = pytest.importorskip("shapes")

@@ -17,7 +17,9 @@ from typing import Any
 import pytest
 
 import roots
-from machine import NOT_LISTENING, SILENT, WSL_MODES, Greeting, Machine, Process
+from machine import WSL_MODES, Machine
+from processes import Process
+from windows import NOT_LISTENING, SILENT, Greeting
 from wslport import eventually
 
 WINDOWS_GREETING = b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n"

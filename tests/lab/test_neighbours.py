@@ -20,16 +20,13 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import wslport as w  # noqa: E402
-from machine import PATIENCE, Machine, Process  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import wslport as w
+from machine import Machine
+from processes import PATIENCE, Process
 
 SECONDS = float(os.environ.get("WSLPORTD_NEIGHBOURS_SECONDS", "12"))
 SHARE = 0.01  # of one core, where a process that does nothing costs a millisecond
 NOBODY = 65534
-HASTE = {"scan_ms": 30, "keep_ms": 1500}
 BUSCLIENT = Path(__file__).with_name("busclient.py")
 
 
@@ -163,7 +160,7 @@ def quiet_boot(m: Machine, **policy: str) -> Machine:
 
 
 def relocated(make, restore: str = "manual", **options) -> Machine:
-    m = quiet_boot(make(windows=w.WINDOWS_HOLDS_22, **HASTE, **options), Restore=restore)
+    m = quiet_boot(make(windows=w.WINDOWS_HOLDS_22, **w.HASTE, **options), Restore=restore)
     w.wait_sshd(m, 2222)
     w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="windows-openssh")
     return m
@@ -241,7 +238,7 @@ def test_home_is_taken_and_given_back_ten_times_a_second(make, capsys, where):
 
 def test_home_is_given_back_ten_times_a_second_to_who_waits_for_it(make, capsys):
     """Restore=auto: each time that it is free, sshd may go home; and that very moment may be over."""
-    m = quiet_boot(make(foreign=(22,), **HASTE), Restore="auto")
+    m = quiet_boot(make(foreign=(22,), **w.HASTE), Restore="auto")
     w.wait_properties(m, State="clear", Port=22)
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     first = start(m, "linux", HOLD, "22")
@@ -285,7 +282,7 @@ time.sleep(100000)
 
 def test_each_candidate_is_grabbed_while_sshd_runs(make, capsys):
     """Somebody asks for a move, and another is faster: sshd stays where it was, or has what nobody else took."""
-    m = quiet_boot(make(foreign=(2222, 22022, *range(2200, 2300)), **HASTE))
+    m = quiet_boot(make(foreign=(2222, 22022, *range(2200, 2300)), **w.HASTE))
     w.wait_properties(m, State="clear", Port=22)
     neighbour = start(m, "linux", GREEDY, "1000", uid=NOBODY)
     with acting(m, capsys, "each candidate is grabbed"):
@@ -301,7 +298,7 @@ def test_each_candidate_is_grabbed_while_sshd_runs(make, capsys):
 
 
 def test_candidates_are_grabbed_while_sshd_is_down(make, capsys):
-    m = quiet_boot(make(foreign=(2222, 22022), **HASTE))
+    m = quiet_boot(make(foreign=(2222, 22022), **w.HASTE))
     w.wait_properties(m, State="clear", Port=22)
     m.windows.release_by_address()  # so that it can have 22, with a session open
     session = m.ssh_session(22, "lan")
@@ -344,7 +341,7 @@ while True:
 @pytest.mark.parametrize("greeting", ["SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3", "SSH-2.0-OpenSSH_for_Windows_9.5"],
                          ids=["linux", "windows"])
 def test_a_fake_sshd(make, capsys, greeting):
-    m = make(windows=w.WINDOWS_HOLDS_22, foreign=(22, 2222, 22022), **HASTE)
+    m = make(windows=w.WINDOWS_HOLDS_22, foreign=(22, 2222, 22022), **w.HASTE)
     w.barrier(m)
     m.write(w.CONFIG, w.configuration(Daemon={"LogLevel": "info"}))
     m.boot()
@@ -551,7 +548,7 @@ for _ in range(1000):
 
 
 def test_a_listener_with_the_number_that_sshd_had(make, capsys):
-    m = make(windows=w.WINDOWS_HOLDS_22, foreign=(2222,), **HASTE)
+    m = make(windows=w.WINDOWS_HOLDS_22, foreign=(2222,), **w.HASTE)
     m.write("/etc/systemd/system/ssh.service.d/late.conf", "[Service]\nRestartSec=1\n")
     quiet_boot(m)
     w.wait_sshd(m, 2222)

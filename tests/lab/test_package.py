@@ -21,12 +21,11 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import roots  # noqa: E402
-import test_readme as readme  # noqa: E402
-import wslport as w  # noqa: E402
-from machine import Machine, Session  # noqa: E402
+import roots
+import test_readme as readme
+import wslport as w
+from machine import Machine
+from processes import Session
 
 PACKAGES = Path(os.environ.get("WSLPORTD_PACKAGES", "/nonexistent"))
 TREE = Path(__file__).parents[2]

@@ -16,14 +16,11 @@ from pathlib import Path
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import test_diagnose as diagnosis  # noqa: E402
-import test_windows as windows  # noqa: E402
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from shapes import SHAPES  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import test_diagnose as diagnosis
+import test_windows as windows
+import wslport as w
+from machine import Machine
+from shapes import SHAPES
 
 TREE = Path(__file__).parents[2]
 README = (TREE / "README.md").read_text()

@@ -22,13 +22,10 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
+import wslport as w
+from machine import Machine
+from processes import Process, Session
 
-import wslport as w  # noqa: E402
-from machine import Machine, Process, Session  # noqa: E402
-from wslport import make  # noqa: E402, F401
-
-HASTE = {"scan_ms": 30, "keep_ms": 1500}
 PORTS = (22, 2222, 22022, 2200, 2201)
 POLICIES: tuple[dict[str, str], ...] = (
     {}, {}, {}, {"Restore": "auto"}, {"Restore": "boot"}, {"Relocate": "mirrored"}, {"Relocate": "never"},
@@ -420,7 +417,7 @@ def test_shrinking_finds_what_matters(needed, length):
 # ---- the day ----
 
 def make_day(make: w.Make, name: str, script: Script) -> Day:
-    m = make(foreign=PORTS, **HASTE)
+    m = make(foreign=PORTS, **w.HASTE)
     for unit in ("ssh.service", "dbus.service", w.UNIT):
         m.write(f"/etc/systemd/system/{unit}.d/limit.conf", "[Unit]\nStartLimitIntervalSec=0\n")
     return Day(m, name, script)

@@ -18,12 +18,9 @@ from typing import Any
 
 import pytest
 
-pytest.register_assert_rewrite("wslport")
-
-import roots  # noqa: E402
-import wslport as w  # noqa: E402
-from machine import Machine  # noqa: E402
-from wslport import make  # noqa: E402, F401
+import roots
+import wslport as w
+from machine import Machine
 
 DRIVE = "/mnt/c"
 CALLS = "/var/tmp/calls"

@@ -15,7 +15,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from machine import PATIENCE, Machine
+from machine import Machine
+from processes import PATIENCE
 
 LISTEN = 10  # TCP_LISTEN, net/tcp_states.h
 _LINE = re.compile(r"\s*(?P<comm>.+)-(?P<pid>\d+)\s+\[\d+\]\s+\S+\s+(?P<seconds>\d+)\.(?P<usec>\d+): (?P<name>\w+): (?P<text>.*)")

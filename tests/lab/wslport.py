@@ -7,6 +7,7 @@ Nothing here sleeps to be in step with a machine: eventually() waits for a condi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -14,10 +15,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
-
-from conftest import SANITIZED
-from machine import PATIENCE, WSL_MODES, Greeting, Machine
+from machine import WSL_MODES, Machine
+from processes import PATIENCE, Process, Session
+from windows import Greeting
 
 UNIT = "wslportd.service"
 HELPER, HELPER_SOCKET = "wslportd-helper.service", "wslportd-helper.socket"
@@ -31,6 +31,8 @@ LAST_PORT_FILE = f"{STATE_DIRECTORY}/last-port"
 BUS = ("org.wslport1", "/org/wslport1")
 INTERFACE = "org.wslport1.Manager"
 
+# A drop-in that is there where sanitizers are built into the daemon.
+SANITIZED = "usr/lib/systemd/system/wslportd.service.d/sanitized.conf"
 UNTRACED = "/etc/systemd/system/wslportd-helper.service.d/untraced.conf"  # it is the helper that opens it
 
 WINDOWS = Greeting()
@@ -38,6 +40,15 @@ WINDOWS_SOFTWARE = "OpenSSH_for_Windows_9.5"
 WINDOWS_HOLDS_22 = {22: WINDOWS}
 STARTED, EXITED, ENTERED = "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic", "ActiveEnterTimestampMonotonic"
 STATUS_RELOCATED = f"ssh on 2222; Windows ({WINDOWS_SOFTWARE}) holds 22"
+
+# The MESSAGE_ID of what the journal has of the daemon.
+MESSAGES = {"conflict": "46f2508be7884c6e865d6f5adcff99bc", "relocated": "09e8bf5ba3654c62b1228f1736b12d8b",
+            "restored": "3bc19b13f8f0466493fad2a5928f74dc", "blocked": "d44c503302c444dc8ec65b606dbacd78",
+            "pinned": "e7c41e82b86e452b8c176d70d98ce7b9", "unpinned": "68190a4537254cba92437c190d42900b",
+            "no-answer": "9b9e8b71d9b24f52a9a4a29c796cb7fd"}
+
+# The tracker in a hurry, where its own pace isn't what a test is about.
+HASTE = {"scan_ms": 30, "keep_ms": 1500}
 
 # What sshd, or the daemon on its behalf, says when it was too late.
 BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already in use")
@@ -75,33 +86,6 @@ Make = Callable[..., Machine]
 def configuration(**sections: dict[str, str]) -> str:
     return "".join(f"[{name}]\n" + "".join(f"{key}={value}\n" for key, value in keys.items())
                    for name, keys in {"Daemon": {"LogLevel": "debug"}, **sections}.items())
-
-
-@pytest.fixture
-def make(machine: Make) -> Iterator[Make]:
-    """make(...) is a machine, off, with the daemon enabled; at the end promise 2 is checked for each of them.
-
-    enabled: whether the daemon is. foreign: ports that the test's own programs bind. stray: ports that may stay reserved for
-    nobody; every test that has some says why.
-    """
-    if "WSLPORTD_DESTDIR" not in os.environ:
-        pytest.skip("WSLPORTD_DESTDIR doesn't tell where the daemon is installed")
-    made: list[tuple[Machine, set[int]]] = []
-
-    def factory(*, enabled: bool = True, foreign: tuple[int, ...] = (), stray: tuple[int, ...] = (),
-                policy: dict[str, str] | None = None, **options: Any) -> Machine:
-        m = machine(**options)
-        m.write(CONFIG, configuration(**({"Policy": policy} if policy else {})))
-        if enabled:
-            m.enable(UNIT)
-        made.append((m, {*foreign, *stray}))
-        return m
-
-    yield factory
-
-    for m, allowed in made:
-        eventually(lambda: set(m.stray_reservations()) <= allowed,  # noqa: B023
-                   f"promise 2: Windows lost {m.stray_reservations()} to nobody")
 
 
 def boot(m: Machine) -> Machine:
@@ -423,6 +407,75 @@ def own_files(m: Machine) -> dict[str, bytes | str]:
     return {name: data for name, data in found.items() if "wslport" in name and not name.endswith(not_its)}
 
 
+# ---- sessions ----
+
+def told(m: Machine, message: str) -> list[dict[str, Any]]:
+    """The journal's entries of one of the daemon's messages."""
+    return m.journal(MESSAGE_ID=MESSAGES[message])
+
+
+def open_sessions(m: Machine, port: int) -> list[Session]:
+    """One per way in: IPv4 and IPv6 from here, and from a neighbour on the LAN."""
+    return [m.ssh_session(port, "guest"), m.ssh_session(port, "guest", "::1"), m.ssh_session(port, "lan")]
+
+
+@contextlib.contextmanager
+def ticking(*sessions: Session) -> Iterator[None]:
+    """All of the sessions live through what is done within."""
+    yield
+    assert [session.alive() for session in sessions] == [True] * len(sessions)
+
+
+def reachable(m: Machine, state: str, port: int) -> dict[str, Any]:
+    """Report and kernel say that sshd is there, both families, and one can log in."""
+    wait_sshd(m, port)
+
+    # sshd binds one family after the other, and each is reported for itself.
+    def both() -> dict[str, Any] | None:
+        p = wait_properties(m, State=state, Port=port)
+        listeners = {(address, holder) for address, number, holder, _ in p["Listeners"] if number == port}
+        return p if listeners == {("0.0.0.0", "sshd"), ("::", "sshd")} else None
+
+    p = eventually(both, "both families are told")
+    assert sorted(m.listeners()[port]) == ["0.0.0.0", "::"]
+    assert logs_in(m, port) and logs_in(m, port, "lan")
+    assert m.ssh(port, "echo $SSH_CONNECTION", "guest", "::1").stdout.split()[3] == str(port)
+    assert m.exists(PORT_FILE) == (state == "relocated")
+    return p
+
+
+def relocated(make: Make, restore: str = "manual", **options: Any) -> tuple[Machine, list[Session]]:
+    """A machine whose Windows holds 22, with sshd on 2222 and three sessions there."""
+    m = boot(make(windows=WINDOWS_HOLDS_22, policy={"Restore": restore}, **options))
+    reachable(m, "relocated", 2222)
+    return m, open_sessions(m, 2222)
+
+
+def pinned(make: Make) -> tuple[Machine, Session]:
+    """A machine whose sshd has left 22, and the session that still holds 22."""
+    m = boot(make(**HASTE))
+    reachable(m, "clear", 22)
+    session = m.ssh_session(22, "lan")
+    leave_home(m)
+    return m, session
+
+
+def leave_home(m: Machine) -> None:
+    """Moves sshd away from 22, where one session stays."""
+    assert call(m, "Relocate", "q", "0") == (0, "")
+    reachable(m, "relocated", 2222)
+    wait_properties(m, PinnedSessions=1)
+    assert not m.windows.claim(22)
+
+
+def start_holder(m: Machine, where: str, port: int) -> Process:
+    """A program of this distro ("linux") or of another ("other-distro") that listens on the port."""
+    argv = ["/usr/bin/python3", "-S", "-c", LISTEN, "0.0.0.0", str(port), "listen"]
+    process = m.other_distro(argv) if where == "other-distro" else m.spawn(argv)
+    m.wait_listening(port)
+    return process
+
+
 # ---- the whole, from two sides ----
 
 def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> dict[str, Any]:
@@ -440,14 +493,14 @@ def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> di
     assert p["Unit"] == show(m, "ssh.service", "Id")["Id"] == "ssh.service"
     assert p["ConfigurationFile"] == CONFIG and m.exists(p["ConfigurationFile"])
 
-    def told(p: dict[str, Any]) -> set[tuple[str, int]]:
+    def reported(p: dict[str, Any]) -> set[tuple[str, int]]:
         return {(address, number) for address, number, _, _ in p["Listeners"]}
 
     def listeners() -> set[tuple[str, int]]:
         return {(address, number) for number, addresses in m.listeners().items() if number in (port, 22) for address in addresses}
 
     # An sshd that has just been started comes to its second address a moment after the first.
-    p = eventually(lambda: (p := properties(m)) and told(p) == listeners() and p, "the listeners are told")
+    p = eventually(lambda: (p := properties(m)) and reported(p) == listeners() and p, "the listeners are told")
     assert all((holder, unit) == ("sshd", "ssh.service") for _, _, holder, unit in p["Listeners"])
 
     established = [line for name in ("tcp", "tcp6") for line in m.read(f"/proc/{pid}/net/{name}").splitlines()[1:]

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A machine of one of the shapes of shapes.py, and what holds for all of them.
+
+standing() is the check that most of these tests share: the daemon's report and the kernel say where sshd is, and one can log
+in there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import wslport as w
+from machine import Machine
+from shapes import SHAPES
+
+EVERY = pytest.mark.parametrize("name", SHAPES)
+# One of each kind: of unit, of mechanism, of systemd, of where sshd's configuration is.
+KINDS = pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "debian-13", "ubuntu-22.04-socket", "ubuntu-24.04", "el8", "suse"])
+UBUNTU = pytest.mark.parametrize("name", ["ubuntu-24.04", "ubuntu-26.04"])
+SOCKETS = pytest.mark.parametrize("name", [name for name, shape in SHAPES.items() if shape.unit == "ssh.socket"])
+BOTH = ("0.0.0.0", "::")
+WAYS_IN = {"0.0.0.0": [("guest", None), ("lan", None)], "::": [("guest", "::1")]}
+
+
+def laid(make: w.Make, name: str, **options: Any) -> Machine:
+    m = make(suite=SHAPES[name].suite, **options)
+    SHAPES[name].lay(m)
+    return m
+
+
+def users_files(m: Machine) -> dict[str, bytes | str]:
+    found = w.contents(m, "/etc/ssh", "/usr/etc/ssh", "/etc/default", "/etc/sysconfig", "/etc/systemd")
+    return {name: data for name, data in found.items() if name != w.STATIC_FILE}
+
+
+def left(m: Machine) -> list[str]:
+    """What there still is of the daemon's; but for the port that it tries first next time."""
+    return [name for name in w.own_files(m) if name != w.LAST_PORT_FILE]
+
+
+def complaints(m: Machine) -> list[str]:
+    """What sshd and systemd have to say of errors; but for PAM, which misses Debian's locale."""
+    return [text for entry in m.journal() if (text := str(entry.get("MESSAGE", ""))) and not text.startswith("pam_") and
+            (int(entry.get("PRIORITY", 6)) <= 3 and str(entry.get("SYSLOG_IDENTIFIER")).startswith(("sshd", "systemd")) or
+             w.BIND_ERRORS.search(text))]
+
+
+def gets_in(m: Machine, port: int, families: tuple[str, ...] = BOTH) -> bool:
+    """Whether one can log in at that port, on each family, and from a neighbour on the LAN."""
+    return all(m.ssh(port, "echo $SSH_CONNECTION", origin, address).stdout.split()[3] == str(port)
+               for family in families for origin, address in WAYS_IN[family])
+
+
+def standing(m: Machine, state: str, port: int, mechanism: str, families: tuple[str, ...] = BOTH) -> dict[str, Any]:
+    """Report and kernel say that sshd is there and nowhere else, by that mechanism, and one can log in."""
+    w.wait_properties(m, timeout=20, State=state, Port=port)
+
+    def told() -> dict[str, Any] | None:
+        p, seen = w.properties(m), m.listeners()
+        listeners = {tuple(entry[:3]) for entry in p["Listeners"] if entry[1] in (port, 22)} if p else set()
+        there = {(address, port, "sshd") for address in seen.get(port, [])}
+        return p if listeners == there != set() and (port == 22 or 22 not in seen) else None
+
+    p = w.eventually(told, "the listeners are told")
+    assert gets_in(m, port, families)
+    # systemd's "22" is [::], for both families.
+    assert tuple(sorted(m.listeners()[port])) == families or families == BOTH and m.listeners()[port] == ["::"]
+    assert p.get("Mechanism") == mechanism
+    return p
+
+
+def boot(m: Machine) -> Machine:
+    w.boot_in_time(m)
+    assert (m.wait_running(), w.failed_units(m)) == ("running", [])
+    return m
+
+
+def relocated(make: w.Make, name: str, **options: Any) -> Machine:
+    m = boot(laid(make, name, windows=w.WINDOWS_HOLDS_22, **options))
+    standing(m, "relocated", 2222, SHAPES[name].mechanism)
+    return m
+
+
+def systemctl(m: Machine, *arguments: str) -> None:
+    m.run(["systemctl", *arguments], check=True)
+
+
+def enabled(m: Machine, unit: str) -> str:
+    return m.run(["systemctl", "is-enabled", unit]).stdout.strip()
+
+
+def units(m: Machine) -> dict[str, tuple[str, str]]:
+    return {unit: (enabled(m, unit), w.active_state(m, unit)) for unit in ("ssh.socket", "ssh.service")}
+
+
+def only(m: Machine, port: int) -> bool:
+    return set(m.listeners()) & {22, 2222} == {port}
+
+
+def listens(m: Machine) -> dict[int, set[str]]:
+    return {port: set(addresses) for port, addresses in m.listeners().items()}
+
+
+def configure(m: Machine, **ssh: str) -> None:
+    m.write(w.CONFIG, w.configuration(SSH=ssh))
+
+
+def reset(m: Machine, status: int = 0) -> str:
+    """What a package's removal runs once the daemon is stopped, and what it says."""
+    result = m.run(["/usr/sbin/wslportd", "--reset"])
+    assert result.returncode == status, result.stderr
+    systemctl(m, "daemon-reload")  # which follows
+    return result.stdout + result.stderr

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""After boot: other programs of this distro, or of another, hold a port of sshd's, or listen where sshd is not to."""
+
+from __future__ import annotations
+
+import pytest
+
+import wslport as w
+
+
+LISTENS = """
+import socket, sys, time
+s = [socket.create_server((a, int(sys.argv[1])), family=socket.AF_INET6 if ":" in a else socket.AF_INET) for a in sys.argv[2:]]
+time.sleep(100000)
+"""
+MANY = [f"127.0.1.{n}" for n in range(200)]
+
+
+@pytest.mark.parametrize("where", ["linux", "other-distro"])
+def test_another_holds_home_and_leaves(make, where):
+    m = make(foreign=(22,), policy={"Restore": "auto"}, **w.HASTE)
+    w.barrier(m)
+    m.boot()
+    w.wait_at_barrier(m)
+    process = w.start_holder(m, where, 22)
+    w.open_barrier(m)
+    m.wait_running()
+    p = w.reachable(m, "relocated", 2222)
+    assert p["HomePortHolder"] == where and w.failed_units(m) == []
+    assert (["0.0.0.0", 22, where] in [listener[:3] for listener in p["Listeners"]])
+    assert p["HomePortHolderDetail"].startswith("python3 (pid " if where == "linux" else "")
+    [entry] = [entry for entry in w.told(m, "conflict") if entry["PORT"] == "22"]
+    assert ("python3" if where == "linux" else "another WSL distro") in entry["MESSAGE"]
+    sessions = w.open_sessions(m, 2222)
+    with w.ticking(*sessions):
+        process.kill()
+        w.reachable(m, "clear", 22)
+    assert len(w.told(m, "restored")) == 1
+
+
+@pytest.mark.parametrize("where", ["linux", "other-distro"])
+def test_another_takes_home_while_sshd_is_down(make, where):
+    m = w.boot(make(foreign=(22,), **w.HASTE))
+    w.reachable(m, "clear", 22)
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    process = w.start_holder(m, where, 22)
+    w.wait_properties(m, HomePortHolder=where, State="conflict")
+    m.run(["systemctl", "start", "ssh.service"])
+    w.reachable(m, "relocated", 2222)
+    assert w.failed_units(m) == []
+    process.kill()
+    w.wait_properties(m, HomePortHolder="unknown")
+    w.hold(lambda: w.sshd_ports(m) == {2222}, 0.5, "Restore=manual")
+
+
+def test_others_take_both_of_two_ports_while_sshd_is_down(make):
+    m = make(foreign=(22, 2022), **w.HASTE)
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 22\nPort 2022\n")
+    w.boot(m)
+    w.eventually(lambda: w.sshd_ports(m) == {22, 2022}, "both")
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    for port in (22, 2022):
+        w.start_holder(m, "linux", port)
+    w.wait_properties(m, State="conflict")
+    for _ in range(2):
+        assert w.call(m, "Probe") == (0, "")
+    assert sorted(entry["PORT"] for entry in w.told(m, "conflict")) == ["2022", "22"]
+
+
+@pytest.mark.parametrize("where", ["linux", "other-distro"])
+def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
+    m, sessions = w.relocated(make, foreign=(2222,), **w.HASTE)
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    for session in sessions:  # they would have it refused to an exclusive bind()
+        session.close()
+    w.wait_properties(m, Port=0)
+    process = w.start_holder(m, where, 2222)
+    m.run(["systemctl", "start", "ssh.service"])
+    w.reachable(m, "relocated", 22022)
+    session = m.ssh_session(22022, "lan")
+    with w.ticking(session):
+        process.kill()
+        w.hold(lambda: w.sshd_ports(m) == {22022}, 0.5, "it stays where clients know it")
+        assert w.call(m, "Relocate", "q", "2222") == (0, "")
+        w.reachable(m, "relocated", 2222)
+
+
+@pytest.mark.parametrize("line, addresses, unit", [("AddressFamily inet", ["::"], ""), ("ListenAddress 127.0.0.1", ["127.0.0.3"], ""),
+                                                   ("ListenAddress 127.0.0.1", MANY, ""),
+                                                   ("ListenAddress 127.0.0.1", ["127.0.0.3"], "ssh.service")],
+                         ids=["family", "address", "addresses", "in-its-unit"])
+def test_a_user_listens_where_sshd_is_not_to(make, line, addresses, unit):
+    m = make(foreign=(2022,), **w.HASTE)
+    m.write("/etc/ssh/sshd_config.d/50-address.conf", f"Port 2022\n{line}\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=2022)
+    # Without PAM sessions stay in sshd's cgroup.
+    m.spawn(["/bin/sh", "-c", (f"echo $$ >/sys/fs/cgroup/system.slice/{unit}/cgroup.procs; " if unit else "") +
+             'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"', "sh", "python3", "-Sc", LISTENS, "2022", *addresses])
+    w.eventually(lambda: len(m.listeners()[2022]) == 1 + len(addresses), "all of them")
+    w.eventually(lambda: "linux" in [listener[2] for listener in w.properties(m)["Listeners"]], "it is seen")
+    w.hold(lambda: w.sshd_ports(m) == {2022}, 4, "nothing is taken from it")
+    w.wait_properties(m, State="clear", Port=2022, HomePortHolder="sshd")
+
+
+def test_sshd_among_many_where_its_home_is_not_known(make):
+    m = w.boot(make(enabled=False, foreign=(3333,)))
+    m.write("/etc/ssh/sshd_config.d/50-odd.conf", "Odd yes\n")
+    m.spawn(["python3", "-Sc", LISTENS, "3333", *MANY])
+    w.eventually(lambda: len(m.listeners().get(3333, [])) == len(MANY), "all of them")
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.wait_properties(m, HomePort=0, Port=22)
+
+
+@pytest.mark.parametrize("why", ["it was not to be moved", "nobody looked"])
+def test_sshd_has_half_of_its_port(make, why):
+    m = make(policy={"Relocate": "never"} if why == "it was not to be moved" else {}, **w.HASTE)
+    w.boot(m)
+    w.wait_properties(m, Port=22)
+    if why == "nobody looked":
+        m.run(["systemctl", "stop", w.UNIT], check=True)
+    w.come_up_on_ipv6(m)
+    session = m.ssh_session(22, "guest", "::1")
+    with w.ticking(session):
+        if why == "nobody looked":
+            m.run(["systemctl", "start", w.UNIT], check=True)
+        else:
+            w.hold(lambda: m.listeners()[22] == ["::"], 0.5, "Relocate=never")
+            m.write(w.CONFIG, w.configuration())
+            m.run(["systemctl", "reload", w.UNIT], check=True)
+        # It is told while it is so, and ends.
+        w.wait_properties(m, State="clear", Reason="sshd has 22 on IPv6 only")
+        w.eventually(lambda: sorted(m.listeners().get(22, [])) == ["0.0.0.0", "::"], "all of 22")
+        w.reachable(m, "clear", 22)
+    assert w.properties(m)["Reason"] == "sshd has 22"
