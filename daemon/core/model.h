@@ -150,6 +150,16 @@ static inline bool mode_hides_lan(NetworkingMode mode) {
         return mode == MODE_NAT || mode == MODE_NONE || mode == MODE_VIRTIOPROXY || mode == MODE_CONSOMME;
 }
 
+/* Windows has the port. */
+static inline bool holder_is_windows(Holder holder) {
+        return holder == HOLDER_WINDOWS || holder == HOLDER_WINDOWS_OPENSSH;
+}
+
+/* A process in this network namespace has the port, and it isn't sshd's. */
+static inline bool holder_is_stranger(Holder holder) {
+        return holder == HOLDER_LINUX || holder == HOLDER_OTHER_DISTRO;
+}
+
 /* A decimal port, 1 to 65535, digits only; -EINVAL for another form, -ERANGE for another number. */
 int parse_port(const char *s, uint16_t *ret);
 

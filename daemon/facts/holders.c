@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/holders.h"
 
-#include "kernel/owner.h"
-#include "sshd/dump.h"
+#include "core/endpoint.h"
 
-/* A stranger counts before sshd: where both listen on a port, on different addresses, sshd may not have all
- * of it. */
+/* What listeners are classified by. */
+typedef struct Look {
+        ManagedUnits managed;
+        bool best_effort;
+        const Status *status; /* with .best_effort; may be NULL */
+        bool all;             /* list strangers too */
+        PortView view;
+        bool beyond_loopback; /* sshd has an address that other machines reach */
+} Look;
+
+/* A stranger counts before sshd: if both listen on a port, on different addresses, sshd may lack one of them. */
 static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_NONE] = 0,         [HOLDER_SSHD] = 1,  [HOLDER_UNKNOWN] = 2,
         [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,
 };
 
-/* What systemd itself listens on belongs to the socket unit that has such an address. */
+/* systemd itself holds a socket unit's addresses, and those of many other units. */
 static bool is_stream_of(const UnitState *socket, const Owner *owner, uint16_t port) {
         return socket && owner->pid == 1 && endpoints_have_port(socket->streams, port);
 }
 
-/* systemd has a child in the socket unit's cgroup make the socket, and for a moment, on its way to systemd, no process
- * has it. (systemd, socket_open_fds() in (sd-listen)) */
+/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on its way to
+ * systemd, no process has it. (systemd, socket_open_fds() in (sd-listen)) */
 static bool is_in_transit(const UnitState *socket, const Owner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
@@ -27,50 +35,66 @@ static bool is_managed(const Owner *owner, ManagedUnits managed, uint16_t port) 
                (managed.socket && streq(owner->unit, managed.socket->id)) || is_stream_of(managed.socket, owner, port);
 }
 
-/* Where sessions stay in the service's cgroup (UsePAM=no), what users run there is of its unit too. */
-static Holder classify(const Listener *listener, const Owner *owner, ManagedUnits managed) {
+/* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own listeners
+ * then have sshd's unit. */
+static Holder classify(const Look *look, const Listener *listener, const Owner *owner) {
+        ManagedUnits managed = look->managed;
+        bool has_units = managed.service || managed.socket, is_sshds;
+
         switch (owner->result) {
         case OWNER_ELSEWHERE:
                 return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
-                /* Between two buses nothing is known of sshd's units: anybody may be it. */
-                if (!managed.service && !managed.socket)
-                        return HOLDER_UNKNOWN;
-                return listener->uid == 0 && is_managed(owner, managed, listener->port) ? HOLDER_SSHD : HOLDER_LINUX;
+                if (!has_units && !look->best_effort)
+                        return HOLDER_UNKNOWN; /* the daemon is between two buses: each process may be sshd's */
+                is_sshds = has_units ? is_managed(owner, managed, listener->port) : streq(owner->comm, "sshd");
+                return listener->uid == 0 && is_sshds ? HOLDER_SSHD : HOLDER_LINUX;
         case OWNER_UNKNOWN:
         default:
                 return HOLDER_UNKNOWN;
         }
 }
 
-static int look_at(const Listener *listener, ManagedUnits managed, bool all, PortView *view) {
+static Holder classify_by_status(const Status *status, const StatusListener *entry) {
+        for (size_t i = 0; status && i < status->n_listeners; i++)
+                if (status->listeners[i].port == entry->port && streq(status->listeners[i].address, entry->address))
+                        return status->listeners[i].holder;
+        return HOLDER_UNKNOWN;
+}
+
+static bool is_loopback(const Listener *listener) {
+        return listener->family == AF_INET ? (ntohl(listener->address.in.s_addr) >> 24) == 127
+                                           : IN6_IS_ADDR_LOOPBACK(&listener->address.in6);
+}
+
+static int look_at(Look *look, const Listener *listener) {
         StatusListener entry = { .port = listener->port };
-        Owner owner;
+        PortView *view = &look->view;
+        Owner owner = { .result = OWNER_UNKNOWN };
         int r;
 
         r = owner_find(listener->inode, listener->cgroup_id, &owner);
-        if (r < 0)
+        if (r < 0 && !look->best_effort)
                 return r;
 
-        view->spent += owner.spent;
-        entry.holder = classify(listener, &owner, managed);
+        view->helper_time += owner.spent;
+        entry.holder = classify(look, listener, &owner);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
         listener_format_address(listener, entry.address);
-        if ((all || entry.holder == HOLDER_SSHD) && view->n_listeners < PORT_VIEW_LISTENERS_MAX)
+        if (entry.holder == HOLDER_UNKNOWN)
+                entry.holder = classify_by_status(look->status, &entry);
+        if ((look->all || entry.holder == HOLDER_SSHD) && view->n_listeners < PORT_VIEW_LISTENERS_MAX)
                 view->listeners[view->n_listeners++] = entry;
 
         if (entry.holder == HOLDER_SSHD) {
                 view->n_sshds++;
                 view->ipv4 = view->ipv4 || listener_has_ipv4(listener);
                 view->ipv6 = view->ipv6 || listener->family == AF_INET6;
+                look->beyond_loopback = look->beyond_loopback || !is_loopback(listener);
         }
-
         if (precedence[entry.holder] > precedence[view->holder]) {
                 view->holder = entry.holder;
-                view->detail[0] = '\0';
-                if (entry.holder == HOLDER_LINUX)
-                        snprintf(view->detail, sizeof(view->detail), "%s (pid %d)",
-                                 isempty(owner.comm) ? "a process" : owner.comm, owner.pid);
+                view->stranger = entry.holder == HOLDER_LINUX ? owner : (Owner){ 0 };
         }
         return 0;
 }
@@ -93,42 +117,70 @@ static int list_listeners_of_root(Sockets *sockets, uint16_t port, Listener **re
         return r < n ? r : n;
 }
 
-int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret) {
+static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
         Listener listeners[PORT_VIEW_LISTENERS_MAX];
         _cleanup_free_ Listener *of_root = NULL;
-        PortView view = { .holder = HOLDER_NONE };
         int n, n_of_root = 0, r;
 
         n = sockets_list_listeners(sockets, port, listeners, ELEMENTSOF(listeners));
         if (n < 0)
                 return n;
 
-        /* However many anybody here has, sshd's are not lost among them. */
+        /* However many listeners a user makes, sshd's must not be lost among them. */
         if (n > PORT_VIEW_LISTENERS_MAX) {
                 n_of_root = list_listeners_of_root(sockets, port, &of_root);
                 if (n_of_root < 0)
                         return n_of_root;
         }
         for (int i = 0; i < n_of_root; i++) {
-                r = look_at(&of_root[i], managed, port != 0, &view);
+                r = look_at(look, &of_root[i]);
                 if (r < 0)
                         return r;
         }
         for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX; i++) {
-                if (of_root && listeners[i].uid == 0)
-                        continue;
-                r = look_at(&listeners[i], managed, port != 0, &view);
+                r = of_root && listeners[i].uid == 0 ? 0 : look_at(look, &listeners[i]);
                 if (r < 0)
                         return r;
         }
-
-        /* Else anybody here could drive sshd away, by a family or an address that it isn't to have. */
-        if (home->n_addresses > 0 && view.n_sshds >= home->n_addresses && (view.ipv4 || !home->ipv4) &&
-            (view.ipv6 || !home->ipv6)) {
-                view.holder = HOLDER_SSHD;
-                view.detail[0] = '\0';
-        }
-
-        *ret = view;
         return 0;
+}
+
+static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home, uint16_t port, PortView *ret) {
+        PortView *view = &look->view;
+        int r;
+
+        look->all = port != 0;
+        view->holder = HOLDER_NONE;
+        r = look_at_all(look, sockets, port);
+        if (r < 0)
+                return r;
+
+        /* Otherwise any user could drive sshd away, by a listener on an address or a family that isn't sshd's. */
+        if (home->n_addresses > 0 && view->n_sshds >= home->n_addresses && (view->ipv4 || !home->ipv4) &&
+            (view->ipv6 || !home->ipv6)) {
+                view->holder = HOLDER_SSHD;
+                view->stranger = (Owner){ 0 };
+        }
+        view->loopback_only = view->n_sshds > 0 && !look->beyond_loopback;
+
+        *ret = *view;
+        return 0;
+}
+
+int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret) {
+        return holders_look_with(&(Look){ .managed = managed }, sockets, home, port, ret);
+}
+
+int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
+                             const Status *status, PortView *ret) {
+        return holders_look_with(&(Look){ .managed = managed, .best_effort = true, .status = status }, sockets, home,
+                                 port, ret);
+}
+
+bool port_view_is_complete(const PortView *view, const SshdHome *home) {
+        return view->holder == HOLDER_SSHD && (view->ipv4 || !home->ipv4) && (view->ipv6 || !home->ipv6);
+}
+
+bool port_view_lacks_ipv4(const PortView *view, const SshdHome *home) {
+        return view->holder == HOLDER_SSHD && home->any_ipv4 && !view->ipv4;
 }

@@ -3,24 +3,41 @@
 
 #include "core/policy.h"
 #include "core/status.h"
+#include "kernel/owner.h"
 #include "kernel/sockets.h"
 #include "systemd/units.h"
 
-/* Who listens on a port, here: the kernel's listeners, each with its owner, seen beside the managed unit. */
+/* Who listens on a port in this network namespace: the kernel's listeners, each classified by its owner and by the
+ * managed units. The daemon, `wslportctl diagnose` and --reset all ask here. Windows' listeners don't show; they are
+ * facts/naming's. */
 
 #define PORT_VIEW_LISTENERS_MAX 16
 
 typedef struct PortView {
-        Holder holder;   /* HOLDER_NONE where nothing here listens; Windows isn't looked at */
-        char detail[80]; /* as PortFact's */
-        bool ipv4, ipv6; /* which families the managed unit listens on there */
-        size_t n_sshds;  /* of its listeners */
+        Holder holder;      /* HOLDER_NONE if nothing here listens; a stranger comes before sshd */
+        Owner stranger;     /* with HOLDER_LINUX: the process */
+        size_t n_sshds;     /* how many of the listeners are the managed unit's */
+        bool ipv4, ipv6;    /* the families that the managed unit listens on */
+        bool loopback_only; /* the managed unit listens, and other machines can't reach it */
         StatusListener listeners[PORT_VIEW_LISTENERS_MAX];
         size_t n_listeners;
-        usec_t spent; /* as Owner's, in all */
+        usec_t helper_time; /* µs of CPU that the helper took */
 } PortView;
 
-/* @port 0 is every port, and tells sshd's listeners only. Of more than fit, users' are passed over first. Does not
- * bind, and waits for no more than owner_find() does. @home, where it is known: an sshd that has the port on all of its
- * addresses is the holder, whoever else is there. Returns 0 or a negative errno. */
+/* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners exist than fit,
+ * root's come first. An sshd that has @port on all of the addresses of @home is the holder, whoever else is there; a
+ * @home without addresses isn't known. It never binds. Each listener may cost a wait for the helper, as in
+ * owner_find(). Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret);
+
+/* The same for a program that may see less than the daemon. Where the listener's owner can't be seen, the daemon's
+ * @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named sshd is the managed
+ * one. */
+int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
+                             const Status *status, PortView *ret);
+
+/* Whether sshd is the holder, on each family that it has at home. */
+bool port_view_is_complete(const PortView *view, const SshdHome *home);
+
+/* Whether sshd is the holder on IPv6 only, although its configuration has all of IPv4. */
+bool port_view_lacks_ipv4(const PortView *view, const SshdHome *home);

@@ -47,11 +47,11 @@ PortFact *ports_get(Ports *ports, uint16_t port) {
         return &facts[ports->n++];
 }
 
-/* Nothing here listens: then it is as bind() said. */
-static void nobody_listens(PortFact *fact, NetworkingMode mode) {
+/* Nothing in this network namespace listens on the port. */
+static void see_no_listener(PortFact *fact, NetworkingMode mode) {
         switch (fact->bind) {
         case BIND_REFUSED_BY_WINDOWS:
-                if (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH)
+                if (holder_is_windows(fact->holder))
                         return;
                 fact->holder = HOLDER_WINDOWS;
                 break;
@@ -65,22 +65,17 @@ static void nobody_listens(PortFact *fact, NetworkingMode mode) {
         case BIND_FAILED:
                 return;
         case BIND_NOT_ASKED:
-                if (mode_shares_ports(mode) &&
-                    (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH))
-                        return; /* by its greeting */
-                fact->holder = mode != MODE_UNKNOWN && !mode_shares_ports(mode) ? HOLDER_NONE
-                                                                                : HOLDER_UNKNOWN;
-                break;
         case BIND_TRACKER_DEAD:
         case BIND_NO_ANSWER:
         default:
-                fact->holder = mode != MODE_UNKNOWN && !mode_shares_ports(mode) ? HOLDER_NONE
-                                                                                : HOLDER_UNKNOWN;
+                if (fact->bind == BIND_NOT_ASKED && mode_shares_ports(mode) && holder_is_windows(fact->holder))
+                        return; /* its greeting has told */
+                fact->holder = mode == MODE_UNKNOWN || mode_shares_ports(mode) ? HOLDER_UNKNOWN : HOLDER_NONE;
         }
         fact->detail[0] = '\0';
 }
 
-int ports_see(Ports *ports, uint16_t port, const PortView *view, bool lacks_ipv4, NetworkingMode mode) {
+int ports_see(Ports *ports, uint16_t port, const PortView *view, const SshdHome *home, NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);
         bool lacked_ipv4;
 
@@ -88,20 +83,23 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, bool lacks_ipv4
                 return -ENOMEM;
 
         lacked_ipv4 = fact->lacks_ipv4;
-        fact->lacks_ipv4 = lacks_ipv4;
-        if (view->holder != HOLDER_NONE) {
-                fact->holder_left = false;
-                if (lacks_ipv4 ? !lacked_ipv4 : fact->bind == BIND_FREE) /* it was, until then */
-                        fact->bind = BIND_NOT_ASKED;
-                fact->holder = view->holder;
-                memcpy(fact->detail, view->detail, sizeof(fact->detail));
+        fact->lacks_ipv4 = port_view_lacks_ipv4(view, home);
+        if (view->holder == HOLDER_NONE) {
+                fact->holder_left = fact->holder_left ||
+                                    (fact->bind == BIND_NOT_ASKED && holder_is_stranger(fact->holder));
+                see_no_listener(fact, mode);
                 return 0;
         }
 
-        if (fact->bind == BIND_NOT_ASKED &&
-            (fact->holder == HOLDER_LINUX || fact->holder == HOLDER_OTHER_DISTRO))
-                fact->holder_left = true;
-        nobody_listens(fact, mode);
+        /* While sshd lacks IPv4, bind()'s answer is about IPv4, and stays. */
+        if (fact->lacks_ipv4 ? !lacked_ipv4 : fact->bind == BIND_FREE)
+                fact->bind = BIND_NOT_ASKED;
+        fact->holder_left = false;
+        fact->holder = view->holder;
+        fact->detail[0] = '\0';
+        if (view->holder == HOLDER_LINUX)
+                snprintf(fact->detail, sizeof(fact->detail), "%s (pid %d)",
+                         isempty(view->stranger.comm) ? "a process" : view->stranger.comm, view->stranger.pid);
         return 0;
 }
 

@@ -158,7 +158,7 @@ static int manager_view_anew(Manager *m, uint16_t port, PortView *ret) {
 
         r = holders_look(m->sockets, units_managed(m->units), &m->home, port, ret);
         if (r >= 0)
-                m->spent += ret->spent;
+                m->spent += ret->helper_time;
         if (r < 0 || !views)
                 return r;
 
@@ -195,8 +195,7 @@ static void manager_look(Manager *m, uint16_t port) {
         if (r >= 0 && fact && fact->holder == HOLDER_SSHD && view.holder != HOLDER_SSHD)
                 m->settle_delay = 0; /* it may come to listen there again, as after SIGHUP */
         if (r >= 0)
-                r = ports_see(&m->ports, port, &view, view.holder == HOLDER_SSHD && m->home.any_ipv4 && !view.ipv4,
-                              mode_get(m->mode));
+                r = ports_see(&m->ports, port, &view, &m->home, mode_get(m->mode));
         if (r < 0) {
                 log_error_errno(&m->log, r, "The listeners on port %u could not be read", port);
                 m->unseen = true;
@@ -628,10 +627,6 @@ static void manager_keep_last_port(Manager *m) {
         m->last_port_unwritten = r < 0;
 }
 
-static bool manager_is_complete(const Manager *m, const PortView *view) {
-        return view->holder == HOLDER_SSHD && (view->ipv4 || !m->home.ipv4) && (view->ipv6 || !m->home.ipv6);
-}
-
 static int manager_listens(uint16_t port, void *userdata) {
         Manager *m = userdata;
         PortView view;
@@ -640,7 +635,7 @@ static int manager_listens(uint16_t port, void *userdata) {
                 return -EAGAIN;
         if (view.holder == HOLDER_LINUX || view.holder == HOLDER_OTHER_DISTRO)
                 return -EADDRINUSE;
-        return manager_is_complete(m, &view);
+        return port_view_is_complete(&view, &m->home);
 }
 
 static void manager_on_hint(const char *text, void *userdata) {
@@ -1133,7 +1128,7 @@ static void manager_settle(Manager *m, const Decision *d) {
         int r;
 
         if (!m->unseen && (m->phase != SERVICE_RUNNING ||
-                           (placed && manager_view(m, port, &view) >= 0 && manager_is_complete(m, &view)))) {
+                           (placed && manager_view(m, port, &view) >= 0 && port_view_is_complete(&view, &m->home)))) {
                 m->settle_delay = 0;
                 m->settle_source = sd_event_source_disable_unref(m->settle_source);
                 return;

@@ -76,8 +76,7 @@ static int reset_listens(uint16_t port, void *userdata) {
                                  &view) < 0 ||
                     view.holder == HOLDER_UNKNOWN)
                         return -EAGAIN;
-                if (view.holder != HOLDER_SSHD || (reset->home.ipv4 && !view.ipv4) ||
-                    (reset->home.ipv6 && !view.ipv6))
+                if (!port_view_is_complete(&view, &reset->home))
                         return 0;
         }
         return 1;
@@ -125,7 +124,7 @@ static void reset_ask_next(Reset *reset) {
 
                 r = holders_look(reset->sockets, units_managed(reset->units), &reset->home, port, &view);
                 if (r >= 0)
-                        r = ports_see(&reset->ports, port, &view, false, MODE_UNKNOWN);
+                        r = ports_see(&reset->ports, port, &view, &reset->home, MODE_UNKNOWN);
                 if (r < 0) {
                         reset_stay(reset, "the listeners on %u could not be read: %s", port, strerrordesc_np(-r));
                         return;
