@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/diagnosis.h"
 
-#include "systemd/bus.h"
-#include "process/child.h"
 #include "diagnose/text.h"
+#include "process/child.h"
+#include "systemd/bus.h"
 
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define DEADLINE (20 * USEC_PER_SEC)

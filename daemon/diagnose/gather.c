@@ -5,30 +5,30 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "systemd/bus.h"
-#include "process/child.h"
-#include "core/config.h"
 #include "base/fs.h"
-#include "windows/greeting.h"
-#include "sshd/hints.h"
+#include "core/config.h"
+#include "diagnose/gather-port.h"
 #include "facts/home-finder.h"
-#include "windows/interop.h"
 #include "facts/mode.h"
-#include "kernel/owner.h"
 #include "kernel/sockets.h"
+#include "process/child.h"
+#include "sshd/hints.h"
+#include "systemd/bus.h"
+#include "windows/greeting.h"
 #include "windows/inquiry.h"
+#include "windows/interop.h"
 #include "windows/profile.h"
 #include "windows/wsl-conf.h"
 #include "windows/wsl.h"
 
-/* systemd answers at once, or something is very wrong; all of it ends well before the daemon's patience does. */
+/* systemd answers at once, or something is very wrong; all of it ends well before the daemon's patience
+ * does. */
 #define SYSTEMD_TIMEOUT (3 * USEC_PER_SEC)
 #define CHILD_TIMEOUT (3 * USEC_PER_SEC)
 #define GREETING_TIMEOUT (1 * USEC_PER_SEC)
 #define WINDOWS_TIMEOUT (8 * USEC_PER_SEC) /* PowerShell takes seconds to come up */
 #define TIMEOUT (12 * USEC_PER_SEC)
 
-#define LISTENERS_MAX 64
 #define ADDRESSES_MAX 64
 
 typedef enum Step {
@@ -48,7 +48,6 @@ typedef struct Gather {
         sd_event *event;
         const Status *status;
         CheckFacts facts;
-        Config config;
         Log log;
         Placement placement;
         sd_bus *bus;
@@ -57,7 +56,6 @@ typedef struct Gather {
         Mode *mode;
         Units *sshd_units, *own_units;
         HomeFinder *home;
-        bool any_ipv4; /* of sshd's own configuration, as SshdHome's */
         char drives[WSL_CONF_ROOT_SIZE]; /* where Windows' are mounted, "" for nowhere */
         Inquiry *windows[WINDOWS_QUESTIONS];
         unsigned n_range_answers;
@@ -99,9 +97,9 @@ static void on_config_error(const char *path, unsigned line, const char *message
         CheckFacts *f = userdata;
 
         (void) path;
-        if (f->config_error[0] == '\0') {
-                f->config_line = line;
-                snprintf(f->config_error, sizeof(f->config_error), "%s", message);
+        if (f->config.error[0] == '\0') {
+                f->config.error_line = line;
+                snprintf(f->config.error, sizeof(f->config.error), "%s", message);
         }
 }
 
@@ -109,14 +107,9 @@ static void read_config(Gather *g) {
         CheckFacts *f = &g->facts;
         int r;
 
-        g->config = config_default();
-        r = config_load(CONFIG_FILE, on_config_error, f, &g->config);
-        f->config_valid = r >= 0 ? FACT_YES : r == -EACCES ? FACT_UNKNOWN : FACT_NO;
-        f->relocate = g->config.relocate;
-        f->socket_activation = g->config.socket_activation;
-        memcpy(f->candidates, g->config.candidates, sizeof(f->candidates));
-        f->n_candidates = g->config.n_candidates;
-        f->candidates_line = g->config.candidates_line;
+        f->config.values = config_default();
+        r = config_load(CONFIG_FILE, on_config_error, f, &f->config.values);
+        f->config.valid = r >= 0 ? FACT_YES : r == -EACCES ? FACT_UNKNOWN : FACT_NO;
 }
 
 static void read_files(Gather *g) {
@@ -129,29 +122,26 @@ static void read_files(Gather *g) {
         if (store_read_placement(&g->placement) < 0)
                 g->placement = (Placement){ 0 };
 
-        if (read_text("/etc/os-release", text, sizeof(text)) || read_text("/usr/lib/os-release", text, sizeof(text)))
-                f->packages = packages_from_os_release(text);
+        if (read_text("/etc/os-release", text, sizeof(text)) ||
+            read_text("/usr/lib/os-release", text, sizeof(text)))
+                f->machine.packages = packages_from_os_release(text);
 
-        f->sshd_installed = FACT_NO;
+        f->sshd.installed = FACT_NO;
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) >= 0)
-                        f->sshd_installed = FACT_YES;
-        f->host_keys = fact(glob("/etc/ssh/ssh_host_*_key", 0, NULL, &keys) == 0);
+                        f->sshd.installed = FACT_YES;
+        f->sshd.host_keys = fact(glob("/etc/ssh/ssh_host_*_key", 0, NULL, &keys) == 0);
         globfree(&keys);
         /* Debian's sshd has it built in; elsewhere it is a folder of the package's. */
-        f->run_directory = fact(f->packages != PACKAGES_APT || access("/run/sshd", F_OK) >= 0);
-        f->systemd = fact(sd_booted() > 0);
+        f->sshd.run_directory = fact(f->machine.packages != PACKAGES_APT || access("/run/sshd", F_OK) >= 0);
+        f->machine.systemd = fact(sd_booted() > 0);
 }
 
 static void read_hints(CheckFacts *f) {
-        FirewallFact *const facts[_HINT_MAX] = {
-                [HINT_SELINUX] = &f->selinux, [HINT_UFW] = &f->ufw, [HINT_FIREWALLD] = &f->firewalld
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(facts); i++) {
-                facts[i]->on = fact_of(hints_is_on("", (Hint) i));
-                if (facts[i]->on == FACT_YES && f->port != 0)
-                        facts[i]->allows = fact_of(hints_allows("", (Hint) i, f->port));
+        for (Hint hint = 0; hint < _HINT_MAX; hint++) {
+                f->firewalls[hint].on = fact_of(hints_is_on("", hint));
+                if (f->firewalls[hint].on == FACT_YES && f->port.number != 0)
+                        f->firewalls[hint].allows = fact_of(hints_allows("", hint, f->port.number));
         }
 }
 
@@ -166,15 +156,15 @@ static void read_addresses(Gather *g) {
                 return;
 
         for (int i = 0; i < n && i < ADDRESSES_MAX; i++) {
-                char *to = addresses[i].kind == ADDRESS_LAN          ? f->lan
-                           : addresses[i].kind == ADDRESS_TAILSCALE  ? f->tailscale
-                           : addresses[i].kind == ADDRESS_LINK_LOCAL ? f->link_local
+                char *to = addresses[i].kind == ADDRESS_LAN          ? f->addresses.lan
+                           : addresses[i].kind == ADDRESS_TAILSCALE  ? f->addresses.tailscale
+                           : addresses[i].kind == ADDRESS_LINK_LOCAL ? f->addresses.link_local
                                                                      : NULL;
 
                 if (to && to[0] == '\0')
                         address_format(&addresses[i], to);
         }
-        f->has_addresses = fact(f->lan[0] || f->tailscale[0]);
+        f->addresses.usable = fact(f->addresses.lan[0] || f->addresses.tailscale[0]);
 }
 
 /* ── Windows' side ── */
@@ -205,11 +195,12 @@ static void on_profile(const ChildResult *result, void *userdata) {
         if (result->exit_status == 0 && text && (size_t) (kind - result->output) < sizeof(path)) {
                 memcpy(path, result->output, (size_t) (kind - result->output));
                 path[kind - result->output] = '\0';
-                f->wslconfig = fact(!startswith(kind + 1, "absent\n"));
-                f->wslconfig_wide = startswith(kind + 1, "wide\n");
-                wslconfig_parse(text + 1, &f->wsl);
+                f->wslconfig.found = fact(!startswith(kind + 1, "absent\n"));
+                f->wslconfig.wide = startswith(kind + 1, "wide\n");
+                wslconfig_parse(text + 1, &f->wslconfig.values);
                 /* One that can't be shown can be read all the same. */
-                snprintf(f->wslconfig_path, sizeof(f->wslconfig_path), "%s", path_is_printable(path) ? path : "");
+                snprintf(f->wslconfig.path, sizeof(f->wslconfig.path), "%s",
+                         path_is_printable(path) ? path : "");
         }
         g->profile = child_free(g->profile);
         gather_advance(g);
@@ -222,8 +213,9 @@ static void read_wsl_conf(Gather *g) {
 
         if (!read_text("/etc/wsl.conf", text, sizeof(text)))
                 text[0] = '\0';
-        f->systemd_setting.section_line = wslconfig_find_section(text, "boot");
-        (void) wslconfig_get(text, "boot", "systemd", value, sizeof(value), &f->systemd_setting.line);
+        f->machine.systemd_setting.section_line = wslconfig_find_section(text, "boot");
+        (void) wslconfig_get(text, "boot", "systemd", value, sizeof(value),
+                             &f->machine.systemd_setting.line);
 
         wsl_conf_parse(text, &conf);
         snprintf(g->drives, sizeof(g->drives), "%s", conf.automount ? conf.root : "");
@@ -250,41 +242,41 @@ static void on_profile_name(const ChildResult *result, void *userdata) {
 }
 
 static void ask_for_profile(Gather *g) {
-        static const char *const arguments[] = { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE", NULL };
+        static const char *const arguments[] = { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE",
+                                                 NULL };
         NetworkingMode seen = MODE_UNKNOWN;
 
         read_wsl_conf(g);
-        if (g->drives[0] == '\0' ||
-            (wsl_detect(&seen) >= 0 && seen == MODE_NOT_WSL))
+        if (g->drives[0] == '\0' || (wsl_detect(&seen) >= 0 && seen == MODE_NOT_WSL))
                 return;
-        if (!g->config.interop || interop_start(g->event, INTEROP_REG, arguments, CHILD_TIMEOUT, on_profile_name, g,
-                                                &g->profile_name) < 0)
+        if (!g->facts.config.values.interop || interop_start(g->event, INTEROP_REG, arguments, CHILD_TIMEOUT,
+                                                             on_profile_name, g, &g->profile_name) < 0)
                 read_profile(g, NULL);
 }
 
-/* A port that sshd has is one that Windows has given, wherever it lies; and that it is in none is known when both kinds
- * of ranges are. */
+/* A port that sshd has is one that Windows has given, wherever it lies; and that it is in none is known when
+ * both kinds of ranges are. */
 static void read_ranges(Gather *g, const WindowsAnswer *answer) {
         CheckFacts *f = &g->facts;
 
         if (answer->error != 0)
                 return;
         g->n_range_answers++;
-        for (size_t i = 0; i < answer->n_ranges && f->listens != FACT_YES && f->windows_refuses != FACT_YES; i++)
-                if (answer->ranges[i].first <= f->port && f->port <= answer->ranges[i].last) {
-                        f->windows_refuses = FACT_YES;
-                        f->range_first = answer->ranges[i].first;
-                        f->range_last = answer->ranges[i].last;
+        for (size_t i = 0;
+             i < answer->n_ranges && f->port.listens != FACT_YES && f->windows.refuses != FACT_YES; i++)
+                if (answer->ranges[i].first <= f->port.number && f->port.number <= answer->ranges[i].last) {
+                        f->windows.refuses = FACT_YES;
+                        f->windows.range = answer->ranges[i];
                 }
-        if (g->n_range_answers == 2 && f->windows_refuses == FACT_UNKNOWN)
-                f->windows_refuses = FACT_NO;
+        if (g->n_range_answers == 2 && f->windows.refuses == FACT_UNKNOWN)
+                f->windows.refuses = FACT_NO;
 }
 
 static void on_rules(const WindowsAnswer *answer, void *userdata) {
         Gather *g = userdata;
 
         if (answer->error == 0)
-                g->facts.firewall_rule = fact(answer->rules.n > 0);
+                g->facts.windows.firewall_rule = fact(answer->rules.n > 0);
         g->windows[0] = inquiry_free(g->windows[0]);
         gather_advance(g);
 }
@@ -309,20 +301,21 @@ static void on_sshd_start(const WindowsAnswer *answer, void *userdata) {
         Gather *g = userdata;
 
         if (answer->error == 0)
-                g->facts.windows_sshd = answer->sshd_start;
+                g->facts.windows.sshd_start = answer->sshd_start;
         g->windows[3] = inquiry_free(g->windows[3]);
         gather_advance(g);
 }
 
 static void ask_windows(Gather *g) {
-        static const InquiryHandler handlers[WINDOWS_QUESTIONS] = { on_rules, on_excluded_ranges, on_dynamic_range,
-                                                                    on_sshd_start };
+        static const InquiryHandler handlers[WINDOWS_QUESTIONS] = { on_rules, on_excluded_ranges,
+                                                                    on_dynamic_range, on_sshd_start };
 
-        if (!g->config.interop || !mode_shares_ports(g->facts.mode) || g->facts.port == 0)
+        if (!g->facts.config.values.interop || !mode_shares_ports(g->facts.machine.mode) ||
+            g->facts.port.number == 0)
                 return;
         for (size_t i = 0; i < WINDOWS_QUESTIONS; i++)
-                (void) inquiry_start(g->event, questions[i], g->facts.port, WINDOWS_TIMEOUT, handlers[i], g,
-                                   &g->windows[i]);
+                (void) inquiry_start(g->event, questions[i], g->facts.port.number, WINDOWS_TIMEOUT,
+                                     handlers[i], g, &g->windows[i]);
 }
 
 static bool windows_is_asked(const Gather *g) {
@@ -340,35 +333,39 @@ static void on_greeting(const ChildResult *result, void *userdata) {
 
         /* Where nobody listens a range may still be in the way, which is another check's. */
         if (greeting != GREETING_UNKNOWN)
-                f->holder = greeting == GREETING_WINDOWS_OPENSSH ? HOLDER_WINDOWS_OPENSSH
-                            : greeting == GREETING_REFUSED       ? HOLDER_NONE
-                                                                 : HOLDER_WINDOWS;
+                f->port.holder = greeting == GREETING_WINDOWS_OPENSSH ? HOLDER_WINDOWS_OPENSSH
+                                 : greeting == GREETING_REFUSED       ? HOLDER_NONE
+                                                                      : HOLDER_WINDOWS;
         if (greeting >= GREETING_SSH)
-                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", software);
+                snprintf(f->port.holder_detail, sizeof(f->port.holder_detail), "%s", software);
         g->greeting = child_free(g->greeting);
         gather_advance(g);
 }
 
-/* Nobody here listens there, and Windows may: by what the daemon knows of its home port, else by one connection, as it
- * isn't to be bound for a look. */
+/* Nobody here listens there, and Windows may: by what the daemon knows of its home port, else by one
+ * connection, as it isn't to be bound for a look. */
 static void ask_who_greets(Gather *g) {
         const Status *status = g->status;
         CheckFacts *f = &g->facts;
 
-        if (!mode_shares_ports(f->mode) || f->port == 0 || f->listens != FACT_NO || f->holder != HOLDER_NONE)
+        if (!mode_shares_ports(f->machine.mode) || f->port.number == 0 || f->port.listens != FACT_NO ||
+            f->port.holder != HOLDER_NONE)
                 return;
 
-        f->holder = status && f->port == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
-        if (f->holder != HOLDER_UNKNOWN)
-                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
+        f->port.holder = status && f->port.number == status->home_port ? status->home_holder
+                                                                       : HOLDER_UNKNOWN;
+        if (f->port.holder != HOLDER_UNKNOWN)
+                snprintf(f->port.holder_detail, sizeof(f->port.holder_detail), "%s", status->home_detail);
         else
-                (void) greeting_start(g->event, f->port, GREETING_TIMEOUT, on_greeting, g, &g->greeting);
+                (void) greeting_start(g->event, f->port.number, GREETING_TIMEOUT, on_greeting, g,
+                                      &g->greeting);
 }
 
 /* ── systemd ── */
 
 static void fill_unit(const UnitState *state, UnitFact *ret) {
-        static const char *const enabled[] = { "enabled", "enabled-runtime", "static", "alias", "linked", "generated" };
+        static const char *const enabled[] = { "enabled", "enabled-runtime", "static",
+                                               "alias",   "linked",          "generated" };
 
         if (!state)
                 return;
@@ -415,11 +412,11 @@ static int on_systemd_is_late(sd_event_source *source, uint64_t usec, void *user
 static void ask_systemd(Gather *g) {
         int r;
 
-        r = g->facts.root ? bus_open_private(g->event, &g->bus) : -EACCES;
+        r = g->facts.machine.root ? bus_open_private(g->event, &g->bus) : -EACCES;
         if (r < 0)
                 r = bus_open_system(g->event, &g->bus);
         if (r >= 0)
-                r = units_new(g->config.unit, on_units, g, &g->sshd_units);
+                r = units_new(g->facts.config.values.unit, on_units, g, &g->sshd_units);
         if (r >= 0)
                 r = units_new("wslportd.service", on_units, g, &g->own_units);
         if (r >= 0)
@@ -427,8 +424,8 @@ static void ask_systemd(Gather *g) {
         if (r >= 0)
                 r = units_attach(g->own_units, g->bus);
         if (r >= 0)
-                r = sd_event_add_time_relative(g->event, NULL, CLOCK_MONOTONIC, SYSTEMD_TIMEOUT, 0, on_systemd_is_late,
-                                               g);
+                r = sd_event_add_time_relative(g->event, NULL, CLOCK_MONOTONIC, SYSTEMD_TIMEOUT, 0,
+                                               on_systemd_is_late, g);
         g->systemd_is_late = r < 0;
 }
 
@@ -445,10 +442,10 @@ static void read_units(Gather *g) {
 
         if (!g->sshd_units)
                 return;
-        fill_unit(sshd_service(g), &f->service);
-        fill_socket(g->sshd_units, &f->socket);
+        fill_unit(sshd_service(g), &f->sshd.service);
+        fill_socket(g->sshd_units, &f->sshd.socket);
         if (g->own_units)
-                fill_unit(units_service(g->own_units), &f->daemon);
+                fill_unit(units_service(g->own_units), &f->daemon.unit);
 }
 
 /* ── sshd ── */
@@ -460,23 +457,25 @@ static void on_home(void *userdata) {
 static void read_home(Gather *g) {
         static const ManagedUnits none = { 0 };
         CheckFacts *f = &g->facts;
-        HomeFacts view = home_finder_facts(g->home, g->sshd_units ? units_managed(g->sshd_units) : none, &g->placement);
+        HomeFacts view = home_finder_facts(g->home, g->sshd_units ? units_managed(g->sshd_units) : none,
+                                           &g->placement);
 
-        f->verdict = view.verdict;
-        snprintf(f->sshd_error, sizeof(f->sshd_error), "%s", strempty(view.detail));
-        g->any_ipv4 = view.home.any_ipv4;
-        f->fixed = view.home.port_fixed;
+        f->sshd.verdict = view.verdict;
+        snprintf(f->sshd.error, sizeof(f->sshd.error), "%s", strempty(view.detail));
+        f->sshd.any_ipv4 = view.home.any_ipv4;
+        f->sshd.fixed = view.home.port_fixed;
         if (view.home.n_ports > 0)
-                f->home_port = view.home.ports[0];
+                f->port.home = view.home.ports[0];
         /* It has read all of its configuration before it looks for its keys, which are root's. */
-        if (f->verdict == SSHD_VERDICT_REFUSED && strstr(f->sshd_error, "no hostkeys available")) {
-                f->verdict = SSHD_VERDICT_VALID;
-                if (f->root)
-                        f->host_keys = FACT_NO;
-        } else if (f->verdict == SSHD_VERDICT_REFUSED && !f->root && strstr(f->sshd_error, "ermission denied"))
-                f->verdict = SSHD_VERDICT_UNKNOWN;
-        else if (f->verdict == SSHD_VERDICT_VALID)
-                f->host_keys = FACT_YES;
+        if (f->sshd.verdict == SSHD_VERDICT_REFUSED && strstr(f->sshd.error, "no hostkeys available")) {
+                f->sshd.verdict = SSHD_VERDICT_VALID;
+                if (f->machine.root)
+                        f->sshd.host_keys = FACT_NO;
+        } else if (f->sshd.verdict == SSHD_VERDICT_REFUSED && !f->machine.root &&
+                   strstr(f->sshd.error, "ermission denied"))
+                f->sshd.verdict = SSHD_VERDICT_UNKNOWN;
+        else if (f->sshd.verdict == SSHD_VERDICT_VALID)
+                f->sshd.host_keys = FACT_YES;
 }
 
 /* The last of sshd's errors that tells more than that it ended. */
@@ -487,181 +486,40 @@ static void on_journal(const ChildResult *result, void *userdata) {
 
         for (const char *line = result->output; result->exit_status == 0 && *line;
              line += strcspn(line, "\n"), line += *line == '\n') {
-                char text[sizeof(f->last_error)];
+                char text[sizeof(f->sshd.last_error)];
                 size_t n = 0;
 
                 for (const char *c = line; *c && *c != '\n' && n < sizeof(text) - 1; c++)
                         text[n++] = *c >= ' ' && *c <= '~' ? *c : '?';
                 text[n] = '\0';
-                if (n > 0 && (f->last_error[0] == '\0' || !strstr(text, end)))
-                        memcpy(f->last_error, text, n + 1);
+                if (n > 0 && (f->sshd.last_error[0] == '\0' || !strstr(text, end)))
+                        memcpy(f->sshd.last_error, text, n + 1);
         }
         g->journal = child_free(g->journal);
         gather_advance(g);
 }
 
-/* Anybody may write there by its name, root alone as root. Not by the unit: of a process that has ended, journald may not know
- * it any more. */
+/* Anybody may write there by its name, root alone as root. Not by the unit: of a process that has ended,
+ * journald may not know it any more. */
 static void ask_journal(Gather *g) {
-        static const char *const argv[] = { "/usr/bin/journalctl", "--boot", "--quiet", "--no-pager", "--output=cat",
-                                            "--priority=err", "--lines=20", "--identifier=sshd", "_UID=0", NULL };
+        static const char *const argv[] = {
+                "/usr/bin/journalctl", "--boot",     "--quiet",           "--no-pager", "--output=cat",
+                "--priority=err",      "--lines=20", "--identifier=sshd", "_UID=0",     NULL
+        };
 
-        if (g->facts.service.failed)
+        if (g->facts.sshd.service.failed)
                 (void) child_spawn(g->event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_journal, g, &g->journal);
-}
-
-/* ── who listens ── */
-
-typedef enum Whose {
-        WHOSE_UNKNOWN,
-        WHOSE_SSHD,
-        WHOSE_LINUX,
-        WHOSE_OTHER_DISTRO,
-} Whose;
-
-static Whose whose(const CheckFacts *f, const Listener *listener, const Owner *owner) {
-        if (owner->result == OWNER_ELSEWHERE)
-                return WHOSE_OTHER_DISTRO;
-        if (owner->result != OWNER_FOUND)
-                return WHOSE_UNKNOWN;
-        if (listener->uid != 0) /* a user's process, in sshd's cgroup or by its name */
-                return WHOSE_LINUX;
-        if (!f->service.name[0])
-                return streq(owner->comm, "sshd") ? WHOSE_SSHD : WHOSE_LINUX;
-        return streq(owner->unit, f->service.name) ||
-                               (f->socket.name[0] && (owner->pid == 1 || streq(owner->unit, f->socket.name)))
-                       ? WHOSE_SSHD
-                       : WHOSE_LINUX;
-}
-
-/* By the daemon, which may see more. */
-static Whose whose_by_status(const Status *status, const Listener *listener) {
-        char address[INET6_ADDRSTRLEN];
-
-        listener_format_address(listener, address);
-        for (size_t i = 0; status && i < status->n_listeners; i++)
-                if (status->listeners[i].port == listener->port && streq(status->listeners[i].address, address))
-                        switch (status->listeners[i].holder) {
-                        case HOLDER_SSHD:
-                                return WHOSE_SSHD;
-                        case HOLDER_LINUX:
-                                return WHOSE_LINUX;
-                        case HOLDER_OTHER_DISTRO:
-                                return WHOSE_OTHER_DISTRO;
-                        default:
-                                break;
-                        }
-        return WHOSE_UNKNOWN;
-}
-
-/* Of @port, 0: of each. Returns how many, or a negative errno, also where there are more than fit. */
-static int list_listeners(Gather *g, uint16_t port, Listener ret[static LISTENERS_MAX]) {
-        int n = g->sockets ? sockets_list_listeners(g->sockets, port, ret, LISTENERS_MAX) : -ENOTCONN;
-
-        return n > LISTENERS_MAX ? -EOVERFLOW : n;
-}
-
-static bool is_loopback(const Listener *listener) {
-        return listener->family == AF_INET ? (ntohl(listener->address.in.s_addr) >> 24) == 127
-                                           : IN6_IS_ADDR_LOOPBACK(&listener->address.in6);
-}
-
-static void look_at_port(Gather *g) {
-        CheckFacts *f = &g->facts;
-        bool elsewhere = false, sshd = false, unknown = false, ipv4 = false;
-        Listener listeners[LISTENERS_MAX];
-        int n;
-
-        n = list_listeners(g, f->port, listeners);
-        f->holder = n < 0 ? HOLDER_UNKNOWN : HOLDER_NONE;
-        if (n < 0)
-                return;
-        for (int i = 0; i < n; i++) {
-                Whose by = WHOSE_UNKNOWN;
-                Owner owner = { 0 };
-
-                if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0)
-                        by = whose(f, &listeners[i], &owner);
-                if (by == WHOSE_UNKNOWN)
-                        by = whose_by_status(g->status, &listeners[i]);
-
-                sshd = sshd || by == WHOSE_SSHD;
-                ipv4 = ipv4 || (by == WHOSE_SSHD && listener_has_ipv4(&listeners[i]));
-                unknown = unknown || by == WHOSE_UNKNOWN;
-                elsewhere = elsewhere || (by == WHOSE_SSHD && !is_loopback(&listeners[i]));
-                if (by == WHOSE_LINUX) {
-                        f->holder = HOLDER_LINUX;
-                        f->holder_pid = owner.pid;
-                        snprintf(f->holder_name, sizeof(f->holder_name), "%s",
-                                 owner.comm[0] ? owner.comm : "another program");
-                        snprintf(f->holder_unit, sizeof(f->holder_unit), "%s", owner.unit);
-                        /* A session's scope is more than that program. */
-                        if (strstr(f->holder_unit, ".scope") || startswith(f->holder_unit, "user@"))
-                                f->holder_unit[0] = '\0';
-                } else if (by == WHOSE_OTHER_DISTRO && f->holder == HOLDER_NONE)
-                        f->holder = HOLDER_OTHER_DISTRO;
-        }
-        if (unknown && f->holder == HOLDER_NONE)
-                f->holder = sshd ? HOLDER_NONE : HOLDER_UNKNOWN;
-        f->listens = sshd ? FACT_YES : unknown ? FACT_UNKNOWN : FACT_NO;
-        f->ipv6_only = sshd && !ipv4 && g->any_ipv4;
-        f->loopback_only = sshd && !elsewhere;
-        if (f->loopback_only)
-                (void) sshd_find_loopback(f->listen_file, sizeof(f->listen_file), &f->listen_line);
-        if (!path_is_printable(f->listen_file))
-                f->listen_file[0] = '\0';
-}
-
-/* Where an sshd whose configuration tells nothing listens all the same; else its own default. */
-static uint16_t find_port(Gather *g) {
-        const CheckFacts *f = &g->facts;
-        Listener listeners[LISTENERS_MAX];
-        int n;
-
-        n = f->root ? list_listeners(g, 0, listeners) : -EACCES;
-        if (n < 0)
-                return 0;
-        for (int i = 0; i < n; i++) {
-                Owner owner;
-
-                if (owner_find(listeners[i].inode, listeners[i].cgroup_id, &owner) >= 0 &&
-                    whose(f, &listeners[i], &owner) == WHOSE_SSHD && owner.pid != 1)
-                        return listeners[i].port;
-        }
-        return 22;
-}
-
-static void look(Gather *g) {
-        const Status *status = g->status;
-        CheckFacts *f = &g->facts;
-
-        if (status && f->home_port == 0)
-                f->home_port = status->home_port;
-        f->port = status && status->port != 0 ? status->port
-                  : g->placement.port != 0         ? g->placement.port
-                  : f->home_port != 0         ? f->home_port
-                                              : find_port(g);
-        if (f->home_port == 0)
-                f->home_port = g->placement.port == 0 ? f->port : 0;
-
-        f->holder = HOLDER_UNKNOWN;
-        if (f->port != 0)
-                look_at_port(g);
-        if (!status)
-                return;
-        f->home_holder = status->home_holder;
-        snprintf(f->home_detail, sizeof(f->home_detail), "%s", status->home_detail);
 }
 
 /* ── the order of it ── */
 
 static void read_mode(Gather *g) {
         if (g->mode)
-                g->facts.mode = mode_get(g->mode);
-        else if (wsl_detect(&g->facts.mode) < 0)
-                g->facts.mode = MODE_UNKNOWN;
-        if (g->facts.mode == MODE_UNKNOWN && g->status)
-                g->facts.mode = g->status->mode;
+                g->facts.machine.mode = mode_get(g->mode);
+        else if (wsl_detect(&g->facts.machine.mode) < 0)
+                g->facts.machine.mode = MODE_UNKNOWN;
+        if (g->facts.machine.mode == MODE_UNKNOWN && g->status)
+                g->facts.machine.mode = g->status->mode;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): each goes one step further */
@@ -681,7 +539,7 @@ static void gather_advance(Gather *g) {
                         return;
                 read_home(g);
                 read_mode(g);
-                look(g);
+                gather_port(g->sockets, g->status, g->placement.port, &g->facts);
                 g->step = STEP_LOOK;
                 ask_who_greets(g);
                 ask_windows(g);
@@ -718,7 +576,8 @@ int gather_facts(const Status *status, bool can_ask, CheckFacts *ret) {
         _cleanup_(gather_done) Gather g = {
                 .status = status,
                 .log = { .max_level = LOG_EMERG },
-                .facts = { .root = geteuid() == 0, .daemon_answers = !can_ask ? FACT_UNKNOWN : fact(status) },
+                .facts = { .machine.root = geteuid() == 0,
+                           .daemon.answers = !can_ask ? FACT_UNKNOWN : fact(status) },
         };
         int r;
 
@@ -739,10 +598,8 @@ int gather_facts(const Status *status, bool can_ask, CheckFacts *ret) {
                 (void) mode_new(g.event, g.routes, on_mode, &g, &g.mode);
         ask_for_profile(&g);
         ask_systemd(&g);
-        if (status) {
-                g.facts.state = status->state;
-                snprintf(g.facts.reason, sizeof(g.facts.reason), "%s", status->reason);
-        }
+        if (status)
+                snprintf(g.facts.daemon.reason, sizeof(g.facts.daemon.reason), "%s", status->reason);
 
         r = sd_event_loop(g.event);
         if (r < 0)

@@ -126,80 +126,80 @@ static void take_name(FuzzInput *input, char *ret, size_t size) {
 static void take_facts(FuzzInput *input, CheckFacts *ret) {
         CheckFacts *f = ret;
 
-        f->root = fuzz_byte(input) & 1;
-        f->mode = fuzz_byte(input) % _MODE_MAX;
-        f->systemd = take_fact(input);
-        f->systemd_setting = take_setting(input);
-        take_unit(input, &f->daemon);
-        f->daemon_answers = take_fact(input);
-        f->state = fuzz_byte(input) % _STATE_MAX;
-        f->config_valid = take_fact(input);
-        f->config_line = fuzz_byte(input);
-        f->relocate = fuzz_byte(input) % _RELOCATE_MAX;
-        f->socket_activation = fuzz_byte(input) % _SOCKET_ACTIVATION_MAX;
-        f->candidates_line = fuzz_byte(input);
-        f->n_candidates = fuzz_byte(input) % (CONFIG_CANDIDATES_MAX + 1U);
-        for (size_t i = 0; i < f->n_candidates; i++)
-                f->candidates[i] = (PortRange){ (uint16_t) (8022 + i * 997), (uint16_t) (8022 + i * 1000) };
-        f->sshd_installed = take_fact(input);
-        f->verdict = fuzz_byte(input) % (SSHD_VERDICT_OUR_FILE_REFUSED + 1U);
-        f->host_keys = take_fact(input);
-        f->run_directory = take_fact(input);
-        take_unit(input, &f->service);
-        take_unit(input, &f->socket);
-        f->home_port = fuzz_u16(input);
-        f->port = fuzz_u16(input);
-        f->listens = take_fact(input);
+        f->machine.root = fuzz_byte(input) & 1;
+        f->machine.mode = fuzz_byte(input) % _MODE_MAX;
+        f->machine.systemd = take_fact(input);
+        f->machine.systemd_setting = take_setting(input);
+        take_unit(input, &f->daemon.unit);
+        f->daemon.answers = take_fact(input);
+        (void) fuzz_byte(input);
+        f->config.valid = take_fact(input);
+        f->config.error_line = fuzz_byte(input);
+        f->config.values.relocate = fuzz_byte(input) % _RELOCATE_MAX;
+        f->config.values.socket_activation = fuzz_byte(input) % _SOCKET_ACTIVATION_MAX;
+        f->config.values.candidates_line = fuzz_byte(input);
+        f->config.values.n_candidates = fuzz_byte(input) % (CONFIG_CANDIDATES_MAX + 1U);
+        for (size_t i = 0; i < f->config.values.n_candidates; i++)
+                f->config.values.candidates[i] = (PortRange){ (uint16_t) (8022 + i * 997), (uint16_t) (8022 + i * 1000) };
+        f->sshd.installed = take_fact(input);
+        f->sshd.verdict = fuzz_byte(input) % (SSHD_VERDICT_OUR_FILE_REFUSED + 1U);
+        f->sshd.host_keys = take_fact(input);
+        f->sshd.run_directory = take_fact(input);
+        take_unit(input, &f->sshd.service);
+        take_unit(input, &f->sshd.socket);
+        f->port.home = fuzz_u16(input);
+        f->port.number = fuzz_u16(input);
+        f->port.listens = take_fact(input);
         uint8_t listens = fuzz_byte(input);
-        f->loopback_only = listens & 1;
-        f->ipv6_only = listens & 2;
-        f->fixed = listens & 4;
-        f->listen_line = fuzz_byte(input);
-        f->holder = fuzz_byte(input) % _HOLDER_MAX;
-        f->holder_pid = fuzz_u16(input);
-        f->home_holder = fuzz_byte(input) % _HOLDER_MAX;
-        f->windows_sshd = fuzz_byte(input) % _WINDOWS_START_MAX;
-        f->windows_refuses = take_fact(input);
-        f->range_first = fuzz_u16(input);
-        f->range_last = fuzz_u16(input);
-        f->firewall_rule = take_fact(input);
-        f->has_addresses = take_fact(input);
-        f->wslconfig = take_fact(input);
-        f->wslconfig_wide = fuzz_byte(input) & 1;
-        f->wsl.networking_mode = take_setting(input);
-        f->wsl.ignored_ports = take_setting(input);
-        f->wsl.instance_idle_timeout = take_setting(input);
-        f->wsl.vm_idle_timeout = take_setting(input);
-        f->wsl.mode = fuzz_byte(input) % _MODE_MAX;
-        f->wsl.n_ports = fuzz_byte(input) % (WSLCONFIG_PORTS_MAX + 1U);
-        for (size_t i = 0; i < f->wsl.n_ports; i++)
-                f->wsl.ports[i] = (uint16_t) (f->port + i * 257);
-        f->wsl.instance_idle_msec = (int16_t) fuzz_u16(input);
-        f->wsl.vm_idle_msec = (int16_t) fuzz_u16(input);
-        f->selinux = take_firewall(input);
-        f->ufw = take_firewall(input);
-        f->firewalld = take_firewall(input);
+        f->port.loopback_only = listens & 1;
+        f->port.ipv6_only = listens & 2;
+        f->sshd.fixed = listens & 4;
+        f->port.listen_line = fuzz_byte(input);
+        f->port.holder = fuzz_byte(input) % _HOLDER_MAX;
+        f->port.holder_pid = fuzz_u16(input);
+        f->port.home_holder = fuzz_byte(input) % _HOLDER_MAX;
+        f->windows.sshd_start = fuzz_byte(input) % _WINDOWS_START_MAX;
+        f->windows.refuses = take_fact(input);
+        f->windows.range.first = fuzz_u16(input);
+        f->windows.range.last = fuzz_u16(input);
+        f->windows.firewall_rule = take_fact(input);
+        f->addresses.usable = take_fact(input);
+        f->wslconfig.found = take_fact(input);
+        f->wslconfig.wide = fuzz_byte(input) & 1;
+        f->wslconfig.values.networking_mode = take_setting(input);
+        f->wslconfig.values.ignored_ports = take_setting(input);
+        f->wslconfig.values.instance_idle_timeout = take_setting(input);
+        f->wslconfig.values.vm_idle_timeout = take_setting(input);
+        f->wslconfig.values.mode = fuzz_byte(input) % _MODE_MAX;
+        f->wslconfig.values.n_ports = fuzz_byte(input) % (WSLCONFIG_PORTS_MAX + 1U);
+        for (size_t i = 0; i < f->wslconfig.values.n_ports; i++)
+                f->wslconfig.values.ports[i] = (uint16_t) (f->port.number + i * 257);
+        f->wslconfig.values.instance_idle_msec = (int16_t) fuzz_u16(input);
+        f->wslconfig.values.vm_idle_msec = (int16_t) fuzz_u16(input);
+        f->firewalls[HINT_SELINUX] = take_firewall(input);
+        f->firewalls[HINT_UFW] = take_firewall(input);
+        f->firewalls[HINT_FIREWALLD] = take_firewall(input);
 
-        take_name(input, f->daemon.name, sizeof(f->daemon.name));
-        take_text(input, f->daemon.result, sizeof(f->daemon.result));
-        take_text(input, f->reason, sizeof(f->reason));
-        take_text(input, f->config_error, sizeof(f->config_error));
-        take_text(input, f->sshd_error, sizeof(f->sshd_error));
-        take_name(input, f->service.name, sizeof(f->service.name));
-        take_text(input, f->service.result, sizeof(f->service.result));
-        take_name(input, f->socket.name, sizeof(f->socket.name));
-        take_text(input, f->last_error, sizeof(f->last_error));
-        take_text(input, f->listen_file, sizeof(f->listen_file));
-        take_text(input, f->holder_name, sizeof(f->holder_name));
-        take_text(input, f->holder_unit, sizeof(f->holder_unit));
-        take_text(input, f->home_detail, sizeof(f->home_detail));
-        memcpy(f->holder_detail, f->home_detail, sizeof(f->holder_detail));
-        take_text(input, f->lan, sizeof(f->lan));
-        take_text(input, f->tailscale, sizeof(f->tailscale));
-        take_text(input, f->link_local, sizeof(f->link_local));
-        take_text(input, f->wslconfig_path, sizeof(f->wslconfig_path));
-        if (!path_is_printable(f->wslconfig_path))
-                f->wslconfig_path[0] = '\0';
+        take_name(input, f->daemon.unit.name, sizeof(f->daemon.unit.name));
+        take_text(input, f->daemon.unit.result, sizeof(f->daemon.unit.result));
+        take_text(input, f->daemon.reason, sizeof(f->daemon.reason));
+        take_text(input, f->config.error, sizeof(f->config.error));
+        take_text(input, f->sshd.error, sizeof(f->sshd.error));
+        take_name(input, f->sshd.service.name, sizeof(f->sshd.service.name));
+        take_text(input, f->sshd.service.result, sizeof(f->sshd.service.result));
+        take_name(input, f->sshd.socket.name, sizeof(f->sshd.socket.name));
+        take_text(input, f->sshd.last_error, sizeof(f->sshd.last_error));
+        take_text(input, f->port.listen_file, sizeof(f->port.listen_file));
+        take_text(input, f->port.holder_name, sizeof(f->port.holder_name));
+        take_text(input, f->port.holder_unit, sizeof(f->port.holder_unit));
+        take_text(input, f->port.home_detail, sizeof(f->port.home_detail));
+        memcpy(f->port.holder_detail, f->port.home_detail, sizeof(f->port.holder_detail));
+        take_text(input, f->addresses.lan, sizeof(f->addresses.lan));
+        take_text(input, f->addresses.tailscale, sizeof(f->addresses.tailscale));
+        take_text(input, f->addresses.link_local, sizeof(f->addresses.link_local));
+        take_text(input, f->wslconfig.path, sizeof(f->wslconfig.path));
+        if (!path_is_printable(f->wslconfig.path))
+                f->wslconfig.path[0] = '\0';
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -213,8 +213,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         take_facts(&input, &facts);
         os = fuzz_text(&input, '\0');
-        facts.packages = packages_from_os_release(os);
-        require(facts.packages <= PACKAGES_PACMAN);
+        facts.machine.packages = packages_from_os_release(os);
+        require(facts.machine.packages <= PACKAGES_PACMAN);
 
         n = checks_run(&facts, findings);
         require(n > 0 && n <= CHECKS_MAX);
@@ -223,9 +223,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         fuzz_untouched(file);
         fuzz_untouched(line);
-        if (sshd_error_find_line(facts.sshd_error, file, &line)) {
+        if (sshd_error_find_line(facts.sshd.error, file, &line)) {
                 require(line > 0 && file[0] == '/' && memchr(file, '\0', sizeof(file)));
-                require(startswith(facts.sshd_error, file));
+                require(startswith(facts.sshd.error, file));
         } else {
                 require_untouched(file);
                 require_untouched(line);

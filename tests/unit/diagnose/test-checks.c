@@ -6,37 +6,38 @@
 /* A machine on which nothing is wrong. */
 static CheckFacts well(void) {
         return (CheckFacts){
-                .root = true,
-                .mode = MODE_MIRRORED,
-                .systemd = FACT_YES,
-                .daemon = { "wslportd.service", .installed = true, .enabled = true, .active = true },
-                .daemon_answers = FACT_YES,
-                .state = STATE_RELOCATED,
-                .config_valid = FACT_YES,
-                .candidates = { { 2222, 2222 }, { 2200, 2299 } },
-                .n_candidates = 2,
-                .packages = PACKAGES_APT,
-                .sshd_installed = FACT_YES,
-                .verdict = SSHD_VERDICT_VALID,
-                .host_keys = FACT_YES,
-                .run_directory = FACT_YES,
-                .service = { "ssh.service", .installed = true, .enabled = true, .active = true },
-                .home_port = 22,
-                .port = 2222,
-                .listens = FACT_YES,
-                .holder = HOLDER_NONE,
-                .home_holder = HOLDER_WINDOWS_OPENSSH,
-                .home_detail = "OpenSSH_for_Windows_9.5",
-                .windows_refuses = FACT_NO,
-                .firewall_rule = FACT_YES,
-                .has_addresses = FACT_YES,
-                .lan = "192.0.2.1",
-                .wslconfig = FACT_YES,
-                .wslconfig_path = "/mnt/c/Users/me/.wslconfig",
-                .wsl = { .instance_idle_msec = -1 },
-                .selinux = { FACT_NO, FACT_UNKNOWN },
-                .ufw = { FACT_NO, FACT_UNKNOWN },
-                .firewalld = { FACT_NO, FACT_UNKNOWN },
+                .machine = { .root = true, .mode = MODE_MIRRORED, .systemd = FACT_YES, .packages = PACKAGES_APT },
+                .daemon = {
+                        .unit = { "wslportd.service", .installed = true, .enabled = true, .active = true },
+                        .answers = FACT_YES,
+                },
+                .config = {
+                        .valid = FACT_YES,
+                        .values = { .candidates = { { 2222, 2222 }, { 2200, 2299 } }, .n_candidates = 2 },
+                },
+                .sshd = {
+                        .installed = FACT_YES,
+                        .verdict = SSHD_VERDICT_VALID,
+                        .host_keys = FACT_YES,
+                        .run_directory = FACT_YES,
+                        .service = { "ssh.service", .installed = true, .enabled = true, .active = true },
+                },
+                .port = {
+                        .home = 22,
+                        .number = 2222,
+                        .listens = FACT_YES,
+                        .holder = HOLDER_NONE,
+                        .home_holder = HOLDER_WINDOWS_OPENSSH,
+                        .home_detail = "OpenSSH_for_Windows_9.5",
+                },
+                .windows = { .refuses = FACT_NO, .firewall_rule = FACT_YES },
+                .addresses = { .usable = FACT_YES, .lan = "192.0.2.1" },
+                .wslconfig = {
+                        .found = FACT_YES,
+                        .path = "/mnt/c/Users/me/.wslconfig",
+                        .values = { .instance_idle_msec = -1 },
+                },
+                .firewalls = { { FACT_NO, FACT_UNKNOWN }, { FACT_NO, FACT_UNKNOWN }, { FACT_NO, FACT_UNKNOWN } },
         };
 }
 
@@ -51,139 +52,139 @@ static const Finding *find(const Finding *findings, size_t n, const char *check)
 
 CHANGE(nothing) { (void) f; }
 CHANGE(all_unknown) { *f = (CheckFacts){ 0 }; }
-CHANGE(not_wsl) { f->mode = MODE_NOT_WSL; }
-CHANGE(no_systemd) { f->systemd = FACT_NO; }
-CHANGE(no_systemd_boot_section) { f->systemd = FACT_NO; f->systemd_setting.section_line = 2; }
-CHANGE(no_systemd_said) { f->systemd = FACT_NO; f->systemd_setting = (WslSetting){ 4, 2 }; }
-CHANGE(daemon_absent) { f->daemon.installed = f->daemon.active = f->daemon.enabled = false; }
-CHANGE(daemon_masked) { f->daemon.masked = true; }
-CHANGE(daemon_off) { f->daemon.active = f->daemon.enabled = false; }
-CHANGE(daemon_failed) { f->daemon.active = false; f->daemon.failed = true; strcpy(f->daemon.result, "exit-code"); }
-CHANGE(daemon_disabled) { f->daemon.enabled = false; }
-CHANGE(daemon_silent) { f->daemon_answers = FACT_NO; }
-CHANGE(daemon_answers_unseen) { f->daemon.name[0] = '\0'; }
-CHANGE(daemon_unseen) { f->daemon.name[0] = '\0'; f->daemon_answers = FACT_UNKNOWN; }
-CHANGE(config_line) { f->config_valid = FACT_NO; f->config_line = 7; strcpy(f->config_error, "no such key"); }
-CHANGE(config_whole) { f->config_valid = FACT_NO; strcpy(f->config_error, "too long"); }
-CHANGE(nat) { f->mode = MODE_NAT; }
-CHANGE(nat_mesh) { f->mode = MODE_NAT; strcpy(f->tailscale, "100.64.0.1"); }
-CHANGE(nat_no_file) { f->mode = MODE_NAT; f->wslconfig = FACT_UNKNOWN; f->wslconfig_path[0] = '\0'; }
-CHANGE(nat_key) { f->mode = MODE_NAT; f->wsl.mode = MODE_NAT; f->wsl.networking_mode = (WslSetting){ 3, 2 }; }
-CHANGE(nat_section) { f->mode = MODE_NAT; f->wsl.networking_mode.section_line = 2; }
-CHANGE(nat_wide) { f->mode = MODE_NAT; f->wslconfig_wide = true; }
-CHANGE(nat_quotes) { f->mode = MODE_NAT; strcpy(f->wslconfig_path, "/mnt/c/Users/O'Neil $x/.wslconfig"); }
-CHANGE(nat_though_mirrored) { f->mode = MODE_NAT; f->wsl.mode = MODE_MIRRORED; }
-CHANGE(wsl1) { f->mode = MODE_WSL1; }
-CHANGE(not_installed) { f->sshd_installed = FACT_NO; }
-CHANGE(not_installed_dnf) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_DNF; }
-CHANGE(not_installed_zypper) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_ZYPPER; }
-CHANGE(not_installed_pacman) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_PACMAN; }
-CHANGE(not_installed_other) { f->sshd_installed = FACT_NO; f->packages = PACKAGES_UNKNOWN; }
+CHANGE(not_wsl) { f->machine.mode = MODE_NOT_WSL; }
+CHANGE(no_systemd) { f->machine.systemd = FACT_NO; }
+CHANGE(no_systemd_boot_section) { f->machine.systemd = FACT_NO; f->machine.systemd_setting.section_line = 2; }
+CHANGE(no_systemd_said) { f->machine.systemd = FACT_NO; f->machine.systemd_setting = (WslSetting){ 4, 2 }; }
+CHANGE(daemon_absent) { f->daemon.unit.installed = f->daemon.unit.active = f->daemon.unit.enabled = false; }
+CHANGE(daemon_masked) { f->daemon.unit.masked = true; }
+CHANGE(daemon_off) { f->daemon.unit.active = f->daemon.unit.enabled = false; }
+CHANGE(daemon_failed) { f->daemon.unit.active = false; f->daemon.unit.failed = true; strcpy(f->daemon.unit.result, "exit-code"); }
+CHANGE(daemon_disabled) { f->daemon.unit.enabled = false; }
+CHANGE(daemon_silent) { f->daemon.answers = FACT_NO; }
+CHANGE(daemon_answers_unseen) { f->daemon.unit.name[0] = '\0'; }
+CHANGE(daemon_unseen) { f->daemon.unit.name[0] = '\0'; f->daemon.answers = FACT_UNKNOWN; }
+CHANGE(config_line) { f->config.valid = FACT_NO; f->config.error_line = 7; strcpy(f->config.error, "no such key"); }
+CHANGE(config_whole) { f->config.valid = FACT_NO; strcpy(f->config.error, "too long"); }
+CHANGE(nat) { f->machine.mode = MODE_NAT; }
+CHANGE(nat_mesh) { f->machine.mode = MODE_NAT; strcpy(f->addresses.tailscale, "100.64.0.1"); }
+CHANGE(nat_no_file) { f->machine.mode = MODE_NAT; f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; }
+CHANGE(nat_key) { f->machine.mode = MODE_NAT; f->wslconfig.values.mode = MODE_NAT; f->wslconfig.values.networking_mode = (WslSetting){ 3, 2 }; }
+CHANGE(nat_section) { f->machine.mode = MODE_NAT; f->wslconfig.values.networking_mode.section_line = 2; }
+CHANGE(nat_wide) { f->machine.mode = MODE_NAT; f->wslconfig.wide = true; }
+CHANGE(nat_quotes) { f->machine.mode = MODE_NAT; strcpy(f->wslconfig.path, "/mnt/c/Users/O'Neil $x/.wslconfig"); }
+CHANGE(nat_though_mirrored) { f->machine.mode = MODE_NAT; f->wslconfig.values.mode = MODE_MIRRORED; }
+CHANGE(wsl1) { f->machine.mode = MODE_WSL1; }
+CHANGE(not_installed) { f->sshd.installed = FACT_NO; }
+CHANGE(not_installed_dnf) { f->sshd.installed = FACT_NO; f->machine.packages = PACKAGES_DNF; }
+CHANGE(not_installed_zypper) { f->sshd.installed = FACT_NO; f->machine.packages = PACKAGES_ZYPPER; }
+CHANGE(not_installed_pacman) { f->sshd.installed = FACT_NO; f->machine.packages = PACKAGES_PACMAN; }
+CHANGE(not_installed_other) { f->sshd.installed = FACT_NO; f->machine.packages = PACKAGES_UNKNOWN; }
 CHANGE(refused) {
-        f->verdict = SSHD_VERDICT_REFUSED;
-        strcpy(f->sshd_error, "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo");
+        f->sshd.verdict = SSHD_VERDICT_REFUSED;
+        strcpy(f->sshd.error, "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo");
 }
-CHANGE(refused_down) { refused(f); f->service.active = false; f->service.failed = true; f->listens = FACT_NO; }
-CHANGE(refused_no_line) { f->verdict = SSHD_VERDICT_REFUSED; strcpy(f->sshd_error, "something \033[31m else"); }
-CHANGE(refused_for_ours) { f->verdict = SSHD_VERDICT_OUR_FILE_REFUSED; }
-CHANGE(config_unseen_user) { f->verdict = SSHD_VERDICT_UNKNOWN; f->root = false; }
-CHANGE(config_unseen) { f->verdict = SSHD_VERDICT_UNKNOWN; strcpy(f->sshd_error, "did not end in time"); }
-CHANGE(no_keys) { f->host_keys = FACT_NO; }
-CHANGE(no_keys_down) { f->host_keys = FACT_NO; f->service.active = f->service.starting = true; }
-CHANGE(run_directory_unseen) { f->run_directory = FACT_UNKNOWN; }
-CHANGE(no_run_directory) { f->run_directory = FACT_NO; }
-CHANGE(no_run_directory_down) { f->run_directory = FACT_NO; f->service.active = false; }
-CHANGE(not_enabled) { f->service.enabled = false; }
-CHANGE(not_enabled_stopped) { f->service.enabled = f->service.active = false; }
-CHANGE(sshd_masked) { f->service.masked = true; f->service.enabled = f->service.active = false; f->listens = FACT_NO; }
+CHANGE(refused_down) { refused(f); f->sshd.service.active = false; f->sshd.service.failed = true; f->port.listens = FACT_NO; }
+CHANGE(refused_no_line) { f->sshd.verdict = SSHD_VERDICT_REFUSED; strcpy(f->sshd.error, "something \033[31m else"); }
+CHANGE(refused_for_ours) { f->sshd.verdict = SSHD_VERDICT_OUR_FILE_REFUSED; }
+CHANGE(config_unseen_user) { f->sshd.verdict = SSHD_VERDICT_UNKNOWN; f->machine.root = false; }
+CHANGE(config_unseen) { f->sshd.verdict = SSHD_VERDICT_UNKNOWN; strcpy(f->sshd.error, "did not end in time"); }
+CHANGE(no_keys) { f->sshd.host_keys = FACT_NO; }
+CHANGE(no_keys_down) { f->sshd.host_keys = FACT_NO; f->sshd.service.active = f->sshd.service.starting = true; }
+CHANGE(run_directory_unseen) { f->sshd.run_directory = FACT_UNKNOWN; }
+CHANGE(no_run_directory) { f->sshd.run_directory = FACT_NO; }
+CHANGE(no_run_directory_down) { f->sshd.run_directory = FACT_NO; f->sshd.service.active = false; }
+CHANGE(not_enabled) { f->sshd.service.enabled = false; }
+CHANGE(not_enabled_stopped) { f->sshd.service.enabled = f->sshd.service.active = false; }
+CHANGE(sshd_masked) { f->sshd.service.masked = true; f->sshd.service.enabled = f->sshd.service.active = false; f->port.listens = FACT_NO; }
 CHANGE(by_socket) {
-        f->service.enabled = f->service.active = false;
-        f->socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true, .active = true };
+        f->sshd.service.enabled = f->sshd.service.active = false;
+        f->sshd.socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true, .active = true };
 }
-CHANGE(socket_unwanted) { by_socket(f); f->socket_activation = SOCKET_ACTIVATION_DISABLE; }
-CHANGE(socket_unwanted_fixed) { socket_unwanted(f); f->fixed = true; }
-CHANGE(socket_wanted_off) { f->socket_activation = SOCKET_ACTIVATION_DISABLE; }
-CHANGE(socket_unseen) { f->socket_activation = SOCKET_ACTIVATION_DISABLE; f->service.name[0] = '\0'; }
+CHANGE(socket_unwanted) { by_socket(f); f->config.values.socket_activation = SOCKET_ACTIVATION_DISABLE; }
+CHANGE(socket_unwanted_fixed) { socket_unwanted(f); f->sshd.fixed = true; }
+CHANGE(socket_wanted_off) { f->config.values.socket_activation = SOCKET_ACTIVATION_DISABLE; }
+CHANGE(socket_unseen) { f->config.values.socket_activation = SOCKET_ACTIVATION_DISABLE; f->sshd.service.name[0] = '\0'; }
 CHANGE(socket_enabled_unwanted) {
-        f->socket_activation = SOCKET_ACTIVATION_DISABLE;
-        f->socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true };
+        f->config.values.socket_activation = SOCKET_ACTIVATION_DISABLE;
+        f->sshd.socket = (UnitFact){ "ssh.socket", .installed = true, .enabled = true };
 }
-CHANGE(socket_lost) { by_socket(f); f->listens = FACT_NO; }
-CHANGE(stopped) { f->service.active = false; f->listens = FACT_NO; }
+CHANGE(socket_lost) { by_socket(f); f->port.listens = FACT_NO; }
+CHANGE(stopped) { f->sshd.service.active = false; f->port.listens = FACT_NO; }
 CHANGE(failed) {
         stopped(f);
-        f->service.failed = true;
-        strcpy(f->service.result, "exit-code");
-        strcpy(f->last_error, "error: Bind to port 22");
+        f->sshd.service.failed = true;
+        strcpy(f->sshd.service.result, "exit-code");
+        strcpy(f->sshd.last_error, "error: Bind to port 22");
 }
-CHANGE(failed_user) { failed(f); f->last_error[0] = '\0'; f->root = false; }
-CHANGE(units_unseen) { f->service.name[0] = '\0'; }
-CHANGE(units_unseen_deaf) { f->service.name[0] = '\0'; f->listens = FACT_UNKNOWN; }
+CHANGE(failed_user) { failed(f); f->sshd.last_error[0] = '\0'; f->machine.root = false; }
+CHANGE(units_unseen) { f->sshd.service.name[0] = '\0'; }
+CHANGE(units_unseen_deaf) { f->sshd.service.name[0] = '\0'; f->port.listens = FACT_UNKNOWN; }
 CHANGE(held) {
         failed(f);
-        f->holder = HOLDER_LINUX;
-        f->holder_pid = 71;
-        strcpy(f->holder_name, "nginx");
-        strcpy(f->holder_unit, "nginx.service");
+        f->port.holder = HOLDER_LINUX;
+        f->port.holder_pid = 71;
+        strcpy(f->port.holder_name, "nginx");
+        strcpy(f->port.holder_unit, "nginx.service");
 }
-CHANGE(held_unit_quotes) { held(f); strcpy(f->holder_unit, "a\\x2db$(x).service"); }
-CHANGE(held_by_pid) { held(f); f->holder_unit[0] = '\0'; }
-CHANGE(held_by_distro) { stopped(f); f->holder = HOLDER_OTHER_DISTRO; }
-CHANGE(held_by_windows) { stopped(f); f->holder = HOLDER_WINDOWS; f->daemon.active = false; }
-CHANGE(held_by_windows_ssh) { held_by_windows(f); strcpy(f->holder_detail, "OpenSSH_9"); }
-CHANGE(held_by_windows_up) { stopped(f); f->holder = HOLDER_WINDOWS; strcpy(f->reason, "Relocate=never"); }
-CHANGE(starts_with_windows) { f->windows_sshd = WINDOWS_START_AUTOMATIC; }
-CHANGE(started_on_windows) { f->windows_sshd = WINDOWS_START_MANUAL; }
-CHANGE(disabled_on_windows) { f->windows_sshd = WINDOWS_START_DISABLED; }
-CHANGE(not_by_sshd) { f->windows_sshd = WINDOWS_START_DISABLED; f->home_holder = HOLDER_WINDOWS; }
-CHANGE(held_by_someone) { f->holder = HOLDER_UNKNOWN; f->listens = FACT_UNKNOWN; f->root = false; }
-CHANGE(held_by_windows_perhaps) { stopped(f); f->holder = HOLDER_UNKNOWN; }
-CHANGE(port_unknown) { f->port = 0; f->listens = FACT_UNKNOWN; f->root = false; }
-CHANGE(all_taken) { stopped(f); strcpy(f->reason, "Windows holds 22, and " REASON_ALL_TAKEN ": add one"); }
-CHANGE(all_taken_line) { all_taken(f); f->candidates_line = 9; }
+CHANGE(held_unit_quotes) { held(f); strcpy(f->port.holder_unit, "a\\x2db$(x).service"); }
+CHANGE(held_by_pid) { held(f); f->port.holder_unit[0] = '\0'; }
+CHANGE(held_by_distro) { stopped(f); f->port.holder = HOLDER_OTHER_DISTRO; }
+CHANGE(held_by_windows) { stopped(f); f->port.holder = HOLDER_WINDOWS; f->daemon.unit.active = false; }
+CHANGE(held_by_windows_ssh) { held_by_windows(f); strcpy(f->port.holder_detail, "OpenSSH_9"); }
+CHANGE(held_by_windows_up) { stopped(f); f->port.holder = HOLDER_WINDOWS; strcpy(f->daemon.reason, "Relocate=never"); }
+CHANGE(starts_with_windows) { f->windows.sshd_start = WINDOWS_START_AUTOMATIC; }
+CHANGE(started_on_windows) { f->windows.sshd_start = WINDOWS_START_MANUAL; }
+CHANGE(disabled_on_windows) { f->windows.sshd_start = WINDOWS_START_DISABLED; }
+CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.home_holder = HOLDER_WINDOWS; }
+CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
+CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
+CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
+CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_ALL_TAKEN ": add one"); }
+CHANGE(all_taken_line) { all_taken(f); f->config.values.candidates_line = 9; }
 CHANGE(all_taken_twice) {
         all_taken_line(f);
-        f->candidates[0] = (PortRange){ 8022, 8022 };
-        f->candidates[1] = (PortRange){ 10000, 11000 };
+        f->config.values.candidates[0] = (PortRange){ 8022, 8022 };
+        f->config.values.candidates[1] = (PortRange){ 10000, 11000 };
 }
-CHANGE(all_taken_all) { all_taken_twice(f); f->candidates[0] = (PortRange){ 1024, 65535 }; }
+CHANGE(all_taken_all) { all_taken_twice(f); f->config.values.candidates[0] = (PortRange){ 1024, 65535 }; }
 CHANGE(all_taken_many) {
         all_taken_line(f);
-        for (f->n_candidates = 0; f->n_candidates < CONFIG_CANDIDATES_MAX; f->n_candidates++)
-                f->candidates[f->n_candidates] = (PortRange){ 2222, 2222 };
+        for (f->config.values.n_candidates = 0; f->config.values.n_candidates < CONFIG_CANDIDATES_MAX; f->config.values.n_candidates++)
+                f->config.values.candidates[f->config.values.n_candidates] = (PortRange){ 2222, 2222 };
 }
-CHANGE(all_taken_refused) { all_taken(f); f->config_valid = FACT_NO; }
-CHANGE(range) { f->windows_refuses = FACT_YES; f->range_first = 2200; f->range_last = 2300; }
-CHANGE(range_daemon_off) { range(f); f->daemon.active = false; }
-CHANGE(range_unseen) { f->windows_refuses = FACT_UNKNOWN; f->listens = FACT_NO; }
-CHANGE(range_nat) { nat(f); f->windows_refuses = FACT_YES; }
-CHANGE(loopback) { f->loopback_only = true; strcpy(f->listen_file, "/etc/ssh/sshd_config"); f->listen_line = 12; }
+CHANGE(all_taken_refused) { all_taken(f); f->config.valid = FACT_NO; }
+CHANGE(range) { f->windows.refuses = FACT_YES; f->windows.range.first = 2200; f->windows.range.last = 2300; }
+CHANGE(range_daemon_off) { range(f); f->daemon.unit.active = false; }
+CHANGE(range_unseen) { f->windows.refuses = FACT_UNKNOWN; f->port.listens = FACT_NO; }
+CHANGE(range_nat) { nat(f); f->windows.refuses = FACT_YES; }
+CHANGE(loopback) { f->port.loopback_only = true; strcpy(f->port.listen_file, "/etc/ssh/sshd_config"); f->port.listen_line = 12; }
 CHANGE(loopback_socket) { by_socket(f); loopback(f); }
-CHANGE(half) { f->ipv6_only = true; }
-CHANGE(loopback_nowhere) { f->loopback_only = true; }
-CHANGE(no_address) { f->has_addresses = FACT_NO; f->lan[0] = '\0'; }
-CHANGE(wrong_address) { no_address(f); strcpy(f->link_local, "169.254.1.1"); }
-CHANGE(mesh) { strcpy(f->tailscale, "100.64.0.1"); }
-CHANGE(consomme) { f->mode = MODE_CONSOMME; }
-CHANGE(addresses_unseen) { f->has_addresses = FACT_UNKNOWN; }
+CHANGE(half) { f->port.ipv6_only = true; }
+CHANGE(loopback_nowhere) { f->port.loopback_only = true; }
+CHANGE(no_address) { f->addresses.usable = FACT_NO; f->addresses.lan[0] = '\0'; }
+CHANGE(wrong_address) { no_address(f); strcpy(f->addresses.link_local, "169.254.1.1"); }
+CHANGE(mesh) { strcpy(f->addresses.tailscale, "100.64.0.1"); }
+CHANGE(consomme) { f->machine.mode = MODE_CONSOMME; }
+CHANGE(addresses_unseen) { f->addresses.usable = FACT_UNKNOWN; }
 CHANGE(ignored) {
-        f->wsl.ports[0] = 80, f->wsl.ports[1] = 2222, f->wsl.ports[2] = 443;
-        f->wsl.n_ports = 3;
-        f->wsl.ignored_ports = (WslSetting){ 5, 4 };
+        f->wslconfig.values.ports[0] = 80, f->wslconfig.values.ports[1] = 2222, f->wslconfig.values.ports[2] = 443;
+        f->wslconfig.values.n_ports = 3;
+        f->wslconfig.values.ignored_ports = (WslSetting){ 5, 4 };
 }
-CHANGE(ignored_alone) { ignored(f); f->wsl.ports[0] = 2222; f->wsl.n_ports = 1; }
-CHANGE(ignored_other) { ignored(f); f->port = 22; }
-CHANGE(wslconfig_unseen) { f->wslconfig = FACT_UNKNOWN; f->wslconfig_path[0] = '\0'; f->wsl = (WslConfig){ 0 }; }
-CHANGE(rule_missing) { f->firewall_rule = FACT_NO; }
-CHANGE(rule_unseen) { f->firewall_rule = FACT_UNKNOWN; }
-CHANGE(idle) { f->wsl.instance_idle_msec = 15000; f->wsl.vm_idle_msec = 60000; }
-CHANGE(idle_vm_never) { f->wsl.instance_idle_msec = 15000; f->wsl.vm_idle_msec = -1; }
-CHANGE(idle_absent) { idle(f); f->wslconfig = FACT_NO; }
-CHANGE(openers_on) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_NO }; }
-CHANGE(openers_open) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_YES }; }
-CHANGE(openers_half_seen) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ FACT_YES, FACT_UNKNOWN }; }
-CHANGE(openers_on_no_port) { openers_on(f); f->port = 0; }
-CHANGE(openers_unseen) { f->selinux = f->ufw = f->firewalld = (FirewallFact){ 0 }; }
+CHANGE(ignored_alone) { ignored(f); f->wslconfig.values.ports[0] = 2222; f->wslconfig.values.n_ports = 1; }
+CHANGE(ignored_other) { ignored(f); f->port.number = 22; }
+CHANGE(wslconfig_unseen) { f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; f->wslconfig.values = (WslConfig){ 0 }; }
+CHANGE(rule_missing) { f->windows.firewall_rule = FACT_NO; }
+CHANGE(rule_unseen) { f->windows.firewall_rule = FACT_UNKNOWN; }
+CHANGE(idle) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = 60000; }
+CHANGE(idle_vm_never) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = -1; }
+CHANGE(idle_absent) { idle(f); f->wslconfig.found = FACT_NO; }
+CHANGE(openers_on) { f->firewalls[HINT_SELINUX] = f->firewalls[HINT_UFW] = f->firewalls[HINT_FIREWALLD] = (FirewallFact){ FACT_YES, FACT_NO }; }
+CHANGE(openers_open) { f->firewalls[HINT_SELINUX] = f->firewalls[HINT_UFW] = f->firewalls[HINT_FIREWALLD] = (FirewallFact){ FACT_YES, FACT_YES }; }
+CHANGE(openers_half_seen) { f->firewalls[HINT_SELINUX] = f->firewalls[HINT_UFW] = f->firewalls[HINT_FIREWALLD] = (FirewallFact){ FACT_YES, FACT_UNKNOWN }; }
+CHANGE(openers_on_no_port) { openers_on(f); f->port.number = 0; }
+CHANGE(openers_unseen) { f->firewalls[HINT_SELINUX] = f->firewalls[HINT_UFW] = f->firewalls[HINT_FIREWALLD] = (FirewallFact){ 0 }; }
 
 #define UNKNOWN VERDICT_UNKNOWN
 #define OK VERDICT_OK
@@ -475,9 +476,9 @@ static void test_hostile_facts(void) {
 
         failed(&f);
         nat(&f);
-        memset(f.wslconfig_path, '\'', sizeof(f.wslconfig_path) - 1);
-        memset(f.last_error, '\t', sizeof(f.last_error) - 1);
-        strcpy(f.service.result, "\033]0;x\a\xff\xc3\xa9\xe2\x80\xae");
+        memset(f.wslconfig.path, '\'', sizeof(f.wslconfig.path) - 1);
+        memset(f.sshd.last_error, '\t', sizeof(f.sshd.last_error) - 1);
+        strcpy(f.sshd.service.result, "\033]0;x\a\xff\xc3\xa9\xe2\x80\xae");
         n = checks_run(&f, findings);
         for (size_t i = 0; i < n; i++) {
                 test_assert(path_is_printable(findings[i].finding) && path_is_printable(findings[i].remedy));

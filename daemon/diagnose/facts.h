@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <netinet/in.h>
+
+#include "core/config.h"
+#include "core/policy.h"
+#include "sshd/hints.h"
+#include "windows/text.h"
+#include "windows/wslconfig.h"
+
+/* What the checks look at, by subject. A zeroed struct claims nothing. */
+
+#define CHECK_PATH_SIZE 320
+
+typedef enum Fact {
+        FACT_UNKNOWN,
+        FACT_NO,
+        FACT_YES,
+} Fact;
+
+static inline Fact fact(bool is_so) {
+        return is_so ? FACT_YES : FACT_NO;
+}
+
+/* What installs packages here. */
+typedef enum PackageManager {
+        PACKAGES_UNKNOWN,
+        PACKAGES_APT,
+        PACKAGES_DNF,
+        PACKAGES_ZYPPER,
+        PACKAGES_PACMAN,
+} PackageManager;
+
+typedef struct MachineFacts {
+        bool root; /* the facts were gathered as root, so nothing was hidden */
+        NetworkingMode mode;
+        Fact systemd;               /* it runs */
+        WslSetting systemd_setting; /* of /etc/wsl.conf */
+        PackageManager packages;
+} MachineFacts;
+
+typedef struct UnitFact {
+        char name[256]; /* "": the unit isn't known, and the other members say nothing */
+        bool installed, masked, enabled, active, starting, failed; /* .starting is .active too */
+        char result[32];                                           /* systemd's word for how it ended */
+} UnitFact;
+
+typedef struct DaemonFacts {
+        UnitFact unit;
+        Fact answers;             /* on D-Bus */
+        char reason[REASON_SIZE]; /* its property; "" where it doesn't answer */
+} DaemonFacts;
+
+/* wslportd.conf */
+typedef struct ConfigFacts {
+        Fact valid;
+        unsigned error_line; /* of the first error; 0: the file as a whole */
+        char error[256];
+        Config values; /* where the file isn't valid, the defaults */
+} ConfigFacts;
+
+typedef struct SshdFacts {
+        Fact installed;
+        SshdVerdict verdict; /* of sshd on its configuration; it ignores host keys */
+        char error[256];     /* sshd's own words */
+        Fact host_keys;
+        Fact run_directory; /* /run/sshd is there, or not needed */
+        UnitFact service, socket;
+        char last_error[256]; /* of sshd in the journal; "": not known */
+        bool fixed;    /* the service could not be moved: a ListenAddress has a port, or its command */
+        bool any_ipv4; /* its configuration has it listen on all of IPv4 */
+} SshdFacts;
+
+/* sshd's port and who has it, by the kernel; and its home port, by the daemon. */
+typedef struct ListenFacts {
+        uint16_t home;
+        uint16_t number; /* where sshd is, or should be; 0: not known */
+        Fact listens;    /* sshd there */
+        bool ipv6_only;  /* though .any_ipv4 */
+        bool loopback_only;
+        char listen_file[CHECK_PATH_SIZE]; /* where the ListenAddress of the loopback stands; "": not found */
+        unsigned listen_line;
+        Holder holder; /* of .number, sshd aside; HOLDER_NONE: nobody else */
+        int holder_pid;
+        char holder_name[32], holder_unit[256];
+        char holder_detail[80]; /* of Windows */
+        Holder home_holder;
+        char home_detail[80];
+} ListenFacts;
+
+typedef struct WindowsFacts {
+        WindowsStart sshd_start; /* how Windows starts its own sshd */
+        Fact refuses;            /* sshd's port lies in a range that Windows keeps for itself */
+        PortRange range;         /* that range */
+        Fact firewall_rule;      /* one lets others in to sshd's port */
+} WindowsFacts;
+
+/* The Windows user's .wslconfig. */
+typedef struct WslConfigFacts {
+        Fact found;                 /* FACT_NO: there is none, and .path is where it would be */
+        char path[CHECK_PATH_SIZE]; /* as Linux has it, printable UTF-8; "": not known, or not printable */
+        bool wide;                  /* UTF-16 */
+        WslConfig values;
+} WslConfigFacts;
+
+typedef struct AddressFacts {
+        Fact usable; /* the addresses were read, and other machines may use one */
+        char lan[INET6_ADDRSTRLEN], tailscale[INET6_ADDRSTRLEN], link_local[INET6_ADDRSTRLEN];
+} AddressFacts;
+
+typedef struct FirewallFact {
+        Fact on, allows; /* .allows: sshd's port */
+} FirewallFact;
+
+typedef struct CheckFacts {
+        MachineFacts machine;
+        DaemonFacts daemon;
+        ConfigFacts config;
+        SshdFacts sshd;
+        ListenFacts port;
+        WindowsFacts windows;
+        WslConfigFacts wslconfig;
+        AddressFacts addresses;
+        FirewallFact firewalls[_HINT_MAX];
+} CheckFacts;
