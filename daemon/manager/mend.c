@@ -5,7 +5,7 @@
 #include "store/store.h"
 #include "kernel/sockets.h"
 #include "sshd/dump.h"
-#include "systemd/call.h"
+#include "systemd/sequence.h"
 #include "systemd/units.h"
 
 /* Whether one of the unit's addresses has no listener at all on its port. */
@@ -38,7 +38,7 @@ static int mend_switch(sd_bus *bus) {
         if (store_read_disabled_socket(&disabled) <= 0 || !disabled.unfinished ||
             systemd_is(bus, disabled.socket, "active") || systemd_is(bus, disabled.service, "active"))
                 return 0;
-        return systemd_call(bus, "StartUnit", "ss", disabled.service);
+        return systemd_call(bus, JOB_START, disabled.service);
 }
 
 int mend_units(void) {
@@ -56,6 +56,6 @@ int mend_units(void) {
         for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
                 if (systemd_is(bus, unit_pairs[i].socket, "active") && !systemd_is(bus, unit_pairs[i].service, "active") &&
                     is_deaf(bus, sockets, unit_pairs[i].socket))
-                        r = systemd_call(bus, "RestartUnit", "ss", unit_pairs[i].socket);
+                        r = systemd_call(bus, JOB_RESTART, unit_pairs[i].socket);
         return r < 0 ? r : mend_switch(bus);
 }

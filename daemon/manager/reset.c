@@ -9,7 +9,7 @@
 #include "store/store.h"
 #include "manager/move.h"
 #include "facts/ports.h"
-#include "systemd/call.h"
+#include "systemd/sequence.h"
 
 #define DAEMON "wslportd.service"
 #define AT_BOOT "wslportd-reset.service"
@@ -255,9 +255,9 @@ static int reset_hold_socket(Reset *reset) {
 static int reset_enable_socket(sd_bus *bus, const DisabledSocket *disabled) {
         int r;
 
-        r = systemd_call(bus, "EnableUnitFiles", "asbb", disabled->socket);
+        r = systemd_call(bus, JOB_ENABLE, disabled->socket);
         if (r >= 0 && !disabled->service_was_enabled)
-                r = systemd_call(bus, "DisableUnitFiles", "asb", disabled->service);
+                r = systemd_call(bus, JOB_DISABLE, disabled->service);
         return r;
 }
 
@@ -265,8 +265,8 @@ static int reset_enable_socket(sd_bus *bus, const DisabledSocket *disabled) {
 static void reset_restart_sockets(sd_bus *bus) {
         for (size_t i = 0; i < UNIT_PAIRS; i++)
                 if (systemd_is(bus, unit_pairs[i].socket, "active")) {
-                        (void) systemd_call(bus, "StopUnit", "ss", unit_pairs[i].service);
-                        (void) systemd_call(bus, "RestartUnit", "ss", unit_pairs[i].socket);
+                        (void) systemd_call(bus, JOB_STOP, unit_pairs[i].service);
+                        (void) systemd_call(bus, JOB_RESTART, unit_pairs[i].socket);
                 }
 }
 
@@ -340,9 +340,9 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         if (disabled.socket[0])
                 note_error(&first, reset_enable_socket(bus, &disabled));
         if (unread || disabled.socket[0])
-                note_error(&first, systemd_call(bus, "Reload", "", NULL));
+                note_error(&first, systemd_call(bus, JOB_DAEMON_RELOAD, NULL));
         if (disabled.unfinished && !systemd_is(bus, disabled.service, "active"))
-                note_error(&first, systemd_call(bus, "StartUnit", "ss", disabled.socket));
+                note_error(&first, systemd_call(bus, JOB_START, disabled.socket));
         if (unread && !reset.running)
                 reset_restart_sockets(bus);
 

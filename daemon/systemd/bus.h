@@ -5,29 +5,33 @@
 
 #include "base/util.h"
 
-/* What the daemon is called on the system bus, and its one object there. */
+/* wslportd's name on the system bus, and its one object there. */
 #define BUS_NAME "org.wslport1"
 #define BUS_PATH "/org/wslport1"
 #define BUS_INTERFACE "org.wslport1.Manager"
 
-/* The errors that are its own. Once out they keep name and meaning; units/org.wslport1.Manager.xml describes them. */
+/* wslportd's own errors, which units/org.wslport1.Manager.xml describes. A published error keeps its name and meaning. */
 #define BUS_ERROR(name) "org.wslport1.Error." name
-#define BUS_ERROR_BUSY BUS_ERROR("Busy")                                   /* try again */
-#define BUS_ERROR_INVALID_ARGUMENT BUS_ERROR("InvalidArgument")            /* the text says what would be right */
-#define BUS_ERROR_INVALID_CONFIGURATION BUS_ERROR("InvalidConfiguration")  /* with file, line and key */
-#define BUS_ERROR_NOT_POSSIBLE BUS_ERROR("NotPossible")                    /* as things are; the text says why */
+#define BUS_ERROR_BUSY BUS_ERROR("Busy")                                  /* try again */
+#define BUS_ERROR_INVALID_ARGUMENT BUS_ERROR("InvalidArgument")           /* the text says what would be right */
+#define BUS_ERROR_INVALID_CONFIGURATION BUS_ERROR("InvalidConfiguration") /* with file, line and key */
+#define BUS_ERROR_NOT_POSSIBLE BUS_ERROR("NotPossible")                   /* for now; the text says why */
 
-/* Connections that are opened without waiting and without bind(). libsystemd (257 does, 252 does not yet)
- * bind()s a client's socket to a name that describes it; under WSL each bind() waits for the port tracker
- * and so for Windows. A socket that is handed over connected is left as it is. @event may be NULL, for calls that wait. */
+#define SYSTEMD1 "org.freedesktop.systemd1"
+#define SYSTEMD1_PATH "/org/freedesktop/systemd1"
+#define SYSTEMD1_MANAGER "org.freedesktop.systemd1.Manager"
 
-/* PID 1's private socket: there before the system bus is, for root. No bus daemon: no names, no Hello. */
+/* These open connections without waiting and without bind(). libsystemd (257 does, 252 does not yet) bind()s a client's
+ * socket to a name that describes the client; under WSL each bind() waits for the port tracker, and so for Windows.
+ * libsystemd leaves a socket alone that it gets connected. @event may be NULL, for calls that wait. */
+
+/* PID 1's private socket: for root, and there before the system bus is. It has no bus daemon, so no names and no Hello. */
 int bus_open_private(sd_event *event, sd_bus **ret);
 
-/* The system bus. "Connected" of org.freedesktop.DBus.Local tells when the bus daemon has answered.
- * -ENOENT or -ECONNREFUSED: not there yet. */
+/* The system bus. The signal Connected of org.freedesktop.DBus.Local comes when the bus daemon has answered. -ENOENT or
+ * -ECONNREFUSED where the bus isn't there yet. */
 int bus_open_system(sd_event *event, sd_bus **ret);
 
-/* Closes without waiting for what is still queued. */
+/* Closes without waiting for queued messages. */
 sd_bus *bus_close(sd_bus *bus);
 DEFINE_TRIVIAL_CLEANUP(sd_bus *, bus_close);

@@ -12,18 +12,15 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
                 return;
 
         if (shape->by_socket) {
-                /* A socket whose service runs isn't restarted (Debian), and the service would go on listening on
-                 * what it was handed. Sessions live on: KillMode=process. */
+                /* systemd doesn't restart a socket unit whose service runs (Debian), and the service would go on listening
+                 * on what it was handed. Sessions survive: KillMode=process. */
                 if (shape->service_runs && !shape->accept)
                         plan_add(ret, JOB_STOP, false);
                 plan_add(ret, JOB_RESTART, true);
-        } else if (phase == SERVICE_TO_START)
-                /* One that was down before is left so. */
-                again ? (void) 0 : plan_add(ret, JOB_START, false);
-        else if (again)
-                plan_add(ret, JOB_RESTART, false);
-        else
-                plan_add(ret, shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
+        } else if (phase == SERVICE_RUNNING)
+                plan_add(ret, again ? JOB_RESTART : shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
+        else if (!again) /* a service that was down before is left down */
+                plan_add(ret, JOB_START, false);
 }
 
 void plan_enable_service(bool start, Plan *ret) {
@@ -38,10 +35,10 @@ void plan_disable_socket(bool start, Plan *ret) {
         *ret = (Plan){ 0 };
         plan_add(ret, JOB_DISABLE, true);
         plan_add(ret, JOB_ENABLE, false);
-        /* A service that requires its socket (Ubuntu) does so by what was just removed. */
+        /* On Ubuntu the service requires its socket, by a link that JOB_DISABLE has just removed. */
         plan_add(ret, JOB_DAEMON_RELOAD, false);
         plan_add(ret, JOB_STOP, true);
-        plan_add(ret, JOB_STOP, false); /* it listens on what it was handed */
+        plan_add(ret, JOB_STOP, false); /* the service still listens on what the socket handed to it */
         if (start)
                 plan_add(ret, JOB_START, false);
 }

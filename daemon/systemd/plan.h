@@ -3,29 +3,29 @@
 
 #include "core/model.h"
 
-/* Which jobs make a unit listen where its files say. That differs by what listens and by what has changed. */
+/* The jobs that make a unit listen where its files say. They depend on what listens, and on what has changed. Pure. */
 
 typedef enum JobKind {
-        JOB_RELOAD,      /* ReloadOrTryRestartUnit: leaves a unit that doesn't run alone */
-        JOB_START,       /* ResetFailedUnit, StartUnit */
-        JOB_RESTART,     /* ResetFailedUnit, RestartUnit */
-        JOB_TRY_RESTART, /* ResetFailedUnit, TryRestartUnit */
-        JOB_STOP,        /* ResetFailedUnit, StopUnit */
-        JOB_DAEMON_RELOAD, /* the manager's own: every unit file is read again, generators run */
-        JOB_ENABLE,        /* EnableUnitFiles, DisableUnitFiles; take effect with the next daemon-reload */
-        JOB_DISABLE,
+        JOB_RELOAD,        /* ReloadOrTryRestartUnit: leaves a unit alone that doesn't run */
+        JOB_START,         /* ResetFailedUnit, StartUnit */
+        JOB_RESTART,       /* ResetFailedUnit, RestartUnit */
+        JOB_TRY_RESTART,   /* ResetFailedUnit, TryRestartUnit */
+        JOB_STOP,          /* ResetFailedUnit, StopUnit */
+        JOB_DAEMON_RELOAD, /* Reload: systemd reads every unit file again and runs the generators */
+        JOB_ENABLE,        /* EnableUnitFiles; takes effect with the next JOB_DAEMON_RELOAD */
+        JOB_DISABLE,       /* DisableUnitFiles, likewise */
 } JobKind;
 
 typedef struct Shape {
         bool by_socket;       /* a socket unit listens in the service's place */
-        bool accept;          /* it hands each connection to a process of its own */
-        bool service_runs;    /* the service is up, on what the socket handed to it */
-        bool command_changes; /* the service's command is not what it was started with */
+        bool accept;          /* the socket unit hands each connection to a process of its own */
+        bool service_runs;    /* the service is up, on what the socket unit handed to it */
+        bool command_changes; /* the service's command differs from the one it was started with */
 } Shape;
 
 typedef struct PlanStep {
         JobKind kind;
-        bool socket; /* of the socket unit, else of the service */
+        bool socket; /* the step is the socket unit's, else the service's */
 } PlanStep;
 
 #define PLAN_STEPS_MAX 6
@@ -37,11 +37,11 @@ typedef struct Plan {
 
 void plan_add(Plan *plan, JobKind kind, bool socket);
 
-/* What to do with a unit in @phase: nothing where it doesn't run and didn't fail for want of a port. With @again,
- * where an earlier plan may have left it in any state. */
+/* Has a unit in @phase listen anew. The plan is empty for a unit that neither runs nor is to be started. @again: an earlier
+ * plan may have left the unit in any state. */
 void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret);
 
-/* Which unit is to listen from now on, and at the next boot. @start: nobody else will start it. */
+/* Changes which unit listens, now and at the next boot. @start: nobody else will start the service. */
 void plan_enable_service(bool start, Plan *ret);
-void plan_disable_socket(bool start, Plan *ret);                 /* the service takes its place */
-void plan_enable_socket(bool service_stays_enabled, Plan *ret); /* and back */
+void plan_disable_socket(bool start, Plan *ret);                /* the service takes the socket's place */
+void plan_enable_socket(bool service_stays_enabled, Plan *ret); /* the socket takes its place again */

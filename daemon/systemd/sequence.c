@@ -1,76 +1,197 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "systemd/sequence.h"
 
-/* A reload or restart takes 40 to 90 ms; the unit's own checks and a slow machine are given time. */
-#define JOB_TIMEOUT (20 * USEC_PER_SEC)
+#include "systemd/bus.h"
+
+/* A reload or restart takes 40 to 90 ms. The rest is for the unit's own checks and a slow machine. */
+#define STEP_TIMEOUT (20 * USEC_PER_SEC)
 
 struct Sequence {
         sd_bus *bus;
         Plan plan;
-        size_t at;
+        size_t n_begun; /* steps */
         char service[256], socket[256];
-        Job *job;
+        sd_bus_slot *removed_slot, *disconnected_slot, *call_slot;
+        sd_event_source *deadline_source;
+        char job[128]; /* the object of the step's job; "" until systemd has named it */
         SequenceHandler handler;
         void *userdata;
 };
 
-Sequence *sequence_free(Sequence *sequence) {
-        if (!sequence)
+static bool is_job(JobKind kind) {
+        return kind != JOB_DAEMON_RELOAD && kind != JOB_ENABLE && kind != JOB_DISABLE;
+}
+
+static int new_call(sd_bus *bus, JobKind kind, const char *unit, sd_bus_message **ret) {
+        static const char *const methods[] = {
+                [JOB_RELOAD] = "ReloadOrTryRestartUnit", [JOB_START] = "StartUnit",
+                [JOB_RESTART] = "RestartUnit",           [JOB_TRY_RESTART] = "TryRestartUnit",
+                [JOB_STOP] = "StopUnit",                 [JOB_DAEMON_RELOAD] = "Reload",
+                [JOB_ENABLE] = "EnableUnitFiles",        [JOB_DISABLE] = "DisableUnitFiles",
+        };
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER, methods[kind]);
+        if (r >= 0 && is_job(kind))
+                r = sd_bus_message_append(m, "ss", unit, "replace");
+        else if (r >= 0 && kind == JOB_ENABLE)
+                r = sd_bus_message_append(m, "asbb", 1, unit, 0, 0);
+        else if (r >= 0 && kind == JOB_DISABLE)
+                r = sd_bus_message_append(m, "asb", 1, unit, 0);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(m);
+        return 0;
+}
+
+static void sequence_stop(Sequence *s) {
+        s->removed_slot = sd_bus_slot_unref(s->removed_slot);
+        s->disconnected_slot = sd_bus_slot_unref(s->disconnected_slot);
+        s->call_slot = sd_bus_slot_unref(s->call_slot);
+        s->deadline_source = sd_event_source_disable_unref(s->deadline_source);
+}
+
+Sequence *sequence_free(Sequence *s) {
+        if (!s)
                 return NULL;
 
-        job_free(sequence->job);
-        sd_bus_unref(sequence->bus);
-        free(sequence);
+        sequence_stop(s);
+        sd_bus_unref(s->bus);
+        free(s);
         return NULL;
 }
 
-bool sequence_is_at_end(const Sequence *sequence) {
-        return sequence->at == sequence->plan.n;
+bool sequence_is_at_end(const Sequence *s) {
+        return s->n_begun == s->plan.n;
 }
 
-static void sequence_on_job(int result, const char *word, void *userdata);
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error);
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
 
-static int sequence_next(Sequence *sequence) {
-        const PlanStep *step = &sequence->plan.steps[sequence->at++];
+static int begin_step(Sequence *s) {
+        const PlanStep *step = &s->plan.steps[s->n_begun++];
+        const char *unit = step->socket ? s->socket : s->service;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
 
-        sequence->job = job_free(sequence->job);
-        return job_start(sequence->bus, step->kind, step->socket ? sequence->socket : sequence->service,
-                         JOB_TIMEOUT, sequence_on_job, sequence, &sequence->job);
+        s->job[0] = '\0';
+        s->call_slot = sd_bus_slot_unref(s->call_slot);
+        s->deadline_source = sd_event_source_disable_unref(s->deadline_source);
+        r = sd_event_add_time_relative(sd_bus_get_event(s->bus), &s->deadline_source, CLOCK_MONOTONIC, STEP_TIMEOUT, 0,
+                                       on_deadline, s);
+        if (r < 0)
+                return r;
+        (void) sd_event_source_set_description(s->deadline_source, "job-deadline");
+
+        /* Without this, earlier failures count towards the start limit, and a unit that has failed stays failed when it is
+         * stopped. systemd's error for a unit that hasn't failed doesn't matter. */
+        if (is_job(step->kind) && step->kind != JOB_RELOAD)
+                r = sd_bus_call_method_async(s->bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                             "ResetFailedUnit", NULL, NULL, "s", unit);
+        if (r >= 0)
+                r = new_call(s->bus, step->kind, unit, &call);
+        return r < 0 ? r : sd_bus_call_async(s->bus, &s->call_slot, call, on_answer, s, 0);
 }
 
-static void sequence_on_job(int result, const char *word, void *userdata) {
-        Sequence *sequence = userdata;
-
-        if (result >= 0 && sequence->at < sequence->plan.n) {
-                result = sequence_next(sequence);
+/* The step has ended, or it couldn't begin. */
+static int end_step(Sequence *s, int result, const char *word) {
+        if (result >= 0 && !sequence_is_at_end(s)) {
+                result = begin_step(s);
                 if (result >= 0)
-                        return;
+                        return 0;
                 word = strerrordesc_np(-result);
         }
-        sequence->handler(result < 0 ? result : 0, word, sequence->userdata);
+        sequence_stop(s);
+        s->handler(result < 0 ? result : 0, word, s->userdata);
+        return 0;
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const sd_bus_error *failure = sd_bus_message_get_error(m);
+        Sequence *s = userdata;
+        const char *path;
+
+        (void) error;
+        if (failure)
+                return end_step(s, -sd_bus_message_get_errno(m), failure->message ? failure->message : failure->name);
+        if (!is_job(s->plan.steps[s->n_begun - 1].kind))
+                return end_step(s, 0, "done");
+
+        if (sd_bus_message_read(m, "o", &path) < 0 ||
+            (size_t) snprintf(s->job, sizeof(s->job), "%s", path) >= sizeof(s->job))
+                return end_step(s, -EBADMSG, "unreadable answer");
+        return 0;
+}
+
+static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *path, *result;
+        Sequence *s = userdata;
+
+        (void) error;
+        if (sd_bus_message_read(m, "uoss", NULL, &path, NULL, &result) < 0 || !streq(path, s->job))
+                return 0;
+        return end_step(s, streq(result, "done") ? 0 : -EIO, result);
+}
+
+/* A job that systemd has named gets no answer any more, and so no error either. */
+static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        (void) m, (void) error;
+        return end_step(userdata, -ENOTCONN, "the connection with systemd ended");
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        return end_step(userdata, -ETIMEDOUT, "no end in time");
 }
 
 int sequence_start(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
                    SequenceHandler handler, void *userdata, Sequence **ret) {
-        _cleanup_(sequence_freep) Sequence *sequence = NULL;
+        _cleanup_(sequence_freep) Sequence *s = NULL;
         int r;
 
         if (plan->n == 0)
                 return -EINVAL;
 
-        sequence = malloc(sizeof(*sequence));
-        if (!sequence)
+        s = malloc(sizeof(*s));
+        if (!s)
                 return -ENOMEM;
-        *sequence = (Sequence){
-                .bus = sd_bus_ref(bus), .plan = *plan, .handler = handler, .userdata = userdata
-        };
-        snprintf(sequence->service, sizeof(sequence->service), "%s", service);
-        snprintf(sequence->socket, sizeof(sequence->socket), "%s", socket);
+        *s = (Sequence){ .bus = sd_bus_ref(bus), .plan = *plan, .handler = handler, .userdata = userdata };
+        snprintf(s->service, sizeof(s->service), "%s", service);
+        snprintf(s->socket, sizeof(s->socket), "%s", socket);
 
-        r = sequence_next(sequence);
+        r = sd_bus_match_signal_async(bus, &s->disconnected_slot, "org.freedesktop.DBus.Local",
+                                      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
+                                      on_disconnected, NULL, s);
+        if (r >= 0)
+                r = sd_bus_match_signal_async(bus, &s->removed_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                              "JobRemoved", on_removed, NULL, s);
+        if (r >= 0)
+                r = begin_step(s);
         if (r < 0)
                 return r;
 
-        *ret = TAKE_PTR(sequence);
+        *ret = TAKE_PTR(s);
         return 0;
+}
+
+/* ── for programs without a loop ── */
+
+int systemd_call(sd_bus *bus, JobKind kind, const char *unit) {
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
+        int r;
+
+        r = new_call(bus, kind, unit, &call);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, 0, NULL, NULL);
+        return r < 0 ? r : 0;
+}
+
+bool systemd_is(sd_bus *bus, const char *unit, const char *state) {
+        _cleanup_free_ char *path = NULL, *found = NULL;
+
+        return sd_bus_path_encode(SYSTEMD1_PATH "/unit", unit, &path) >= 0 &&
+               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Unit", "ActiveState", NULL, &found) >= 0 &&
+               streq(found, state);
 }

@@ -3,12 +3,9 @@
 
 #include <systemd/sd-bus.h>
 
+#include "systemd/bus.h"
 #include "systemd/plan.h"
 #include "sshd/options.h"
-
-#define SYSTEMD1 "org.freedesktop.systemd1"
-#define SYSTEMD1_PATH "/org/freedesktop/systemd1"
-#define SYSTEMD1_MANAGER "org.freedesktop.systemd1.Manager"
 
 /* The ssh service and socket as systemd sees them. Asks over a bus that its owner opened: PID 1's private
  * socket before the system bus is there, the system bus afterwards, where the bus daemon keeps other units'
