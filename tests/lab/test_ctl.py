@@ -198,10 +198,8 @@ def test_colour_on_a_terminal_only(make):
 
 # ---- how it ends ----
 
-def test_moves_and_how_they_end(make):
-    m = relocated(make, **w.HASTE)
-    line = w.STATUS_RELOCATED + "\n"
-    assert succeeds(m, "reload") == line
+def check_moves(m: Machine) -> None:
+    assert succeeds(m, "reload") == w.STATUS_RELOCATED + "\n"
     assert "22" in fails(m, NOT_POSSIBLE, "restore") and w.sshd_ports(m) == {2222}
     assert "80 is not among CandidatePorts" in fails(m, NOT_POSSIBLE, "relocate", "80")
     assert succeeds(m, "relocate", "22022").startswith("ssh on 22022; ") and w.sshd_ports(m) == {22022}
@@ -209,25 +207,31 @@ def test_moves_and_how_they_end(make):
     assert (moved["Port"], moved["HomePort"]) == (2222, 22) and w.sshd_ports(m) == {2222}
 
     m.windows.release(22)
-    w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
+    w.eventually(lambda: ctl(m, "restore").returncode == OK, "Windows gives 22 back")
     assert w.sshd_ports(m) == {22}
     assert succeeds(m, "restore") == "ssh on 22; nothing in its way\n"
 
+
+def check_a_refused_configuration(m: Machine) -> None:
     m.write(w.CONFIG, "[Policy]\nRelocate=sometimes\n")
     error = fails(m, FAILED, "reload")
     assert f"{w.CONFIG}:2" in error and "sometimes" in error
     m.write(w.CONFIG, w.configuration())
     succeeds(m, "reload")
 
-    # Without a right to it: told at once, and nothing happens.
+
+def check_a_user_without_rights(m: Machine) -> None:
+    """wslportctl tells him at once, and nothing happens; to look is for everyone."""
     for verb in ("relocate", "restore", "reload"):
         assert "sudo" in fails(m, NOT_ALLOWED, verb, before=SOMEBODY)
     m.run(["systemctl", "mask", "--runtime", "--now", "polkit.service"], check=True)
     assert "sudo" in fails(m, NOT_ALLOWED, "relocate", before=SOMEBODY)
     assert w.sshd_ports(m) == {22}
-    for verb in ("status", "listeners"):  # but to look is for everyone
+    for verb in ("status", "listeners"):
         assert succeeds(m, verb, "--json", before=SOMEBODY) == succeeds(m, verb, "--json")
 
+
+def check_wrong_command_lines(m: Machine) -> None:
     wrong = [["relocate", "0"], ["relocate", "70000"], ["relocate", "65536"], ["relocate", "-1"], ["relocate", "abc"],
              ["relocate", "2222x"], ["relocate", ""], ["relocate", "2222", "2223"], ["restore", "22"], ["status", "it"],
              ["reload", "--now"], ["monitor", "x"], ["listeners", "x"], ["probe", "22"], ["stauts"], ["\x1b[2J"],
@@ -237,12 +241,8 @@ def test_moves_and_how_they_end(make):
     assert ctl(m, "--nonsense").returncode == USAGE
     assert w.sshd_ports(m) == {22}
 
-    m.run(["systemctl", "kill", "--signal=STOP", w.UNIT], check=True)
-    assert "has not answered" in fails(m, NOT_RUNNING, "status", before=["env", "SYSTEMD_BUS_TIMEOUT=1s"])
-    m.run(["systemctl", "kill", "--signal=CONT", w.UNIT], check=True)
 
-    # Help needs nobody.
-    assert m.run(["systemctl", "stop", w.UNIT]).returncode == 0
+def check_help(m: Machine) -> None:
     verbs = re.findall(r"^  ([a-z][a-z-]+) ", succeeds(m, "--help"), re.MULTILINE)
     assert {"status", "listeners", "monitor", "probe", "relocate", "restore", "reload", "help"} <= set(verbs)
     assert succeeds(m, "help") == succeeds(m, "--help") == succeeds(m, "-h")
@@ -251,17 +251,34 @@ def test_moves_and_how_they_end(make):
         assert succeeds(m, "help", verb).startswith(f"wslportctl {verb}")
     assert succeeds(m, "--version") == f"wslportctl {succeeds(m, '--version').split()[1]}\n"
 
-    # The daemon is stopped: nobody starts it for that.
+
+def check_without_a_daemon(m: Machine) -> None:
+    """wslportctl says how to start the daemon, and doesn't start it."""
     for verb in ("status", "listeners", "monitor", "probe", "relocate", "restore", "reload"):
         assert "systemctl start wslportd" in fails(m, NOT_RUNNING, verb)
     assert w.active_state(m, w.UNIT) == "inactive"
-    # And without any bus.
     without_bus = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run/dbus && exec "$@"', "sh"]
     for verb in ("status", "monitor", "relocate"):
         assert "system bus" in fails(m, NOT_RUNNING, verb, before=without_bus)
+
+
+def test_moves_and_how_they_end(make):
+    m = relocated(make, **w.HASTE)
+    check_moves(m)
+    check_a_refused_configuration(m)
+    check_a_user_without_rights(m)
+    check_wrong_command_lines(m)
+
+    m.run(["systemctl", "kill", "--signal=STOP", w.UNIT], check=True)
+    assert "has not answered" in fails(m, NOT_RUNNING, "status", before=["env", "SYSTEMD_BUS_TIMEOUT=1s"])
+    m.run(["systemctl", "kill", "--signal=CONT", w.UNIT], check=True)
+
+    assert m.run(["systemctl", "stop", w.UNIT]).returncode == 0
+    check_help(m)
+    check_without_a_daemon(m)
     assert m.run(["systemctl", "start", w.UNIT]).returncode == 0
     w.wait_properties(m, State="clear")
-    # The bus has nothing to do with a user who is in no passwd.
+    # D-Bus ends the connection of a user who is in no passwd.
     assert "ended the connection" in fails(m, NOT_RUNNING, "status", before=NOBODY_KNOWS)
     succeeds(m)
 
