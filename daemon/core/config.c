@@ -463,6 +463,14 @@ static int take_value(void *userdata, const char *section, const char *name, con
         return 1;
 }
 
+bool config_allows_port(const Config *config, uint16_t port) {
+        for (size_t i = 0; i < config->n_candidates; i++)
+                if (config->candidates[i].first <= port && port <= config->candidates[i].last)
+                        return true;
+
+        return false;
+}
+
 Config config_default(void) {
         return (Config){
                 .relocate = RELOCATE_CONFLICT,

@@ -42,6 +42,9 @@ typedef struct Config {
  * single line of printable ASCII and tabs, whatever the file holds, and says what would be right. */
 typedef void (*ConfigErrorHandler)(const char *path, unsigned line, const char *message, void *userdata);
 
+/* True if the policy lets sshd be moved to @port. */
+bool config_allows_port(const Config *config, uint16_t port);
+
 /* What is in force without a file. */
 Config config_default(void);
 

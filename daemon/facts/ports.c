@@ -26,11 +26,7 @@ void ports_done(Ports *ports) {
 }
 
 const PortFact *ports_find(const Ports *ports, uint16_t port) {
-        for (size_t i = 0; i < ports->n; i++)
-                if (ports->facts[i].port == port)
-                        return &ports->facts[i];
-
-        return NULL;
+        return port_facts_find(ports->facts, ports->n, port);
 }
 
 PortFact *ports_get(Ports *ports, uint16_t port) {

@@ -1251,7 +1251,7 @@ static void manager_find_moved(Manager *m) {
                 return;
 
         for (size_t i = 0; i < view.n_listeners; i++)
-                if (view.listeners[i].holder == HOLDER_SSHD && policy_allows(&m->config, view.listeners[i].port)) {
+                if (view.listeners[i].holder == HOLDER_SSHD && config_allows_port(&m->config, view.listeners[i].port)) {
                         m->last_port = view.listeners[i].port;
                         return;
                 }

@@ -173,7 +173,7 @@ static void require_relocate(Case *c, const Decision *d) {
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
         require(!s->postponed);
-        require(is_allowed(&c->config, d->port) && policy_allows(&c->config, d->port));
+        require(is_allowed(&c->config, d->port) && config_allows_port(&c->config, d->port));
         require(!is_home(s, d->port));
         require(s->service == SERVICE_RUNNING || is_to_bind(s));
         require(!is_taken(fact));
@@ -237,7 +237,7 @@ static void require_units(Case *c, const Decision *d) {
                 require(c->config.socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled);
 }
 
-static void decide(Case *c, Decision *ret) {
+static void decide_twice(Case *c, Decision *ret) {
         const Snapshot *s = &c->snapshot;
         Decision again;
 
@@ -310,7 +310,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 BindAnswer bind;
                 Decision d;
 
-                decide(&c, &d);
+                decide_twice(&c, &d);
                 fact = find(&c, d.port);
                 if (d.action != ACTION_PROBE &&
                     (d.action != ACTION_RELOCATE || is_sshds(fact) || (fact && fact->bind == BIND_FREE)))

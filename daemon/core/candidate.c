@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/candidate.h"
+
+#include <stdarg.h>
+
+/* Windows excludes whole ranges, and each question costs time. After so many refusals in a row within one
+ * range of CandidatePorts the steps through that range double: its end is then at most 16 questions away. */
+#define REFUSALS_BEFORE_STRIDE 4
+
+/* True if @d is decided: @port is to be tried, or no port can be tried now. */
+static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision *d) {
+        const PortFact fact = snapshot_fact(s, port);
+
+        switch (port_fact_availability(&fact)) {
+        case PORT_FREE:
+        case PORT_NOT_ASKED:
+                decide(d, STATE_CONFLICT, ACTION_RELOCATE, port, "%s", why);
+                return true;
+        case PORT_NO_ANSWER:
+                decide_by_fact(d, STATE_CONFLICT, ACTION_NONE, 0, &fact);
+                return true;
+        case PORT_TRACKER_DEAD:
+                decide_by_fact(d, STATE_BLOCKED, ACTION_NONE, 0, &fact);
+                return true;
+        case PORT_TAKEN:
+        case PORT_UNDECIDED:
+        default:
+                return false;
+        }
+}
+
+static bool try_range(const Snapshot *s, PortRange range, const char *why, Decision *d) {
+        unsigned refusals = 0;
+        uint32_t stride = 1;
+
+        for (uint32_t port = range.first; port <= range.last; port += stride) {
+                if (snapshot_is_home(s, (uint16_t) port))
+                        continue;
+                if (try_port(s, (uint16_t) port, why, d))
+                        return true;
+                refusals = snapshot_fact(s, (uint16_t) port).bind == BIND_REFUSED_BY_WINDOWS ? refusals + 1
+                                                                                             : 0;
+                stride = refusals >= REFUSALS_BEFORE_STRIDE ? stride * 2 : 1;
+        }
+
+        return false;
+}
+
+static void try_all(const Config *config, const Snapshot *s, const char *why, Decision *d) {
+        if (s->last_port != 0 && config_allows_port(config, s->last_port) &&
+            !snapshot_is_home(s, s->last_port) && try_port(s, s->last_port, why, d))
+                return;
+
+        for (size_t i = 0; i < config->n_candidates; i++)
+                if (try_range(s, config->candidates[i], why, d))
+                        return;
+
+        decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN ": add one that is free", why);
+}
+
+static void choose(const Config *config, const Snapshot *s, const char *why, Decision *d) {
+        const PortFact requested = snapshot_fact(s, s->request_port);
+
+        if (s->verdict != SSHD_VERDICT_VALID)
+                decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and sshd refuses its own configuration: %s",
+                       why, s->verdict_detail ? s->verdict_detail : "not known why");
+        else if (s->home.port_fixed && !s->by_socket) {
+                decide(d, STATE_BLOCKED, ACTION_NONE, 0,
+                       "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
+                       isempty(s->port_fixed_by) ? "a ListenAddress with a port" : s->port_fixed_by);
+                d->ask_again = false; /* no answer helps */
+        } else if (s->postponed)
+                decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s; %s", why, s->postponed);
+        else if (s->request != REQUEST_RELOCATE || requested.port == 0)
+                try_all(config, s, why, d);
+        else if (!config_allows_port(config, requested.port) || snapshot_is_home(s, requested.port))
+                decide(d, STATE_CONFLICT, ACTION_NONE, 0, "%u is not among CandidatePorts", requested.port);
+        else if (!try_port(s, requested.port, why, d))
+                decide_by_fact(d, STATE_CONFLICT, ACTION_NONE, 0, &requested);
+}
+
+static void keep_beside(Decision *d, uint16_t port) {
+        d->beside[d->n_beside++] = port;
+}
+
+void candidate_keep_others(const Snapshot *s, Decision *d) {
+        for (size_t i = s->moved_to == 0 ? 1 : 0; i < s->home.n_ports; i++)
+                if (snapshot_sshd_has(s, s->home.ports[i]))
+                        keep_beside(d, s->home.ports[i]);
+}
+
+void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...) {
+        va_list arguments;
+        char why[160];
+
+        va_start(arguments, format);
+        vsnprintf(why, sizeof(why), format, arguments);
+        va_end(arguments);
+
+        candidate_keep_others(s, d);
+        choose(config, s, why, d);
+}
+
+/* Where the policy names another home port, its owner has seen to the conflict: sshd makes do with that
+ * port. Else sshd is moved, and the other home ports stay. A service does without the ports that it can't
+ * bind, a socket unit does not come up at all. */
+void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, const char *why,
+                            Decision *d) {
+        for (size_t i = 0; i < s->home.n_ports; i++) {
+                const PortFact other = snapshot_fact(s, s->home.ports[i]);
+                Availability a = port_fact_availability(&other);
+                bool has = other.holder == HOLDER_SSHD;
+
+                if (other.port == port || (!has && a == PORT_TAKEN))
+                        continue;
+                if (!s->by_socket && config_allows_port(config, other.port) &&
+                    (has || (s->service != SERVICE_RUNNING && a != PORT_UNDECIDED))) {
+                        decide(d, STATE_CLEAR, ACTION_NONE, 0, "%s; %u is sshd's too", why, other.port);
+                        decide_start_if_down(s, other.port, d);
+                        return;
+                }
+                if (s->by_socket && !has && a == PORT_NOT_ASKED && snapshot_is_about_to_bind(s)) {
+                        decide_probe(d, STATE_UNKNOWN, other.port);
+                        d->n_beside = 0;
+                        return;
+                }
+                if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
+                        keep_beside(d, other.port);
+        }
+        choose(config, s, why, d);
+}
+
+void candidate_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
+        char why[160];
+
+        port_fact_describe(fact, why, sizeof(why));
+        if (snapshot_is_home(s, fact->port))
+                candidate_replace_home(config, s, fact->port, why, d);
+        else
+                candidate_choose(config, s, d, "%s", why);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/model.h"
+
+/* What is known of one port. */
+typedef struct PortFact {
+        uint16_t port;
+        Holder holder;    /* by a listener in the kernel, or by a greeting: nobody had to bind */
+        BindAnswer bind;  /* the bind helper's answer since the facts were last forgotten */
+        bool holder_left; /* its holder was seen to go away, without a bind */
+        bool lacks_ipv4; /* sshd should have all of IPv4 too, and has IPv6 only: then .bind is about IPv4 */
+        char detail[80]; /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
+} PortFact;
+
+/* What the facts of a port come to, for an sshd that wants to bind it. */
+typedef enum Availability {
+        PORT_NOT_ASKED,
+        PORT_FREE,
+        PORT_TAKEN, /* by anybody, a running sshd included */
+        PORT_NO_ANSWER,
+        PORT_TRACKER_DEAD,
+        PORT_UNDECIDED, /* the question itself failed */
+} Availability;
+
+/* NULL where no fact is about @port. */
+const PortFact *port_facts_find(const PortFact facts[], size_t n, uint16_t port);
+
+Availability port_fact_availability(const PortFact *fact);
+
+/* For people: "Windows (OpenSSH_for_Windows_9.5) holds 22". */
+void port_fact_describe(const PortFact *fact, char *ret, size_t size);

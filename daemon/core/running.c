@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/running.h"
+
+#include "core/candidate.h"
+#include "core/start.h"
+
+/* Whether sshd, which was moved, is to go back now if it can. Restore=auto needs a hint that each home port
+ * is free: nobody binds to find out. */
+static bool wants_home(const Config *config, const Snapshot *s) {
+        if (config->relocate != RELOCATE_CONFLICT)
+                return false;
+        if (s->request == REQUEST_RESTORE)
+                return true;
+        if (s->no_auto_restore || config->restore != RESTORE_AUTO)
+                return false;
+
+        for (size_t i = 0; i < s->home.n_ports; i++) {
+                const PortFact fact = snapshot_fact(s, s->home.ports[i]);
+
+                if (port_fact_availability(&fact) != PORT_FREE && !fact.holder_left &&
+                    fact.holder != HOLDER_SSHD)
+                        return false;
+        }
+        return s->home.n_ports > 0;
+}
+
+/* sshd was moved, and listens where it was moved to. */
+static void listens_moved(const Config *config, const Snapshot *s, Decision *d) {
+        PortFact obstacle;
+
+        if (s->request == REQUEST_RELOCATE && s->request_port != 0 && s->request_port != s->moved_to) {
+                candidate_choose(config, s, d, "somebody asked for it");
+                if (d->action == ACTION_NONE)
+                        d->state = STATE_RELOCATED;
+        } else if (s->request == REQUEST_RESTORE && config->relocate == RELOCATE_MIRRORED)
+                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "Relocate=mirrored keeps sshd on %u",
+                       s->moved_to);
+        else if (!wants_home(config, s))
+                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd's port is %u", s->moved_to);
+        else if (s->postponed)
+                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd's port is %u; %s", s->moved_to,
+                       s->postponed);
+        else if (s->verdict != SSHD_VERDICT_VALID)
+                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd refuses its own configuration: %s",
+                       s->verdict_detail ? s->verdict_detail : "not known why");
+        else if (!decide_way_home(s, STATE_RELOCATED, d, &obstacle))
+                decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &obstacle);
+}
+
+/* A socket unit runs without its sockets: a daemon-reload that brings other addresses has systemd 255 and
+ * later close them, and systemd still calls the unit listening. Only a restart mends that, so the unit
+ * counts as one to be started. */
+static void socket_closed(const Config *config, const Snapshot *s, Decision *d) {
+        Snapshot down = *s;
+
+        down.service = SERVICE_TO_START;
+        if (snapshot_is_home(s, s->moved_to))
+                down.moved_to = 0;
+        d->ask_again = true;
+        start_decide(config, &down, d);
+}
+
+/* A way back that was cut off before sshd was told of it: sshd listens where it was moved to, and our file
+ * is gone. */
+static bool is_back_on_disk_only(const Config *config, const Snapshot *s) {
+        return s->verdict == SSHD_VERDICT_VALID && s->moved_to == 0 && s->last_port != 0 &&
+               !snapshot_is_home(s, s->last_port) && snapshot_sshd_has(s, s->last_port) &&
+               config_allows_port(config, s->last_port);
+}
+
+static void put_file_back(const Snapshot *s, Decision *d) {
+        decide(d, STATE_RELOCATED, s->postponed ? ACTION_NONE : ACTION_RELOCATE,
+               s->postponed ? 0 : s->last_port, "sshd is on %u still%s%s", s->last_port,
+               s->postponed ? "; " : "", strempty(s->postponed));
+        candidate_keep_others(s, d);
+}
+
+/* sshd runs, and does not listen on @expected. */
+static void port_missing(const Config *config, const Snapshot *s, uint16_t expected, Decision *d) {
+        const PortFact fact = snapshot_fact(s, expected);
+        bool has_home = snapshot_sshd_has_home(s);
+        char why[96];
+
+        d->port_missing = true;
+        if (s->settled == SETTLED_UNSEEN)
+                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "who listens on %u could not be seen", expected);
+        else if (s->settled != SETTLED_WITHOUT_PORT)
+                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd runs, but does not listen on %u", expected);
+        else if (s->by_socket && !has_home)
+                socket_closed(config, s, d);
+        else if (is_back_on_disk_only(config, s))
+                put_file_back(s, d);
+        else if (fact.holder == HOLDER_LINUX || fact.holder == HOLDER_OTHER_DISTRO ||
+                 fact.bind == BIND_REFUSED_BY_WINDOWS) {
+                /* A stranger listens on one family and sshd on the other, or sshd would have ended: clients
+                 * of that family reach the stranger. Or sshd was about to bind another port, and got one
+                 * family of it or none. */
+                d->ask_again = !has_home;
+                candidate_replace(config, s, &fact, d);
+        } else if (has_home) {
+                snprintf(why, sizeof(why), "sshd could not have %u", expected);
+                candidate_replace_home(config, s, expected, why, d);
+        } else if (s->mode == MODE_CONSOMME) {
+                /* Under consomme a refused bind() succeeds, on a random port. (microsoft/WSL; replayed) */
+                d->ask_again = true;
+                candidate_choose(config, s, d,
+                                 "sshd listens on another port than %u, as where consomme refused it",
+                                 expected);
+        } else
+                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd runs, but does not listen on %u", expected);
+}
+
+/* sshd has the port of @fact on IPv6 only: when it started, somebody else had that port on IPv4. */
+static void mend_ipv4(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
+        char why[160];
+
+        port_fact_describe(fact, why, sizeof(why));
+        decide(d, d->state, ACTION_NONE, 0, "%s%s%s", why, s->postponed ? "; " : "", strempty(s->postponed));
+        if (s->settled != SETTLED_WITHOUT_IPV4 || s->postponed || s->verdict != SSHD_VERDICT_VALID)
+                return;
+
+        d->ask_again = fact->bind != BIND_TRACKER_DEAD;
+        switch (fact->bind) {
+        case BIND_NOT_ASKED:
+                decide(d, d->state, ACTION_PROBE, fact->port, "asking whether sshd can have %u on IPv4",
+                       fact->port);
+                break;
+        case BIND_FREE:
+                decide(d, d->state, ACTION_START, fact->port, "%s, and IPv4 is free", why);
+                break;
+        case BIND_REFUSED_BY_WINDOWS:
+        case BIND_REFUSED_BY_LINUX:
+                candidate_replace(config, s, fact, d);
+                d->ask_again = d->ask_again && d->state != STATE_CLEAR; /* clear: another home port does */
+                break;
+        case BIND_TRACKER_DEAD:
+        case BIND_NO_ANSWER:
+        case BIND_FAILED:
+        default:
+                break;
+        }
+}
+
+/* Half of sshd's clients reach it, so what else is to be done has come first. A socket unit has all of its
+ * addresses, or fails. */
+static void mend_ipv4_of(const Config *config, const Snapshot *s, const uint16_t ports[], size_t n,
+                         Decision *d) {
+        for (size_t i = 0; i < n && !s->by_socket; i++) {
+                const PortFact fact = snapshot_fact(s, ports[i]);
+
+                if (fact.holder == HOLDER_SSHD && fact.lacks_ipv4) {
+                        mend_ipv4(config, s, &fact, d);
+                        return;
+                }
+        }
+}
+
+/* The first home port that sshd lacks; 0: none. */
+static uint16_t first_missing(const Snapshot *s) {
+        for (size_t i = 0; i < s->home.n_ports; i++)
+                if (!snapshot_sshd_has(s, s->home.ports[i]))
+                        return s->home.ports[i];
+
+        return 0;
+}
+
+void running_decide(const Config *config, const Snapshot *s, Decision *d) {
+        bool moved = s->moved_to != 0 && !snapshot_is_home(s, s->moved_to);
+        const PortFact home = snapshot_fact(s, s->home.ports[0]);
+        uint16_t missing = first_missing(s);
+
+        if (moved && snapshot_sshd_has(s, s->moved_to)) {
+                listens_moved(config, s, d);
+                if (d->action == ACTION_NONE && s->request == REQUEST_NONE)
+                        mend_ipv4_of(config, s, &s->moved_to, 1, d);
+        } else if (missing != 0)
+                port_missing(config, s, moved ? s->moved_to : missing, d);
+        else if (config->relocate == RELOCATE_MIRRORED)
+                candidate_choose(config, s, d, "Relocate=mirrored leaves %u to Windows", home.port);
+        else if (s->request == REQUEST_RELOCATE) {
+                candidate_choose(config, s, d, "somebody asked for it");
+                if (d->action == ACTION_NONE) /* a refusal is no conflict */
+                        d->state = STATE_CLEAR;
+        } else if (s->moved_to != 0)
+                /* A move that was cut off before sshd was told of it. */
+                decide(d, STATE_CLEAR, ACTION_RESTORE, home.port,
+                       "sshd has its own port, and wslportd's file names another");
+        else {
+                decide_by_fact(d, STATE_CLEAR, ACTION_NONE, 0, &home);
+                mend_ipv4_of(config, s, s->home.ports, s->home.n_ports, d);
+        }
+}

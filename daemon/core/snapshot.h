@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/fact.h"
+
+/* All that a decision depends on, beside the configuration. */
+
+/* What sshd says of its own configuration as it stands on disk. */
+typedef enum SshdVerdict {
+        SSHD_VERDICT_UNKNOWN,
+        SSHD_VERDICT_VALID,
+        SSHD_VERDICT_REFUSED,          /* sshd would not start with it */
+        SSHD_VERDICT_OUR_FILE_REFUSED, /* the same, and sshd's error names our file */
+} SshdVerdict;
+
+/* What a running sshd has lacked for so long that it won't come to listen there by itself. */
+typedef enum Settled {
+        SETTLED_NOT_YET, /* it was started or reloaded a moment ago */
+        SETTLED_WITHOUT_PORT,
+        SETTLED_WITHOUT_IPV4, /* it listens on the port, on IPv6 only */
+        SETTLED_UNSEEN,       /* not known: the kernel did not list the listeners of each port */
+} Settled;
+
+/* What somebody asked for. */
+typedef enum Request {
+        REQUEST_NONE,
+        REQUEST_RELOCATE,
+        REQUEST_RESTORE,
+        REQUEST_PROBE, /* fresh facts; the decision is the same as without a request */
+} Request;
+
+typedef struct Snapshot {
+        NetworkingMode mode;
+        ServicePhase service;
+        bool by_socket; /* .service is a socket unit's phase: it listens on all of its ports or none */
+        bool booting;   /* the first start of this boot still waits for wslportd */
+        Settled settled;
+
+        SshdVerdict verdict;
+        const char *verdict_detail; /* sshd's own words, for people; NULL where there are none */
+        SshdHome home;              /* .n_ports is 0 where sshd's own ports aren't known */
+        const char *port_fixed_by;  /* what sets .home.port_fixed, for people; NULL if unknown */
+
+        uint16_t moved_to;  /* the port in our files; 0: there are none */
+        bool unapplied;     /* systemd doesn't know of our files: /run was emptied, by a boot among others */
+        uint16_t last_port; /* the last port that sshd was moved to; 0: none */
+
+        const PortFact *facts;
+        size_t n_facts;
+
+        bool not_enabled;       /* the service is installed, and nothing ever starts it */
+        bool socket_disabled;   /* by SocketActivation=disable */
+        bool switch_unfinished; /* a switch of units was cut off: perhaps neither unit listens */
+        const char *unit_name;  /* of the service, for people */
+
+        bool no_auto_restore; /* Restore=auto does nothing for now: somebody asked for the port that sshd has,
+                                 or the limit leaves too few moves */
+        Request request;
+        uint16_t request_port; /* of REQUEST_RELOCATE; 0: the policy chooses */
+
+        const char *postponed; /* why sshd may not be moved or started for now; NULL: it may */
+} Snapshot;
+
+/* What is known of @port, nothing at all included. */
+static inline PortFact snapshot_fact(const Snapshot *s, uint16_t port) {
+        const PortFact *fact = port_facts_find(s->facts, s->n_facts, port);
+
+        return fact ? *fact : (PortFact){ .port = port };
+}
+
+static inline bool snapshot_sshd_has(const Snapshot *s, uint16_t port) {
+        return snapshot_fact(s, port).holder == HOLDER_SSHD;
+}
+
+static inline bool snapshot_is_home(const Snapshot *s, uint16_t port) {
+        return port_is_one_of(port, s->home.ports, s->home.n_ports);
+}
+
+/* True if sshd has any of its home ports. */
+static inline bool snapshot_sshd_has_home(const Snapshot *s) {
+        for (size_t i = 0; i < s->home.n_ports; i++)
+                if (snapshot_sshd_has(s, s->home.ports[i]))
+                        return true;
+
+        return false;
+}
+
+static inline bool snapshot_is_about_to_bind(const Snapshot *s) {
+        return s->service == SERVICE_QUEUED || s->service == SERVICE_TO_START;
+}

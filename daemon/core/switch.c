@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/switch.h"
+
+/* Which of the service and its socket unit is to take the other's place; ACTION_NONE: neither. */
+static Action wanted_switch(const Config *config, const Snapshot *s) {
+        if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
+            ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_TO_START)) ||
+             (s->switch_unfinished && s->service == SERVICE_INACTIVE)))
+                return ACTION_DISABLE_SOCKET;
+        if (config->socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled)
+                return ACTION_ENABLE_SOCKET;
+        return ACTION_NONE;
+}
+
+/* False where the service would not start, or where only a socket unit can be moved off the service's
+ * port. */
+static bool can_switch(const Snapshot *s, Action action) {
+        return s->verdict == SSHD_VERDICT_VALID &&
+               !(action == ACTION_DISABLE_SOCKET && s->by_socket && s->home.port_fixed);
+}
+
+void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d) {
+        Action action = wanted_switch(config, s);
+        size_t length = strlen(d->reason);
+
+        if (action == ACTION_NONE || d->action != ACTION_NONE || d->state == STATE_UNMANAGED ||
+            can_switch(s, action))
+                return;
+
+        snprintf(d->reason + length, sizeof(d->reason) - length, "; SocketActivation=%s waits: %s%s",
+                 socket_activation_to_string(config->socket_activation),
+                 s->verdict == SSHD_VERDICT_UNKNOWN ? "it isn't known whether sshd accepts its configuration"
+                 : s->verdict != SSHD_VERDICT_VALID ? "sshd does not accept its configuration"
+                 : isempty(s->port_fixed_by)        ? "a ListenAddress with a port"
+                                                    : s->port_fixed_by,
+                 s->verdict != SSHD_VERDICT_VALID ? "" : " fixes the service's port");
+}
+
+bool switch_decide(const Config *config, const Snapshot *s, Decision *d) {
+        Action action = wanted_switch(config, s);
+
+        if (s->booting || s->postponed)
+                return false;
+
+        if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)
+                decide(d, STATE_UNKNOWN, ACTION_ENABLE, 0, "EnsureEnabled=yes, and %s is not enabled",
+                       strempty(s->unit_name));
+        else if (action != ACTION_NONE && can_switch(s, action))
+                decide(d, STATE_UNKNOWN, action, 0, "SocketActivation=%s",
+                       socket_activation_to_string(config->socket_activation));
+        else
+                return false;
+        return true;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/candidate.h"
+#include "unit/core/rules.h"
+
+static const Rule rules[] = {
+        { .name = "Windows has home: the first candidate",
+          .facts = { WINDOWS(HOME) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "the first candidate is known to be free: the first candidate",
+          .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222,
+          .state = STATE_CONFLICT },
+        { .name = "the last port comes first",
+          .last_port = 2201, .facts = { WINDOWS(HOME) }, .action = ACTION_RELOCATE, .port = 2201,
+          .state = STATE_CONFLICT },
+        { .name = "a last port that is no candidate does not count",
+          .last_port = 4000, .facts = { WINDOWS(HOME) }, .action = ACTION_RELOCATE, .port = 2222,
+          .state = STATE_CONFLICT },
+        { .name = "taken candidates are passed over",
+          .facts = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022), WINDOWS(2200) }, .action = ACTION_RELOCATE,
+          .port = 2201, .state = STATE_CONFLICT },
+        { .name = "a candidate that could not be tried is passed over",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_FAILED) }, .action = ACTION_RELOCATE, .port = 22022,
+          .state = STATE_CONFLICT },
+        { .name = "every candidate is taken: blocked",
+         
+          .facts = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022), WINDOWS(2200), WINDOWS(2201), WINDOWS(2202), WINDOWS(2203) },
+          .action = ACTION_NONE, .state = STATE_BLOCKED },
+        { .name = "a Linux process has home: the first candidate",
+          .facts = { LINUX(HOME), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222,
+          .state = STATE_CONFLICT },
+        { .name = "another distro has home: the first candidate",
+          .facts = { { .port = HOME, .holder = HOLDER_OTHER_DISTRO }, FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "Windows does not answer about a candidate: nothing",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_NO_ANSWER), FREE(22022) }, .action = ACTION_NONE,
+          .state = STATE_CONFLICT },
+        { .name = "the tracker dies between two questions: blocked",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_TRACKER_DEAD), FREE(22022) }, .action = ACTION_NONE,
+          .state = STATE_BLOCKED },
+        { .name = "consomme shares ports too: the first candidate",
+          .mode = MODE_CONSOMME, .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_RELOCATE,
+          .port = 2222, .state = STATE_CONFLICT },
+        { .name = "another home port is a candidate, and free: nothing",
+          .other_home = 2222, .facts = { WINDOWS(HOME), FREE(2222) }, .action = ACTION_NONE,
+          .state = STATE_CLEAR },
+        { .name = "another home port is a candidate, a socket unit binds all or nothing: the next candidate",
+          .other_home = 2222, .by_socket = true, .facts = { WINDOWS(HOME), FREE(2222) },
+          .action = ACTION_RELOCATE, .port = 22022, .n_beside = 1, .state = STATE_CONFLICT },
+        { .name = "a socket unit with another home port: ask whether it can keep that one",
+          .other_home = 3333, .by_socket = true, .facts = { WINDOWS(HOME) }, .action = ACTION_PROBE,
+          .port = 3333, .state = STATE_UNKNOWN },
+        { .name = "a socket unit, another home port is taken: not kept",
+          .other_home = 3333, .by_socket = true, .facts = { WINDOWS(HOME), WINDOWS(3333) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+};
+
+static void test_explicit_port_is_not_moved(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        const PortFact facts[] = { WINDOWS(HOME) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.home.port_fixed = true;
+        snapshot.facts = facts;
+        snapshot.n_facts = 1;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_BLOCKED);
+        test_contains(decision.reason, "ListenAddress");
+}
+
+/* Windows excludes the whole of a long range: the end is reached in few questions, none is asked twice. */
+static void test_long_range_is_not_walked(void) {
+        Config config = { .candidates = { { 1024, 65535 } }, .n_candidates = 1 };
+        PortFact facts[128] = { WINDOWS(HOME) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.facts = facts;
+        snapshot.n_facts = 1;
+        for (;;) {
+                policy_decide(&config, &snapshot, &decision);
+                if (decision.action != ACTION_RELOCATE)
+                        break;
+                for (size_t i = 0; i < snapshot.n_facts; i++)
+                        test_assert(facts[i].port != decision.port);
+                test_assert(snapshot.n_facts < ELEMENTSOF(facts));
+                facts[snapshot.n_facts++] = (PortFact) WINDOWS(decision.port);
+        }
+        test_equal_int(decision.state, STATE_BLOCKED);
+        test_assert(snapshot.n_facts < 32);
+}
+
+int main(int argc, char *argv[]) {
+        static const Test tests[] = {
+                TEST_TABLE(test_rule, rules),
+                TEST(test_explicit_port_is_not_moved),
+                TEST(test_long_range_is_not_walked),
+        };
+
+        return test_main(argc, argv, tests, ELEMENTSOF(tests));
+}
