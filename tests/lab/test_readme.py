@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The README's commands, run as they stand there; and what it shows, compared with what is printed.
+"""The commands of README.md, tests/README.md and daemon/README.md, run as they stand there; and what README.md shows, compared
+with what is printed.
 
-What stands in a fence of sh, or between backquotes with a program's name before blanks, is a command. Each of them is
-either run here, or ELSEWHERE says what runs it; one that is in neither, or in one and not in the README, is an error.
+A command stands in a fence of sh, or between backquotes with a program's name before blanks. Each command is either run here,
+or ELSEWHERE says what runs it. A command that is in neither, or in one of them and in none of the documents, is an error.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +25,8 @@ from machine import Machine
 from shapes import SHAPES
 
 TREE = Path(__file__).parents[2]
-README = (TREE / "README.md").read_text()
+DOCUMENTS = {path: path.read_text() for name in ("README.md", "tests/README.md", "daemon/README.md") if (path := TREE / name).exists()}
+README = DOCUMENTS[TREE / "README.md"]
 PROGRAMS = ("wslportctl", "wslportd", "wsl", "systemctl", "journalctl", "busctl", "sudo", "ssh", "sshd", "ss", "netsh", "meson",
             "dpkg", "echo", "wslinfo", "tests/run", "units/packages/build-deb")
 
@@ -55,9 +58,9 @@ ELSEWHERE = {
 HERE = ("sudo tests/run checks", "sudo tests/run one policy", "sudo tests/run one test_usage")
 
 
-def fences(language: str) -> list[str]:
+def fences(language: str, document: str = README) -> list[str]:
     return [re.sub(rf"(?m)^{indent}", "", text)
-            for indent, text in re.findall(rf"(?ms)^( *)```{language}\n(.*?)^ *```$", README)]
+            for indent, text in re.findall(rf"(?ms)^( *)```{language}\n(.*?)^ *```$", document)]
 
 
 def commands(text: str) -> list[str]:
@@ -66,12 +69,12 @@ def commands(text: str) -> list[str]:
 
 
 def in_fences() -> list[str]:
-    return [command for text in fences("sh") for command in commands(text)]
+    return [command for document in DOCUMENTS.values() for text in fences("sh", document) for command in commands(text)]
 
 
 def between_quotes() -> list[str]:
-    text = re.sub(r"(?ms)^ *```.*?^ *```$", "", README)
-    found = [" ".join(span.split()) for span in re.findall(r"`([^`]+)`", text)]
+    texts = [re.sub(r"(?ms)^ *```.*?^ *```$", "", document) for document in DOCUMENTS.values()]
+    found = [" ".join(span.split()) for text in texts for span in re.findall(r"`([^`]+)`", text)]
     return [span for span in found if span.split()[0] in PROGRAMS and (" " in span or "/" in span) and ";" not in span]
 
 
@@ -233,15 +236,26 @@ def test_what_is_for_windows(make):
     assert setting and f"  {setting[1]}\n" in printed and r"%UserProfile%\.wslconfig" in printed
 
 
-def test_links_lead_somewhere():
-    heads = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in README.splitlines()
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(TREE)))
+def test_links_lead_somewhere(path):
+    text = DOCUMENTS[path]
+    heads = {re.sub(r"[^a-z0-9 -]", "", line.lstrip("# ").lower()).replace(" ", "-") for line in text.splitlines()
              if line.startswith("#")}
-    links = re.findall(r"\]\((.*?)\)", README)
-    assert links
+    links = re.findall(r"\]\((.*?)\)", text)
+    assert links or path.parent != TREE
     for link in links:
-        assert link[1:] in heads if link.startswith("#") else (TREE / link).exists(), link
-    for path in re.findall(r"`((?:daemon|units|tests|conf)/[^ `\[*]+)`", README):
-        assert (TREE / path).exists() or path == "tests/test-clock.c", path
+        assert link[1:] in heads if link.startswith("#") else (path.parent / link).exists(), link
+    for name in re.findall(r"`((?:daemon|units|tests|conf)/[^ `\[*]+)`", text):
+        assert (TREE / name).exists() or "clock" in name, name  # an endpoint that somebody is about to write
+
+
+def test_the_example_of_a_test(make):
+    """tests/README.md shows how to write a test."""
+    code, = fences("python", DOCUMENTS[TREE / "tests/README.md"])
+    example: dict[str, Any] = {"w": w}
+    exec(code, example)
+    test, = (value for name, value in example.items() if name.startswith("test_"))
+    test(make)
 
 
 @pytest.mark.usefixtures("_lab")
