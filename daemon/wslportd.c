@@ -6,7 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 
-#include "core/config.h"
+#include "core/config-file.h"
 #include "base/log.h"
 #include "manager/manager.h"
 #include "manager/mend.h"

@@ -3,29 +3,29 @@
 
 #include "core/model.h"
 
-#define CONFIG_FILE SYSCONFDIR "/wslportd.conf"
+/* libinih's buffer has 200 bytes, the newline and the NUL included. */
+#define CONFIG_LINE_MAX ((size_t) 198)
 
-/* The file is INI: [Section] lines, and Key=value lines of at most 198 characters that start in the first
- * column, in ASCII, with line ends of Unix or Windows. A '#' or ';' at the start of a line or after a blank
- * begins a comment, of any length and any bytes but NUL. Names are case-sensitive. Sections may come again,
- * keys may not. What the keys mean is in conf/wslportd.conf. */
-
-/* A list of candidates longer than this is refused: nobody means it, and ranges say it shorter. */
+/* Nobody means a longer list of candidates; ranges are shorter. */
 #define CONFIG_CANDIDATES_MAX 64
 
-/* In a list, ranges may overlap: who goes through it skips what it has tried already. */
-typedef struct PortRange {
-        uint16_t first, last; /* both included; a single port has first == last */
-} PortRange;
-
-/* "2222 2200-2299". False where it is longer than @size. */
-bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t size);
+typedef enum ConfigKeyId {
+        CONFIG_RELOCATE,
+        CONFIG_CANDIDATE_PORTS,
+        CONFIG_RESTORE,
+        CONFIG_UNIT,
+        CONFIG_SOCKET_ACTIVATION,
+        CONFIG_ENSURE_ENABLED,
+        CONFIG_PROBE_TIMEOUT,
+        CONFIG_INTEROP,
+        CONFIG_LOG_LEVEL,
+        _CONFIG_KEY_MAX,
+} ConfigKeyId;
 
 typedef struct Config {
         RelocatePolicy relocate;
         PortRange candidates[CONFIG_CANDIDATES_MAX];
         size_t n_candidates;
-        unsigned candidates_line; /* where they are given; 0: they are the defaults */
         RestorePolicy restore;
 
         char unit[256]; /* "auto" or a unit name that ends in .service */
@@ -36,32 +36,12 @@ typedef struct Config {
         bool interop;
 
         int log_level; /* LOG_… of syslog(3) */
-} Config;
 
-/* One finding in a configuration file. @line counts from 1; 0 where the whole file is meant. @message is a
- * single line of printable ASCII and tabs, whatever the file holds, and says what would be right. */
-typedef void (*ConfigErrorHandler)(const char *path, unsigned line, const char *message, void *userdata);
+        unsigned lines[_CONFIG_KEY_MAX]; /* the line that gives each key; 0: the value is the default */
+} Config;
 
 /* True if the policy lets sshd be moved to @port. */
 bool config_allows_port(const Config *config, uint16_t port);
 
 /* What is in force without a file. */
 Config config_default(void);
-
-/* Reads the file at @path, of 64 KiB at most; a symbolic link is followed. Every error is told to @on_error,
- * in the order of the lines: the first 20, then how many more there are. A file that has any is rejected
- * whole.
- *
- * Returns 1 and *@ret if the file was taken, 0 and the defaults in *@ret if there is none, -EINVAL if it was
- * rejected, another negative errno if it could not be read; in both, @on_error was called at least once and
- * *@ret is untouched. A dangling symbolic link is an error, not a missing file. */
-int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, Config *ret);
-
-/* The same for text in memory of @size bytes, which may hold anything; @path serves for messages only.
- * Returns 1 or -EINVAL, or -ENOMEM. */
-int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
-                 void *userdata, Config *ret);
-
-/* Writes @config in the form of the file, every key; read again it gives the same configuration, if that has
- * come out of one of the functions above. */
-void config_print(const Config *config, FILE *out);

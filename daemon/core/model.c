@@ -110,3 +110,14 @@ bool port_is_one_of(uint16_t port, const uint16_t ports[], size_t n) {
 
         return false;
 }
+
+bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t size) {
+        size_t used = 0;
+
+        ret[0] = '\0';
+        for (size_t i = 0; i < n && used < size; i++)
+                used += (size_t) snprintf(ret + used, size - used,
+                                          ranges[i].first == ranges[i].last ? "%s%u" : "%s%u-%u", i > 0 ? " " : "",
+                                          ranges[i].first, ranges[i].last);
+        return used < size;
+}

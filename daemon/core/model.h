@@ -116,7 +116,7 @@ typedef enum AddressKind {
 typedef struct SshdHome {
         uint16_t ports[SSHD_PORTS_MAX]; /* each once */
         size_t n_ports;
-        bool port_fixed;     /* a ListenAddress with a port, or the service's `-p`, sets the port: our file can't */
+        bool port_fixed; /* a ListenAddress with a port, or the service's `-p`, sets the port: our file can't */
         bool reads_our_file; /* sshd takes in our file: that file's port is one of those that sshd names */
         bool ipv4, ipv6;     /* the families that sshd listens on */
         bool any_ipv4;       /* one of its addresses is 0.0.0.0 */
@@ -164,3 +164,10 @@ static inline bool holder_is_stranger(Holder holder) {
 int parse_port(const char *s, uint16_t *ret);
 
 bool port_is_one_of(uint16_t port, const uint16_t ports[], size_t n);
+
+typedef struct PortRange {
+        uint16_t first, last; /* both included; a single port has first == last */
+} PortRange;
+
+/* "2222 2200-2299". False where it is longer than @size. */
+bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t size);

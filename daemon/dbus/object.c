@@ -3,7 +3,7 @@
 
 #include <stdarg.h>
 
-#include "core/config.h"
+#include "core/config-file.h"
 #include "dbus/announce.h"
 #include "dbus/authorize.h"
 #include "dbus/client-config.h"

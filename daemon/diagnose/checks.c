@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdarg.h>
 
+#include "core/config-file.h"
 #include "base/printable.h"
 
 #define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
@@ -557,9 +558,9 @@ static void mend_candidates(Finding *r, const CheckFacts *f) {
         if (f->config.valid != FACT_YES || n == f->config.values.n_candidates ||
             n > ELEMENTSOF(f->config.values.candidates) || !port_ranges_format(all, n, list, sizeof(list)))
                 return;
-        if (f->config.values.candidates_line != 0)
+        if (f->config.values.lines[CONFIG_CANDIDATE_PORTS] != 0)
                 mend(r, "sudo sed -i '%us/=[^#;]*/=%s /' " CONFIG_FILE " && " RELOAD_DAEMON,
-                     f->config.values.candidates_line, list);
+                     f->config.values.lines[CONFIG_CANDIDATE_PORTS], list);
         else
                 mend(r,
                      "printf '\\n[Policy]\\nCandidatePorts=%s\\n' | sudo tee -a " CONFIG_FILE

@@ -6,7 +6,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/fs.h"
-#include "core/config.h"
+#include "core/config-file.h"
 #include "diagnose/gather-port.h"
 #include "facts/home-finder.h"
 #include "facts/mode.h"

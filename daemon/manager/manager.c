@@ -6,6 +6,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "core/config-file.h"
 #include "core/backoff.h"
 #include "windows/bindprobe.h"
 #include "systemd/bus.h"

@@ -137,7 +137,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->config.error_line = fuzz_byte(input);
         f->config.values.relocate = fuzz_byte(input) % _RELOCATE_MAX;
         f->config.values.socket_activation = fuzz_byte(input) % _SOCKET_ACTIVATION_MAX;
-        f->config.values.candidates_line = fuzz_byte(input);
+        f->config.values.lines[CONFIG_CANDIDATE_PORTS] = fuzz_byte(input);
         f->config.values.n_candidates = fuzz_byte(input) % (CONFIG_CANDIDATES_MAX + 1U);
         for (size_t i = 0; i < f->config.values.n_candidates; i++)
                 f->config.values.candidates[i] = (PortRange){ (uint16_t) (8022 + i * 997), (uint16_t) (8022 + i * 1000) };

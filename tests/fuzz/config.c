@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/config.h"
+#include "core/config-file.h"
 #include "fuzz/fuzz.h"
 
 /* Whatever is taken is printed as a file that reads back to the same, field by field; whatever is refused is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/config.h"
+#include "core/config-file.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -175,10 +175,10 @@ static const ValueRow value_rows[] = {
         { "CandidatePorts=0x22", "Policy", REFUSED(2, "0x22 is neither a port") },
         { "CandidatePorts=ssh", "Policy", REFUSED(2, "ssh is neither a port") },
         { "CandidatePorts=00000002222", "Policy", TAKES("CandidatePorts=2222\n") },
-        { "CandidatePorts=000000002222", "Policy", REFUSED(2, "000000002222 is neither a port") },
-        { "CandidatePorts=10-9", "Policy", REFUSED(2, "10-9 is upside down, write 9-10") },
-        { "CandidatePorts=7 8 7", "Policy", REFUSED(2, "7 is there twice, write it once") },
-        { "CandidatePorts=7 7-7", "Policy", REFUSED(2, "7-7 is there twice") },
+        { "CandidatePorts=000000002222", "Policy", TAKES("CandidatePorts=2222\n") },
+        { "CandidatePorts=10-9", "Policy", REFUSED(2, "10-9 begins with the higher port: write 9-10") },
+        { "CandidatePorts=7 8 7", "Policy", REFUSED(2, "7 stands there twice: write it once") },
+        { "CandidatePorts=7 7-7", "Policy", REFUSED(2, "7-7 stands there twice") },
         { "CandidatePorts=", "Policy",
           REFUSED(2, "[Policy] CandidatePorts=: write ports and ranges like 2222 2200-2299") },
 
@@ -336,59 +336,59 @@ static const FileRow file_rows[] = {
         { "cr-only", REFUSED(1, "carriage return") },
         { "cr-only-comment", REFUSED(1, "carriage return") },
         { "cr-cr-lf", REFUSED_MANY(1, "carriage return", 2) },
-        { "utf16-le", REFUSED(0, "save the file as UTF-8") },
-        { "utf16-be", REFUSED(0, "save the file as UTF-8") },
+        { "utf16-le", REFUSED(0, "the file is in UTF-16: save it as UTF-8") },
+        { "utf16-be", REFUSED(0, "the file is in UTF-16: save it as UTF-8") },
         { "utf16-no-bom", REFUSED_MANY(1, "NUL", 3) },
         { "elf", REFUSED(1, "NUL") },
 
         /* Lines of which libinih makes something else. */
-        { "overlong-value", REFUSED(3, "a line of 514 characters, 198 at most; a range like 2200-2299") },
-        { "overlong-with-key-in-tail", REFUSED(2, "a line of 213 characters, 198 at most") },
-        { "overlong-by-one", REFUSED(2, "a line of 199 characters, 198 at most") },
-        { "overlong-no-newline-at-end", REFUSED(2, "a line of 5008 characters, 198 at most") },
-        { "overlong-key", REFUSED(2, "a line of 302 characters, 198 at most") },
-        { "overlong-section", REFUSED(1, "a line of 302 characters, 198 at most") },
-        { "indented-continuation", REFUSED(3, "an indented line") },
-        { "indented-key", REFUSED(3, "an indented line") },
-        { "indented-section", REFUSED(3, "an indented line") },
+        { "overlong-value", REFUSED(3, "the line has 514 characters, more than 198: a range like 2200-2299") },
+        { "overlong-with-key-in-tail", REFUSED(2, "the line has 213 characters, more than 198") },
+        { "overlong-by-one", REFUSED(2, "the line has 199 characters, more than 198") },
+        { "overlong-no-newline-at-end", REFUSED(2, "the line has 5008 characters, more than 198") },
+        { "overlong-key", REFUSED(2, "the line has 302 characters, more than 198") },
+        { "overlong-section", REFUSED(1, "the line has 302 characters, more than 198") },
+        { "indented-continuation", REFUSED(3, "the line is indented") },
+        { "indented-key", REFUSED(3, "the line is indented") },
+        { "indented-section", REFUSED(3, "the line is indented") },
         { "backslash-continuation", REFUSED_MANY(2, "\\ is neither a port nor a range", 2) },
-        { "colon", REFUSED(2, "Relocate: never: neither [Section] nor Key=value") },
-        { "colon-before-equals", REFUSED(2, "neither [Section] nor Key=value") },
-        { "no-equals", REFUSED(2, "Relocate never: neither [Section] nor Key=value") },
-        { "json", REFUSED_MANY(1, "{: neither [Section] nor Key=value", 3) },
-        { "merge-conflict", REFUSED_MANY(2, "<<<<<<< HEAD: neither [Section] nor Key=value", 4) },
-        { "word", REFUSED(1, "hello: neither [Section] nor Key=value") },
+        { "colon", REFUSED(2, "Relocate: never: write [Section] or Key=value") },
+        { "colon-before-equals", REFUSED(2, "write [Section] or Key=value") },
+        { "no-equals", REFUSED(2, "Relocate never: write [Section] or Key=value") },
+        { "json", REFUSED_MANY(1, "{: write [Section] or Key=value", 3) },
+        { "merge-conflict", REFUSED_MANY(2, "<<<<<<< HEAD: write [Section] or Key=value", 4) },
+        { "word", REFUSED(1, "hello: write [Section] or Key=value") },
 
         /* Sections. What stands beneath a refused one is not told again. */
-        { "unclosed-section", REFUSED(3, "[SSH: a section is written [Name], alone on its line") },
-        { "unclosed-section-at-end", REFUSED(1, "[: a section is written [Name], alone on its line") },
-        { "section-closed-in-comment", REFUSED(1, "[Policy: a section is written [Name]") },
-        { "empty-section", REFUSED(1, "unknown section []") },
-        { "section-with-blanks", REFUSED(1, "unknown section [ Policy ]") },
-        { "key-behind-section", REFUSED(1, "[Policy] Relocate=never: a section is written [Name]") },
-        { "two-brackets", REFUSED(1, "[Policy]]: a section is written [Name]") },
+        { "unclosed-section", REFUSED(3, "[SSH: write a section as [Name], alone on its line") },
+        { "unclosed-section-at-end", REFUSED(1, "[: write a section as [Name], alone on its line") },
+        { "section-closed-in-comment", REFUSED(1, "[Policy: write a section as [Name]") },
+        { "empty-section", REFUSED(1, "there is no section []") },
+        { "section-with-blanks", REFUSED(1, "there is no section [ Policy ]") },
+        { "key-behind-section", REFUSED(1, "[Policy] Relocate=never: write a section as [Name]") },
+        { "two-brackets", REFUSED(1, "[Policy]]: write a section as [Name]") },
         { "unknown-section",
-          REFUSED(1, "unknown section [Polcy], there are [Policy], [SSH], [Windows], [Daemon]") },
-        { "unknown-section-without-keys", REFUSED(3, "unknown section [Extra]") },
-        { "question-mark-section", REFUSED(1, "unknown section [?]") },
-        { "section-in-lower-case", REFUSED(1, "unknown section [policy], there are [Policy]") },
-        { "long-section-prefix", REFUSED(1, "unknown section [Policyxxx") },
+          REFUSED(1, "there is no section [Polcy], but [Policy], [SSH], [Windows], [Daemon]") },
+        { "unknown-section-without-keys", REFUSED(3, "there is no section [Extra]") },
+        { "question-mark-section", REFUSED(1, "there is no section [?]") },
+        { "section-in-lower-case", REFUSED(1, "there is no section [policy], but [Policy]") },
+        { "long-section-prefix", REFUSED(1, "there is no section [Policyxxx") },
 
         /* Keys. */
-        { "key-before-section", REFUSED(1, "unknown key Relocate here, write Relocate, beneath [Policy]") },
+        { "key-before-section", REFUSED(1, "there is no key Relocate here: write Relocate, beneath [Policy]") },
         { "unknown-key-before-section",
-          REFUSED(1, "unknown key 'Foo' before any section, there are [Policy]") },
+          REFUSED(1, "the key 'Foo' stands before any section; there are [Policy]") },
         { "unknown-key",
-          REFUSED(2, "unknown key 'Relocat', [Policy] has Relocate, CandidatePorts, Restore") },
-        { "key-in-lower-case", REFUSED(2, "unknown key relocate here, write Relocate, beneath [Policy]") },
+          REFUSED(2, "there is no key 'Relocat' in [Policy], but Relocate, CandidatePorts, Restore") },
+        { "key-in-lower-case", REFUSED(2, "there is no key relocate here: write Relocate, beneath [Policy]") },
         { "key-in-other-section",
-          REFUSED(2, "unknown key Relocate here, write Relocate, beneath [Policy]") },
-        { "empty-key", REFUSED(2, "unknown key '', [Policy] has") },
-        { "format-in-key", REFUSED(2, "unknown key '%s%n%n'") },
+          REFUSED(2, "there is no key Relocate here: write Relocate, beneath [Policy]") },
+        { "empty-key", REFUSED(2, "there is no key '' in [Policy], but") },
+        { "format-in-key", REFUSED(2, "there is no key '%s%n%n'") },
         { "format-in-value", REFUSED(2, "[Policy] Relocate=%s%n%n: write") },
-        { "duplicate", REFUSED(4, "[Policy] Relocate: given twice (first on line 2), remove one") },
-        { "duplicate-in-repeated-section", REFUSED(6, "given twice (first on line 2)") },
-        { "triplicate", REFUSED_MANY(3, "given twice (first on line 2)", 2) },
+        { "duplicate", REFUSED(4, "[Policy] Relocate stands on line 2 already: remove one of the two") },
+        { "duplicate-in-repeated-section", REFUSED(6, "stands on line 2 already") },
+        { "triplicate", REFUSED_MANY(3, "stands on line 2 already", 2) },
         { "duplicate-of-wrong", REFUSED_MANY(2, "Relocate=wrong", 2) },
 
         /* Values. */
@@ -404,14 +404,14 @@ static const FileRow file_rows[] = {
         { "port-65536", REFUSED(2, "65536: ports go from 1 to 65535") },
         { "port-minus-1", REFUSED(2, "-1 is neither a port nor a range") },
         { "port-22x", REFUSED(2, "22x is neither a port nor a range") },
-        { "port-overflow", REFUSED(2, "18446744073709551638 is neither a port") },
-        { "range-upside-down", REFUSED(2, "2299-2200 is upside down, write 2200-2299") },
+        { "port-overflow", REFUSED(2, "18446744073709551638: ports go from 1 to 65535") },
+        { "range-upside-down", REFUSED(2, "2299-2200 begins with the higher port: write 2200-2299") },
         { "range-with-blanks", REFUSED(2, "- is neither a port nor a range like 2200-2299") },
-        { "port-twice", REFUSED(2, "2222 is there twice, write it once") },
-        { "range-twice", REFUSED(2, "2200-2299 is there twice, write it once") },
+        { "port-twice", REFUSED(2, "2222 stands there twice: write it once") },
+        { "range-twice", REFUSED(2, "2200-2299 stands there twice: write it once") },
 
         /* Many. */
-        { "many-errors", REFUSED_MANY(2, "unknown key 'Key0'", 21) },
+        { "many-errors", REFUSED_MANY(2, "there is no key 'Key0'", 21) },
         { "an-error-in-each-section", REFUSED_MANY(2, "Relocate=x", 8) },
 };
 
@@ -677,24 +677,24 @@ static void test_load(void) {
         check_load("bad", -EINVAL, "bad:2: [Policy] Restore=: write manual, boot or auto");
 
         write_file("nul", "[Policy]\n\0\n", 11);
-        check_load("nul", -EINVAL, "nul:2: a NUL byte, this isn't a text file");
+        check_load("nul", -EINVAL, "nul:2: the line has a NUL byte: this is not a text file");
 
         test_assert(symlink("missing", "dangling") == 0);
-        check_load("dangling", -ENOLINK, "dangling:0: a symbolic link to a file that isn't there");
+        check_load("dangling", -ENOLINK, "dangling:0: the file is a symbolic link to one that does not exist");
 
         test_assert(symlink("loop", "loop") == 0);
         check_load("loop", -ELOOP, "loop:0: Too many levels of symbolic links");
 
         check_load("good/file", -ENOTDIR, "good/file:0: Not a directory");
-        check_load(".", -EISDIR, ".:0: not a regular file");
-        check_load("/dev/null", -EINVAL, "/dev/null:0: not a regular file");
+        check_load(".", -EISDIR, ".:0: this is not a regular file");
+        check_load("/dev/null", -EINVAL, "/dev/null:0: this is not a regular file");
 
         test_assert(mkfifo("fifo", 0600) == 0);
-        check_load("fifo", -EINVAL, "fifo:0: not a regular file");
+        check_load("fifo", -EINVAL, "fifo:0: this is not a regular file");
 
         /* A file that claims to be empty. */
         check_load("/proc/sys/kernel/ostype", -EINVAL,
-                   "/proc/sys/kernel/ostype:1: Linux: neither [Section] nor Key=value");
+                   "/proc/sys/kernel/ostype:1: Linux: write [Section] or Key=value");
 
         for (const char *const *name = (const char *const[]){ "good", "link", "bad", "nul", "dangling",
                                                               "loop", "fifo", NULL };
@@ -715,7 +715,7 @@ static void test_load_size(void) {
         write_file("conf", text, 64 * 1024);
         check_load("conf", 1, "");
         write_file("conf", text, 64 * 1024 + 1);
-        check_load("conf", -E2BIG, "conf:0: larger than 64 KiB");
+        check_load("conf", -E2BIG, "conf:0: the file is larger than 64 KiB");
 
         test_assert(unlink("conf") == 0);
         test_assert(rmdir(folder) == 0);

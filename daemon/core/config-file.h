@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/config-lines.h"
+
+#define CONFIG_FILE SYSCONFDIR "/wslportd.conf"
+
+/* Reads the file at @path, of 64 KiB at most; a symbolic link is followed. Every error is told to @on_error,
+ * in the order of the lines: the first 20, then how many more there are. A file with an error is rejected
+ * whole.
+ *
+ * Returns 1 and *@ret if the file was taken, 0 and the defaults if there is no file, -EINVAL if the file was
+ * rejected, another negative errno if it could not be read. In the last two cases @on_error was called at
+ * least once, and *@ret is untouched. A symbolic link to a missing file is an error. */
+int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, Config *ret);
+
+/* The same for @size bytes of any text in memory; @path is for messages only. Returns 1, -EINVAL or
+ * -ENOMEM. */
+int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
+                 void *userdata, Config *ret);
+
+/* Writes each key of @config in the form of the file. Read again, a configuration that came out of
+ * config_load() or config_parse() is the same. */
+void config_print(const Config *config, FILE *out);

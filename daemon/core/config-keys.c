@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/config-keys.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <strings.h>
+
+#include "base/log.h"
+
+static int _printf_(2, 3) refuse(ConfigValue *value, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        vsnprintf(value->remedy, sizeof(value->remedy), format, arguments);
+        va_end(arguments);
+        return -EINVAL;
+}
+
+static const char *bool_to_string(bool value) {
+        return value ? "yes" : "no";
+}
+
+static int bool_from_string(const char *s, bool *ret) {
+        static const char *const words[] = { "no", "yes", "false", "true", "off", "on",
+                                             "n",  "y",   "f",     "t",    "0",   "1" };
+
+        for (size_t i = 0; i < ELEMENTSOF(words); i++)
+                if (strcasecmp(s, words[i]) == 0) {
+                        *ret = i % 2;
+                        return 0;
+                }
+
+        return -EINVAL;
+}
+
+/* A key whose value is one of the words of @type. */
+#define DEFINE_WORD_KEY(member, type)                                    \
+        static int parse_##member(ConfigValue *value, Config *config) {  \
+                return type##_from_string(value->text, &config->member); \
+        }                                                                \
+        static void print_##member(const Config *config, FILE *out) {    \
+                fputs(type##_to_string(config->member), out);            \
+        }                                                                \
+        struct swallow_the_semicolon
+
+DEFINE_WORD_KEY(relocate, relocate_policy);
+DEFINE_WORD_KEY(restore, restore_policy);
+DEFINE_WORD_KEY(socket_activation, socket_activation);
+DEFINE_WORD_KEY(ensure_enabled, bool);
+DEFINE_WORD_KEY(interop, bool);
+DEFINE_WORD_KEY(log_level, log_level);
+
+/* A port, or two with a dash between. -EINVAL for another form, -ERANGE for another number. */
+static int parse_range(char *item, PortRange *ret) {
+        char *dash = strchr(item, '-');
+        PortRange range;
+        int r;
+
+        if (dash)
+                *dash = '\0';
+        r = parse_port(item, &range.first);
+        if (r >= 0)
+                r = parse_port(dash ? dash + 1 : item, &range.last);
+        if (dash)
+                *dash = '-';
+        if (r >= 0)
+                *ret = range;
+        return r;
+}
+
+/* Ranges may overlap: the policy tries no port twice. The same item twice is a slip, though. */
+static int parse_candidates(ConfigValue *value, Config *config) {
+        char text[CONFIG_LINE_MAX + 1], *rest = text, *item;
+        PortRange ranges[CONFIG_CANDIDATES_MAX] = {};
+        size_t n = 0;
+
+        snprintf(text, sizeof(text), "%s", value->text);
+        while ((item = strtok_r(rest, " \t,", &rest))) {
+                PortRange range;
+                int r;
+
+                r = parse_range(item, &range);
+                if (r == -ERANGE)
+                        return refuse(value, "%s: ports go from 1 to 65535", item);
+                if (r < 0)
+                        return refuse(value, "%s is neither a port nor a range like 2200-2299", item);
+                if (range.first > range.last)
+                        return refuse(value, "%s begins with the higher port: write %u-%u", item, range.last,
+                                      range.first);
+                for (size_t i = 0; i < n; i++)
+                        if (ranges[i].first == range.first && ranges[i].last == range.last)
+                                return refuse(value, "%s stands there twice: write it once", item);
+                if (n == ELEMENTSOF(ranges))
+                        return refuse(value, "more than %zu items: write neighbouring ports as a range", n);
+                ranges[n++] = range;
+        }
+        if (n == 0)
+                return -EINVAL;
+
+        memcpy(config->candidates, ranges, sizeof(ranges));
+        config->n_candidates = n;
+        return 0;
+}
+
+static void print_candidates(const Config *config, FILE *out) {
+        char text[CONFIG_CANDIDATES_MAX * sizeof("65535-65535")];
+
+        (void) port_ranges_format(config->candidates, config->n_candidates, text, sizeof(text));
+        fputs(text, out);
+}
+
+/* systemd takes the same for the name of a service, and a template without its instance too. */
+static int parse_unit(ConfigValue *value, Config *config) {
+        static const char valid[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@";
+        const char *text = value->text, *suffix = strrchr(text, '.');
+
+        if (!streq(text, "auto") &&
+            (!suffix || !streq(suffix, ".service") || suffix == text || suffix[-1] == '@' ||
+             text[0] == '@' || text[strspn(text, valid)] != '\0'))
+                return -EINVAL;
+        if (strlen(text) >= sizeof(config->unit))
+                return -EINVAL;
+
+        strcpy(config->unit, text);
+        return 0;
+}
+
+static void print_unit(const Config *config, FILE *out) {
+        fputs(config->unit, out);
+}
+
+#define PROBE_TIMEOUT_MIN (50 * USEC_PER_MSEC)
+#define PROBE_TIMEOUT_MAX (2 * USEC_PER_SEC)
+
+/* Seconds, or with "ms" milliseconds; "s" may be written too. In integers, so that what is printed is read
+ * back exactly. */
+static int parse_probe_timeout(ConfigValue *value, Config *config) {
+        uint64_t digits = 0, scale = 1, unit;
+        const char *s = value->text;
+        bool fraction = false;
+        size_t n_digits = 0;
+
+        for (; (*s >= '0' && *s <= '9') || (*s == '.' && !fraction); s++) {
+                if (*s == '.') {
+                        fraction = true;
+                        continue;
+                }
+                if (++n_digits > 9)
+                        return -EINVAL;
+                digits = digits * 10 + (uint64_t) (*s - '0');
+                if (fraction)
+                        scale *= 10;
+        }
+
+        if (streq(s, "") || streq(s, "s"))
+                unit = USEC_PER_SEC;
+        else if (streq(s, "ms"))
+                unit = USEC_PER_MSEC;
+        else
+                return -EINVAL;
+
+        if (digits * unit % scale != 0 || digits * unit / scale < PROBE_TIMEOUT_MIN ||
+            digits * unit / scale > PROBE_TIMEOUT_MAX)
+                return -EINVAL;
+
+        config->probe_timeout = digits * unit / scale;
+        return 0;
+}
+
+static void print_probe_timeout(const Config *config, FILE *out) {
+        usec_t fraction = config->probe_timeout % USEC_PER_SEC;
+        int n_decimals = 6;
+
+        for (; n_decimals > 0 && fraction % 10 == 0; n_decimals--)
+                fraction /= 10;
+
+        fprintf(out, "%" PRIu64, config->probe_timeout / USEC_PER_SEC);
+        if (n_decimals > 0)
+                fprintf(out, ".%0*" PRIu64, n_decimals, fraction);
+}
+
+#define KEY(section, name, member, expected) \
+        { section, name, parse_##member, print_##member, expected }
+
+const ConfigKey config_keys[_CONFIG_KEY_MAX] = {
+        [CONFIG_RELOCATE] = KEY("Policy", "Relocate", relocate, "conflict, mirrored or never"),
+        [CONFIG_CANDIDATE_PORTS] = KEY("Policy", "CandidatePorts", candidates,
+                                       "ports and ranges like 2222 2200-2299; where sshd must not be moved, "
+                                       "set Relocate=never"),
+        [CONFIG_RESTORE] = KEY("Policy", "Restore", restore, "manual, boot or auto"),
+        [CONFIG_UNIT] = KEY("SSH", "Unit", unit, "auto or the whole name of a service like ssh.service"),
+        [CONFIG_SOCKET_ACTIVATION] = KEY("SSH", "SocketActivation", socket_activation, "keep or disable"),
+        [CONFIG_ENSURE_ENABLED] = KEY("SSH", "EnsureEnabled", ensure_enabled, "yes or no"),
+        [CONFIG_PROBE_TIMEOUT] = KEY("Windows", "ProbeTimeoutSec", probe_timeout,
+                                     "0.05 to 2 seconds, like 1 or 0.5 or 500ms"),
+        [CONFIG_INTEROP] = KEY("Windows", "Interop", interop, "yes or no"),
+        [CONFIG_LOG_LEVEL] = KEY("Daemon", "LogLevel", log_level,
+                                 "emerg, alert, crit, err, warning, notice, info or debug"),
+};
+
+bool config_has_section(const char *name, size_t length) {
+        for (size_t i = 0; i < _CONFIG_KEY_MAX; i++)
+                if (strlen(config_keys[i].section) == length &&
+                    memcmp(config_keys[i].section, name, length) == 0)
+                        return true;
+
+        return false;
+}
+
+const ConfigKey *config_find_key(const char *section, const char *name) {
+        for (size_t i = 0; i < _CONFIG_KEY_MAX; i++)
+                if (streq(config_keys[i].section, section) && streq(config_keys[i].name, name))
+                        return &config_keys[i];
+
+        return NULL;
+}
+
+const char *config_list_names(const char *section, char ret[static CONFIG_LIST_SIZE]) {
+        size_t length = 0;
+
+        for (size_t i = 0; i < _CONFIG_KEY_MAX; i++) {
+                const ConfigKey *key = &config_keys[i];
+
+                if (section ? !streq(key->section, section) : i > 0 && streq(key->section, key[-1].section))
+                        continue;
+                length += (size_t) snprintf(ret + length, CONFIG_LIST_SIZE - length,
+                                            section ? "%s%s" : "%s[%s]", length > 0 ? ", " : "",
+                                            section ? key->name : key->section);
+        }
+
+        return ret;
+}
