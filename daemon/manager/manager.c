@@ -758,7 +758,7 @@ static void manager_move(Manager *m, const Decision *d) {
                 .rehearsed = m->rehearsed,
                 .probe_timeout = PROBE_TIMEOUT,
                 .units = units,
-                .shape = units_shape(managed),
+                .shape = managed_shape(managed),
                 .phase = manager_touches_unit(m, d) ? m->phase : SERVICE_INACTIVE,
         };
         usec_t now;
@@ -948,7 +948,7 @@ static bool manager_is_to_stay(const Manager *m) {
 static void manager_update_phase(Manager *m) {
         ManagedUnits managed = units_managed(m->units);
         const UnitState *unit = managed.socket ? managed.socket : managed.service;
-        ServicePhase phase = managed.socket ? socket_state_to_phase(unit) : unit_state_to_phase(unit);
+        ServicePhase phase = managed_phase(managed);
 
         /* To be started where it can bind, like one that could not. */
         m->failed_for_ours = m->failed_for_ours && (phase == SERVICE_FAILED || phase == SERVICE_UNKNOWN);

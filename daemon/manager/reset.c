@@ -101,7 +101,7 @@ static void reset_move(Reset *reset) {
                 .home = reset->home.ports[0],
                 .units = &reset->names,
                 .options = home_finder_facts(reset->home_finder, managed, &reset->placement).options,
-                .shape = units_shape(managed),
+                .shape = managed_shape(managed),
                 .phase = SERVICE_RUNNING,
         };
         int r;
@@ -180,8 +180,7 @@ static void reset_on_home(void *userdata) {
 static void reset_on_units(void *userdata) {
         Reset *reset = userdata;
         ManagedUnits managed = units_managed(reset->units);
-        ServicePhase phase = managed.socket ? socket_state_to_phase(managed.socket)
-                                            : unit_state_to_phase(managed.service);
+        ServicePhase phase = managed_phase(managed);
         int r;
 
         if (reset->asking || phase == SERVICE_UNKNOWN)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "systemd/units.h"
+#include "systemd/phase.h"
 
 #include "unit/test.h"
 
@@ -118,19 +118,19 @@ static void test_shape(void) {
         UnitState socket = { .load_state = "loaded", .active_state = "active", .accept = true };
         Shape shape;
 
-        shape = units_shape((ManagedUnits){ 0 });
+        shape = managed_shape((ManagedUnits){ 0 });
         test_assert(!shape.by_socket && !shape.accept && !shape.service_runs && !shape.command_changes);
 
-        shape = units_shape((ManagedUnits){ .service = &service, .socket = &socket });
+        shape = managed_shape((ManagedUnits){ .service = &service, .socket = &socket });
         test_assert(shape.by_socket && shape.accept && !shape.service_runs);
 
         snprintf(service.active_state, sizeof(service.active_state), "reloading");
         socket.accept = false;
-        shape = units_shape((ManagedUnits){ .service = &service, .socket = &socket });
+        shape = managed_shape((ManagedUnits){ .service = &service, .socket = &socket });
         test_assert(shape.by_socket && !shape.accept && shape.service_runs);
 
         snprintf(service.active_state, sizeof(service.active_state), "active");
-        shape = units_shape((ManagedUnits){ .service = &service });
+        shape = managed_shape((ManagedUnits){ .service = &service });
         test_assert(!shape.by_socket && shape.service_runs);
 }
 

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "systemd/phase.h"
+
+#include <sys/wait.h>
+
+/* sshd's exit status if it can't bind any address (OpenSSH log.c, fatal() → cleanup_exit(255)). */
+#define SSHD_FATAL_STATUS 255
+
+static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
+        if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))
+                return SERVICE_RUNNING;
+        if (streq(s->active_state, "activating"))
+                /* auto-restart: systemd waits between two tries, as Restart= asks for. */
+                return startswith(s->sub_state, "auto-restart") && could_not_bind ? SERVICE_TO_START
+                                                                                  : SERVICE_STARTING;
+        if (streq(s->active_state, "deactivating"))
+                return SERVICE_STOPPING;
+        if (s->job != 0)
+                return SERVICE_QUEUED;
+        if (streq(s->active_state, "inactive"))
+                return SERVICE_INACTIVE;
+        if (streq(s->active_state, "failed"))
+                return could_not_bind ? SERVICE_TO_START : SERVICE_FAILED;
+        return SERVICE_UNKNOWN;
+}
+
+/* systemd gives up on a service whose bind() Windows never answers; sshd waits for nothing else when it starts. */
+ServicePhase unit_state_to_phase(const UnitState *s) {
+        if (!s)
+                return SERVICE_UNKNOWN;
+        if (streq(s->load_state, "not-found"))
+                return SERVICE_ABSENT;
+        if (streq(s->load_state, "masked"))
+                return SERVICE_INACTIVE;
+        if (!streq(s->load_state, "loaded"))
+                return SERVICE_FAILED;
+        return phase_of(s, streq(s->result, "timeout") ||
+                                           (s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS));
+}
+
+ServicePhase socket_state_to_phase(const UnitState *s) {
+        return s ? phase_of(s, streq(s->result, "resources")) : SERVICE_UNKNOWN;
+}
+
+ServicePhase managed_phase(ManagedUnits managed) {
+        return managed.socket ? socket_state_to_phase(managed.socket) : unit_state_to_phase(managed.service);
+}
+
+Shape managed_shape(ManagedUnits managed) {
+        return (Shape){
+                .by_socket = managed.socket,
+                .accept = managed.socket && managed.socket->accept,
+                .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
+                                                    streq(managed.service->active_state, "reloading")),
+        };
+}
