@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A D-Bus client on a bare socket, for python3-minimal: it can do what libraries forbid. Runs in the machine.
+"""A D-Bus client on a bare socket: it breaks rules that libraries keep. Runs in the machine, with python3-minimal.
 
-busclient.py call PATH INTERFACE MEMBER [SIGNATURE ARGUMENT…]   prints "return" or the error's name, and the text with it
-busclient.py own NAME                                           has that name until it is killed; says "owned"
+busclient.py call PATH INTERFACE MEMBER [SIGNATURE ARGUMENT…]   prints "return" or the error's name, with the text
+busclient.py own NAME                                           owns that name until it is killed; prints "owned"
 busclient.py huge BYTES TIMES                                   calls with a string of that length
-busclient.py flood CLIENTS CALLS                                half of the clients are hostile; prints what came of it
+busclient.py flood CLIENTS CALLS                                half of the clients are hostile; prints the outcome
 """
 
 import os
@@ -31,7 +31,7 @@ def string(text):
 
 
 def marshal(signature, values):
-    """Of what is needed here: s, q, i, u, b, and v of a string."""
+    """Encodes the types that are needed here: s, q, i, u, b, and v of a string."""
     body = b""
     for kind, value in zip(signature, values):
         if kind == "s":
@@ -62,14 +62,14 @@ class Message:
         self.kind, self.serial, self.error, self.body = kind, serial, error, body
 
     def text(self):
-        """The string that it begins with, if it does."""
+        """The string with which the body begins, or "" if it begins with none."""
         if len(self.body) < 5:
             return ""
         return self.body[4:4 + struct.unpack_from("<I", self.body)[0]].decode(errors="replace")
 
 
 def parse(data):
-    """The first message in data, and how long it is; None where it isn't whole."""
+    """The first message in data and its length, or None if it isn't complete."""
     if len(data) < 16:
         return None, 0
     order = "<" if data[:1] == b"l" else ">"
@@ -116,7 +116,7 @@ class Client:
         return self.serial
 
     def receive(self):
-        """The next message that answers something."""
+        """The next message that is an answer."""
         while True:
             message, size = parse(self.data)
             if message:
@@ -173,7 +173,7 @@ BAD = [
 
 
 def good(calls):
-    """Every call is answered, in its turn, and not with an error."""
+    """Makes correct calls, one after the other, and counts the answers that are no errors."""
     client, answered = Client(), 0
     for i in range(calls):
         message = client.call(*GOOD[i % len(GOOD)])
@@ -182,7 +182,7 @@ def good(calls):
 
 
 def wrong(calls):
-    """Calls that can't be meant; whatever comes back is read."""
+    """Makes wrong calls, and reads each answer."""
     client = Client()
     for i in range(calls):
         client.call(*BAD[i % len(BAD)])
@@ -190,7 +190,7 @@ def wrong(calls):
 
 
 def vanishing(calls):
-    """Closes its socket with the answers under way."""
+    """Closes its socket before the answers arrive."""
     for i in range(0, calls, 10):
         client = Client()
         for k in range(10):
@@ -200,7 +200,7 @@ def vanishing(calls):
 
 
 def malformed(calls):
-    """Not even D-Bus: the bus daemon hangs up, again and again."""
+    """Sends messages that are no D-Bus; the bus daemon ends the connection each time."""
     for i in range(calls):
         client = Client()
         body = [b"\xff" * 8, string(b"\xff\xfe\0\n")[:-2], struct.pack("<I", 0x7fffffff) + b"x"][i % 3]
@@ -210,7 +210,7 @@ def malformed(calls):
 
 
 def deaf(calls):
-    """Asks for the longest answer there is and never reads one."""
+    """Asks for the longest answer of all, again and again, and never reads one."""
     client, sent = Client(), 0
     client.socket.settimeout(2)
     try:
@@ -223,7 +223,7 @@ def deaf(calls):
 
 
 def flood(clients, calls):
-    """In as many processes, which all begin at once."""
+    """Runs each client in a process of its own. All begin at the same moment."""
     hostile = [wrong, vanishing, malformed, deaf]
     start_read, start_write = os.pipe()
     children = {}
@@ -234,7 +234,7 @@ def flood(clients, calls):
         if pid == 0:
             try:
                 os.close(start_write)
-                if i % 4:  # a user, most of the time
+                if i % 4:  # three of four are an ordinary user
                     os.setgid(NOBODY)
                     os.setuid(NOBODY)
                 os.read(start_read, 1)

@@ -4,7 +4,7 @@
 WSLPORTD_BUILD     meson's build directory, to take lab-guest and lab-tracker from; else they are built here
 WSLPORTD_DESTDIR   the daemon as installed (DESTDIR=... meson install): `machine` lays it over the root
 WSLPORTD_LAB_CACHE where roots are kept, /var/cache/wslportd-lab
-CI                 if set, a lab that can't run is an error, not a reason to skip
+CI                 if set, a lab that can't run here is an error; otherwise its tests are skipped
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLONE_NEWNET = 0x40000000
 
 
 def obstacle() -> str | None:
-    """Why no machine can be had here, if so."""
+    """Returns why this host can't run a machine, or None if it can."""
     if os.geteuid() != 0:
         return "the lab needs root"
     if missing := missing_tools():
@@ -57,7 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    """A test that fails shows what went on in its machines."""
+    """Adds the tracker's log, the journal and the listeners of each machine to the report of a failed test."""
     outcome: Any = yield
     report = outcome.get_result()
     if report.when == "call" and report.failed:
@@ -70,8 +70,11 @@ COVERAGE = "usr/lib/systemd/system/wslportd.service.d/coverage.conf"
 
 
 def stop_daemon(made: Machine) -> None:
-    """Once in thirty times LeakSanitizer, which traces the process that ends, doesn't come to an end itself: then there are only
-    the reports of before. That the daemon itself ends is seen where it is built without."""
+    """Stops a daemon that is built with sanitizers, or counts lines.
+
+    LeakSanitizer traces the process that ends, and hangs in about one of thirty runs. Then the daemon is killed, and only the
+    reports from before that count. Builds without sanitizers prove that the daemon itself ends.
+    """
     if not made.running:
         return
     try:
@@ -82,21 +85,21 @@ def stop_daemon(made: Machine) -> None:
 
 
 def take_profiles(made: Machine, directory: Path) -> None:
-    """Which lines were run is written as the daemon ends."""
+    """Collects the profiles of the lines that were run; the daemon writes its own as it ends."""
     stop_daemon(made)
     for profile in made.path("/var/tmp").glob("*.profraw"):
         shutil.copy(profile, directory / f"{uuid.uuid4()}.profraw")
 
 
 def sanitizer_reports(made: Machine) -> str:
-    """What sanitizers built into the daemon have found in it and its helpers; it is stopped, as leaks are told at the end."""
+    """The sanitizers' findings in the daemon and its helpers. Stops the daemon, because leaks are reported at its end."""
     stop_daemon(made)
     return "\n".join(report.read_text(errors="replace") for report in made.path("/var/tmp").glob("sanitizer.*"))
 
 
 @pytest.fixture
 def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[w.Make]:
-    """machine(...) makes a Machine, not booted yet, with the daemon in it if WSLPORTD_DESTDIR tells where it is."""
+    """machine(...) makes a Machine that is off. The daemon is installed in it, but not enabled, if WSLPORTD_DESTDIR is set."""
     request.node.machines = []
     with contextlib.ExitStack() as stack:
         def factory(**options: Any) -> Machine:
@@ -119,7 +122,7 @@ def machine(_lab: None, request: pytest.FixtureRequest) -> Iterator[w.Make]:
 
 @pytest.fixture
 def booted(machine: w.Make) -> w.Make:
-    """booted(...) is a machine that is up."""
+    """booted(...) makes a machine as machine(...) does, and boots it."""
     def factory(**options: Any) -> Machine:
         made = machine(**options)
         made.boot()
@@ -131,10 +134,11 @@ def booted(machine: w.Make) -> w.Make:
 
 @pytest.fixture
 def make(machine: w.Make) -> Iterator[w.Make]:
-    """make(...) is a machine, off, with the daemon enabled; at the end promise 2 is checked for each of them.
+    """make(...) makes a machine that is off, with the daemon enabled. At the end of the test promise 2 is checked for each.
 
-    enabled: whether the daemon is. foreign: ports that the test's own programs bind. stray: ports that may stay reserved for
-    nobody; every test that has some says why.
+    enabled=False: the daemon is installed only.
+    foreign: ports that the test's own programs bind.
+    stray: ports that may stay reserved for nobody; every test that passes some says why.
     """
     if "WSLPORTD_DESTDIR" not in os.environ:
         pytest.skip("WSLPORTD_DESTDIR doesn't tell where the daemon is installed")
@@ -157,13 +161,13 @@ def make(machine: w.Make) -> Iterator[w.Make]:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """One table of what tests have recorded as `circle`, by record_property("circle", {column: text})."""
+    """Prints one table of all that tests recorded with record_property("circle", {column: text})."""
     rows = [value for reports in terminalreporter.stats.values() for report in reports
             if getattr(report, "when", "") == "call" for name, value in report.user_properties if name == "circle"]
     if not rows:
         return
     terminalreporter.section("away and back")
-    rows.sort(key=lambda line: (line["circle"], line["shape"]))  # tests that run side by side end in any order
+    rows.sort(key=lambda line: (line["circle"], line["shape"]))  # because tests that run side by side end in any order
     widths = {column: max(len(column), *(len(line[column]) for line in rows)) for column in rows[0]}
     for line in [dict(zip(widths, widths)), *rows]:
         terminalreporter.write_line("  ".join(line[column].ljust(width) for column, width in widths.items()).rstrip())

@@ -7,8 +7,8 @@
         m.wait_running()
         assert m.banner(22).startswith(b"SSH-2.0-OpenSSH_for_Windows")
 
-Everything of a machine is in anonymous namespaces of its own processes (guest.c, tracker/), which end
-when this process does, however it ends. Any number of machines may run side by side.
+A machine is made of anonymous namespaces that belong to its own processes (guest.c, tracker/). These processes end when this
+process does, however it ends. Any number of machines may run side by side.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def missing_tools() -> list[str]:
 
 @functools.cache
 def programs() -> Path:
-    """The directory of lab-guest, lab-tracker and lab-faults.so: meson's, or built here and kept beside the roots."""
+    """The directory of lab-guest, lab-tracker and lab-faults.so: meson's, or one beside the roots, for which cc builds them here."""
     if built := os.environ.get("WSLPORTD_BUILD"):
         for directory in (Path(built) / "tests/lab", Path(built)):
             if (directory / "lab-guest").exists():
@@ -65,7 +65,7 @@ def programs() -> Path:
 
 
 class Machine:
-    """One machine, over any number of boots. See the module's text, and the parameters below."""
+    """One machine, over any number of boots."""
 
     def __init__(
             self,
@@ -83,17 +83,17 @@ class Machine:
             scan_ms: int = 500,
             keep_ms: int = 60_000) -> None:
         """
-        mode: what wslinfo says, and how the network and the filter are; or "not-wsl".
-        overlay: directories laid over the root, the first on top.
-        windows: ports that Windows programs have before the first boot.
+        mode: the networking mode, which decides about the network, the filter and what wslinfo prints; or "not-wsl".
+        overlay: directories that are laid over the root, the first on top.
+        windows: ports that Windows' programs have before the first boot, with their greetings.
         excluded: Windows' excluded port ranges.
-        kernel: shown as osrelease ("6.6" is enough); before 6.8 the tracker can't see bound, idle sockets.
-        wslinfo: "" it tells the mode, "hang" it never ends, None it isn't there, else that's what it prints.
+        kernel: the osrelease that the machine shows ("6.6" is enough); before 6.8 scans don't show bound, idle sockets.
+        wslinfo: "" prints the mode, "hang" never ends, None isn't installed; any other text is printed.
         ssh: "service" as Debian has it, "socket" activation, or "off".
-        tailscale: a second mirrored interface, eth1, with an address of 100.64.0.0/10.
-        relay: with consomme, a loopback0 and its rules as in mirrored mode.
-        trap_listen: listen() asks Windows as well, as after 2.9.4.
-        scan_ms, keep_ms: the tracker's rhythm; real values unless a test can't wait for them.
+        tailscale: adds a second mirrored interface, eth1, with an address of 100.64.0.0/10.
+        relay: adds loopback0 and its rules to consomme mode.
+        trap_listen: listen() asks Windows too, from WSL 2.9.5 on.
+        scan_ms, keep_ms: the tracker's rhythm. The defaults are Microsoft's.
         """
         if mode not in (*WSL_MODES, "not-wsl"):
             raise ValueError(f"unknown mode {mode}")
@@ -139,11 +139,11 @@ class Machine:
         if self._agent is not None:
             self._agent.close()
         self._exit.close()
-        _remove_cgroup(self._cgroup)  # the holder has done so, unless it was killed
+        _remove_cgroup(self._cgroup)  # in case the holder was killed before it could do so
 
     def _start(self, name: str, *arguments: str,
                pass_fds: Sequence[int] = ()) -> tuple[subprocess.Popen[bytes], socket.socket, str]:
-        """Starts one of the lab's programs, which ends when its socket does. With what its "ready" says."""
+        """Starts one of the lab's programs, which ends when its socket is closed. Returns also the words behind its "ready"."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         process = subprocess.Popen([programs() / name, *arguments], stdin=theirs, stdout=subprocess.DEVNULL,
                                    pass_fds=pass_fds, start_new_session=True)
@@ -209,14 +209,14 @@ class Machine:
 
     def boot(self, plugged: bool = True) -> None:
         """
-        Turns the machine on: a cold boot of the same disk, with a fresh /run and a network of its own.
+        Turns the machine on: a cold boot of the same disk, with an empty /run and a new network.
 
-        plugged=False: without network but lo, until plug(), as when WSL's set-up comes late.
+        plugged=False: the machine has lo only until plug(), as when WSL sets the network up late.
         """
         if self.running:
             raise RuntimeError("the machine is running")
         self._booted_at = time.monotonic()
-        self.boot_ids.append(uuid.uuid4())  # the kernel's own would be the host's, the same at each boot
+        self.boot_ids.append(uuid.uuid4())  # the kernel would show the host's, which is the same at each boot
         options = ["hostname=lab", f"boot-id={self.boot_ids[-1]}\n"]
         if self.mode != "not-wsl":
             options += ["container=wsl", f"osrelease={self.kernel}\n",
@@ -259,8 +259,8 @@ class Machine:
         self._shell("windows", network.plug_script(self.mode, self._relay, self.interfaces))
 
     def wait_running(self, timeout: float = PATIENCE) -> str:
-        """Waits until systemd is done with the boot: "running", or "degraded" when a unit has failed."""
-        def state() -> str | None:  # not known before it can be asked, early in the boot
+        """Waits until systemd has finished the boot. Returns "running", or "degraded" when a unit has failed."""
+        def state() -> str | None:  # None while systemd doesn't answer yet
             answer = self.run(["systemctl", "is-system-running", "--wait"], timeout=timeout).stdout.strip()
             return answer if answer in ("running", "degraded", "maintenance") else None
 
@@ -274,7 +274,7 @@ class Machine:
         self.wait_down(timeout)
 
     def kill(self, timeout: float = PATIENCE) -> None:
-        """As `wsl --shutdown` can be: everything is dead at once."""
+        """Kills everything at once, as `wsl --shutdown` may do."""
         if self._agent is not None:
             self._agent.close()
             self.wait_down(timeout)
@@ -283,7 +283,7 @@ class Machine:
         until("the machine's end", timeout, lambda: not self.running)
 
     def _hear(self, timeout: float = 0) -> None:
-        """Takes in what the holder tells."""
+        """Reads a message of the holder's, if there is one."""
         self._control.settimeout(timeout)
         try:
             message = self._control.recv(256).decode()
@@ -316,7 +316,7 @@ class Machine:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a shell that WSL starts has."""
+        """The environment of a shell that WSL starts."""
         env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root",
                "USER": "root", "LOGNAME": "root", "SHELL": "/bin/sh", "TERM": "dumb", "LANG": "C.UTF-8"}
         if self.mode != "not-wsl":
@@ -325,7 +325,7 @@ class Machine:
 
     def spawn(self, argv: Sequence[str], stdin: bytes | None = None, env: Mapping[str, str] | None = None,
               directory: str = "/", where: str = "here") -> Process:
-        """Starts a command in the machine, as from a shell of WSL's."""
+        """Starts a command in the machine, beneath the filter, as a shell of WSL's does."""
         if self._agent is None:
             raise RuntimeError("the machine isn't running")
         env = {**self.environment, **(env or {})}
@@ -342,14 +342,14 @@ class Machine:
         try:
             return process.finish(check, timeout)
         finally:
-            self._children.remove(process)  # each holds descriptors of ours, and tests run thousands
+            self._children.remove(process)  # frees three descriptors; some tests run thousands of commands
 
     def other_distro(self, argv: Sequence[str], stdin: bytes | None = None) -> Process:
-        """Starts a command as in another WSL distro: same network and filter, no sight of our processes."""
+        """Starts a command as in another WSL distro: with the same network and filter, but in a PID namespace of its own."""
         return self.spawn(argv, stdin, where="other")
 
     def beside(self, origin: str, argv: Sequence[str], stdin: bytes | None = None) -> Process:
-        """Starts a program of the host's in the network of "windows", "lan" or "guest", not filtered."""
+        """Starts a program of the host's in the network of "windows", "lan" or "guest", without the filter."""
         process = SideProcess(self.namespaces[origin], argv, stdin)
         self._children.append(process)
         return process
@@ -360,7 +360,7 @@ class Machine:
             raise RuntimeError(f"network of {origin}: {result.stderr}\n{script}")
 
     def hang(self, on: bool = True) -> None:
-        """A port without a listener doesn't refuse any more, it doesn't answer."""
+        """From now on a port without a listener doesn't answer instead of refusing."""
         self._shell("windows", network.HANG_ON if on else network.HANG_OFF)
 
     def offline(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -372,7 +372,7 @@ class Machine:
     # ---- files and units ----
 
     def path(self, path: str | Path) -> Path:
-        """Where a file of the machine's can be had from here; links are followed as the machine would."""
+        """The path by which this process reaches a file of the machine's. Follows links as the machine would."""
         top = Path(f"/proc/{self._agent_pid}/root") if self.running else self._disk
         resolved, rest = Path("/"), list(Path(path).parts[1:])
         for _ in range(1000):
@@ -417,7 +417,7 @@ class Machine:
             self.offline(["systemctl", "--root=/", *arguments])
 
     def journal(self, boot: int = 0, **fields: str) -> list[dict[str, Any]]:
-        """The journal of a boot (-1: the last but one); all, or what has such fields (_COMM="sshd")."""
+        """The journal of a boot (0: the last, -1: the one before it). Fields select entries: _COMM="sshd"."""
         boot_id = self.boot_ids[boot - 1].hex
         argv = ["journalctl", "--output=json", "--all", "--no-pager", f"_BOOT_ID={boot_id}"]
         argv += [f"{name}={value}" for name, value in fields.items()]
@@ -425,13 +425,13 @@ class Machine:
         return [json.loads(line) for line in result.stdout.splitlines()]
 
     def messages(self, **fields: str) -> list[str]:
-        """Only the journal's texts."""
+        """The texts of the last boot's journal."""
         return [str(entry.get("MESSAGE", "")) for entry in self.journal(**fields)]
 
     # ---- the network as it is ----
 
     def listeners(self) -> dict[int, list[str]]:
-        """Listening TCP ports with their addresses, from the kernel, without a bind()."""
+        """Listening TCP ports with their addresses, from /proc, as any other way would bind() something."""
         found: dict[int, list[str]] = {}
         for name, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
             for line in Path(f"/proc/{self._agent_pid}/net/{name}").read_text().splitlines()[1:]:
@@ -452,7 +452,10 @@ class Machine:
 
     def banner(self, port: int, origin: str = "guest", address: str | None = None,
                timeout: float = 3) -> bytes:
-        """What is said first at that port, b"" if nothing is; or ConnectionRefusedError, TimeoutError."""
+        """Connects to the port and returns what the other side says first, b"" if it says nothing.
+
+        Raises ConnectionRefusedError or TimeoutError if there is no connection.
+        """
         script = ("import socket, sys\n"
                   "s = socket.create_connection((sys.argv[1], int(sys.argv[2])), float(sys.argv[3]))\n"
                   "try: sys.stdout.buffer.write(s.recv(4096))\n"
@@ -472,7 +475,7 @@ class Machine:
         key = "/root/.ssh/id_ed25519" if origin == "guest" else str(roots.private_key())
         options = {"UserKnownHostsFile": "/dev/null", "StrictHostKeyChecking": "no", "LogLevel": "ERROR",
                    "IdentitiesOnly": "yes", "BatchMode": "yes", "ConnectTimeout": str(PATIENCE),
-                   "KexAlgorithms": "curve25519-sha256"}  # the newer ones take longer than all else
+                   "KexAlgorithms": "curve25519-sha256"}  # newer ones take longer than the rest of the login
         return ["ssh", "-F", "none", "-i", key, *(f"-o{k}={v}" for k, v in options.items()), "-p", str(port),
                 f"root@{address or self._address(origin)}", command]
 
@@ -482,11 +485,11 @@ class Machine:
 
     def ssh(self, port: int, command: str = "true", origin: str = "guest", address: str | None = None,
             check: bool = True, timeout: float = PATIENCE) -> subprocess.CompletedProcess[str]:
-        """A command by real ssh, from the guest itself, from Windows or from a neighbour on the LAN."""
+        """Runs a command by real ssh, from "guest", "windows" or "lan"."""
         return self._finish(self._ssh_process(port, command, origin, address), check, timeout)
 
     def ssh_session(self, port: int, origin: str = "windows", address: str | None = None) -> Session:
-        """A session that stays; returns when it ticks."""
+        """Opens a session that stays. Returns when the session ticks."""
         session = Session(self._ssh_process(port, Session.SCRIPT, origin, address))
         until("the session", PATIENCE, lambda: session.ticks() > 0 or session.process.poll() is not None)
         if session.process.poll() is not None:
@@ -496,7 +499,7 @@ class Machine:
     # ---- what the tracker saw ----
 
     def log(self, event: str | None = None, **members: Any) -> list[dict[str, Any]]:
-        """The tracker's events of all boots, or those of one kind with such members. See tracker/."""
+        """The tracker's events of all boots, or those of one kind with such members."""
         lines = os.pread(self._log, os.fstat(self._log).st_size, 0).decode().splitlines()
         prefix = f"/{self._cgroup.name}/guest"
         found = []
@@ -507,7 +510,8 @@ class Machine:
         return found
 
     def stray_reservations(self, by: str = "") -> list[int]:
-        """TCP ports reserved on Windows, by a command so called, on which afterwards neither sshd nor systemd was seen to listen."""
+        """TCP ports that Windows has reserved for a command whose name begins so, and on which neither sshd nor systemd listened
+        afterwards."""
         strays = set()
         for entry in self.log():
             if entry["event"] == "reserved" and entry["protocol"] == "tcp" and entry["command"].startswith(by):
@@ -517,7 +521,7 @@ class Machine:
         return sorted(strays)
 
     def account(self) -> dict[str, str]:
-        """What went on, for a person who reads of a failed test."""
+        """The tracker's log, the journal's end and the listeners, for the report of a failed test."""
         found = {}
         with contextlib.suppress(Exception):
             found["tracker"] = "\n".join(map(str, self.log()))

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The network around a machine, as shell scripts to be run in each of the three network namespaces.
+"""The network around a machine, as shell scripts for its three network namespaces.
 
     guest  ══ loopback0 ══  Windows  ══ l-e0 ══  the LAN's neighbour
            ══ eth0 (eth1) ══         (══ l-e1 ══)
 
-In mirrored mode the guest and Windows have the same addresses and one space of ports. The guest sends what
-goes to 127.0.0.1 or to one of its own addresses to Windows (by the rules that WSL installs, see
-guest_script()), and Windows decides packet by packet: if one of its own sockets wants it, that takes it,
-else it goes (back) to the guest, as then do all that follow on that connection, even if Windows listens
-there later. So a refusal is the guest's own RST, and there is neither NAT nor a relay. Windows' own packets
-to these addresses take a detour over the pair w0/w1, since only a packet that comes in can be decided
-about. IPv6 stays in the guest.
+In mirrored mode the guest and Windows have the same addresses and one space of ports. By the rules that WSL installs (see
+guest_script()), the guest sends packets for 127.0.0.1, and for its own addresses, to Windows first. Windows decides about the
+first packet of a connection: if one of its own sockets wants the packet, the connection is Windows'. Otherwise the packet goes
+(back) to the guest, and so do all later ones of that connection, even if Windows listens there later. So a refusal is the
+guest's own RST, and there is neither NAT nor a relay. Windows' packets to its own addresses take a detour over the pair w0/w1,
+because nftables can hand on only a packet that comes in. IPv6 stays in the guest.
 """
 
 from __future__ import annotations
@@ -18,14 +17,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TCP, UDP = 6, 17  # as numbers: a bare machine has no /etc/protocols
-GATEWAY = "169.254.73.249"  # WSL's for loopback traffic; .152 up to 2.8
+GATEWAY = "169.254.73.249"  # for loopback traffic; .152 up to WSL 2.8
 GATEWAY_MAC = "00:11:22:33:44:55"
 EPHEMERAL = (40000, 44095)  # the guest's own block of ports
 
 
 @dataclass(frozen=True)
 class Interface:
-    """One of Windows' network cards: its name in the guest, the mirrored address, and a neighbour's."""
+    """One of Windows' network cards: its name in the guest, its address, which is mirrored, and a neighbour's address."""
 
     name: str
     address: str
@@ -58,7 +57,7 @@ def _ip(commands: list[str], *options: str) -> str:
 
 
 def windows_script(interfaces: list[Interface], lan: str) -> str:
-    """Furnishes the Windows namespace, once; `lan` is a path to the neighbour's."""
+    """Sets up Windows' namespace, once for all boots. `lan` is the path of the neighbour's namespace."""
     commands = [
         "link set lo up",
         "link add w0 address 02:00:00:00:00:99 type veth peer name w1 address 02:00:00:00:00:99",
@@ -110,7 +109,7 @@ def lan_script(interfaces: list[Interface]) -> str:
 
 
 def unplug_script(interfaces: list[Interface]) -> str:
-    """Takes the last boot's cables away; the kernel does so by itself, but in its own time."""
+    """Takes the last boot's cables away. The kernel would do so by itself, but maybe too late."""
     return _ip([f"link del g-{i.name}" for i in [LOOPBACK, *interfaces]], "-force") + "true\n"
 
 
@@ -123,7 +122,11 @@ def _cable(i: Interface, windows: str) -> list[str]:
 
 
 def _to_windows_first(cables: list[Interface]) -> tuple[list[str], list[str]]:
-    """Settings and ip commands by which WSL sends what is for the guest's own addresses to Windows."""
+    """The settings and ip commands by which WSL sends packets for the guest's own addresses to Windows first.
+
+    Follows AddMirroredLoopbackRoutingRules() and InitializeLoopbackConfigurationImpl() in Microsoft's
+    src/linux/init/NetworkManager.cpp.
+    """
     settings = [f"echo 1 > /proc/sys/net/ipv4/conf/{i.name}/{setting}"
                 for i in cables for setting in ("accept_local", "route_localnet")]
     commands = ["rule add pref 2 lookup local", "rule del pref 0 lookup local"]
@@ -133,7 +136,7 @@ def _to_windows_first(cables: list[Interface]) -> tuple[list[str], list[str]]:
         commands.append(f"neighbour add {GATEWAY} lladdr {GATEWAY_MAC} dev {i.name} nud permanent")
     commands += [f"rule add pref 1 ipproto {protocol} lookup {table}"
                  for table in (127, 128) for protocol in (TCP, UDP)]
-    for i in reversed(cables):  # as in the real set-up, the route of table 127 comes last
+    for i in reversed(cables):  # as WSL does, so that the route of table 127 comes last
         table = 127 if i is LOOPBACK else 128
         commands.append(f"route add {i.address} via {GATEWAY} dev {i.name} onlink"
                         f" src {i.address} table {table}")
@@ -141,7 +144,7 @@ def _to_windows_first(cables: list[Interface]) -> tuple[list[str], list[str]]:
 
 
 def guest_script(mode: str, relay: bool, interfaces: list[Interface], windows: str) -> str:
-    """Furnishes the guest's namespace at each boot; `windows` is a path to Windows'."""
+    """Sets up the guest's namespace at each boot. `windows` is the path of Windows' namespace."""
     if mode == "none":
         return "true\n"
 
@@ -163,7 +166,7 @@ def guest_script(mode: str, relay: bool, interfaces: list[Interface], windows: s
 
 
 def plug_script(mode: str, relay: bool, interfaces: list[Interface]) -> str:
-    """Windows' end of the cables that guest_script() has laid."""
+    """Sets up Windows' end of the cables that guest_script() lays."""
     if mode == "none":
         return "true\n"
     commands = []

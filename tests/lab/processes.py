@@ -27,7 +27,7 @@ def until(what: str, timeout: float, condition: Any, pause: float = 0.03) -> Any
 
 
 class Process:
-    """A command under way, in the machine or on a side of its network."""
+    """A command under way. Its output is kept in memory, and can be read at any time."""
 
     def __init__(self, argv: Sequence[str], stdin: bytes | None) -> None:
         self.argv = list(argv)
@@ -89,7 +89,7 @@ class Process:
 
 
 class GuestProcess(Process):
-    """Started by the agent, and so beneath the filter."""
+    """A process of the machine's. The machine's agent starts it, so it is beneath the filter."""
 
     def __init__(self, agent: socket.socket, argv: Sequence[str], stdin: bytes | None,
                  env: Mapping[str, str], directory: str, where: str) -> None:
@@ -115,7 +115,7 @@ class GuestProcess(Process):
             self.pid = int(number)
         elif word == "exit":
             self._status = int(number)
-        else:  # a signal, or the machine has gone
+        else:  # a signal has ended the process, or the machine has gone
             self._status = -int(number or signal.SIGKILL)
 
     def poll(self) -> int | None:
@@ -129,7 +129,7 @@ class GuestProcess(Process):
 
 
 class SideProcess(Process):
-    """One of the host's own programs in a network namespace, not filtered. Dies with this process."""
+    """One of the host's programs in one of the lab's network namespaces, without the filter. Dies with this process."""
 
     def __init__(self, namespace: str, argv: Sequence[str], stdin: bytes | None) -> None:
         super().__init__(argv, stdin)
@@ -146,9 +146,9 @@ class SideProcess(Process):
 
 
 class Session:
-    """An ssh session that prints a line every tenth of a second for as long as it lives."""
+    """An ssh session that prints a line each tenth of a second."""
 
-    SCRIPT = "exec 3<> <(:); i=0; while :; do echo $i; i=$((i+1)); read -rt 0.1 -u 3; done"  # bash's own, no process
+    SCRIPT = "exec 3<> <(:); i=0; while :; do echo $i; i=$((i+1)); read -rt 0.1 -u 3; done"  # `read` waits without a process of its own, as `sleep` would need
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -157,7 +157,7 @@ class Session:
         return self.process.stdout.count("\n")
 
     def alive(self, within: float = PATIENCE) -> bool:
-        """Whether it goes on ticking."""
+        """Returns whether the session goes on ticking."""
         before = self.ticks()
         try:
             until("a tick", within, lambda: self.process.poll() is not None or self.ticks() > before)
@@ -166,7 +166,7 @@ class Session:
         return self.process.poll() is None
 
     def close(self) -> None:
-        """By the client, which has no time to take its leave: sshd could close first then, and be in TIME_WAIT for a minute."""
+        """Kills the client. After a client's farewell sshd may close first, and its TIME_WAIT would keep the port for a minute."""
         self.process.kill()
         with contextlib.suppress(TimeoutError):
             self.process.wait(5)

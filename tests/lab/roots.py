@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Debian roots for the lab's machines, built once and kept in a cache.
 
-A root is a plain directory, used read-only as the lowest layer of the machines' overlays. Roots come from the
-mirror that the host itself is configured for ($WSLPORTD_LAB_MIRROR overrides it), and are rebuilt when the
-recipe below changes.
+A root is a plain directory. Machines use it, read-only, as the lowest layer of their overlays. Its packages come from the
+mirror that the host's own apt uses ($WSLPORTD_LAB_MIRROR overrides it). A root is rebuilt when the recipe below changes.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ PACKAGES = [
     "systemd-timesyncd", "polkitd",
 ]
 
-# What a boot doesn't need here, and what would reach for the host's devices.
+# Units that a boot doesn't need here, or that would touch the host's devices.
 MASKED = [
     "getty.target", "console-getty.service", "systemd-udevd.service", "systemd-udev-trigger.service",
     "systemd-udevd-control.socket", "systemd-udevd-kernel.socket", "systemd-hwdb-update.service",
@@ -39,18 +38,18 @@ MASKED = [
     "sys-fs-fuse-connections.mount", "sys-kernel-config.mount", "sys-kernel-debug.mount",
 ]
 
-# Each boot and each daemon-reload runs them all, and they take more time than all else in it.
+# systemd runs its generators at each boot and each daemon-reload, and they take most of the time of both.
 MASKED_GENERATORS = [f"systemd-{name}-generator" for name in (
     "bless-boot", "cryptsetup", "debug", "factory-reset", "fstab", "getty", "gpt-auto", "hibernate-resume", "integritysetup",
     "rc-local", "run", "system-update", "tpm2", "veritysetup")]
 GENERATORS = "/etc/systemd/system-generators"
 
 MACHINE_ID = "1ab00000000000000000000000000001"
-RECIPE = "3"  # to be raised when what _bootstrap() or _furnish() does changes
+RECIPE = "3"  # raise it when _bootstrap() or _furnish() changes
 
-OLDEST = "bookworm"  # of the suites that machines are made of: what runs in them all is built for it
+OLDEST = "bookworm"  # the oldest suite of the machines. Programs that are built for it run in all of them
 
-PACKAGE = "/root/openssh-server.deb"  # the one that is installed: to be installed again, without a network
+PACKAGE = "/root/openssh-server.deb"  # sshd's package, so that a test can install it again without a network
 
 
 def cache_directory() -> Path:
@@ -60,14 +59,14 @@ def cache_directory() -> Path:
 
 
 def mountpoint() -> Path:
-    """The directory of each machine's private mounts, one for all: nothing is seen there from outside."""
+    """The directory on which each machine mounts its disk. The mounts are private, so that all machines can share it."""
     path = cache_directory() / "mnt"
     path.mkdir(exist_ok=True)
     return path
 
 
 def private_key() -> Path:
-    """The key that every root lets in as root."""
+    """The ssh key that every root lets in as root."""
     def make(unfinished: Path) -> None:
         unfinished.mkdir()
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", unfinished / "id_ed25519"],
@@ -76,9 +75,9 @@ def private_key() -> Path:
 
 
 def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> Path:
-    """The root of that suite; built if need be (half a minute), once for all processes that wait for it.
+    """The root of that suite. Builds it if need be, in half a minute; other processes that want it wait for it.
 
-    progress: is told what is being done meanwhile, if anything has to be.
+    progress: called with each step of the build.
     """
     public_key = private_key().with_suffix(".pub").read_text()
     recipe = "\n".join([RECIPE, suite, *PACKAGES, *MASKED, *MASKED_GENERATORS, MACHINE_ID, public_key])
@@ -91,13 +90,16 @@ def root(suite: str = OLDEST, progress: Callable[[str], None] | None = None) -> 
 
 
 def build_root(packages: Sequence[str]) -> Path:
-    """A root of the oldest suite to build in, with these packages: programs of a later Debian ask for a later libc."""
+    """A root of the oldest suite with these packages, to build programs in. A later Debian's programs need a later libc."""
     path = cache_directory() / f"build-{OLDEST}-{hashlib.sha256(' '.join(packages).encode()).hexdigest()[:12]}"
     return once(path, lambda unfinished: _mmdebstrap(OLDEST, unfinished, packages))
 
 
 def once(path: Path, make: Callable[[Path], object]) -> Path:
-    """A folder of the cache, made if it isn't there: the whole of it, or nothing. One that is there waits for no other."""
+    """A folder of the cache. make() fills it if it isn't there, and it appears only when it is complete.
+
+    Who wants a folder that is there doesn't wait for others that are being made.
+    """
     if path.exists():
         return path
     with locked():
@@ -111,14 +113,14 @@ def once(path: Path, make: Callable[[Path], object]) -> Path:
 
 @contextmanager
 def locked() -> Iterator[None]:
-    """One process at a time adds to the cache."""
+    """Lets one process at a time add to the cache."""
     with open(cache_directory() / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def mirror() -> str:
-    """The host's own Debian mirror."""
+    """The Debian mirror that the host's own apt uses."""
     if configured := os.environ.get("WSLPORTD_LAB_MIRROR"):
         return configured
     targets = subprocess.run(
@@ -142,7 +144,7 @@ def _mmdebstrap(suite: str, path: Path, packages: Sequence[str], options: Sequen
                 progress: Callable[[str], None] | None = None) -> None:
     process = subprocess.Popen(
         ["mmdebstrap", "--variant=minbase", "--mode=root", "--format=directory", f"--include={','.join(packages)}",
-         # A mirror may be a frozen one, as tests like it: its signature counts, its date doesn't.
+         # A mirror may be a frozen snapshot, whose Release file has expired. Its signature is checked all the same.
          '--aptopt=Acquire::Check-Valid-Until "false"', *options, suite, path, f"deb {mirror()} {suite} main"],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
     assert process.stderr
@@ -175,12 +177,12 @@ def _furnish(path: Path, public_key: str) -> None:
     ssh = path / "root/.ssh"
     ssh.mkdir(mode=0o700, exist_ok=True)
     (ssh / "authorized_keys").write_text(public_key)
-    shutil.copy(private_key(), ssh)  # so that it can log in to itself
+    shutil.copy(private_key(), ssh)  # so that the machine can log in to itself
 
-    for script in (path / "etc/update-motd.d").glob("*"):  # each login runs them
+    for script in (path / "etc/update-motd.d").glob("*"):  # they would run at each login
         script.unlink()
 
-    # A journal that outlives the boot, and says everything.
+    # The journal outlives the boot, and drops nothing.
     journal = path / "etc/systemd/journald.conf.d"
     journal.mkdir(parents=True)
     (journal / "lab.conf").write_text(

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A machine of one of the shapes of shapes.py, and what holds for all of them.
+"""Machines of the shapes of shapes.py, and the checks that hold on all of them.
 
-standing() is the check that most of these tests share: the daemon's report and the kernel say where sshd is, and one can log
-in there.
+Most of these tests share standing(): the daemon's report and the kernel show where sshd is, and logins work there.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from machine import Machine
 from shapes import SHAPES
 
 EVERY = pytest.mark.parametrize("name", SHAPES)
-# One of each kind: of unit, of mechanism, of systemd, of where sshd's configuration is.
+# Together they have each unit, each mechanism, each systemd and each place of sshd's configuration.
 KINDS = pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "debian-13", "ubuntu-22.04-socket", "ubuntu-24.04", "el8", "suse"])
 UBUNTU = pytest.mark.parametrize("name", ["ubuntu-24.04", "ubuntu-26.04"])
 SOCKETS = pytest.mark.parametrize("name", [name for name, shape in SHAPES.items() if shape.unit == "ssh.socket"])
@@ -36,25 +35,25 @@ def users_files(m: Machine) -> dict[str, bytes | str]:
 
 
 def left(m: Machine) -> list[str]:
-    """What there still is of the daemon's; but for the port that it tries first next time."""
+    """The files of the daemon's that are still there, but for the port that it will try first next time."""
     return [name for name in w.own_files(m) if name != w.LAST_PORT_FILE]
 
 
 def complaints(m: Machine) -> list[str]:
-    """What sshd and systemd have to say of errors; but for PAM, which misses Debian's locale."""
+    """The errors of sshd and systemd in the journal. PAM's don't count: the lab's roots have no locales."""
     return [text for entry in m.journal() if (text := str(entry.get("MESSAGE", ""))) and not text.startswith("pam_") and
             (int(entry.get("PRIORITY", 6)) <= 3 and str(entry.get("SYSLOG_IDENTIFIER")).startswith(("sshd", "systemd")) or
              w.BIND_ERRORS.search(text))]
 
 
 def gets_in(m: Machine, port: int, families: tuple[str, ...] = BOTH) -> bool:
-    """Whether one can log in at that port, on each family, and from a neighbour on the LAN."""
+    """Returns whether logins work at that port, by each family, and from a neighbour on the LAN."""
     return all(m.ssh(port, "echo $SSH_CONNECTION", origin, address).stdout.split()[3] == str(port)
                for family in families for origin, address in WAYS_IN[family])
 
 
 def standing(m: Machine, state: str, port: int, mechanism: str, families: tuple[str, ...] = BOTH) -> dict[str, Any]:
-    """Report and kernel say that sshd is there and nowhere else, by that mechanism, and one can log in."""
+    """Checks that the report and the kernel show sshd there and nowhere else, by that mechanism, and that logins work."""
     w.wait_properties(m, timeout=20, State=state, Port=port)
 
     def told() -> dict[str, Any] | None:
@@ -65,7 +64,7 @@ def standing(m: Machine, state: str, port: int, mechanism: str, families: tuple[
 
     p = w.eventually(told, "the listeners are told")
     assert gets_in(m, port, families)
-    # systemd's "22" is [::], for both families.
+    # systemd binds a port without an address as [::], for both families.
     assert tuple(sorted(m.listeners()[port])) == families or families == BOTH and m.listeners()[port] == ["::"]
     assert p.get("Mechanism") == mechanism
     return p
@@ -108,8 +107,8 @@ def configure(m: Machine, **ssh: str) -> None:
 
 
 def reset(m: Machine, status: int = 0) -> str:
-    """What a package's removal runs once the daemon is stopped, and what it says."""
+    """Runs what a package's removal runs once the daemon is stopped. Returns its messages."""
     result = m.run(["/usr/sbin/wslportd", "--reset"])
     assert result.returncode == status, result.stderr
-    systemctl(m, "daemon-reload")  # which follows
+    systemctl(m, "daemon-reload")  # as a package's removal does next
     return result.stdout + result.stderr

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How sshd is set up by the distros that WSL users run, laid over the Debian roots.
+"""How the distros that WSL users run set up sshd, laid over the Debian roots.
 
-A shape's units and configuration say what its distro's do; programs, PAM and host keys stay Debian's. Where Debian's
-sshd wants something that the distro's own doesn't, that is said there.
+A shape has its distro's units and configuration; programs, PAM and host keys stay Debian's. A comment says where Debian's sshd
+needs something that the distro's own doesn't.
 
     m = machine(suite=SHAPES["fedora"].suite)
     SHAPES["fedora"].lay(m)  # before it boots
@@ -27,8 +27,8 @@ class Shape:
     name: str
     suite: str
     lay: Callable[[Machine], None]
-    unit: str = "ssh.service"  # which one is enabled
-    mechanism: str = "sshd-config"  # what the daemon is to move it by
+    unit: str = "ssh.service"  # the one that is enabled
+    mechanism: str = "sshd-config"  # by which the daemon moves sshd
 
     @property
     def service(self) -> str:
@@ -36,12 +36,12 @@ class Shape:
 
 
 def include(m: Machine, text: str, name: str = "50-user.conf") -> None:
-    """What a user adds to sshd's configuration."""
+    """Adds a user's file to sshd's configuration."""
     m.write(f"/etc/ssh/sshd_config.d/{name}", text)
 
 
 def link(m: Machine, target: str, path: str) -> None:
-    place = m.path(path)  # would be followed if there were one already
+    place = m.path(path)  # m.path() would follow a link that is there
     place.parent.mkdir(parents=True, exist_ok=True)
     place.symlink_to(target)
 
@@ -59,8 +59,8 @@ def _debian_socket(m: Machine) -> None:
 
 # ---- Ubuntu ----
 
-# Until 22.04: per-connection instances, which share one runtime directory, and the first to end takes it away but
-# for Preserve (later packages have it; the lab isn't about that race).
+# Until 22.04 systemd starts an instance for each connection. They share one runtime directory, and the first one to end would
+# remove it: RuntimeDirectoryPreserve= is of later packages, and spares the tests that race.
 SOCKET_22_04 = """\
 [Unit]
 Description=OpenBSD Secure Shell server socket
@@ -109,11 +109,13 @@ WantedBy=sockets.target
 RequiredBy=ssh.service
 """
 
-# Does what Ubuntu's does (in C, within sshd's own sources), told from outside: the addresses are those of sshd's
-# configuration, without sshd's options; AddressFamily leaves out those of the other family, and is itself no default;
-# where each that is left is 0.0.0.0:22 or [::]:22, be it only one of them, the socket unit's own two are left in force,
-# and so they are where the configuration can't be read. It runs before /run/sshd is there, which -G doesn't need. The
-# keywords of -G are lower case up to OpenSSH 10.0, and as in the manual in 10.6.
+# Ubuntu's generator is a part of its sshd, in C; this script does the same:
+# - It takes the addresses of sshd's configuration, and ignores the options of sshd's command.
+# - AddressFamily drops the addresses of the other family.
+# - If only 0.0.0.0:22 and [::]:22, or one of them, are left without an AddressFamily, it writes nothing: the socket unit's own
+#   two stay in force. So they do if sshd can't read its configuration.
+# It uses sshd -G, as /run/sshd, which -T needs, isn't there yet. -G writes its keywords in lower case up to OpenSSH 10.0, and as
+# the manual does in 10.6.
 STAND_IN = """\
 #!/bin/sh
 dump=$(/usr/sbin/sshd -G) || exit 1
@@ -147,7 +149,7 @@ def _ubuntu_22_04_socket(m: Machine) -> None:
 def _ubuntu_24_04(m: Machine) -> None:
     m.write(GENERATOR, STAND_IN, 0o755)
     m.write(f"{UNITS}/ssh.socket", SOCKET_24_04)
-    _debian_socket(m)  # and with ssh.service's enablement went its alias
+    _debian_socket(m)  # to disable ssh.service takes away its alias, sshd.service
 
 
 def _ubuntu_26_04(m: Machine) -> None:
@@ -157,7 +159,7 @@ def _ubuntu_26_04(m: Machine) -> None:
 
 # ---- those that call it sshd.service ----
 
-# Units of Debian's that the others don't have, with what they are wanted by.
+# Units of Debian's that the others don't have.
 DEBIANS = ("ssh.service", "ssh.socket", "ssh@.service", "sshd@.service", "sshd-keygen.service")
 
 FEDORA_SERVICE = """\
@@ -261,7 +263,7 @@ X11Forwarding yes
 PrintMotd no
 """
 
-# OpenSSH 8.0 has no Include; and its packages name each host key.
+# OpenSSH 8.0 has no Include. EL 8's configuration names each host key.
 EL8_MAIN = """\
 #Port 22
 #AddressFamily any
@@ -295,8 +297,8 @@ X11Forwarding yes
 Subsystem sftp internal-sftp
 """
 
-# Its sshd is built to read the main file in /usr/etc where there is none in /etc. Debian's isn't, and is told so by
-# what stands in its place, so that neither the unit nor who asks sshd has to name the file, as there.
+# SUSE's sshd reads the main file in /usr/etc if there is none in /etc. Debian's doesn't, so a script in its place names the file
+# with -f. Thus neither the unit nor the daemon has to name it, as on SUSE.
 SUSE_SSHD = f"""\
 #!/bin/sh
 [ -e {MAIN} ] && exec /usr/lib/ssh/sshd "$@"
@@ -322,8 +324,8 @@ def _sshd_service(m: Machine, unit: str, main: str) -> None:
         shutil.rmtree(m.path(f"/etc/systemd/system/{name}.wants"), ignore_errors=True)
     shutil.rmtree(m.path("/etc/systemd/system/sshd.service.wants"), ignore_errors=True)
     m.path("/etc/default/ssh").unlink()
-    m.path("/etc/init.d/ssh").unlink(missing_ok=True)  # systemd makes an ssh.service of it
-    # Debian's sshd has its empty directory in /run; the others' is a part of their packages.
+    m.path("/etc/init.d/ssh").unlink(missing_ok=True)  # systemd would make an ssh.service of it
+    # Debian's sshd needs its empty directory in /run. The others' packages contain theirs.
     m.write("/usr/lib/tmpfiles.d/sshd.conf", "d /run/sshd 0755\n")
     m.write(f"{UNITS}/sshd.service", unit)
     m.write(MAIN, main, 0o600)
@@ -354,7 +356,7 @@ def _suse(m: Machine) -> None:
 
 def _arch(m: Machine) -> None:
     _sshd_service(m, ARCH_SERVICE, ARCH_MAIN)
-    link(m, "../sbin/sshd", "/usr/bin/sshd")  # there they are one directory
+    link(m, "../sbin/sshd", "/usr/bin/sshd")  # on Arch /usr/sbin is a link to /usr/bin
     include(m, ARCH_INCLUDED, "99-archlinux.conf")
 
 

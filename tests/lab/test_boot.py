@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""From boot to an sshd that can be reached: who holds 22, in which networking mode, on the first boot and later ones.
-
-Every test also checks promise 2 at its end, by the fixture `make`.
-"""
+"""From boot to an sshd that can be reached: by the holder of 22, by networking mode, on the first boot and on later ones."""
 
 from __future__ import annotations
 
@@ -30,11 +27,11 @@ def test_the_first_bind_is_right_at_every_cold_boot(make):
         w.boot_in_time(m)
         w.check_relocated_boot(m)
         w.check_report(m, "relocated", 2222)
-        # A kept decision is only checked again, by a bind of that port; else 22 was asked about first.
+        # The daemon checks a kept decision by a bind of that port alone. Without one it binds 22 first.
         assert {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == ({2222} if kept else {22, 2222})
         assert sum("sshd is moved to port" in line for line in w.daemon_messages(m)) == (0 if kept else 1)
         assert not any("back on its own configuration" in line for line in w.daemon_messages(m))
-        assert not w.said(m, "boot goes on")  # READY=1 isn't for the deadline's sake
+        assert not w.said(m, "boot goes on")  # the daemon was ready before its deadline
         m.kill()
 
 
@@ -102,7 +99,7 @@ def test_nothing_is_done_where_22_is_free(make):
 
 # ---- candidates ----
 
-def test_the_first_candidate_that_is_free_is_taken_and_each_refusal_told(make):
+def test_sshd_gets_the_first_free_candidate_and_each_refusal_is_told(make):
     m = make(windows={22: Greeting(), 2222: Greeting(b"hello\n")}, excluded=["22022"], foreign=(2200,))
     w.linux_holder(m, 2200)
     w.boot(m)
@@ -112,7 +109,7 @@ def test_the_first_candidate_that_is_free_is_taken_and_each_refusal_told(make):
     for port, reason in ((22, "Windows refuses 22"), (2222, "Windows refuses 2222"), (22022, "Windows refuses 22022"),
                          (2200, "python3")):
         assert w.said(m, f"Port {port} can't be had", reason), port
-    # What the kernel lists needs no bind(), and no port is asked about beyond the first that is free.
+    # The kernel shows who holds 2200, so the daemon needs no bind() there; and it binds nothing beyond the first free port.
     assert {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == {22, 2222, 22022, 2201}
 
 
@@ -158,7 +155,7 @@ def test_every_candidate_is_taken(make, policy, excluded, questions_max):
     p = w.wait_properties(m, State="blocked", Port=0, HomePortHolder="windows-openssh")
     assert "every port of CandidatePorts" in p["Reason"] and "Windows" in p["Reason"]
     assert p["Reason"] in w.status_text(m)
-    # sshd is as it would be without us: it tried 22 itself, and its unit tells why it isn't up.
+    # sshd is as it would be without wslportd: it tried 22, and its unit has failed.
     assert w.failed_units(m) == ["ssh.service"]
     assert {entry["port"] for entry in w.binds(m, command="sshd")} == {22}
     assert w.own_files(m) == {}
@@ -168,12 +165,12 @@ def test_every_candidate_is_taken(make, policy, excluded, questions_max):
     before = len(w.binds(m)), w.evaluations(m), w.main_pid(m, w.UNIT)
     switches = w.context_switches(m)
     w.hold(lambda: (len(w.binds(m)), w.evaluations(m), w.main_pid(m, w.UNIT)) == before, 3, "idle")
-    assert w.context_switches(m) - switches <= 2  # the watchdog's beat
+    assert w.context_switches(m) - switches <= 2  # for the watchdog
 
 
 # ---- networking modes ----
 
-# The bind helper leaves a trace, because a mode without a tracker has no log of binds.
+# A line for wrap_helper() that records each bind the helper is asked for: modes without a tracker have no log of binds.
 TRACE = 'echo "$*" >> /var/tmp/asked'
 
 
@@ -208,7 +205,7 @@ def test_a_decision_is_undone_in_a_mode_that_shares_no_ports(make, mode):
     w.boot(m)
     w.wait_sshd(m, 22)
     assert not m.exists(w.PORT_FILE) and not m.exists("/var/tmp/asked")
-    # Before its first start: it never listened elsewhere.
+    # The decision was undone before sshd's first start, so that sshd never listened elsewhere.
     assert {line.split()[-1] for line in m.messages(SYSLOG_IDENTIFIER="sshd") if "Server listening on" in line} == {"22."}
     assert w.failed_units(m) == []
     if mode == "not-wsl":
@@ -219,7 +216,7 @@ def test_a_decision_is_undone_in_a_mode_that_shares_no_ports(make, mode):
         p = w.wait_properties(m, State="clear", NetworkingMode=mode, Port=22)
         assert mode in p["Reason"]
     m.kill()
-    # And there again when Windows shares its ports again: not lost, and not in the way.
+    # When Windows shares its ports again, sshd moves there again.
     w.set_mode(m, "mirrored")
     m.windows.claim(22)
     w.boot(m)
@@ -249,7 +246,10 @@ def test_without_wslinfo_the_kernel_tells_the_mode(make, wslinfo):
 
 
 def test_boot_does_not_wait_for_wslinfo_where_the_routes_tell(make):
-    """It waits for us here, for as long as it is given. (Three times, as it is not given long, and the host may be busy.)"""
+    """wslinfo hangs here until the daemon has decided.
+
+    The daemon gives wslinfo little time, and a busy host may use it up: one of three boots has to be in time.
+    """
     m = make(windows=w.WINDOWS_HOLDS_22)
     m.write("/usr/bin/wslinfo", f"#!/bin/sh\nuntil [ -e {w.PORT_FILE} ]; do sleep 0.05; done\necho mirrored\n", 0o755)
     for _ in range(3):
@@ -263,7 +263,7 @@ def test_boot_does_not_wait_for_wslinfo_where_the_routes_tell(make):
     w.wait_properties(m, State="relocated", NetworkingMode="mirrored")
 
 
-# ---- systemd's face ----
+# ---- towards systemd ----
 
 def test_watchdog_log_level_and_time_to_ready(make):
     m = w.boot(w.clock_hold(make(windows=w.WINDOWS_HOLDS_22)))
@@ -300,7 +300,7 @@ def test_the_watchdog_is_fed(make):
 # ---- Windows comes up at any moment ----
 
 def one_boot(m: Machine, chance: random.Random) -> tuple[str, float, float]:
-    """A cold boot without a kept decision, at some moment of which Windows' sshd wants 22. How sshd came up."""
+    """A cold boot without a kept decision. At a random moment of it Windows' sshd takes 22. Returns how sshd came up."""
     for name in (w.PORT_FILE, w.LAST_PORT_FILE):
         m.path(name).unlink(missing_ok=True)
     m.windows.release(22)

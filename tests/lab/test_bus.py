@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The daemon on D-Bus: what it shows and to whom, who may do what, and clients that mean it no good.
-
-Every test also checks promise 2 at its end, by the fixture `make`.
-"""
+"""The daemon on D-Bus: what it shows and to whom, who may do what, and clients that mean it no good."""
 
 from __future__ import annotations
 

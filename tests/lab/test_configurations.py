@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What users have made of sshd's configuration and units, and what of it needs a person."""
+"""Users' own configurations of sshd and of its units, and the cases that need a person."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from shaped import (
 from shapes import MAIN, SHAPES, include, link
 
 
-# ---- what users have made of their configuration ----
+# ---- users' configurations ----
 
 def prepend(m: Machine, text: str) -> None:
     m.write(MAIN, text + m.read(MAIN))
 
 
 def moved(m: Machine, mechanism: str, families: tuple[str, ...] = BOTH) -> None:
-    """As it was laid, it is moved at boot, and the user's files stay what they are."""
+    """Checks that the boot moves sshd, and that the user's files stay unchanged."""
     before = users_files(m)
     boot(m)
     standing(m, "relocated", 2222, mechanism, families)
@@ -42,7 +42,7 @@ def test_the_main_file_names_22(make, name, mechanism):
 
 
 def test_the_main_file_comes_to_name_22(make):
-    """It was moved by its configuration; with a second port there the socket would get both, and fail."""
+    """The daemon has moved sshd by its configuration. With a second port there the socket would get both ports, and fail."""
     m = relocated(make, "ubuntu-24.04")
     standing(m, "relocated", 2222, "sshd-config")
     prepend(m, "Port 22\n")
@@ -65,7 +65,8 @@ def test_the_main_file_comes_to_name_22_for_a_socket_that_runs(make):
 @pytest.mark.parametrize("name, mechanism, other, port", [
     ("debian-12", "command-line", 2022, 2222), ("ubuntu-24.04", "socket", 2022, 2222), ("ubuntu-24.04", "socket", 2222, 22022)])
 def test_one_of_two_ports_is_taken(make, name, mechanism, other, port):
-    """The other stays, over boots and moves; be it one of the policy's, a socket is all or nothing."""
+    """The other one stays, over boots and moves. A socket gets a third port even if the other one is among CandidatePorts,
+    because systemd binds all of a socket's ports or none."""
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
     include(m, f"Port 22\nPort {other}\n")
     before = users_files(m)
@@ -90,7 +91,7 @@ def test_both_of_two_ports_are_taken(make):
     include(m, "Port 22\nPort 2022\n")
     boot(m)
     w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="windows-openssh")
-    w.wait_settled(m)  # each is asked who it is, once
+    w.wait_settled(m)  # the daemon has asked each holder for its greeting
     w.count_connections(m, 2022)
     assert w.call(m, "Probe") == (0, "")
     w.wait_settled(m)
@@ -98,7 +99,7 @@ def test_both_of_two_ports_are_taken(make):
 
 
 def test_22_and_2222_are_both_configured(make):
-    """One of them is enough for a service, and nothing that could be written would be better."""
+    """A service listens on the other one, and the daemon leaves it so."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     prepend(m, "Port 22\nPort 2222\n")
     before = users_files(m)
@@ -125,7 +126,7 @@ def test_one_family(make, name, text, families):
 @pytest.mark.parametrize("stream, families", [("0.0.0.0:22", ("0.0.0.0",)), ("[::]:22", ("::",))], ids=["inet", "inet6"])
 @pytest.mark.parametrize("name", ["debian-12-socket", "ubuntu-22.04-socket"])
 def test_one_family_of_a_socket(make, name, stream, families):
-    """A drop-in of the user's own, where no generator reads sshd's configuration."""
+    """The user's drop-in says so, as no generator reads sshd's configuration here."""
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/systemd/system/ssh.socket.d/mine.conf",
             f"[Socket]\nListenStream=\nListenStream={stream}\nBindIPv6Only=ipv6-only\n")
@@ -136,7 +137,7 @@ def test_one_family_of_a_socket(make, name, stream, families):
 
 
 def test_a_socket_has_an_address_with_its_port(make):
-    """A ListenAddress x:22 that the generator hands on."""
+    """The generator hands a ListenAddress x:22 on to the socket."""
     m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
     lan = m._address("lan")
     include(m, f"ListenAddress {lan}:22\n")
@@ -164,7 +165,7 @@ def test_a_socket_has_an_address_with_a_scope(make):
                                               ("/etc/ssh/sshd_config.d/50-user.conf", "listenaddress = [::]:22\n", 1)],
                          ids=["main", "included"])
 def test_an_address_with_its_port(make, file, text, line):
-    """No drop-in helps there: who wrote it is told where."""
+    """No drop-in can move that. The reason names its file and line."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     m.write(file, text + (m.read(file) if m.exists(file) else ""))
     before = users_files(m)
@@ -173,7 +174,7 @@ def test_an_address_with_its_port(make, file, text, line):
     p = w.wait_properties(m, State="blocked")
     assert re.search(rf"{re.escape(file)}(:| line | \(line ){line}\b", p["Reason"]), p["Reason"]
     assert p.get("Mechanism") == "" and w.own_files(m) == {} and users_files(m) == before
-    assert w.active_state(m, "ssh.service") == "failed"  # as without us
+    assert w.active_state(m, "ssh.service") == "failed"  # as without wslportd
     m.windows.release(22)
     systemctl(m, "restart", "ssh.service")
     w.wait_properties(m, State="clear", Port=22)
@@ -190,7 +191,7 @@ def test_a_command_line_of_the_users_own(make, text, mechanism):
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/systemd/system/ssh.service.d/override.conf",
             "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D $SSHD_OPTS -o PermitRootLogin=yes\n")
-    include(m, text + "PermitRootLogin no\n")  # so that a login needs the option
+    include(m, text + "PermitRootLogin no\n")  # so that logins need the option
     moved(m, mechanism)
     assert "-o PermitRootLogin=yes" in m.read(f"/proc/{w.main_pid(m)}/cmdline").replace("\0", " ")
 
@@ -199,7 +200,7 @@ def test_a_command_line_of_the_users_own(make, text, mechanism):
     ("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -p 22\n"),
     ("/etc/default/ssh", 'SSHD_OPTS="-p 22"\n')], ids=["ExecStart", "SSHD_OPTS"])
 def test_a_port_in_the_command(make, file, text):
-    """It beats whatever our files say."""
+    """sshd takes the port of its command line, whatever the configuration says."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     m.write(file, text)
     before = users_files(m)
@@ -208,22 +209,22 @@ def test_a_port_in_the_command(make, file, text):
     p = w.wait_properties(m, State="blocked")
     assert "-p in the command of ssh.service" in p["Reason"] and p.get("Mechanism") == ""
     assert w.own_files(m) == {} and users_files(m) == before
-    assert w.active_state(m, "ssh.service") == "failed"  # as without us
+    assert w.active_state(m, "ssh.service") == "failed"  # as without wslportd
 
 
 @pytest.mark.parametrize("text, mechanism", [("Include /etc/ssh/sshd_config.d/*.conf\n", "sshd-config"),
                                              ("", "command-line")], ids=["Include", "without"])
 def test_a_main_file_of_the_users_own(make, text, mechanism):
-    """It is named by -f, so that sshd is asked about that one."""
+    """The command names it with -f, so the daemon asks sshd about that one."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/ssh/mine", f"{text}UsePAM yes\n")
     m.write("/etc/default/ssh", "SSHD_OPTS=-f /etc/ssh/mine\n")
-    prepend(m, "Port 2022\n")  # in the one that isn't read
+    prepend(m, "Port 2022\n")  # in the usual main file, which sshd doesn't read here
     moved(m, mechanism)
 
 
 def test_etc_is_read_only(make):
-    """An image whose /etc has no Include line of ours, and can't be given one."""
+    """An image without the daemon's Include line, and nobody can add it."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     m.path(w.STATIC_FILE).unlink()
     w.barrier(m, "read-only", script="mount --bind /etc /etc && mount -o remount,bind,ro /etc")
@@ -235,7 +236,7 @@ def test_etc_is_read_only(make):
 
 
 def test_an_instance_has_the_port(make):
-    """sshd@ is no unit that is managed: it is told as the holder, and stays."""
+    """The daemon doesn't manage instances of sshd@. It reports the instance as the holder, and leaves it alone."""
     m = laid(make, "debian-12")
     m.write("/etc/systemd/system/sshd@.service",
             "[Unit]\nBefore=ssh.service\n[Service]\nType=notify\nRuntimeDirectory=sshd\nRuntimeDirectoryPreserve=yes\n"
@@ -307,9 +308,9 @@ def test_a_masked_socket_stays_masked(make):
     assert users_files(m) == before and w.failed_units(m) == []
 
 
-# ---- what needs a person ----
+# ---- cases that need a person ----
 
-def test_what_lets_the_new_port_through_is_told(make):
+def test_the_commands_for_linux_firewalls_are_told(make):
     m = laid(make, "fedora", windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/ufw/ufw.conf", "# Set to yes to start on boot.\nENABLED=yes\nLOGLEVEL=low\n")
     m.write("/usr/lib/tmpfiles.d/firewalld.conf", "f /run/firewalld.pid 0644 - - - 1\n")
@@ -321,7 +322,7 @@ def test_what_lets_the_new_port_through_is_told(make):
 
 @pytest.mark.parametrize("name", ["fedora", "arch", "suse", "el8", "debian-13-socket", "ubuntu-24.04"])
 def test_a_configuration_that_sshd_refuses_is_never_applied(make, name):
-    """A reload would end sshd, where its unit doesn't check; a socket unit would fall back to its own addresses."""
+    """A reload would end an sshd whose unit doesn't check first, and a socket unit would fall back to its own addresses."""
     shape, m = SHAPES[name], boot(laid(make, name))
     standing(m, "clear", 22, "")
     pid = w.main_pid(m, shape.service)

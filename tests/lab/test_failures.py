@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What goes wrong around the daemon, and to it: sshd is never worse off than without it, and is told about.
-
-Every test also checks promise 2 at its end, by the fixture `make`.
-"""
+"""What goes wrong around the daemon, and to it: sshd is never worse off than without it, and is told about."""
 
 from __future__ import annotations
 

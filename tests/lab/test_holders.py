@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""After boot: other programs of this distro, or of another, hold a port of sshd's, or listen where sshd is not to."""
+"""After boot: programs of this distro, or of another, hold a port of sshd's, or listen beside it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_others_take_both_of_two_ports_while_sshd_is_down(make):
 def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
     m, sessions = w.relocated(make, foreign=(2222,), **w.HASTE)
     m.run(["systemctl", "stop", "ssh.service"], check=True)
-    for session in sessions:  # they would have it refused to an exclusive bind()
+    for session in sessions:  # while they live, nobody else can bind their port without SO_REUSEADDR
         session.close()
     w.wait_properties(m, Port=0)
     process = w.start_holder(m, where, 2222)
@@ -91,12 +91,12 @@ def test_another_takes_the_chosen_port_while_sshd_is_down(make, where):
                                                    ("ListenAddress 127.0.0.1", MANY, ""),
                                                    ("ListenAddress 127.0.0.1", ["127.0.0.3"], "ssh.service")],
                          ids=["family", "address", "addresses", "in-its-unit"])
-def test_a_user_listens_where_sshd_is_not_to(make, line, addresses, unit):
+def test_a_user_listens_beside_sshds_addresses(make, line, addresses, unit):
     m = make(foreign=(2022,), **w.HASTE)
     m.write("/etc/ssh/sshd_config.d/50-address.conf", f"Port 2022\n{line}\n")
     w.boot(m)
     w.wait_properties(m, State="clear", Port=2022)
-    # Without PAM sessions stay in sshd's cgroup.
+    # A user can be in sshd's cgroup: without PAM sessions stay there.
     m.spawn(["/bin/sh", "-c", (f"echo $$ >/sys/fs/cgroup/system.slice/{unit}/cgroup.procs; " if unit else "") +
              'exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"', "sh", "python3", "-Sc", LISTENS, "2022", *addresses])
     w.eventually(lambda: len(m.listeners()[2022]) == 1 + len(addresses), "all of them")
@@ -105,7 +105,7 @@ def test_a_user_listens_where_sshd_is_not_to(make, line, addresses, unit):
     w.wait_properties(m, State="clear", Port=2022, HomePortHolder="sshd")
 
 
-def test_sshd_among_many_where_its_home_is_not_known(make):
+def test_sshd_is_found_among_many_listeners_when_its_home_is_unknown(make):
     m = w.boot(make(enabled=False, foreign=(3333,)))
     m.write("/etc/ssh/sshd_config.d/50-odd.conf", "Odd yes\n")
     m.spawn(["python3", "-Sc", LISTENS, "3333", *MANY])
@@ -130,7 +130,7 @@ def test_sshd_has_half_of_its_port(make, why):
             w.hold(lambda: m.listeners()[22] == ["::"], 0.5, "Relocate=never")
             m.write(w.CONFIG, w.configuration())
             m.run(["systemctl", "reload", w.UNIT], check=True)
-        # It is told while it is so, and ends.
+        # The daemon reports the missing half, and makes sshd bind it.
         w.wait_properties(m, State="clear", Reason="sshd has 22 on IPv6 only")
         w.eventually(lambda: sorted(m.listeners().get(22, [])) == ["0.0.0.0", "::"], "all of 22")
         w.reachable(m, "clear", 22)

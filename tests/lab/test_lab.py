@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lab's own proof: that its machines behave as WSL's do, and leave nothing behind."""
+"""The lab itself: its machines behave as WSL's do, and leave nothing behind."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from windows import NOT_LISTENING, SILENT, Greeting
 from wslport import eventually
 
 WINDOWS_GREETING = b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n"
-SOON = 30  # seconds: a scan or two on a busy host, and far from the minute of a port that no scan saw
+SOON = 30  # seconds: long enough for a scan or two on a busy host, and far from the minute of a port that no scan saw
 SUITES = os.environ.get("WSLPORTD_LAB_SUITES", "bookworm").split()
 CANNOT_BIND = "fatal: Cannot bind any address."
 
-# Binds what it is told to, one after the other in one process, and says for each what came of it.
+# Binds the sockets that its arguments name, one after the other in one process, and prints the outcome of each.
 BIND = """
 import errno, os, socket, sys, time
 hold, *names = sys.argv[1:]
@@ -68,14 +68,14 @@ def when(m: Machine, event: str, **members: Any) -> float:
 
 
 def relocate(m: Machine, port: int) -> None:
-    """What the daemon would do, before the boot."""
+    """Moves sshd as the daemon would, before the boot."""
     m.write("/etc/ssh/sshd_config.d/10-test.conf", f"Port {port}\n")
 
 
 # ---- ports ----
 
-def test_what_has_been_made_waits_for_no_other():
-    """Each login asks for the key; while another's root is made, half a minute would pass, in which "nobody came in"."""
+def test_a_root_that_is_there_waits_for_no_other():
+    """Each login asks for the key. If the key waited while another test's root is made, logins would fail for half a minute."""
     roots.root()
     with roots.locked():
         asks = threading.Thread(target=lambda: (roots.private_key(), roots.root()), daemon=True)
@@ -115,7 +115,7 @@ def test_an_excluded_range_is_refused_and_nobody_listens(booted):
     assert bind(m, "tcp/0.0.0.0/2222") == ["bound"]
 
 
-def test_what_windows_keeps_no_book_of(booted):
+def test_windows_is_not_asked_about_some_ports(booted):
     m = booted(windows={22: Greeting(), 53: Greeting(), 8080: Greeting(), 40001: Greeting()})
     m.windows.ignore("8080")
     assert bind(m, "tcp/127.0.0.1/22") == ["EADDRINUSE"]
@@ -182,7 +182,7 @@ def test_binds_in_quick_succession_postpone_every_release(booted):
 
 
 def test_back_to_back_binds_wait_for_the_scan_under_way(booted):
-    m = booted()  # sshd's port is tracked
+    m = booted()  # so that the tracker has sshd's port to scan for
     process = start_binding(m, *(f"unix/@{i}/" for i in range(20)))
     assert process.wait() == 0
     seconds = [float(line.split()[1]) for line in process.stdout.splitlines()]
@@ -204,7 +204,7 @@ def test_a_session_keeps_its_port_but_not_before_2_8_5(booted, by_address):
     time.sleep(1.6)
     assert not m.log("claimed", port=22)
     assert session.alive()
-    session.close()  # by the client: that leaves no TIME_WAIT here
+    session.close()  # the client ends it, so that no TIME_WAIT stays here
     closed = time.monotonic()
     assert when(m, "claimed", port=22) - closed < SOON
 
@@ -227,7 +227,7 @@ def test_claims_wait_for_their_time(booted):
     m = booted()
     asked = time.monotonic()
     m.windows.claim_after(0.7, 2222)
-    assert bind(m, "tcp/0.0.0.0/2222") == ["bound"]  # free yet, and then the guest's
+    assert bind(m, "tcp/0.0.0.0/2222") == ["bound"]  # before Windows' time has come; from then on the port is the guest's
     m.windows.claim_after(0.7, 3333)
     assert 0.6 < when(m, "claimed", port=3333) - asked < 0.7 + SOON
     assert bind(m, "tcp/0.0.0.0/3333") == ["EADDRINUSE"]
@@ -263,7 +263,7 @@ def test_a_silent_host_blocks_every_bind(booted):
     second, third = start_binding(m, "unix/@lab/"), start_binding(m, "unix/@lab/")
     time.sleep(0.7)
     assert [p.poll() for p in (first, second, third)] == [None] * 3
-    first.kill(signal.SIGINT)  # a handler doesn't run: the wait is only killable
+    first.kill(signal.SIGINT)  # Python's handler doesn't run: only SIGKILL ends the wait
     second.kill(signal.SIGKILL)
     assert second.wait() == -signal.SIGKILL
     assert first.poll() is None
@@ -443,7 +443,7 @@ def test_another_distro_has_our_ports_but_not_our_processes(booted):
     m.wait_listening(2222)
     assert m.windows.reservations() == {"tcp/22", "tcp/2222"}
     assert bind(m, "tcp/0.0.0.0/2222") == ["EADDRINUSE"]
-    assert m.log("bind", port=2222)[-1]["verdict"] == "allow"  # Windows had nothing against it
+    assert m.log("bind", port=2222)[-1]["verdict"] == "allow"  # the guest's kernel refused, not Windows
     assert "listen/0.0.0.0/2222" not in m.run(["ps", "ax", "-o", "args"]).stdout
     sight = m.other_distro(["ps", "ax", "-o", "args"])
     assert sight.wait() == 0 and "sshd" not in sight.stdout
@@ -534,7 +534,7 @@ address: .short 2; .byte 0, 22, 0, 0, 0, 0; .long 0, 0
         pytest.skip("cc doesn't make i386 programs here")
     try:
         subprocess.run([program])
-    except OSError:  # execvp() would have a shell read it
+    except OSError:  # subprocess reports ENOEXEC; execvp() would start a shell with the file
         pytest.skip("the kernel doesn't run i386 programs")
     m = booted(windows={22: Greeting()}, ssh="off")
     m.write("/root/bind32", program.read_bytes(), 0o755)

@@ -21,7 +21,7 @@ def test_restore_auto_looks_once_a_minute(make):
     w.count_connections(m, 22)
     before, start = len(w.binds(m)), time.monotonic()
     with w.ticking(*sessions):
-        # One look in a good minute at a port that Windows still has: a connection, no bind(), and nobody has moved.
+        # In a good minute the daemon looks once at the port that Windows still has: it connects, and binds nothing.
         w.eventually(lambda: w.connections(m), "it looks", 80)
         w.hold(lambda: w.sshd_ports(m) == {2222}, max(2, start + 62 - time.monotonic()), "it stays")
         assert w.connections(m) == 1 and len(w.binds(m)) == before
@@ -52,7 +52,7 @@ def test_restore_manual_waits_for_restore(make):
         assert w.call(m, "Restore") == (0, "")
         w.reachable(m, "clear", 22)
         assert len(w.told(m, "restored")) == 1
-        # And back and forth.
+        # From one port to another, and home.
         assert w.call(m, "Relocate", "q", "22022") == (0, "")
         w.reachable(m, "relocated", 22022)
         assert w.call(m, "Relocate", "q", "2201") == (0, "")
@@ -79,7 +79,7 @@ def test_the_next_boot(make, restore, port):
 # ---- Windows takes 22 while sshd isn't there ----
 
 def hold_starts(m: Machine) -> None:
-    """Each start of sshd waits while /run/hold is there."""
+    """Makes each start of sshd wait while /run/hold exists."""
     m.write("/etc/systemd/system/ssh.service.d/hold.conf",
             "[Service]\nExecStartPre=/bin/sh -c 'while [ -e /run/hold ]; do sleep 0.02; done'\n")
 
@@ -88,7 +88,7 @@ def hold_starts(m: Machine) -> None:
 def test_windows_takes_22_in_between(make, way):
     m = make(**w.HASTE)
     hold_starts(m)
-    m.windows.release_by_address()  # so that it can, with sessions open
+    m.windows.release_by_address()  # so that Windows can take 22 although sessions are open
     w.boot(m)
     w.reachable(m, "clear", 22)
     sessions = w.open_sessions(m, 22)
@@ -135,7 +135,7 @@ def test_relocate_mirrored_never_takes_home(make):
     m.poweroff()
     w.boot(m)
     w.reachable(m, "relocated", 2222)
-    # The first bind was the moved one at both boots, and nobody ever asked about 22.
+    # At both boots sshd's first bind was 2222, and nobody ever asked Windows for 22.
     assert not m.log("bind", protocol="tcp", port=22)
     assert m.windows.claim(22)
 
@@ -170,7 +170,7 @@ def time_waits(m: Machine, port: int) -> int:
                for name in ("tcp", "tcp6") for line in m.read(f"/proc/{w.main_pid(m)}/net/{name}").splitlines()[1:])
 
 
-# A client that sshd closes the connection to, once a signal has made it talk nonsense.
+# A client that talks nonsense after a signal, so that sshd closes the connection.
 RUDE = """
 import signal, socket, sys
 signal.signal(signal.SIGUSR1, lambda *_: None)
@@ -249,7 +249,7 @@ def test_one_of_two_ports_is_enough_where_the_policy_names_it(make):
 
 def test_an_sshd_that_fell_for_consomme(make):
     m = w.boot(make(enabled=False, mode="consomme", windows=w.WINDOWS_HOLDS_22))
-    # Without us it runs, without an error, where nobody looks for it.
+    # Without wslportd sshd runs without an error, on a port that nobody knows.
     w.eventually(lambda: w.sshd_ports(m), "sshd listens somewhere")
     assert not w.sshd_ports(m) & {22, 2222} and w.failed_units(m) == []
     pid = w.main_pid(m)
@@ -275,7 +275,7 @@ def test_consomme_takes_22_while_sshd_is_down(make):
 # ---- moves back off ----
 
 def test_moves_back_off(make):
-    """Somebody here takes each port that is chosen, whenever sshd is away from it."""
+    """Another program takes each port that the daemon has chosen, as soon as sshd has left it."""
     m = make(policy={"CandidatePorts": "2222 22022 2200-2299"}, foreign=(22, 2222, 22022, 2200), **w.HASTE)
     m.write("/etc/systemd/system/ssh.service.d/limit.conf", "[Unit]\nStartLimitIntervalSec=0\n")
     w.boot(m)
@@ -297,7 +297,7 @@ def test_moves_back_off(make):
     assert entry["PRIORITY"] == "4" and "three times within a minute" in entry["MESSAGE"]
     before = len(w.binds(m))
     w.hold(lambda: (len(w.binds(m)), len(w.told(m, "relocated"))) == (before, 3), 2, "it waits")
-    # Limits are for what happens by itself.
+    # The limit doesn't hold for a person who asks for a move.
     assert w.call(m, "Relocate", "q", "2201") == (0, "")
     w.reachable(m, "relocated", 2201)
     process.kill()

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Others on the machine who mean harm, or know no better: somebody can log in all the while, and they can't keep the daemon busy.
-
-Every test also checks promise 2 at its end, by the fixture `make`.
 """
 
 from __future__ import annotations

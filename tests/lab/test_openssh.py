@@ -11,7 +11,7 @@ from roots import PACKAGE
 from shaped import boot, complaints, laid, relocated, standing, systemctl, users_files
 from shapes import SHAPES, UNITS
 
-# Purged, and only removed: then systemd makes a service of its own of the script that is left, for a program that isn't.
+# The package's files. A removal that is no purge leaves the init script, and systemd makes an ssh.service of it.
 PROGRAM = (f"{UNITS}/ssh.service", "/usr/sbin/sshd", "/etc/init.d/ssh")
 
 
@@ -44,7 +44,7 @@ def test_openssh_is_removed_and_installed_again(make, package):
 
 @pytest.mark.parametrize("alias", [True, False], ids=["alias", "no-alias"])
 def test_the_other_name_becomes_the_unit(make, alias):
-    """And the first again. Of what is no more than another name, nothing else is asked."""
+    """The unit's name changes from ssh.service to sshd.service and back; the other is an alias, or isn't there."""
     m = laid(make, "debian-12")
     m.path("/etc/init.d/ssh").unlink()  # systemd would make an ssh.service of it
     boot(m)
@@ -56,7 +56,7 @@ def test_the_other_name_becomes_the_unit(make, alias):
         systemctl(m, "daemon-reload")
         systemctl(m, "enable", "--now", unit)
         assert standing(m, "clear", 22, "")["Unit"] == unit
-        systemctl(m, "restart", w.UNIT)  # whose first reading it is
+        systemctl(m, "restart", w.UNIT)  # a daemon that has never seen the other name
         assert standing(m, "clear", 22, "")["Unit"] == unit
         assert w.call(m, "Relocate", "q", "2222") == (0, "")
         standing(m, "relocated", 2222, "sshd-config")
@@ -72,7 +72,7 @@ def test_openssh_is_installed_while_the_daemon_runs(make):
     before = users_files(m)
     bring_back(m)
     systemctl(m, "daemon-reload")
-    m.run(["systemctl", "start", "ssh.service"])  # as its package does; it may come before us
+    m.run(["systemctl", "start", "ssh.service"])  # as the package does; it fails if sshd starts before the daemon has acted
     standing(m, "relocated", 2222, "sshd-config")
     assert users_files(m) == before and w.failed_units(m) == []
 
@@ -90,7 +90,7 @@ DEBIANS = pytest.mark.parametrize("name", [name for name in SHAPES if name.start
 
 @DEBIANS
 def test_the_package_is_upgraded_while_relocated(make, name):
-    """The real one, with what its maintainer's scripts do; to the same version, as no other can be had."""
+    """The real package, with its maintainer's scripts. The version is the same, as the roots have no other."""
     shape, m = SHAPES[name], relocated(make, name)
     before, session, pid = users_files(m), m.ssh_session(2222, "lan"), w.main_pid(m)
     inode = m.path("/usr/sbin/sshd").stat().st_ino
@@ -99,7 +99,7 @@ def test_the_package_is_upgraded_while_relocated(make, name):
     standing(m, "relocated", 2222, shape.mechanism)
     assert session.alive() and m.banner(22) == w.WINDOWS.text
     assert users_files(m) == before and w.failed_units(m) == []
-    # It restarts the service and then the socket, which is refused then: so it is without us.
+    # The package restarts the service and then the socket, which systemd refuses then. So it is without wslportd.
     refused = "ssh.socket" if shape.unit == "ssh.socket" else "-"
     assert [text for text in complaints(m) if refused not in text] == []
 
@@ -123,7 +123,7 @@ def test_the_package_is_installed_where_windows_has_the_port(make, name):
     m.offline(["dpkg", "-P", "openssh-server"])
     boot(m)
     w.wait_properties(m, State="unmanaged", Port=0)
-    dpkg(m, "-i", PACKAGE)  # its first start comes before anybody could ask Windows
+    dpkg(m, "-i", PACKAGE)  # starts sshd before the daemon can ask Windows
     standing(m, "relocated", 2222, "sshd-config")
     assert package_status(m) == "ii" and w.failed_units(m) == []
 
@@ -133,7 +133,7 @@ def test_upgraded_while_relocated(make, name):
     shape, m = SHAPES[name], relocated(make, name)
     before, session = users_files(m), m.ssh_session(2222, "lan")
     systemctl(m, "daemon-reload")
-    if name != "ubuntu-22.04-socket":  # its service is in conflict with its socket
+    if name != "ubuntu-22.04-socket":  # there the service and the socket conflict
         systemctl(m, "try-restart", shape.service)
     systemctl(m, "daemon-reload")
     standing(m, "relocated", 2222, shape.mechanism)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""wslportd --reset, on each of the shapes: what removing the package does once the daemon is stopped."""
+"""wslportd --reset on each of the shapes. Removing the package runs it once the daemon is stopped."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shapes import MAIN, SHAPES
 
 
 def stopped(make: w.Make, name: str, **options: Any) -> tuple[Machine, dict[str, bytes | str]]:
-    """A machine whose sshd was moved, with the daemon stopped; and the user's files as they were."""
+    """A machine whose sshd was moved, with the daemon stopped; and the user's files from before."""
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22, **options)
     before = users_files(m)
     boot(m)
@@ -39,7 +39,7 @@ def test_removal_leaves_nothing(make, name):
 
 @KINDS
 def test_removal_where_its_port_is_taken(make, name):
-    """It stays reachable, and does what is said then."""
+    """sshd stays reachable, and the command that --reset prints moves it home later."""
     shape, (m, before) = SHAPES[name], stopped(make, name)
     session = m.ssh_session(2222, "lan")
     told = reset(m)
@@ -57,7 +57,7 @@ def test_removal_where_its_port_is_taken(make, name):
 
 @pytest.mark.parametrize("name", ["debian-12", "debian-13-socket", "ubuntu-24.04"])
 def test_the_next_boot_after_removal(make, name):
-    """Also where it had to stay."""
+    """sshd is at home then, although --reset had to leave it where it was."""
     m, before = stopped(make, name)
     assert "2222" in reset(m)
     m.poweroff()
@@ -77,7 +77,7 @@ def test_removal_with_a_configuration_that_sshd_refuses(make, name):
     assert only(m, 2222) and gets_in(m, 2222) and "NoSuchOption" in told
     drop_in = f"/run/systemd/system/{SHAPES[name].unit}.d/zz-wslportd.conf"
     assert list(w.own_files(m)) == ([drop_in] if SHAPES[name].unit.endswith(".socket") else [])
-    assert m.stray_reservations() == []  # nobody asked Windows for a port that sshd can't take
+    assert m.stray_reservations() == []  # nobody asked Windows for 22, as sshd can't be moved there
 
 
 @pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "ubuntu-24.04"])
@@ -93,7 +93,7 @@ def test_removal_with_sshd_stopped(make, name):
 
 
 def test_removal_where_windows_does_not_answer(make):
-    m, before = stopped(make, "debian-12", stray=(22,))  # who asked is gone before the answer comes
+    m, before = stopped(make, "debian-12", stray=(22,))  # stray: --reset ends before Windows answers
     m.windows.release(22)
     m.windows.silent()
     told = reset(m)
@@ -103,7 +103,7 @@ def test_removal_where_windows_does_not_answer(make):
 
 
 def test_no_removal_while_the_daemon_runs(make):
-    """It would move sshd again."""
+    """The daemon would move sshd again."""
     m = relocated(make, "debian-12")
     files = w.own_files(m)
     assert "systemctl disable --now wslportd" in reset(m, status=1)
@@ -131,7 +131,7 @@ def test_removal_undoes_what_was_disabled(make):
 
 @pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "el8", "ubuntu-24.04"])
 def test_outside_of_wsl_sshd_starts_at_home(make, name):
-    """The system's image was brought elsewhere: what --reset does before sshd starts."""
+    """The disk was brought elsewhere. wslportd-reset.service runs --reset before sshd starts."""
     m = relocated(make, name)
     m.poweroff()
     m.windows.release(22)

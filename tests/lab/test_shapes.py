@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The distros that WSL users run, as shapes.py has them: that the lab's are what they should be, and that sshd goes from its
-port and back on each of them.
-"""
+"""The distros that WSL users run: the lab's shapes of them are right, and sshd moves away and back on each."""
 
 from __future__ import annotations
 
@@ -25,7 +23,7 @@ from shapes import ADDRESSES, GENERATOR, SHAPES, include
 
 @pytest.fixture
 def alone(machine: w.Make) -> Callable[[str], Machine]:
-    """A machine of that shape, off, without the daemon."""
+    """alone(name) makes a machine of that shape that is off, with the daemon masked."""
     def factory(name: str) -> Machine:
         m = machine(suite=SHAPES[name].suite)
         SHAPES[name].lay(m)
@@ -51,7 +49,7 @@ def test_a_shape_boots(alone, name):
                      }.get(name, {"ssh.service", "sshd.service"})
 
 
-# What stands in sshd's configuration, and the addresses that the generator gives the socket; None: it writes nothing.
+# A text in sshd's configuration, and the addresses that the generator gives the socket for it. None: it writes nothing.
 GENERATED = [
     ("", None), ("Port 22\n", None), ("ListenAddress 0.0.0.0\n", None), ("ListenAddress ::\nPort 22\n", None),
     ("NoSuchOption yes\n", None),
@@ -64,13 +62,13 @@ GENERATED = [
 
 
 @UBUNTU
-def test_what_the_generator_writes(alone, name):
+def test_the_generator_writes_the_configurations_addresses(alone, name):
     m = boot(alone(name))
     for text, expected in GENERATED:
         include(m, text)
         systemctl(m, "daemon-reload")
         streams = re.findall(r"(?m)^ListenStream=(.*)", m.read(ADDRESSES)) if m.exists(ADDRESSES) else None
-        assert streams is None or streams.pop(0) == ""  # the reset
+        assert streams is None or streams.pop(0) == ""  # the empty one forgets the socket unit's own
         assert (sorted(streams) if streams is not None else None) == expected, text
 
 
@@ -84,14 +82,14 @@ def test_the_socket_follows_the_configuration(alone, name):
     systemctl(m, "daemon-reload")
     systemctl(m, "restart", "ssh.socket")
     assert list(m.listeners()) == [2023] and gets_in(m, 2023)
-    include(m, "NoSuchOption yes\n")  # and so the socket falls back to its own addresses
+    include(m, "NoSuchOption yes\n")  # the generator can't read that, and the socket falls back to its own addresses
     systemctl(m, "daemon-reload")
     systemctl(m, "restart", "ssh.socket")
     assert list(m.listeners()) == [22]
 
 
 def retarget(m: Machine) -> None:
-    """Other addresses for the socket unit, which PID 1 takes in."""
+    """Gives the socket unit another port, and has systemd read it."""
     if m.exists(GENERATOR):
         include(m, "Port 2022\n")
     else:
@@ -101,21 +99,21 @@ def retarget(m: Machine) -> None:
 
 
 @SOCKETS
-def test_a_silent_outage(alone, name):
-    """Seen with systemd 252, 257 and 262, and with either Accept=."""
+def test_a_socket_with_new_addresses_says_listening_and_does_not(alone, name):
+    """systemd 252, 257 and 262 do so, with Accept=yes and Accept=no."""
     m = boot(alone(name))
     retarget(m)
     for _ in range(2):
         assert w.show(m, "ssh.socket", "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "listening"}
         assert m.listeners() == {}
-        systemctl(m, "start", "ssh.socket")  # which changes nothing
+        systemctl(m, "start", "ssh.socket")  # does nothing, as the unit is active
     systemctl(m, "restart", "ssh.socket")
     assert list(m.listeners()) == [2022] and gets_in(m, 2022)
 
 
 @SOCKETS
-def test_a_running_service_hides_it(alone, name):
-    """What sshd was given stays open until it ends. With Accept=yes it was given nothing."""
+def test_a_running_service_hides_such_a_socket(alone, name):
+    """sshd keeps the sockets that it got from systemd until it ends. With Accept=yes sshd gets none."""
     m = boot(alone(name))
     assert gets_in(m, 22)
     retarget(m)
@@ -137,7 +135,7 @@ def timed(m: Machine, port: int, *call: str) -> float:
 
 
 def row(record: Callable[[str, object], None], name: str, circle: str) -> dict[str, Any]:
-    """A line of the table at the end of the run (see conftest.py), filled in as the test goes."""
+    """Adds a line to the table at the end of the run (see conftest.py). The test fills it in."""
     line: dict[str, Any] = {"shape": name, "circle": circle, "mechanism": "", "relocate s": "", "restore s": ""}
     record("circle", line)
     return line
@@ -151,10 +149,10 @@ def test_circle_at_boot(make, record_property, name):
     boot(m)
     line["mechanism"] = (w.properties(m) or {}).get("Mechanism", "?")
     standing(m, "relocated", 2222, SHAPES[name].mechanism)
-    line["relocate s"] = f"{w.ready_seconds(m):.3f}"  # boot was held for so long
+    line["relocate s"] = f"{w.ready_seconds(m):.3f}"  # the daemon held the boot for so long
     assert complaints(m) == [] and m.banner(22) == w.WINDOWS.text
     m.poweroff()
-    boot(m)  # and the next one starts there
+    boot(m)  # sshd starts on 2222 now
     standing(m, "relocated", 2222, SHAPES[name].mechanism)
     assert complaints(m) == []
     session = m.ssh_session(2222, "lan")
@@ -185,17 +183,17 @@ def test_circle_at_run_time(make, record_property, name):
     assert w.failed_units(m) == [] and complaints(m) == []
 
 
-# ---- the silent outage, with the daemon ----
+# ---- the daemon mends a socket that doesn't listen ----
 
 @pytest.mark.parametrize("text, windows, expected", [
     ("Port 2022\n", {}, {2022: BOTH}), ("AddressFamily inet\n", w.WINDOWS_HOLDS_22, {2222: ("0.0.0.0",)})],
     ids=["at-home", "relocated"])
 @UBUNTU
-def test_a_silent_outage_is_mended(make, name, text, windows, expected):
+def test_a_socket_that_does_not_listen_is_mended(make, name, text, windows, expected):
     m = boot(laid(make, name, windows=windows))
     standing(m, "relocated" if windows else "clear", 2222 if windows else 22, "sshd-config" if windows else "")
     session = m.ssh_session(2222 if windows else 22, "lan")
-    systemctl(m, "stop", "ssh.service")  # so that systemd alone has the sockets
+    systemctl(m, "stop", "ssh.service")  # so that nobody but systemd has the sockets
     include(m, text)
     systemctl(m, "daemon-reload")
     w.eventually(lambda: {port: tuple(sorted(addresses)) for port, addresses in m.listeners().items()} == expected,
@@ -206,7 +204,7 @@ def test_a_silent_outage_is_mended(make, name, text, windows, expected):
 
 
 @pytest.mark.waits
-def test_a_silent_outage_where_nothing_is_answered_at_first(make):
+def test_such_a_socket_is_mended_later_if_the_helper_fails_at_first(make):
     m = boot(laid(make, "ubuntu-24.04"))
     w.wrap_helper(m, "[ -e /etc/answers ] || exit 1")
     systemctl(m, "stop", "ssh.service")
@@ -221,8 +219,8 @@ def test_a_silent_outage_where_nothing_is_answered_at_first(make):
 
 @pytest.mark.parametrize("end", ["TERM", "KILL"])
 def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, end):
-    """The next daemon-reload, anybody's, would close the socket."""
-    m = boot(laid(make, "ubuntu-24.04", stray=(2222,)))  # who asked is gone before the answer comes
+    """Otherwise anybody's next daemon-reload would close the socket."""
+    m = boot(laid(make, "ubuntu-24.04", stray=(2222,)))  # stray: the daemon ends before Windows answers its helper
     standing(m, "clear", 22, "")
     before, pid = w.show(m, "ssh.socket", "InvocationID"), w.main_pid(m, w.UNIT)
     m.windows.silent()
@@ -234,7 +232,7 @@ def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, end):
     m.windows.silent(False)
     if end == "TERM":
         systemctl(m, "daemon-reload")
-    else:  # systemd starts it again
+    else:  # systemd starts the daemon again
         standing(m, "clear", 22, "")
     assert only(m, 22) and gets_in(m, 22) and left(m) == []
     assert w.show(m, "ssh.socket", "InvocationID") == before

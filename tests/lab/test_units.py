@@ -63,7 +63,7 @@ def test_socket_activation_is_disabled_and_kept_again(make, name, windows):
 
 @SOCKETS
 def test_a_socket_that_failed_is_disabled(make, name):
-    """It is failed no more, and not taken for the unit that listens."""
+    """The daemon resets the failed socket, and moves the service."""
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22, policy={"Relocate": "never"})
     m.boot()
     m.wait_running()
@@ -77,14 +77,14 @@ def test_a_socket_that_failed_is_disabled(make, name):
 
 
 def between_units(make: w.Make) -> Machine:
-    """A machine whose service takes its time to stop."""
+    """A machine whose service takes 2 s to stop, so that neither unit listens meanwhile."""
     m = laid(make, "ubuntu-26.04")
     m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStopPost=sleep 2\n")
     return boot(m)
 
 
 def switch(m: Machine, activation: str) -> None:
-    """Has begun when it returns, and neither unit listens."""
+    """Begins a switch of units. When it returns, neither unit listens."""
     m.ssh_session(22, "lan")
     configure(m, SocketActivation=activation)
     assert w.call(m, "Reload") == (0, "")
@@ -92,7 +92,7 @@ def switch(m: Machine, activation: str) -> None:
 
 
 def test_killed_while_neither_unit_listens(make):
-    """It goes on where it was, there and back."""
+    """The next start goes on with the switch, from the socket to the service and back."""
     m = between_units(make)
     before = users_files(m)
     for activation, listening in (("disable", "ssh.service"), ("keep", "ssh.socket")):
@@ -104,7 +104,7 @@ def test_killed_while_neither_unit_listens(make):
 
 
 def test_stopped_while_neither_unit_listens(make):
-    """sshd doesn't wait for the daemon's next start, which goes on where it was."""
+    """sshd listens again at once. The daemon's next start goes on with the switch."""
     m = between_units(make)
     before = users_files(m)
     for activation, listening in (("disable", "ssh.service"), ("keep", "ssh.socket")):
@@ -146,7 +146,7 @@ def test_a_socket_that_will_not_stop_is_left_as_it_was(make):
 
 def test_a_socket_is_not_disabled_for_a_service_that_would_not_start(make):
     m = boot(laid(make, "ubuntu-26.04"))
-    m.ssh_session(22, "lan")  # the sshd that serves it has read its configuration
+    m.ssh_session(22, "lan")  # starts ssh.service, which then has the good configuration
     include(m, "Nonsense yes\n")
     configure(m, SocketActivation="disable")
     assert w.call(m, "Reload") == (0, "")

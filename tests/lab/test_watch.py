@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How events reach the daemon: listeners, routes and addresses, the bus, systemd; what it writes into the journal; and
-messages that somebody makes up.
+"""How events reach the daemon: listeners, routes and addresses, the bus, systemd, and messages that somebody makes up. And what
+the daemon writes into the journal.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def no_capability(m: Machine) -> None:
 
 
 @pytest.mark.parametrize("obstacle", [None, no_tracefs, no_capability], ids=["tracepoint", "no-tracefs", "no-capability"])
-def test_how_listeners_are_watched_is_told(make, obstacle):
+def test_the_way_of_watching_listeners_is_told(make, obstacle):
     m = make(windows=w.WINDOWS_HOLDS_22, **w.HASTE)
     if obstacle:
         obstacle(m)
@@ -39,14 +39,14 @@ def test_how_listeners_are_watched_is_told(make, obstacle):
     kind = "timer" if obstacle else "tracepoint"
     w.wait_properties(m, ListenerWatch=kind)
     assert w.said(m, "Listeners are watched by: " + (f"{kind}, as the tracepoint can't be had: " if obstacle else kind))
-    # What the unit tells is enough without it, too.
+    # Without the tracepoint, too, systemd's signals about the unit are enough.
     m.run(["systemctl", "restart", "ssh.service"], check=True)
     w.reachable(m, "relocated", 2222)
     m.run(["systemctl", "reload", "ssh.service"], check=True)
     w.reachable(m, "relocated", 2222)
 
 
-# Listens for a moment; says when, by the clock that both have, and waits to be told to end.
+# Listens, prints the time by the clock that machine and host share, and waits for its end.
 STRANGER = """
 import socket, sys, time
 s = socket.socket()
@@ -78,7 +78,7 @@ def test_from_a_strangers_listen_to_the_property(make, capsys):
             result.wait()
             seen_by_poll.append((time.monotonic_ns(), bool(result.stdout)))
 
-    # By our own eyes and clock: each line of the monitor's as soon as it is there.
+    # Takes the time of each of the monitor's lines as soon as the line is there.
     seen_by_signal: list[tuple[int, bool]] = []
 
     def listen() -> None:
@@ -105,7 +105,7 @@ def test_from_a_strangers_listen_to_the_property(make, capsys):
             gone = time.monotonic_ns()
             stranger.kill()
             w.eventually(lambda: any(t > gone and not there for t, there in seen_by_signal), "gone again")
-            time.sleep(number * 0.618 % 1)  # the poll's phase
+            time.sleep(number * 0.618 % 1)  # so that each listen() meets another phase of the poll
     finally:
         watcher.set()
         for thread in threads:
@@ -148,7 +148,7 @@ def test_interfaces_and_addresses_change_in_bursts(make):
         for _ in range(3):
             m.run(["sh", "-c", f"ip link add d0 type veth peer name d1; ip link set d0 up; {burst}; ip link del d0"], check=True)
             w.wait_settled(m)
-        # 240 changes of addresses: an evaluation a burst, or few where a burst lasts longer than the debouncing.
+        # 240 changes of addresses cause one evaluation a burst, or a few if a burst lasts longer than the daemon waits.
         assert 1 <= w.evaluations(m) - before <= 3 * 4
         m.run(["ip", "address", "add", "192.168.50.77/24", "dev", "eth0"], check=True)
         w.wait_properties(m, Reachable=[["192.168.50.10", "lan"], ["192.168.50.77", "lan"]])
@@ -171,7 +171,7 @@ def test_the_bus_comes_late(make):
     m.run(["systemctl", "unmask", "dbus.socket", "dbus.service"], check=True)
     m.run(["systemctl", "start", "dbus.socket", "dbus.service"], check=True)
     w.wait_properties(m, 45, State="relocated", Port=2222)
-    # What it heard over systemd's own socket it now hears over the bus.
+    # From now on the daemon hears of units over the bus, no longer over systemd's own socket.
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.wait_properties(m, Port=0)
     m.run(["systemctl", "start", "ssh.service"], check=True)
@@ -199,12 +199,12 @@ def test_the_bus_comes_and_goes_during_a_move(make):
     stop_bus(2)
     m.write("/run/go", "")
     w.wait_sshd(m, 2222)
-    # It still hears of the unit, over systemd's own socket.
+    # Without the bus the daemon hears of units over systemd's own socket.
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.eventually(lambda: w.said(m, "ssh.service: inactive, was"), "it is told", 20)
 
 
-def test_all_restart_again_and_again(make):
+def test_systemd_and_the_bus_restart_again_and_again(make):
     m, sessions = w.relocated(make, **w.HASTE)
     pid, daemon = w.main_pid(m), w.main_pid(m, w.UNIT)
     with w.ticking(*sessions):
@@ -302,7 +302,7 @@ def netlink_ports(m: Machine) -> list[str]:
 
 
 def test_messages_that_somebody_makes_up(make):
-    m, session = w.pinned(make)  # so that all of its netlink sockets are open, and it waits for an end on 22
+    m, session = w.pinned(make)  # so that all of the daemon's netlink sockets are open, also the one that waits for ends on 22
     before, pid = w.properties(m), w.main_pid(m, w.UNIT)
     fds = len(list(m.path(f"/proc/{pid}/fd").iterdir()))
     sshd, relocations, files = w.main_pid(m), len(w.told(m, "relocated")), w.own_files(m)
@@ -312,14 +312,14 @@ def test_messages_that_somebody_makes_up(make):
     assert len(ports) == 4
     with w.ticking(session):
         out = m.run(["/usr/bin/python3", "-SEc", FORGE, *ports], check=True).stdout
-        # Its sockets are connected to the kernel, which then delivers nobody else's messages: ECONNREFUSED.
+        # The daemon's sockets are connected to the kernel, so the kernel refuses messages of anybody else's: ECONNREFUSED.
         assert {line.split()[-1] for line in out.splitlines()} == {str(errno.ECONNREFUSED)}
         assert w.properties(m) == before
     assert (w.main_pid(m, w.UNIT), w.main_pid(m)) == (pid, sshd)
     assert len(list(m.path(f"/proc/{pid}/fd").iterdir())) == fds
     assert len(w.told(m, "relocated")) == relocations and w.own_files(m) == files and len(w.binds(m)) == binds
 
-    # Nor does it keep it busy, or deaf.
+    # The messages don't keep the daemon busy, and it still hears of real events.
     def cpu() -> int:
         return sum(map(int, m.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[11:13]))
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the kernel tells of one machine's processes and of nobody else's: a tracefs instance that follows their forks.
+"""The kernel's trace events of one machine's processes, and of no others: a tracefs instance that follows their forks.
 
-Unlike ptrace it holds nobody up, so that what is counted or timed is what would have happened without it.
+Unlike ptrace it doesn't stop the processes, so that it changes neither counts nor times.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Event:
 
 @functools.cache
 def obstacle() -> str | None:
-    """Why there is no tracing here, if so."""
+    """Returns why this kernel can't trace, or None if it can."""
     with tempfile.TemporaryDirectory() as folder:
         if subprocess.run(["mount", "-t", "tracefs", "tracefs", folder], stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL).returncode:
             return "no tracefs can be mounted here"
@@ -53,7 +53,8 @@ def obstacle() -> str | None:
 class Trace:
     """with Trace(m, {"sched/sched_process_exec": ""}) as trace: …
 
-    Begun before the machine's boot() it sees all of its processes; later, those that are named and what they start.
+    events: names of trace events, each with a filter or "".
+    pids: the processes to trace, with all that they start. By default all of the machine's, if the trace begins before boot().
     """
 
     def __init__(self, m: Machine, events: dict[str, str], *pids: int) -> None:
@@ -88,7 +89,7 @@ class Trace:
         self._set("trace", "")
 
     def events(self, name: str = "") -> list[Event]:
-        """In the order of time. Raises where the buffer was too small for all of them."""
+        """The events in the order of time. Raises RuntimeError if the buffer was too small for all of them."""
         lost = sum(int(line.split()[1]) for stats in self._instance.glob("per_cpu/cpu*/stats")
                    for line in stats.read_text().splitlines() if line.startswith("overrun"))
         if lost:
@@ -97,13 +98,13 @@ class Trace:
                  for m in map(_LINE.match, (self._instance / "trace").read_text().splitlines()) if m]
         return [event for event in found if name in ("", event.name)]
 
-    # ---- what is often asked ----
+    # ---- common questions ----
 
     def execs(self, program: str) -> list[Event]:
         return [event for event in self.events("sched_process_exec") if event.fields["filename"].endswith(f"/{program}")]
 
     def listening(self, port: int, since: int = 0, timeout: float = PATIENCE) -> Event:
-        """The first time that somebody listened on it after that (µs)."""
+        """The first event after `since` (µs) by which somebody listens on the port."""
         deadline = time.monotonic() + timeout
         while True:
             for event in self.events("inet_sock_set_state"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Windows as a test sees it: its programs, its book of ports, and its moods. See tracker/."""
+"""Windows as a test sees it: its programs, its book of ports, its releases and its faults. tracker/ does the work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from processes import PATIENCE
 
 @dataclass(frozen=True)
 class Greeting:
-    """What a Windows program that has a port says first. Silent: it listens, and says nothing."""
+    """The first words of a Windows program to whoever connects to its port."""
 
     text: bytes = b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n"
 
@@ -20,11 +20,11 @@ class Greeting:
         return self.text.hex() or "-"
 
 
-SILENT = Greeting(b"")
+SILENT = Greeting(b"")  # the program listens, and says nothing
 
 
 class NotListening(Greeting):
-    """The port is reserved on Windows, and nothing listens there."""
+    """A Windows program that has the port and doesn't listen there."""
 
     def encode(self) -> str:
         return "none"
@@ -34,8 +34,6 @@ NOT_LISTENING = NotListening(b"")
 
 
 class Windows:
-    """The other side: its programs, its book of ports, and its moods."""
-
     def __init__(self, control: socket.socket) -> None:
         self._control = control
 
@@ -48,71 +46,71 @@ class Windows:
         return answer
 
     def claim(self, port: int, greeting: Greeting = Greeting(), when: str = "now") -> bool:
-        """A program of Windows' takes the port. False: it can't, the guest has it."""
+        """A program of Windows' takes the port. Returns False if the guest has the port."""
         return self.ask(f"claim {port} {when} {greeting.encode()}") == "ok"
 
     def claim_when_free(self, port: int, greeting: Greeting = Greeting()) -> bool:
-        """Like a service that tries again: takes the port at once, or as soon as the guest gives it back."""
+        """A program of Windows' takes the port at once, or as soon as the guest gives it back. Returns whether it was at once."""
         return self.claim(port, greeting, "free")
 
     def claim_after(self, seconds: float, port: int, greeting: Greeting = Greeting()) -> None:
-        """As claim_when_free(), in some seconds."""
+        """As claim_when_free(), but some seconds later."""
         self.claim(port, greeting, f"{seconds:.3f}")
 
     def release(self, port: int) -> None:
         self.ask(f"release {port}")
 
     def exclude(self, ports: str) -> None:
-        """Adds an excluded port range ("22022" or "2200-2299"): refused, and nothing listens there."""
+        """Adds an excluded port range ("22022" or "2200-2299"). Windows refuses its ports, and nobody listens there."""
         self.ask(f"exclude {ports}")
 
     def include(self, ports: str) -> None:
         self.ask(f"include {ports}")
 
     def ignore(self, ports: str) -> None:
-        """[experimental] ignoredPorts= of .wslconfig."""
+        """Sets [experimental] ignoredPorts= of .wslconfig: Windows isn't asked about these ports."""
         self.ask(f"set ignore {ports}")
 
     def set(self, name: str, value: int | bool | str) -> None:
         self.ask(f"set {name} {int(value) if isinstance(value, bool) else value}")
 
     def delay(self, milliseconds: int) -> None:
-        """The time the host takes to answer a bind() of an IP socket; all others wait meanwhile."""
+        """From now on the host takes so long to answer a bind() of an IP socket. All other binds wait meanwhile."""
         self.set("delay", milliseconds)
 
     def silent(self, on: bool = True) -> None:
-        """The host doesn't answer any more, until this is off again."""
+        """The host doesn't answer until this is off again."""
         self.set("silent", on)
 
     def late(self, on: bool = True) -> None:
-        """Each bind() gets the verdict of the one before it (2.6.3, 2.7.0 to 2.8.4)."""
+        """Each bind() gets the verdict of the one before it: WSL 2.6.3, 2.7.0, 2.7.1 and 2.8.0 to 2.8.4."""
         self.set("late", on)
 
     def broken(self, on: bool = True) -> None:
-        """The host's service itself fails: ENOBUFS."""
+        """The host's service fails, and each bind() gives ENOBUFS."""
         self.set("broken", on)
 
     def interrupt(self, count: int) -> None:
-        """So many bind() calls end while they wait for the host: EINTR (before 2.7.2)."""
+        """A signal ends so many waits for the host, and bind() gives EINTR: before WSL 2.7.2."""
         self.set("interrupt", count)
 
     def dead(self) -> None:
-        """The tracker dies: each bind() gives ENOSYS, until the next boot."""
+        """The tracker dies, and each bind() gives ENOSYS until the next boot."""
         self.set("dead", True)
 
     def consomme(self, on: bool = True) -> None:
-        """A refused bind() returns a positive number, and the socket isn't bound."""
+        """A refused bind() returns a positive number, and leaves the socket unbound."""
         self.set("consomme", on)
 
     def release_by_address(self, on: bool = True) -> None:
-        """The rule before 2.8.5: a session doesn't keep the port of its closed listener."""
+        """A session doesn't keep the port of a listener that was closed: before WSL 2.8.5."""
         self.set("by-address", on)
 
     def deny_dynamic(self, on: bool = True, ports: str = "49152-65535") -> None:
-        """No bind() in Windows' dynamic port range (2.8.7 to 2.9.4)."""
+        """Windows refuses each port of its dynamic range: WSL 2.8.7 to 2.9.4."""
         self.set("dynamic-range", ports)
         self.set("deny-dynamic", on)
 
     def reservations(self) -> set[str]:
-        """What Windows keeps for the guest: {"tcp/22", ...}."""
+        """The ports that Windows keeps for the guest: {"tcp/22", ...}."""
         return set(self.ask("reservations").split()[1:])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What tests of the daemon itself share: reading its state in a Machine, and the same from independent sources.
+"""What the tests of the daemon share: they read its state in a Machine, and the same state from independent sources.
 
-Nothing here sleeps to be in step with a machine: eventually() waits for a condition, and hold() is for what must
-*not* happen.
+Tests don't sleep to be in step with a machine: eventually() waits until a condition is true, and hold() checks that a
+condition stays true.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from windows import Greeting
 UNIT = "wslportd.service"
 HELPER, HELPER_SOCKET = "wslportd-helper.service", "wslportd-helper.socket"
 CGROUP = "/system.slice/wslportd.service"
-HELPER_CGROUP = "/system.slice/wslportd-helper.service"  # of what the daemon has run, too
+HELPER_CGROUP = "/system.slice/wslportd-helper.service"  # also of the programs that the helper runs for the daemon
 CONFIG = "/etc/wslportd.conf"
 STATIC_FILE = "/etc/ssh/sshd_config.d/10-wslportd.conf"
 STATE_DIRECTORY = "/var/lib/wslportd"
@@ -31,9 +31,10 @@ LAST_PORT_FILE = f"{STATE_DIRECTORY}/last-port"
 BUS = ("org.wslport1", "/org/wslport1")
 INTERFACE = "org.wslport1.Manager"
 
-# A drop-in that is there where sanitizers are built into the daemon.
+# tests/run installs this drop-in with a daemon that has sanitizers built in.
 SANITIZED = "usr/lib/systemd/system/wslportd.service.d/sanitized.conf"
-UNTRACED = "/etc/systemd/system/wslportd-helper.service.d/untraced.conf"  # it is the helper that opens it
+# Takes the tracepoint away from the helper, which opens it for the daemon.
+UNTRACED = "/etc/systemd/system/wslportd-helper.service.d/untraced.conf"
 
 WINDOWS = Greeting()
 WINDOWS_SOFTWARE = "OpenSSH_for_Windows_9.5"
@@ -41,7 +42,7 @@ WINDOWS_HOLDS_22 = {22: WINDOWS}
 STARTED, EXITED, ENTERED = "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic", "ActiveEnterTimestampMonotonic"
 STATUS_RELOCATED = f"ssh on 2222; Windows ({WINDOWS_SOFTWARE}) holds 22"
 
-# The MESSAGE_ID of what the journal has of the daemon.
+# The MESSAGE_ID of each of the daemon's journal entries.
 MESSAGES = {"conflict": "46f2508be7884c6e865d6f5adcff99bc", "relocated": "09e8bf5ba3654c62b1228f1736b12d8b",
             "restored": "3bc19b13f8f0466493fad2a5928f74dc", "blocked": "d44c503302c444dc8ec65b606dbacd78",
             "pinned": "e7c41e82b86e452b8c176d70d98ce7b9", "unpinned": "68190a4537254cba92437c190d42900b",
@@ -50,10 +51,10 @@ MESSAGES = {"conflict": "46f2508be7884c6e865d6f5adcff99bc", "relocated": "09e8bf
 # The tracker in a hurry, where its own pace isn't what a test is about.
 HASTE = {"scan_ms": 30, "keep_ms": 1500}
 
-# What sshd, or the daemon on its behalf, says when it was too late.
+# sshd says so, or the daemon for it, when a bind of sshd's has failed.
 BIND_ERRORS = re.compile(r"Bind to port|Cannot bind any address|Address already in use")
 
-# The daemon's own unit, but with a sleep(1) in its place that takes as long as boot may be held: a busy host slows them both.
+# A copy of the daemon's unit that runs sleep(1) for as long as the daemon may hold the boot. A busy host slows both alike.
 HOLD = "lab-hold.service"
 NOT_OF_HOLD = ("Type=", "NotifyAccess=", "BusName=", "Exec", "Restart", "WatchdogSec=", "StateDirectory", "Alias=", "Also=")
 
@@ -65,8 +66,8 @@ def eventually(condition: Callable[[], Any], what: str = "", timeout: float = PA
     began = time.monotonic()
     while not (value := condition()):
         waited = time.monotonic() - began
-        assert waited < timeout, f"it never came true: {what}"
-        time.sleep(min(max(0.02, waited / 8), 0.25))  # to ask takes time from what is waited for
+        assert waited < timeout, f"not within {timeout} s: {what}"
+        time.sleep(min(max(0.02, waited / 8), 0.25))  # each look takes CPU time from what the test waits for
     return value
 
 
@@ -74,7 +75,7 @@ def hold(condition: Callable[[], Any], seconds: float, what: str = "") -> None:
     """Checks that `condition()` stays true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        assert condition(), f"it stopped being true: {what}"
+        assert condition(), f"no longer true: {what}"
         time.sleep(0.05)
 
 
@@ -95,8 +96,11 @@ def boot(m: Machine) -> Machine:
 
 
 def boot_in_time(m: Machine, times: int = 3) -> Machine:
-    """A boot at which the daemon knows where sshd is to be while it still may hold it. Where the host is too busy for that, it
-    is done again, as if it had not been."""
+    """Boots until the daemon was fast enough to move sshd before sshd's first bind.
+
+    A busy host can make the daemon too late: it lets sshd start after 2 s and moves sshd then. Such a boot is undone and
+    repeated; the last one counts in any case.
+    """
     before = own_files(m)
     while True:
         boot(m)
@@ -109,9 +113,9 @@ def boot_in_time(m: Machine, times: int = 3) -> Machine:
 
 
 def clock_hold(m: Machine) -> Machine:
-    """For check_hold() to know when boot may not be held any more."""
+    """Adds the unit that tells check_hold() when the daemon must have let the boot go on."""
     lines = [line for line in m.read(f"/usr/lib/systemd/system/{UNIT}").splitlines() if not line.startswith(NOT_OF_HOLD)]
-    seconds = 4 if m.exists(f"/{SANITIZED}") else 2  # with sanitizers it takes longer until it runs at all
+    seconds = 4 if m.exists(f"/{SANITIZED}") else 2  # a daemon with sanitizers needs longer until it runs at all
     lines.insert(lines.index("[Service]") + 1, f"RemainAfterExit=yes\nExecStart=/usr/bin/sleep {seconds}")
     m.write(f"/etc/systemd/system/{HOLD}", "\n".join(lines))
     m.enable(HOLD)
@@ -119,27 +123,29 @@ def clock_hold(m: Machine) -> Machine:
 
 
 def restart(m: Machine) -> None:
-    """The daemon, and its clock."""
+    """Restarts the daemon and the unit of clock_hold()."""
     m.run(["systemctl", "restart", UNIT, HOLD], check=True)
 
 
 def check_hold(m: Machine, unit: str = UNIT) -> None:
-    """Promise 3: from the daemon's start it takes two seconds at the very most until it is ready; or until another unit is."""
+    """Promise 3: the daemon, or another unit, is ready at most two seconds after the daemon's start."""
     eventually(lambda: int(show(m, unit, ENTERED)[ENTERED]), f"{unit} is active")
     eventually(lambda: int(show(m, HOLD, EXITED)[EXITED]), "two seconds are over")
     assert seconds_between(m, UNIT, STARTED, unit, ENTERED) < seconds_between(m, HOLD, STARTED, HOLD, EXITED)
 
 
 def hide_tracepoint(m: Machine) -> Machine:
-    """The tracepoint tells of all network namespaces, other tests' machines among them: where what wakes the daemon is
-    counted, it does without."""
+    """Makes the daemon do without the tracepoint, which tells of listeners in all network namespaces.
+
+    For tests that count wake-ups or evaluations: the machines of other tests would add theirs.
+    """
     m.write(UNTRACED,
             "[Service]\nInaccessiblePaths=-/sys/kernel/tracing -/sys/kernel/debug\n")
     return m
 
 
 def set_mode(m: Machine, mode: str) -> None:
-    """The next boot's networking mode."""
+    """Sets the networking mode from the next boot on."""
     assert not m.running and mode in (*WSL_MODES, "not-wsl")
     m.mode = mode
     m.windows.consomme(mode == "consomme")
@@ -150,7 +156,7 @@ def set_mode(m: Machine, mode: str) -> None:
 
 
 def barrier(m: Machine, name: str = "barrier", before: str = f"{UNIT} ssh.service", script: str = "") -> None:
-    """Holds the boot just before the daemon, until open_barrier(). With a script, that is run there instead."""
+    """Holds the boot just before the daemon starts, until open_barrier(). A script, if given, runs there instead."""
     script = script or f"until [ -e /run/{name} ]; do sleep 0.01; done"
     m.write(f"/root/{name}.sh", script)
     m.write(f"/etc/systemd/system/{name}.service",
@@ -186,14 +192,14 @@ time.sleep(100000)
 
 
 def wrap_helper(m: Machine, line: str) -> None:
-    """Has the bind helper's every run begin with a line of shell."""
+    """Makes each run of wslportd-bindprobe begin with a line of shell."""
     helper = "/usr/libexec/wslportd-bindprobe"
     m.write(f"{helper}.real", m.path(helper).read_bytes(), 0o755)
     m.write(helper, f'#!/bin/sh\n{line}\nexec {helper}.real "$@"\n', 0o755)
 
 
 def linux_holder(m: Machine, port: int, listen: bool = True) -> None:
-    """A Linux program that has a port before the daemon starts."""
+    """Enables a Linux program that takes a port before the daemon starts."""
     m.write("/root/listen.py", LISTEN)
     m.write(f"/etc/systemd/system/holder-{port}.service",
             "[Unit]\nDefaultDependencies=no\nAfter=sysinit.target\n"
@@ -212,12 +218,12 @@ def show(m: Machine, unit: str, *names: str) -> dict[str, str]:
 
 
 def wait_systemd(m: Machine) -> None:
-    """Waits until PID 1 can be asked, early in a boot."""
+    """Waits until PID 1 answers, early in a boot."""
     eventually(lambda: active_state(m, "init.scope"), "systemd answers")
 
 
 def active_state(m: Machine, unit: str) -> str:
-    """"" while there is no systemd yet."""
+    """The unit's ActiveState; "" while systemd doesn't answer yet."""
     return m.run(["systemctl", "show", unit, "--property=ActiveState", "--value"]).stdout.strip()
 
 
@@ -231,7 +237,7 @@ def failed_units(m: Machine) -> list[str]:
 
 
 def seconds_between(m: Machine, unit_a: str, name_a: str, unit_b: str, name_b: str) -> float:
-    """By systemd's own monotonic timestamps."""
+    """Seconds from one of systemd's monotonic timestamps to another."""
     a = int(show(m, unit_a, name_a)[name_a])
     b = int(show(m, unit_b, name_b)[name_b])
     assert a and b, (unit_a, name_a, a, unit_b, name_b, b)
@@ -239,12 +245,12 @@ def seconds_between(m: Machine, unit_a: str, name_a: str, unit_b: str, name_b: s
 
 
 def ready_seconds(m: Machine, unit: str = UNIT) -> float:
-    """From exec() to READY=1."""
+    """Seconds from a unit's exec() to its READY=1."""
     return seconds_between(m, unit, STARTED, unit, ENTERED)
 
 
 def properties(m: Machine) -> dict[str, Any] | None:
-    """All of the daemon's D-Bus properties; None where it isn't on the bus: to look doesn't start it."""
+    """All of the daemon's D-Bus properties, or None if the daemon isn't on the bus. Never starts the daemon."""
     result = m.run(["busctl", "--auto-start=no", "--json=short", "call", *BUS, "org.freedesktop.DBus.Properties", "GetAll", "s",
                     INTERFACE])
     if result.returncode != 0:
@@ -277,7 +283,7 @@ def call(m: Machine, method: str, *arguments: str, uid: int = 0) -> tuple[int, s
 
 
 def daemon_messages(m: Machine, boot: int = 0) -> list[str]:
-    """What the daemon said, and systemd about its unit."""
+    """The journal's lines of the daemon, and of systemd about the daemon's unit."""
     return [str(entry.get("MESSAGE", "")) for entry in m.journal(boot)
             if entry.get("SYSLOG_IDENTIFIER") == "wslportd" or entry.get("UNIT") == UNIT]
 
@@ -292,12 +298,12 @@ def main_pid(m: Machine, unit: str = "ssh.service") -> int:
 
 
 def evaluations(m: Machine) -> int:
-    """How often the daemon has thought it over (it says so at LogLevel=debug)."""
+    """The number of evaluations so far: the daemon logs a line for each at LogLevel=debug."""
     return sum(line.startswith("mode ") for line in daemon_messages(m))
 
 
 def wait_settled(m: Machine, seconds: float = 2) -> None:
-    """Waits until it has not thought anything over for a while: the last events are in, such as the end of IPv6's
+    """Waits until the daemon has not evaluated for some seconds. By then late events are over, such as the end of IPv6's
     duplicate address detection."""
     def unchanged() -> bool:
         before = evaluations(m)
@@ -319,11 +325,11 @@ def _sockets(m: Machine, pid: int) -> set[str]:
 
 
 def sshd_ports(m: Machine) -> set[int]:
-    """Where ssh.service's main process itself listens, by its file descriptors."""
+    """The ports on which ssh.service's main process listens, by its file descriptors."""
     pid = main_pid(m)
     try:
         return _listening(m, pid) if pid else set()
-    except OSError:  # it has just ended
+    except OSError:  # the process has just ended
         return set()
 
 
@@ -353,7 +359,7 @@ def binds(m: Machine, command: str | None = None, cgroup: str | None = None, boo
 
 
 def count_connections(m: Machine, port: int) -> None:
-    """From now on Windows counts who connects to that port of its."""
+    """From now on connections() tells how many connections to a port of Windows' were begun."""
     m._shell("windows", f"""nft -f - <<'END'
 table ip arrivals {{
     chain syn {{
@@ -372,7 +378,7 @@ def connections(m: Machine) -> int:
 
 
 def come_up_on_ipv6(m: Machine) -> None:
-    """sshd alone: another had 22 on IPv4 when it came, and is gone since."""
+    """Restarts sshd so that it listens on IPv6 only: another program has 22 on IPv4 meanwhile, and then ends."""
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     process = m.spawn(["/usr/bin/python3", "-S", "-c", LISTEN, "0.0.0.0", "22", "listen"])
     m.wait_listening(22)
@@ -387,7 +393,7 @@ def logs_in(m: Machine, port: int, origin: str = "guest") -> bool:
 
 
 def contents(m: Machine, *folders: str) -> dict[str, bytes | str]:
-    """Every file below these folders: its bytes, or where it links to."""
+    """Each file below these folders, with its bytes, or with the target of a link."""
     found: dict[str, bytes | str] = {}
     for folder in folders:
         top = m.path(folder)
@@ -401,7 +407,7 @@ def contents(m: Machine, *folders: str) -> dict[str, bytes | str]:
 
 
 def own_files(m: Machine) -> dict[str, bytes | str]:
-    """What the daemon may have left anywhere, but for what is installed."""
+    """Each file of the daemon's that isn't installed with it."""
     found = contents(m, "/etc/ssh", "/etc/systemd", "/run/systemd/system", "/run/systemd/transient", STATE_DIRECTORY)
     not_its = (STATIC_FILE, f".wants/{UNIT}", ".wants/wslportd-reset.service", "/dbus-org.wslport1.service", UNTRACED)
     return {name: data for name, data in found.items() if "wslport" in name and not name.endswith(not_its)}
@@ -415,19 +421,19 @@ def told(m: Machine, message: str) -> list[dict[str, Any]]:
 
 
 def open_sessions(m: Machine, port: int) -> list[Session]:
-    """One per way in: IPv4 and IPv6 from here, and from a neighbour on the LAN."""
+    """One session from the guest by IPv4, one by IPv6, and one from a neighbour on the LAN."""
     return [m.ssh_session(port, "guest"), m.ssh_session(port, "guest", "::1"), m.ssh_session(port, "lan")]
 
 
 @contextlib.contextmanager
 def ticking(*sessions: Session) -> Iterator[None]:
-    """All of the sessions live through what is done within."""
+    """Checks at its end that all of the sessions still tick."""
     yield
     assert [session.alive() for session in sessions] == [True] * len(sessions)
 
 
 def reachable(m: Machine, state: str, port: int) -> dict[str, Any]:
-    """Report and kernel say that sshd is there, both families, and one can log in."""
+    """Checks that the report and the kernel show sshd there, on both families, and that logins work."""
     wait_sshd(m, port)
 
     # sshd binds one family after the other, and each is reported for itself.
@@ -481,7 +487,7 @@ def start_holder(m: Machine, where: str, port: int) -> Process:
 def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> dict[str, Any]:
     """Promise 5: STATUS, every D-Bus property, the files, systemd and the kernel say the same.
 
-    can_bind: whether programs like ip can be run.
+    can_bind=False: binds hang or fail in the machine, so that programs like ip can't run.
     """
     p = wait_properties(m, State=state, Port=port)
     pid = main_pid(m)
@@ -499,7 +505,7 @@ def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> di
     def listeners() -> set[tuple[str, int]]:
         return {(address, number) for number, addresses in m.listeners().items() if number in (port, 22) for address in addresses}
 
-    # An sshd that has just been started comes to its second address a moment after the first.
+    # An sshd that has just started binds its second address a moment after the first.
     p = eventually(lambda: (p := properties(m)) and reported(p) == listeners() and p, "the listeners are told")
     assert all((holder, unit) == ("sshd", "ssh.service") for _, _, holder, unit in p["Listeners"])
 
@@ -533,7 +539,7 @@ def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> di
 
 
 def check_relocated_boot(m: Machine, port: int = 2222) -> None:
-    """Promise 3: the first bind was right already, and nobody has failed."""
+    """Promise 3: sshd's first bind was the right one, and no unit has failed."""
     assert failed_units(m) == []
     of_sshd = binds(m, command="sshd")
     assert of_sshd and {(entry["port"], entry["verdict"]) for entry in of_sshd} == {(port, "allow")}

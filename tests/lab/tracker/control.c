@@ -31,7 +31,7 @@ static const Switch switches[] = {
         SWITCH("delay", delay_ms),
         /* The host doesn't answer until this is off again. */
         SWITCH("silent", silent),
-        /* Each call gets the verdict of the one before it: WSL 2.6.3, 2.7.0 and 2.8.0 to 2.8.4. */
+        /* Each call gets the verdict of the one before it: WSL 2.6.3, 2.7.0, 2.7.1 and 2.8.0 to 2.8.4. */
         SWITCH("late", late),
         /* The host's service itself fails: ENOBUFS. */
         SWITCH("broken", broken),
