@@ -40,8 +40,8 @@ typedef struct Status {
         uint32_t pinned_sessions;
         StatusAddress reachable[STATUS_REACHABLE_MAX];
         size_t n_reachable;
-        const char *listener_watch; /* watch_kind()'s words; NULL before the first look */
-        uint64_t last_change;       /* CLOCK_REALTIME, µs; 0: none yet */
+        char listener_watch[16]; /* watch_kind()'s word; "" before the first look */
+        uint64_t last_change;    /* CLOCK_REALTIME, µs; 0: none yet */
 } Status;
 
 #define STATUS_LINE_SIZE 700

@@ -58,8 +58,8 @@ Authorizer *authorizer_free(Authorizer *authorizer) {
         return NULL;
 }
 
-static void authorization_refuse(Authorization *a, const char *error, const char *text) {
-        (void) sd_bus_reply_method_errorf(a->call, error, "%s", text);
+static void authorization_refuse(Authorization *a, const char *error, const char *why) {
+        (void) sd_bus_reply_method_errorf(a->call, error, "Permission denied: %s", why);
         authorization_end(a);
 }
 
@@ -79,23 +79,18 @@ static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_err
         (void) error;
         if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
             sd_bus_message_is_method_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
-                authorization_refuse(
-                                a, SD_BUS_ERROR_ACCESS_DENIED,
-                                "Permission denied: polkit isn't available here, so only root may do this");
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "without polkit, only root may do this");
         else if (sd_bus_message_is_method_error(m, NULL) ||
                  sd_bus_message_enter_container(m, 'r', "bba{ss}") <= 0 ||
                  sd_bus_message_read(m, "bb", &authorized, &challenge) <= 0)
-                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
-                                     "Permission denied: polkit has not answered; root may do this without "
-                                     "polkit");
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "polkit has not answered");
         else if (authorized)
                 authorization_grant(a);
         else if (challenge)
-                authorization_refuse(
-                                a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
-                                "Permission denied: polkit wants to ask the user, and can't do so here");
+                authorization_refuse(a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                     "polkit wants to ask the user, and can't");
         else
-                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "Permission denied by polkit");
+                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "polkit doesn't allow it");
         return 0;
 }
 
@@ -136,15 +131,12 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
         a->slot = sd_bus_slot_unref(a->slot);
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
-                                     "Permission denied: the bus daemon doesn't know who asks");
+                                     "the bus daemon doesn't know the caller");
         else if (uid == 0)
                 authorization_grant(a);
-        else if (!a->action)
-                authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
-                                     "Permission denied: only root may do this");
         else if (authorizer_count(a->authorizer, uid) >= AUTHORIZER_CALLS_PER_USER_MAX)
                 authorization_refuse(a, BUS_ERROR_BUSY,
-                                     "polkit is still deciding about other calls of this user; try again");
+                                     "polkit is still deciding about other calls of this user");
         else {
                 a->uid = uid;
                 r = authorization_ask_polkit(a);

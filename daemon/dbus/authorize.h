@@ -24,8 +24,7 @@ Authorizer *authorizer_free(Authorizer *authorizer);
 DEFINE_TRIVIAL_CLEANUP(Authorizer *, authorizer_free);
 
 /* Decides about @call, then has it carried out or refuses it. @action is polkit's name for it, and isn't
- * copied; NULL: only root may. Returns what the method's handler has to return: a positive number, or a
- * negative errno. */
+ * copied. Returns what the method's handler has to return: a positive number, or a negative errno. */
 int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *action,
                    AuthorizedCall carry_out, void *userdata);
 

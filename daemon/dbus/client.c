@@ -61,21 +61,6 @@ DEFINE_WORD_READER(state, state);
 DEFINE_WORD_READER(home_holder, holder);
 DEFINE_WORD_READER(mechanism, mechanism);
 
-/* Status only points to this word, so it has to outlive each Status. */
-static int read_listener_watch(sd_bus_message *m, Status *status) {
-        static const char *const words[] = { "tracepoint", "timer", "none" };
-        char text[32];
-        int r = read_text(m, text, sizeof(text));
-
-        if (r < 0)
-                return r;
-        status->listener_watch = NULL;
-        for (size_t i = 0; i < ELEMENTSOF(words); i++)
-                if (streq(text, words[i]))
-                        status->listener_watch = words[i];
-        return 0;
-}
-
 static int read_listeners(sd_bus_message *m, Status *status) {
         const char *address, *holder, *unit;
         uint16_t port;
@@ -139,7 +124,7 @@ static const Property properties[] = {
         { "Listeners", "a(sqss)", .read = read_listeners },
         { "PinnedSessions", "u", MEMBER(pinned_sessions) },
         { "Reachable", "a(ss)", .read = read_reachable },
-        { "ListenerWatch", "s", .read = read_listener_watch },
+        { "ListenerWatch", "s", MEMBER(listener_watch) },
         { "LastChangeUSec", "t", MEMBER(last_change) },
 };
 

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 
 #include "core/config-file.h"
-#include "dbus/announce.h"
 #include "dbus/authorize.h"
 #include "dbus/client-config.h"
 #include "dbus/getter.h"
@@ -33,7 +32,6 @@ struct BusObject {
         const BusObjectHandlers *handlers;
         void *userdata;
         Authorizer *authorizer;
-        Announcer *announcer;
         Diagnosis *diagnosis;
         LogControl log_control;
         sd_bus *bus; /* NULL: there is no connection. Its slots are floating: they end with it. */
@@ -43,31 +41,15 @@ struct BusObject {
 
 /* ── signals ── */
 
-static bool bus_object_is_connected(const BusObject *o) {
-        return o->bus && sd_bus_is_ready(o->bus) > 0;
-}
-
-static void bus_object_on_announce(const char *const names[], void *userdata) {
-        BusObject *o = userdata;
+void bus_object_changed(BusObject *o, const char *const names[]) {
         int r;
 
-        if (!bus_object_is_connected(o))
+        if (!o->bus || sd_bus_is_ready(o->bus) <= 0)
                 return;
 
         r = sd_bus_emit_properties_changed_strv(o->bus, BUS_PATH, BUS_INTERFACE, (char **) names);
         if (r < 0)
                 log_error_errno(o->log, r, "D-Bus: PropertiesChanged can't be sent");
-}
-
-void bus_object_changed(BusObject *o, const char *const names[]) {
-        int r;
-
-        if (!bus_object_is_connected(o))
-                return;
-
-        r = announcer_add(o->announcer, names);
-        if (r < 0)
-                log_error_errno(o->log, r, "D-Bus: no timer to gather changes, this one is sent at once");
 }
 
 static void bus_object_emit(BusObject *o, const char *signal, const char *types, ...) {
@@ -245,7 +227,7 @@ DEFINE_BUS_GETTER(unit, "s", status_of(userdata)->unit);
 DEFINE_BUS_GETTER(mechanism, "s", mechanism_to_string(status_of(userdata)->mechanism));
 DEFINE_BUS_GETTER(pinned_sessions, "u", status_of(userdata)->pinned_sessions);
 DEFINE_BUS_GETTER(listener_watch, "s",
-                  status_of(userdata)->listener_watch ? status_of(userdata)->listener_watch : "none");
+                  status_of(userdata)->listener_watch[0] ? status_of(userdata)->listener_watch : "none");
 DEFINE_BUS_GETTER(last_change, "t", status_of(userdata)->last_change);
 DEFINE_BUS_GETTER(configuration_file, "s", CONFIG_FILE);
 
@@ -375,7 +357,6 @@ static void bus_object_close(BusObject *o) {
         /* A call that is still to be answered refers to its bus, and the bus would never be freed. */
         authorizer_forget(o->authorizer);
         diagnosis_forget(o->diagnosis);
-        announcer_forget(o->announcer);
         o->bus = bus_close(o->bus);
 }
 
@@ -447,8 +428,6 @@ int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObj
         };
         r = authorizer_new(&o->authorizer);
         if (r >= 0)
-                r = announcer_new(event, bus_object_on_announce, o, &o->announcer);
-        if (r >= 0)
                 r = diagnosis_new(event, log, &o->diagnosis);
         if (r < 0)
                 return r;
@@ -466,7 +445,6 @@ BusObject *bus_object_free(BusObject *o) {
         if (o->bus)
                 bus_object_close(o);
         diagnosis_free(o->diagnosis);
-        announcer_free(o->announcer);
         authorizer_free(o->authorizer);
         free(o);
         return NULL;

@@ -31,8 +31,7 @@ DEFINE_TRIVIAL_CLEANUP(BusObject *, bus_object_free);
 /* Begins to connect. Failures are logged and tried again. */
 void bus_object_connect(BusObject *bus);
 
-/* Sends PropertiesChanged with @names, NULL-terminated, as status_changes() names them: at once, or, in a
- * burst of changes, together with those that follow. */
+/* Sends PropertiesChanged with @names, NULL-terminated, as status_changes() names them. */
 void bus_object_changed(BusObject *bus, const char *const names[]);
 
 /* Send the signals of these names. Without a bus, signals are lost. */

@@ -313,7 +313,7 @@ static void manager_publish(Manager *m) {
         }
 
         status->mode = mode_get(m->mode);
-        status->listener_watch = watch_kind(m->watch);
+        snprintf(status->listener_watch, sizeof(status->listener_watch), "%s", watch_kind(m->watch));
         status->state = m->decision.state;
         memcpy(status->reason, m->decision.reason, sizeof(status->reason));
         status->last_change = m->status.last_change;

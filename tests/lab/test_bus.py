@@ -409,7 +409,7 @@ print(n)
 """
 
 
-def test_a_burst_of_changes_is_told_in_few_signals(make, capsys):
+def test_a_burst_of_changes_is_told_once_for_each_evaluation(make, capsys):
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22, foreign=(22,), scan_ms=30, keep_ms=1500))
     w.wait_properties(m, State="relocated")
     m.windows.release(22)
@@ -428,8 +428,8 @@ def test_a_burst_of_changes_is_told_in_few_signals(make, capsys):
     changes = [data for data in seen.signals("PropertiesChanged") if data[0] == w.INTERFACE]
     with capsys.disabled():
         print(f"\n{burst.stdout.strip()} listeners came and went, {evaluations} evaluations, {len(changes)} signals")
-    assert int(burst.stdout) > 30 < 10 * evaluations, "this isn't a burst"  # the daemon paces itself, too
-    assert 2 <= len(changes) <= 1.2 / 0.05 + 2
+    assert int(burst.stdout) > 30 < 10 * evaluations, "this isn't a burst"  # the daemon paces its evaluations
+    assert 2 <= len(changes) <= evaluations
     # What was said last is what is.
     told: dict[str, Any] = {}
     for _, values, _ in changes:

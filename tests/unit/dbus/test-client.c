@@ -91,7 +91,7 @@ static void test_hostile_texts(void) {
         test_equal_int(status.state, STATE_UNKNOWN);
         test_equal_int(status.mechanism, MECHANISM_NONE);
         test_equal_string(status.reason, "?[2J");
-        test_equal_string(status.listener_watch, NULL);
+        test_equal_string(status.listener_watch, "newer");
 }
 
 static void test_more_than_fit(void) {
