@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/ctl.h"
+#include "ctl/daemon.h"
 #include "ctl/json.h"
 #include "dbus/client.h"
 #include "diagnose/checks.h"
@@ -37,8 +37,8 @@ static bool ask_daemon(Ctl *ctl, Diagnosis *d) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
 
         return ctl_connect(ctl, true) == CTL_OK &&
-               client_call(ctl->bus, "Diagnose", TIMEOUT, NULL, &reply, "") >= 0 && read_reply(reply, d) >= 0 &&
-               d->n > 0;
+               client_call(ctl->bus, "Diagnose", TIMEOUT, NULL, &reply, "") >= 0 &&
+               read_reply(reply, d) >= 0 && d->n > 0;
 }
 
 static bool run_program(Diagnosis *d) {
@@ -51,24 +51,19 @@ static bool run_program(Diagnosis *d) {
         return d->n > 0;
 }
 
-static json_object *check_object(const DiagnosisLine *line) {
-        _cleanup_json_ json_object *object = json_object_new_object();
-
-        if (!ctl_json_add_text(object, "Check", line->check) ||
-            !ctl_json_add_text(object, "Verdict", line->verdict) ||
-            !ctl_json_add_text(object, "Finding", line->finding) ||
-            !ctl_json_add_text(object, "Remedy", line->remedy))
-                return NULL;
-        return TAKE_PTR(object);
-}
-
 static json_object *checks_array(const Diagnosis *d) {
-        _cleanup_json_ json_object *array = json_object_new_array();
+        json_object *array = ctl_json_array();
 
-        for (size_t i = 0; i < d->n; i++)
-                if (!ctl_json_append(array, check_object(&d->lines[i])))
-                        return NULL;
-        return TAKE_PTR(array);
+        for (const DiagnosisLine *line = d->lines; line < d->lines + d->n; line++) {
+                json_object *object = ctl_json_object();
+
+                ctl_json_add_text(object, "Check", line->check);
+                ctl_json_add_text(object, "Verdict", line->verdict);
+                ctl_json_add_text(object, "Finding", line->finding);
+                ctl_json_add_text(object, "Remedy", line->remedy);
+                ctl_json_append(array, object);
+        }
+        return array;
 }
 
 static void print_check(const Ctl *ctl, const DiagnosisLine *line) {
@@ -88,16 +83,14 @@ static void print_check(const Ctl *ctl, const DiagnosisLine *line) {
                ctl_style(ctl, verdict == VERDICT_SKIPPED ? STYLE_FAINT : STYLE_PLAIN), line->finding,
                ctl_style(ctl, STYLE_PLAIN));
         if (line->remedy[0])
-                printf("%20s%s%s%s\n", "", ctl_style(ctl, STYLE_STRONG), line->remedy, ctl_style(ctl, STYLE_PLAIN));
+                printf("%20s%s%s%s\n", "", ctl_style(ctl, STYLE_STRONG), line->remedy,
+                       ctl_style(ctl, STYLE_PLAIN));
 }
 
-int verb_diagnose(Ctl *ctl, int argc, char *argv[]) {
+int verb_diagnose(Ctl *ctl) {
         _cleanup_free_ Diagnosis *d = calloc(1, sizeof(*d));
-        int r, found = CTL_OK;
+        int found = CTL_OK;
 
-        r = ctl_check_arguments(argc, argv, 0);
-        if (r != CTL_OK)
-                return r;
         if (!d)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
         if (!ask_daemon(ctl, d) && !run_program(d))
@@ -109,9 +102,9 @@ int verb_diagnose(Ctl *ctl, int argc, char *argv[]) {
                 if (streq(d->lines[i].verdict, verdict_to_string(VERDICT_PROBLEM)))
                         found = CTL_FOUND;
         }
-        if (ctl->json) {
-                r = ctl_json_print(checks_array(d));
-                return r == CTL_OK ? found : r;
+        if (ctl->line.options[OPTION_JSON]) {
+                ctl_json_print(checks_array(d));
+                return found;
         }
 
         for (size_t i = 0; i < d->n; i++)

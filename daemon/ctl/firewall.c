@@ -1,132 +1,59 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <getopt.h>
-
-#include "ctl/ctl.h"
+#include "ctl/daemon.h"
 #include "windows/firewall.h"
 #include "windows/inquiry.h"
 
-/* PowerShell takes seconds to start where it wasn't used for a while. */
+/* A cold PowerShell takes seconds to start. */
 #define CHECK_TIMEOUT_SEC 30
 
-/* Windows' own question to the user ends after two minutes. */
+/* Windows closes its own prompt for the administrator's consent after two minutes. */
 #define APPLY_TIMEOUT_SEC 150
 
-typedef struct Options {
+typedef struct Wanted {
         FirewallScope scope;
-        FirewallForm form;
-        uint16_t port; /* 0: the one in force */
-        bool remove, apply, check, yes;
-        unsigned timeout; /* s, 0: the usual one */
-} Options;
+        uint16_t port;    /* 0: sshd's */
+        uint16_t timeout; /* s */
+        bool remove;
+} Wanted;
 
-static int parse_options(int argc, char *argv[], Options *ret) {
-        enum {
-                OPTION_SCOPE = 0x100,
-                OPTION_HYPERV,
-                OPTION_REMOVE,
-                OPTION_PORT,
-                OPTION_APPLY,
-                OPTION_CHECK,
-                OPTION_YES,
-                OPTION_TIMEOUT,
-        };
-        static const struct option options[] = {
-                { "scope", required_argument, NULL, OPTION_SCOPE },
-                { "hyperv", no_argument, NULL, OPTION_HYPERV },
-                { "remove", no_argument, NULL, OPTION_REMOVE },
-                { "port", required_argument, NULL, OPTION_PORT },
-                { "apply", no_argument, NULL, OPTION_APPLY },
-                { "check", no_argument, NULL, OPTION_CHECK },
-                { "yes", no_argument, NULL, OPTION_YES },
-                { "timeout", required_argument, NULL, OPTION_TIMEOUT },
-                { NULL, 0, NULL, 0 },
-        };
-        uint16_t seconds = 0;
-        int c;
-
-        *ret = (Options){ .scope = FIREWALL_LAN };
-        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
-                switch (c) {
-                case OPTION_SCOPE:
-                        if (firewall_scope_from_string(optarg, &ret->scope) < 0)
-                                return ctl_error(CTL_USAGE, "--scope is lan, tailscale or any");
-                        break;
-                case OPTION_HYPERV:
-                        ret->form = FIREWALL_HYPERV;
-                        break;
-                case OPTION_REMOVE:
-                        ret->remove = true;
-                        break;
-                case OPTION_PORT:
-                        if (parse_port(optarg, &ret->port) < 0)
-                                return ctl_error(CTL_USAGE, "--port is a number from 1 to 65535");
-                        break;
-                case OPTION_APPLY:
-                        ret->apply = true;
-                        break;
-                case OPTION_CHECK:
-                        ret->check = true;
-                        break;
-                case OPTION_YES:
-                        ret->yes = true;
-                        break;
-                case OPTION_TIMEOUT:
-                        if (parse_port(optarg, &seconds) < 0 || seconds > 3600)
-                                return ctl_error(CTL_USAGE,
-                                                 "--timeout is a number of seconds from 1 to 3600");
-                        ret->timeout = seconds;
-                        break;
-                default:
-                        return CTL_USAGE;
-                }
-
-        if (optind < argc)
-                return ctl_error(CTL_USAGE, "firewall takes options only");
-        if (ret->check && (ret->apply || ret->remove))
-                return ctl_error(CTL_USAGE, "--check changes nothing: it is for itself");
-        if (ret->yes && !ret->apply)
-                return ctl_error(CTL_USAGE, "--yes goes with --apply");
-        return CTL_OK;
-}
-
-/* Why Windows could not be asked. */
+/* Prints why Windows can't be asked. */
 static int windows_error(int r, unsigned timeout) {
         switch (r) {
         case -EOPNOTSUPP:
-                return ctl_error(CTL_FAILED,
-                                 "Windows can't be asked: this isn't WSL 2, or [interop] or [automount] has "
-                                 "enabled=false in /etc/wsl.conf");
+                return ctl_error(CTL_FAILED, "Windows can't be asked: this isn't WSL 2, or /etc/wsl.conf has "
+                                             "enabled=false in [interop] or [automount]");
         case -ENOENT:
                 return ctl_error(CTL_FAILED,
                                  "Windows can't be asked: its PowerShell can't be run from here");
         case -ETIMEDOUT:
                 return ctl_error(CTL_FAILED, "Windows has not answered within %u s", timeout);
         case -EBADMSG:
-                return ctl_error(CTL_FAILED, "what Windows answers isn't understood");
+                return ctl_error(CTL_FAILED, "the answer of Windows can't be read");
         default:
-                return ctl_error(CTL_FAILED, "Windows could not be asked: %s", strerrordesc_np(-r));
+                return ctl_error(CTL_FAILED, "Windows can't be asked: %s", strerrordesc_np(-r));
         }
 }
 
-/* Prints what lets @port in. CTL_OK, CTL_FOUND where nothing does, CTL_FAILED where it is unknown. */
-static int check(uint16_t port, unsigned timeout, WindowsRules *ret) {
+/* Prints the rules that let the port in. Returns CTL_OK, CTL_FOUND if there are none, or CTL_FAILED if
+ * Windows can't be asked. */
+static int check(const Wanted *wanted, WindowsRules *ret) {
         _cleanup_free_ WindowsAnswer *answer = malloc(sizeof(*answer));
         int r;
 
         if (!answer)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
 
-        r = inquiry_wait(WINDOWS_RULES, port, timeout * USEC_PER_SEC, answer);
+        r = inquiry_wait(WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, answer);
         if (r < 0) {
-                printf("port %u: unknown\n", port);
-                return windows_error(r, timeout);
+                printf("port %u: unknown\n", wanted->port);
+                return windows_error(r, wanted->timeout);
         }
 
         for (size_t i = 0; i < answer->rules.n; i++)
-                printf("port %u: let in from %s by \"%s\"\n", port, answer->rules.rules[i].remote,
+                printf("port %u: let in from %s by \"%s\"\n", wanted->port, answer->rules.rules[i].remote,
                        answer->rules.rules[i].name);
         if (answer->rules.n == 0)
-                printf("port %u: no rule of Windows' firewall lets it in\n", port);
+                printf("port %u: no rule of Windows' firewall lets it in\n", wanted->port);
         *ret = answer->rules;
         return answer->rules.n > 0 ? CTL_OK : CTL_FOUND;
 }
@@ -138,39 +65,40 @@ static bool confirm(void) {
         return fgets(answer, sizeof(answer), stdin) && (streq(answer, "y\n") || streq(answer, "Y\n"));
 }
 
-static int apply(const Options *wanted, const char *command) {
-        unsigned timeout = wanted->timeout > 0 ? wanted->timeout : APPLY_TIMEOUT_SEC;
+/* Runs @command, then looks at the rules. */
+static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
         WindowsRules rules = { .n = 0 };
         char name[sizeof(rules.rules[0].name)];
         int status, r;
 
         puts(command);
         fflush(stdout);
-        if (!wanted->yes) {
+        if (!ctl->line.options[OPTION_YES]) {
                 if (!isatty(STDIN_FILENO))
                         return ctl_error(CTL_USAGE,
-                                         "nobody can be asked here whether to run it; --yes does without");
+                                         "there is no terminal to ask on; to run it without: --yes");
                 if (!confirm())
                         return ctl_error(CTL_FAILED, "nothing was changed");
         }
 
-        r = windows_run_elevated(command, timeout * USEC_PER_SEC, &status);
+        r = windows_run_elevated(command, wanted->timeout * USEC_PER_SEC, &status);
         if (r == -ETIMEDOUT)
-                return ctl_error(CTL_FAILED, "Windows has not answered within %u s; it may still run it",
-                                 timeout);
+                return ctl_error(CTL_FAILED,
+                                 "Windows has not answered within %u s; it may still run the command",
+                                 wanted->timeout);
         if (r < 0)
-                return windows_error(r, timeout);
+                return windows_error(r, wanted->timeout);
         if (status != 0)
                 return ctl_error(CTL_FAILED,
-                                 "Windows did not carry it out (exit status %d): its user refused, or %s",
+                                 "Windows did not run the command (exit status %d): its user refused, or %s",
                                  status,
-                                 wanted->remove ? "there is no such rule" : "the rule is there already");
+                                 wanted->remove ? "there is no such rule" : "there is such a rule already");
 
-        r = check(wanted->port, timeout, &rules);
+        r = check(wanted, &rules);
         if (!wanted->remove)
                 return r;
 
-        /* Others may let the port in as well. */
+        /* Another rule may still let the port in. */
         snprintf(name, sizeof(name), "WSL SSH (%u, %s)", wanted->port,
                  firewall_scope_to_string(wanted->scope));
         for (size_t i = 0; i < rules.n; i++)
@@ -179,40 +107,60 @@ static int apply(const Options *wanted, const char *command) {
         return r == CTL_FOUND ? CTL_OK : r;
 }
 
-int verb_firewall(Ctl *ctl, int argc, char *argv[]) {
+static int parse_options(const char *const options[static _OPTION_MAX], Wanted *ret) {
+        *ret = (Wanted){
+                .scope = FIREWALL_LAN,
+                .timeout = options[OPTION_CHECK] ? CHECK_TIMEOUT_SEC : APPLY_TIMEOUT_SEC,
+                .remove = options[OPTION_REMOVE],
+        };
+
+        if (options[OPTION_JSON])
+                return ctl_error(CTL_USAGE, "firewall has no --json; its exit status tells");
+        if (options[OPTION_SCOPE] && firewall_scope_from_string(options[OPTION_SCOPE], &ret->scope) < 0)
+                return ctl_error(CTL_USAGE, "--scope has to be lan, tailscale or any");
+        if (options[OPTION_PORT] && parse_port(options[OPTION_PORT], &ret->port) < 0)
+                return ctl_error(CTL_USAGE, "--port has to be a number from 1 to 65535");
+        if (options[OPTION_TIMEOUT] &&
+            (parse_port(options[OPTION_TIMEOUT], &ret->timeout) < 0 || ret->timeout > 3600))
+                return ctl_error(CTL_USAGE, "--timeout has to be a number of seconds from 1 to 3600");
+        if (options[OPTION_CHECK] && (options[OPTION_APPLY] || options[OPTION_REMOVE]))
+                return ctl_error(CTL_USAGE,
+                                 "--check changes nothing, and can't go with --apply or --remove");
+        if (options[OPTION_YES] && !options[OPTION_APPLY])
+                return ctl_error(CTL_USAGE, "--yes goes with --apply only");
+        return CTL_OK;
+}
+
+int verb_firewall(Ctl *ctl) {
+        const char *const *options = ctl->line.options;
+        FirewallForm form = options[OPTION_HYPERV] ? FIREWALL_HYPERV : FIREWALL_WINDOWS;
         char rule[FIREWALL_LINE_SIZE], removal[FIREWALL_LINE_SIZE];
         WindowsRules rules;
-        Options wanted;
         Status status;
+        Wanted wanted;
         int r;
 
-        r = parse_options(argc, argv, &wanted);
+        r = parse_options(options, &wanted);
+        if (r == CTL_OK && wanted.port == 0) {
+                r = ctl_get_status(ctl, &status);
+                if (r == CTL_OK && status.port == 0)
+                        r = ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; name a port with --port");
+                if (r == CTL_OK)
+                        wanted.port = status.port;
+        }
         if (r != CTL_OK)
                 return r;
-        if (ctl->json)
-                return ctl_error(CTL_USAGE, "firewall has no --json; its exit status tells");
 
-        if (wanted.port == 0) {
-                r = ctl_get_status(ctl, &status);
-                if (r != CTL_OK)
-                        return r;
-                if (status.port == 0)
-                        return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; --port names one");
-                wanted.port = status.port;
-        }
+        if (options[OPTION_CHECK])
+                return check(&wanted, &rules);
 
-        if (wanted.check)
-                return check(wanted.port, wanted.timeout > 0 ? wanted.timeout : CHECK_TIMEOUT_SEC, &rules);
+        firewall_rule(form, wanted.scope, wanted.port, rule);
+        firewall_removal(form, wanted.scope, wanted.port, removal);
+        if (options[OPTION_APPLY])
+                return apply(ctl, &wanted, wanted.remove ? removal : rule);
 
-        firewall_rule(wanted.form, wanted.scope, wanted.port, rule);
-        firewall_removal(wanted.form, wanted.scope, wanted.port, removal);
-        if (wanted.apply)
-                return apply(&wanted, wanted.remove ? removal : rule);
-
-        if (wanted.remove)
-                printf("# For an elevated PowerShell on Windows:\n%s\n", removal);
-        else
-                printf("# For an elevated PowerShell on Windows:\n%s\n# Takes it away again:\n# %s\n", rule,
-                       removal);
+        printf("# In an elevated PowerShell on Windows:\n%s\n", wanted.remove ? removal : rule);
+        if (!wanted.remove)
+                printf("# This removes it again:\n# %s\n", removal);
         return CTL_OK;
 }

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/ctl.h"
-
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/epoll.h>
 #include <time.h>
 
+#include "ctl/daemon.h"
 #include "ctl/json.h"
 #include "dbus/client.h"
 #include "systemd/bus.h"
@@ -13,53 +11,40 @@
 typedef struct Monitor {
         Ctl *ctl;
         sd_event *event;
-        char owner[256]; /* the daemon's unique name on the bus; "" while it isn't there */
+        char owner[256]; /* the daemon's unique name on the bus; "" while it isn't running */
         Status status;
-        char line[STATUS_LINE_SIZE]; /* the last that was printed */
+        char line[STATUS_LINE_SIZE]; /* the line of the status that was printed last */
 } Monitor;
 
-/* ── what is printed ── */
+/* ── output ── */
 
-/* A full disk: nothing that follows would be seen either. */
-static void monitor_check_output(Monitor *m) {
-        if (ferror(stdout))
-                (void) sd_event_exit(m->event, CTL_FAILED);
+static json_object *new_event(const char *name) {
+        json_object *event = ctl_json_object();
+
+        ctl_json_add_text(event, "Event", name);
+        return event;
 }
 
-static void monitor_print(Monitor *m, Style style, const char *text) {
+/* Prints @event with --json, else the time and @text. Takes @event over. */
+static void monitor_print(Monitor *m, json_object *event, Style style, const char *text) {
         time_t now = time(NULL);
         struct tm local;
         char clock[16] = "";
 
-        if (localtime_r(&now, &local))
-                (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-        printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock, ctl_style(m->ctl, STYLE_PLAIN),
-               ctl_style(m->ctl, style), text, style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
-        monitor_check_output(m);
-}
-
-/* An event without more to say about it, and the beginning of one that has. */
-static json_object *event_object(const char *name) {
-        _cleanup_json_ json_object *object = json_object_new_object();
-
-        return ctl_json_add_text(object, "Event", name) ? TAKE_PTR(object) : NULL;
-}
-
-/* Takes @object over; not @complete: there was no memory for all of it. */
-static void monitor_print_object(Monitor *m, json_object *object, bool complete) {
-        if (!complete) {
-                json_object_put(object);
-                object = NULL;
+        if (m->ctl->line.options[OPTION_JSON])
+                ctl_json_print(event);
+        else {
+                json_object_put(event);
+                if (localtime_r(&now, &local))
+                        (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
+                printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock,
+                       ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style), text,
+                       style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
         }
-        (void) ctl_json_print(object);
-        monitor_check_output(m);
-}
 
-static void monitor_print_event(Monitor *m, const char *name, Style style, const char *text) {
-        if (m->ctl->json)
-                monitor_print_object(m, event_object(name), true);
-        else
-                monitor_print(m, style, text);
+        /* On a full disk nothing more would be seen. */
+        if (ferror(stdout))
+                (void) sd_event_exit(m->event, CTL_FAILED);
 }
 
 static Style style_of(const Status *status) {
@@ -79,18 +64,14 @@ static Style style_of(const Status *status) {
 }
 
 static void monitor_print_status(Monitor *m) {
-        if (m->ctl->json) {
-                json_object *object = event_object("Status");
+        json_object *event = new_event("Status");
 
-                monitor_print_object(m, object, ctl_json_add(object, "Status", ctl_json_status(&m->status)));
-                return;
-        }
-
+        ctl_json_add(event, "Status", ctl_json_status(&m->status));
         status_line(&m->status, m->line);
-        monitor_print(m, style_of(&m->status), m->line);
+        monitor_print(m, event, style_of(&m->status), m->line);
 }
 
-/* The line says the most important; what else has changed is named. */
+/* Prints the status, or, where its line is the same as before, the names of the changed properties. */
 static void monitor_print_changes(Monitor *m, const Status *old) {
         const char *names[STATUS_CHANGES_MAX];
         char line[STATUS_LINE_SIZE], text[512] = "also changed:";
@@ -100,103 +81,94 @@ static void monitor_print_changes(Monitor *m, const Status *old) {
                 return;
 
         status_line(&m->status, line);
-        if (m->ctl->json || !streq(line, m->line)) {
+        if (m->ctl->line.options[OPTION_JSON] || !streq(line, m->line)) {
                 monitor_print_status(m);
                 return;
         }
         for (size_t i = 0; names[i] && used < sizeof(text); i++)
                 used += (size_t) snprintf(text + used, sizeof(text) - used, " %s", names[i]);
-        monitor_print(m, STYLE_FAINT, text);
+        monitor_print(m, NULL, STYLE_FAINT, text);
 }
 
-/* ── what comes from the bus ── */
+/* ── signals ── */
 
-/* Anybody may send us a signal of any name. */
-static bool is_from_daemon(Monitor *m, sd_bus_message *message) {
-        return !isempty(m->owner) && streq(strempty(sd_bus_message_get_sender(message)), m->owner);
-}
-
-static int on_properties_changed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Monitor *m = userdata;
+static void monitor_on_properties_changed(Monitor *m, sd_bus_message *message) {
         const char *interface;
         Status old = m->status;
 
-        (void) error;
-        if (!is_from_daemon(m, message) || sd_bus_message_read(message, "s", &interface) < 0 ||
-            !streq(interface, BUS_INTERFACE) || client_read_properties(message, &m->status) < 0)
-                return 0;
-        monitor_print_changes(m, &old);
-        return 0;
+        if (sd_bus_message_read(message, "s", &interface) >= 0 && streq(interface, BUS_INTERFACE) &&
+            client_read_properties(message, &m->status) >= 0)
+                monitor_print_changes(m, &old);
 }
 
-static int on_conflict(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Monitor *m = userdata;
-        const char *word, *detail;
+static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
+        const char *holder, *detail;
+        char text[200], clean[180];
         PortFact fact = { 0 };
-        char text[200], clean[200];
-        json_object *object;
-        bool complete;
+        json_object *event;
 
-        (void) error;
-        if (!is_from_daemon(m, message) ||
-            sd_bus_message_read(message, "qss", &fact.port, &word, &detail) < 0)
-                return 0;
-        (void) holder_from_string(word, &fact.holder);
+        if (sd_bus_message_read(message, "qss", &fact.port, &holder, &detail) < 0)
+                return;
+        (void) holder_from_string(holder, &fact.holder);
         printable(detail, fact.detail, sizeof(fact.detail));
 
-        if (m->ctl->json) {
-                object = event_object("Conflict");
-                complete = ctl_json_add_number(object, "Port", fact.port) &&
-                           ctl_json_add_text(object, "Holder", holder_to_string(fact.holder)) &&
-                           ctl_json_add_text(object, "Detail", fact.detail);
-                monitor_print_object(m, object, complete);
-                return 0;
-        }
+        event = new_event("Conflict");
+        ctl_json_add_number(event, "Port", fact.port);
+        ctl_json_add_text(event, "Holder", holder_to_string(fact.holder));
+        ctl_json_add_text(event, "Detail", fact.detail);
         port_fact_describe(&fact, clean, sizeof(clean));
-        snprintf(text, sizeof(text), "conflict: %.180s", clean);
-        monitor_print(m, STYLE_BAD, text);
-        return 0;
+        snprintf(text, sizeof(text), "conflict: %s", clean);
+        monitor_print(m, event, STYLE_BAD, text);
 }
 
-static int on_relocated(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Monitor *m = userdata;
+static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
         uint16_t from, to;
+        json_object *event;
         char text[64];
-        json_object *object;
-        bool complete;
 
-        (void) error;
-        if (!is_from_daemon(m, message) || sd_bus_message_read(message, "qq", &from, &to) < 0)
-                return 0;
+        if (sd_bus_message_read(message, "qq", &from, &to) < 0)
+                return;
 
-        if (m->ctl->json) {
-                object = event_object("Relocated");
-                complete = ctl_json_add_number(object, "From", from) && ctl_json_add_number(object, "To", to);
-                monitor_print_object(m, object, complete);
-                return 0;
-        }
+        event = new_event("Relocated");
+        ctl_json_add_number(event, "From", from);
+        ctl_json_add_number(event, "To", to);
         snprintf(text, sizeof(text), "relocated: from %u to %u", from, to);
-        monitor_print(m, STYLE_STRONG, text);
-        return 0;
+        monitor_print(m, event, STYLE_STRONG, text);
 }
 
-static int on_restored(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Monitor *m = userdata;
-        uint16_t port;
+static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
+        json_object *event;
         char text[64];
-        json_object *object;
+        uint16_t port;
+
+        if (sd_bus_message_read(message, "q", &port) < 0)
+                return;
+
+        event = new_event("Restored");
+        ctl_json_add_number(event, "Port", port);
+        snprintf(text, sizeof(text), "restored: back on %u", port);
+        monitor_print(m, event, STYLE_STRONG, text);
+}
+
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+        static const struct {
+                const char *member;
+                void (*handler)(Monitor *m, sd_bus_message *message);
+        } signals[] = {
+                { "PropertiesChanged", monitor_on_properties_changed },
+                { "Conflict", monitor_on_conflict },
+                { "Relocated", monitor_on_relocated },
+                { "Restored", monitor_on_restored },
+        };
+        Monitor *m = userdata;
 
         (void) error;
-        if (!is_from_daemon(m, message) || sd_bus_message_read(message, "q", &port) < 0)
+        /* Any program on the bus may send us signals of these names. */
+        if (isempty(m->owner) || !streq(strempty(sd_bus_message_get_sender(message)), m->owner))
                 return 0;
-
-        if (m->ctl->json) {
-                object = event_object("Restored");
-                monitor_print_object(m, object, ctl_json_add_number(object, "Port", port));
-                return 0;
-        }
-        snprintf(text, sizeof(text), "restored: back on %u", port);
-        monitor_print(m, STYLE_STRONG, text);
+        for (size_t i = 0; i < ELEMENTSOF(signals); i++)
+                if (streq(sd_bus_message_get_member(message), signals[i].member))
+                        signals[i].handler(m, message);
         return 0;
 }
 
@@ -207,7 +179,7 @@ static int on_all_properties(sd_bus_message *message, void *userdata, sd_bus_err
         (void) error;
         memset(&status, 0, sizeof(status));
         if (sd_bus_message_is_method_error(message, NULL) || client_read_properties(message, &status) < 0)
-                return 0; /* it has gone again, and the next one will be asked */
+                return 0; /* the daemon has ended again; on_name_owner_changed() will ask the next one */
         m->status = status;
         monitor_print_status(m);
         return 0;
@@ -223,11 +195,11 @@ static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus
 
         snprintf(m->owner, sizeof(m->owner), "%s", new);
         if (isempty(new)) {
-                monitor_print_event(m, "Stopped", STYLE_BAD,
-                                    "wslportd has ended; waiting for it to come back");
+                monitor_print(m, new_event("Stopped"), STYLE_BAD,
+                              "wslportd has ended; waiting until it is started again");
                 return 0;
         }
-        monitor_print_event(m, "Started", STYLE_PLAIN, "wslportd is there again");
+        monitor_print(m, new_event("Started"), STYLE_PLAIN, "wslportd is running again");
         (void) sd_bus_call_method_async(m->ctl->bus, NULL, BUS_NAME, BUS_PATH,
                                         "org.freedesktop.DBus.Properties", "GetAll", on_all_properties, m,
                                         "s", BUS_INTERFACE);
@@ -238,7 +210,8 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
         Monitor *m = userdata;
 
         (void) message, (void) error;
-        return sd_event_exit(m->event, ctl_error(CTL_NOT_RUNNING, "the system bus has ended"));
+        return sd_event_exit(m->event,
+                             ctl_error(CTL_NOT_RUNNING, "the system bus has ended the connection"));
 }
 
 static int on_reader_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -248,21 +221,9 @@ static int on_reader_gone(sd_event_source *source, int fd, uint32_t revents, voi
         return sd_event_exit(m->event, CTL_OK);
 }
 
-/* ── its set-up ── */
+/* ── set-up ── */
 
 static int monitor_subscribe(Monitor *m) {
-        static const struct {
-                const char *sender, *path, *interface, *member;
-                sd_bus_message_handler_t handler;
-        } signals[] = {
-                { BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties", "PropertiesChanged",
-                  on_properties_changed },
-                { BUS_NAME, BUS_PATH, BUS_INTERFACE, "Conflict", on_conflict },
-                { BUS_NAME, BUS_PATH, BUS_INTERFACE, "Relocated", on_relocated },
-                { BUS_NAME, BUS_PATH, BUS_INTERFACE, "Restored", on_restored },
-                { "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
-                  "Disconnected", on_disconnected },
-        };
         int r;
 
         r = sd_bus_add_match(m->ctl->bus, NULL,
@@ -270,9 +231,12 @@ static int monitor_subscribe(Monitor *m) {
                              "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME
                              "'",
                              on_name_owner_changed, m);
-        for (size_t i = 0; i < ELEMENTSOF(signals) && r >= 0; i++)
-                r = sd_bus_match_signal(m->ctl->bus, NULL, signals[i].sender, signals[i].path,
-                                        signals[i].interface, signals[i].member, signals[i].handler, m);
+        if (r >= 0)
+                r = sd_bus_match_signal(m->ctl->bus, NULL, BUS_NAME, BUS_PATH, NULL, NULL, on_signal, m);
+        if (r >= 0)
+                r = sd_bus_match_signal(m->ctl->bus, NULL, "org.freedesktop.DBus.Local",
+                                        "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                        "Disconnected", on_disconnected, m);
         return r;
 }
 
@@ -289,12 +253,13 @@ static int monitor_set_up_event(Monitor *m) {
         for (size_t i = 0; i < ELEMENTSOF(endings); i++)
                 sigaddset(&set, endings[i]);
         (void) sigprocmask(SIG_BLOCK, &set, NULL);
-        for (size_t i = 0; i < ELEMENTSOF(endings) && r >= 0; i++) /* without a handler: they end the loop */
+        for (size_t i = 0; i < ELEMENTSOF(endings) && r >= 0; i++) /* NULL handler: it ends the loop */
                 r = sd_event_add_signal(m->event, NULL, endings[i], NULL, NULL);
         if (r < 0)
                 return r;
 
-        /* Where the reader of a pipe goes away, nothing need be written to see it. Files can't be watched. */
+        /* Ends as soon as the reader of a pipe has gone, not at the next line. -EPERM: a file can't be
+         * watched. */
         r = sd_event_add_io(m->event, NULL, STDOUT_FILENO, EPOLLERR, on_reader_gone, m);
         if (r < 0 && r != -EPERM)
                 return r;
@@ -312,19 +277,17 @@ static int monitor_find_owner(Monitor *m) {
         return ctl_get_status(m->ctl, &m->status);
 }
 
-int verb_monitor(Ctl *ctl, int argc, char *argv[]) {
+int verb_monitor(Ctl *ctl) {
         Monitor m = { .ctl = ctl };
         int r;
 
-        r = ctl_check_arguments(argc, argv, 0);
-        if (r == CTL_OK)
-                r = ctl_connect(ctl, false);
+        r = ctl_connect(ctl, false);
         if (r != CTL_OK)
                 return r;
 
         r = monitor_subscribe(&m);
         if (r < 0)
-                return ctl_error(CTL_FAILED, "the bus lets nobody listen: %s", strerrordesc_np(-r));
+                return ctl_error(CTL_FAILED, "can't subscribe to signals: %s", strerrordesc_np(-r));
         r = monitor_find_owner(&m);
         if (r != CTL_OK)
                 return r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/ctl.h"
-
+#include "core/model.h"
+#include "ctl/daemon.h"
 #include "ctl/json.h"
 #include "dbus/client.h"
 
@@ -18,8 +18,10 @@ static int print_what_is(Ctl *ctl) {
         r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
-        if (ctl->json)
-                return ctl_json_print(ctl_json_status(&status));
+        if (ctl->line.options[OPTION_JSON]) {
+                ctl_json_print(ctl_json_status(&status));
+                return CTL_OK;
+        }
 
         status_line(&status, line);
         puts(line);
@@ -39,37 +41,24 @@ static int call_and_print(Ctl *ctl, const char *method, const char *types, uint1
         return r < 0 ? ctl_bus_error(&error, r) : print_what_is(ctl);
 }
 
-static int verb_without_arguments(Ctl *ctl, const char *method, int argc, char *argv[]) {
-        int r = ctl_check_arguments(argc, argv, 0);
-
-        return r != CTL_OK ? r : call_and_print(ctl, method, "", 0);
+int verb_probe(Ctl *ctl) {
+        return call_and_print(ctl, "Probe", "", 0);
 }
 
-int verb_probe(Ctl *ctl, int argc, char *argv[]) {
-        return verb_without_arguments(ctl, "Probe", argc, argv);
+int verb_restore(Ctl *ctl) {
+        return call_and_print(ctl, "Restore", "", 0);
 }
 
-int verb_restore(Ctl *ctl, int argc, char *argv[]) {
-        return verb_without_arguments(ctl, "Restore", argc, argv);
+int verb_reload(Ctl *ctl) {
+        return call_and_print(ctl, "Reload", "", 0);
 }
 
-int verb_reload(Ctl *ctl, int argc, char *argv[]) {
-        return verb_without_arguments(ctl, "Reload", argc, argv);
-}
+int verb_relocate(Ctl *ctl) {
+        uint16_t port = 0; /* the daemon chooses */
+        char text[41];
 
-int verb_relocate(Ctl *ctl, int argc, char *argv[]) {
-        uint16_t port = 0; /* by the policy's own order */
-        int r;
-
-        r = ctl_check_arguments(argc, argv, 1);
-        if (r != CTL_OK)
-                return r;
-        if (argc > 1 && parse_port(argv[1], &port) < 0) {
-                char text[41];
-
-                return ctl_error(CTL_USAGE, "\"%s\" is no port; a number from 1 to 65535 is wanted, or none",
-                                 printable(argv[1], text, sizeof(text)));
-        }
-
+        if (ctl->line.argument && parse_port(ctl->line.argument, &port) < 0)
+                return ctl_error(CTL_USAGE, "\"%s\" is no port: a port is a number from 1 to 65535",
+                                 printable(ctl->line.argument, text, sizeof(text)));
         return call_and_print(ctl, "Relocate", "q", port);
 }

@@ -38,87 +38,47 @@ static void draw_styled(Picture *p, Style style, const char *text) {
         draw(p, "%s%s%s", style_sequence(styled, style), text, style_sequence(styled, STYLE_PLAIN));
 }
 
-/* Characters, not bytes, of what begins at @s: up to the next blank that follows a character, or the end. */
-static size_t word_length(const char *s, size_t *ret_columns) {
-        size_t length = 0, columns = 0;
+/* Returns the length in bytes of the longest part of @text that fits into @columns, up to a blank where
+ * there is one. */
+static size_t fitting_length(const char *text, size_t columns) {
+        size_t length = 0, blank = 0;
 
-        while (s[length] && (length == 0 || s[length] != ' ')) {
-                columns += (s[length] & 0xc0) != 0x80;
-                length++;
+        for (; text[length]; length++) {
+                if ((text[length] & 0xc0) != 0x80 &&
+                    columns-- == 0) /* the first byte of a UTF-8 character */
+                        return text[length] == ' ' || blank == 0 ? length : blank;
+                if (text[length] == ' ')
+                        blank = length;
         }
-        *ret_columns = columns;
         return length;
 }
 
-/* A label and its text, in lines of whole words; what doesn't fit into @n_lines of them is left out, and
- * that is shown. */
+/* Draws a label and its text in lines of whole words. " ..." stands for what doesn't fit into @n_lines. */
 static void draw_field(Picture *p, const char *label, const char *unclean, unsigned n_lines) {
         char clean[FIELD_SIZE];
         const char *text = printable(unclean, clean, sizeof(clean));
-        size_t column = LABEL_COLUMNS;
+        size_t length;
 
         draw(p, "  %s%-*s%s", style_sequence(p->color, STYLE_FAINT), LABEL_COLUMNS - 2, label,
              style_sequence(p->color, STYLE_PLAIN));
-        while (*text) {
-                size_t columns, length = word_length(text, &columns);
-                size_t room = PICTURE_COLUMNS - (n_lines == 1 && text[length] ? strlen(" ...") : 0);
-
-                if (column + columns > room) {
-                        if (n_lines == 1 && column > LABEL_COLUMNS) {
-                                draw(p, " ...");
-                                break;
-                        }
-                        if (column > LABEL_COLUMNS) {
-                                n_lines--;
-                                column = LABEL_COLUMNS;
-                                draw(p, "\n%*s", LABEL_COLUMNS, "");
-                                text += *text == ' ';
-                                continue;
-                        }
-                        /* A single word that is longer than a line. */
-                        room = PICTURE_COLUMNS - (n_lines == 1 ? strlen(" ...") : 0);
-                        columns = length = 0;
-                        while (text[length] &&
-                               (columns < room - LABEL_COLUMNS || (text[length] & 0xc0) == 0x80))
-                                columns += (text[length++] & 0xc0) != 0x80;
-                }
+        for (; n_lines > 0; n_lines--) {
+                length = fitting_length(text, PICTURE_COLUMNS - LABEL_COLUMNS);
+                if (text[length] && n_lines == 1)
+                        length = fitting_length(text, PICTURE_COLUMNS - LABEL_COLUMNS - strlen(" ..."));
                 draw(p, "%.*s", (int) length, text);
-                column += columns;
                 text += length;
+                text += strspn(text, " ");
+                if (!*text)
+                        break;
+                if (n_lines == 1)
+                        draw(p, " ...");
+                else
+                        draw(p, "\n%*s", LABEL_COLUMNS, "");
         }
         draw(p, "\n");
 }
 
-/* ── what it says ── */
-
-static bool is_windows(Holder holder) {
-        return holder == HOLDER_WINDOWS || holder == HOLDER_WINDOWS_OPENSSH;
-}
-
-static const char *mode_describe(NetworkingMode mode) {
-        switch (mode) {
-        case MODE_MIRRORED:
-                return "mirrored: Windows and Linux share their ports";
-        case MODE_CONSOMME:
-                return "consomme: Windows and Linux share their ports";
-        case MODE_NAT:
-                return "nat: Windows and Linux each have ports of their own";
-        case MODE_BRIDGED:
-                return "bridged: Windows and Linux each have ports of their own";
-        case MODE_VIRTIOPROXY:
-                return "virtioproxy: Windows doesn't refuse Linux a port";
-        case MODE_NONE:
-                return "none: no network";
-        case MODE_WSL1:
-                return "wsl1: wslportd is for WSL2";
-        case MODE_NOT_WSL:
-                return "this machine isn't WSL";
-        case MODE_UNKNOWN:
-        case _MODE_MAX:
-        default:
-                return "not known";
-        }
-}
+/* ── the ports ── */
 
 static void draw_headline(Picture *p, const Status *s) {
         Style style = s->state == STATE_CLEAR || s->state == STATE_RELOCATED    ? STYLE_GOOD
@@ -136,63 +96,59 @@ static void draw_headline(Picture *p, const Status *s) {
                 draw(p, ": sshd is on port %u\n", s->port);
 }
 
-/* What Windows has of a port, as far as that is known here. */
-static void windows_cell(const Status *s, Holder holder, const char *detail, char *ret, size_t size) {
+static const char *windows_cell(const Status *s, Holder holder, const char *detail) {
+        bool by_windows = holder == HOLDER_WINDOWS || holder == HOLDER_WINDOWS_OPENSSH;
+
         if (s->mode == MODE_NOT_WSL)
-                snprintf(ret, size, "(no Windows here)");
-        else if (is_windows(holder))
-                snprintf(ret, size, "%s",
-                         !isempty(detail)                   ? detail
-                         : holder == HOLDER_WINDOWS_OPENSSH ? "OpenSSH"
-                                                            : "a program, or reserved");
-        else if (s->mode == MODE_NAT || s->mode == MODE_BRIDGED || s->mode == MODE_VIRTIOPROXY ||
-                 s->mode == MODE_NONE)
-                snprintf(ret, size, "(ports of its own)");
-        else
-                snprintf(ret, size, holder == HOLDER_UNKNOWN ? "not known" : "-");
+                return "(no Windows here)";
+        if (by_windows && !isempty(detail))
+                return detail;
+        if (by_windows)
+                return holder == HOLDER_WINDOWS_OPENSSH ? "OpenSSH" : "a program, or reserved";
+        if (s->mode == MODE_NAT || s->mode == MODE_BRIDGED || s->mode == MODE_VIRTIOPROXY ||
+            s->mode == MODE_NONE)
+                return "(ports of its own)";
+        return holder == HOLDER_UNKNOWN ? "not known" : "-";
 }
 
-static void linux_cell(const Status *s, uint16_t port, Holder holder, const char *detail, const char *unit,
-                       char *ret, size_t size) {
+static const char *linux_cell(Holder holder, const char *detail) {
         switch (holder) {
-        case HOLDER_SSHD:
-                snprintf(ret, size, isempty(unit) ? "sshd" : "sshd (%s)", unit);
-                break;
-        case HOLDER_LINUX:
-                snprintf(ret, size, "%s", !isempty(detail) ? detail : "another program");
-                break;
-        case HOLDER_OTHER_DISTRO:
-                snprintf(ret, size, "%s", !isempty(detail) ? detail : "another distro of WSL's");
-                break;
         case HOLDER_NONE:
-                snprintf(ret, size, "free");
-                break;
+                return "free";
+        case HOLDER_LINUX:
+                return isempty(detail) ? "another program" : detail;
+        case HOLDER_OTHER_DISTRO:
+                return isempty(detail) ? "another WSL distro" : detail;
         case HOLDER_UNKNOWN:
+                return "not known";
+        case HOLDER_SSHD:
         case HOLDER_WINDOWS_OPENSSH:
         case HOLDER_WINDOWS:
         case _HOLDER_MAX:
         default:
-                snprintf(ret, size, holder == HOLDER_UNKNOWN ? "not known" : "-");
+                return "-";
         }
-        if (port == s->home_port && s->pinned_sessions > 0 && holder != HOLDER_SSHD)
-                snprintf(ret, size, "%u open session%s", s->pinned_sessions,
-                         s->pinned_sessions == 1 ? "" : "s");
 }
 
 static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, const char *detail,
                      const char *unit) {
         char cell[320], windows[WINDOWS_COLUMNS], here[LINUX_COLUMNS];
 
-        windows_cell(s, holder, detail, cell, sizeof(cell));
-        printable(cell, windows, sizeof(windows));
-        linux_cell(s, port, holder, detail, unit, cell, sizeof(cell));
+        printable(windows_cell(s, holder, detail), windows, sizeof(windows));
+        if (holder == HOLDER_SSHD)
+                snprintf(cell, sizeof(cell), isempty(unit) ? "sshd" : "sshd (%s)", unit);
+        else if (port == s->home_port && s->pinned_sessions > 0)
+                snprintf(cell, sizeof(cell), "%u open session%s", s->pinned_sessions,
+                         s->pinned_sessions == 1 ? "" : "s");
+        else
+                snprintf(cell, sizeof(cell), "%s", linux_cell(holder, detail));
         printable(cell, here, sizeof(here));
         snprintf(cell, sizeof(cell), "%7u", port);
         draw_styled(p, port == s->port ? STYLE_STRONG : STYLE_PLAIN, cell);
         draw(p, "  %-*s  %s\n", WINDOWS_COLUMNS, windows, here);
 }
 
-/* One row a port: the home port, the one in force, and others that sshd has. */
+/* A row for each port: the home port, sshd's port, and those of the other listeners. */
 static void draw_sides(Picture *p, const Status *s) {
         uint16_t drawn[ROWS_MAX] = { 0 };
         size_t n = 0;
@@ -211,16 +167,28 @@ static void draw_sides(Picture *p, const Status *s) {
                 draw_row(p, s, s->port, HOLDER_SSHD, "", s->unit);
         }
         for (size_t i = 0; i < s->n_listeners && n < ROWS_MAX; i++) {
-                bool known = false;
+                const StatusListener *listener = &s->listeners[i];
 
-                for (size_t k = 0; k < n; k++)
-                        known |= drawn[k] == s->listeners[i].port;
-                if (known)
+                if (port_is_one_of(listener->port, drawn, n))
                         continue;
-                drawn[n++] = s->listeners[i].port;
-                draw_row(p, s, s->listeners[i].port, s->listeners[i].holder, "", s->listeners[i].unit);
+                drawn[n++] = listener->port;
+                draw_row(p, s, listener->port, listener->holder, "", listener->unit);
         }
 }
+
+/* ── the facts ── */
+
+static const char *const modes[_MODE_MAX] = {
+        [MODE_UNKNOWN] = "not known",
+        [MODE_MIRRORED] = "mirrored: Windows and Linux share their ports",
+        [MODE_CONSOMME] = "consomme: Windows and Linux share their ports",
+        [MODE_NAT] = "nat: Windows and Linux each have their own ports",
+        [MODE_BRIDGED] = "bridged: Windows and Linux each have their own ports",
+        [MODE_VIRTIOPROXY] = "virtioproxy: Windows never refuses a port to Linux",
+        [MODE_NONE] = "none: no network",
+        [MODE_WSL1] = "wsl1: wslportd is for WSL 2",
+        [MODE_NOT_WSL] = "this machine isn't WSL",
+};
 
 static void draw_reachable(Picture *p, const Status *s) {
         static const AddressKind order[] = { ADDRESS_TAILSCALE, ADDRESS_LAN };
@@ -269,7 +237,8 @@ static void draw_since(Picture *p, const Status *s, uint64_t now) {
         draw_field(p, "since", text, 1);
 }
 
-/* Where sshd has been for long, the reason is only that it is there; who keeps it away is said before. */
+/* Some time after a move, the reason is only that sshd's port is 2222. So it stands behind the holder of the
+ * home port. */
 static void draw_why(Picture *p, const Status *s) {
         PortFact fact = { .port = s->home_port, .holder = s->home_holder };
         char home[160] = "", text[FIELD_SIZE];
@@ -291,10 +260,10 @@ static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         char text[320];
 
         draw(p, "\n");
-        /* Beside the networking mode nothing need be explained there. */
+        /* In clear, a mode with separate ports is the whole reason, and has a line of its own. */
         if (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode))
                 draw_why(p, s);
-        draw_field(p, "networking", mode_describe(s->mode), 1);
+        draw_field(p, "networking", modes[(size_t) s->mode < _MODE_MAX ? s->mode : MODE_UNKNOWN], 1);
         if (!isempty(s->unit)) {
                 snprintf(text, sizeof(text), s->mechanism == MECHANISM_NONE ? "%s" : "%s, moved by %s",
                          s->unit, mechanism_to_string(s->mechanism));
@@ -302,7 +271,7 @@ static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         }
         if (s->pinned_sessions > 0) {
                 snprintf(text, sizeof(text),
-                         "%u session%s still on %u; Windows can have it when the last has ended",
+                         "%u session%s still on %u; Windows can have it when the last one ends",
                          s->pinned_sessions, s->pinned_sessions == 1 ? "" : "s", s->home_port);
                 draw_field(p, "pinned", text, 1);
         }
@@ -317,7 +286,7 @@ static void draw_next(Picture *p, const char *what, const char *command) {
 }
 
 static void draw_mirrored(Picture *p) {
-        draw(p, "\nnext, for other machines to reach it: in %%UserProfile%%\\.wslconfig (Windows 11)\n"
+        draw(p, "\nnext, to reach it from other machines: in %%UserProfile%%\\.wslconfig (Windows 11)\n"
                 "  [wsl2]\n"
                 "  networkingMode=mirrored\n"
                 "and then, in Windows: ");
@@ -325,43 +294,44 @@ static void draw_mirrored(Picture *p) {
         draw(p, "\n");
 }
 
-/* What others need is the same on the home port and off it. */
+/* What other machines need. */
 static void draw_others(Picture *p, const Status *s) {
         for (size_t i = 0; i < s->n_reachable; i++)
                 if (mode_shares_ports(s->mode) &&
                     (s->reachable[i].kind == ADDRESS_LAN || s->reachable[i].kind == ADDRESS_TAILSCALE)) {
-                        draw_next(p, "a rule in Windows' firewall, for others:", "wslportctl firewall");
+                        draw_next(p, "the rule for Windows' firewall:", "wslportctl firewall");
                         break;
                 }
-        draw_next(p, "what goes into clients' ssh configuration:", "wslportctl ssh-config");
+        draw_next(p, "the ssh configuration of clients:", "wslportctl ssh-config");
 }
 
 static void draw_to_do(Picture *p, const Status *s) {
         char text[64];
 
         if (s->mode == MODE_WSL1) {
-                draw(p, "\nnext, to have a WSL2: in Windows, with the name that wsl --list tells\n  ");
+                draw(p,
+                     "\nnext, to change to WSL 2: on Windows, with the distro's name from wsl --list\n  ");
                 draw_styled(p, STYLE_STRONG, "wsl --set-version NAME 2");
                 draw(p, "\n");
         } else if (s->state == STATE_RELOCATED && s->port != 0) {
                 draw(p, "\nnext\n");
                 draw_others(p, s);
                 if (s->home_holder == HOLDER_NONE) {
-                        snprintf(text, sizeof(text), "%u is free, to go back:", s->home_port);
+                        snprintf(text, sizeof(text), "%u is free; to go back:", s->home_port);
                         draw_next(p, text, "wslportctl restore");
                 }
         } else if (s->state == STATE_UNMANAGED && isempty(s->unit) && s->port == 0) {
                 draw(p, "\nnext\n");
-                draw_next(p, "how sshd is installed here:", "wslportctl diagnose");
+                draw_next(p, "how to install sshd:", "wslportctl diagnose");
         } else if ((s->state != STATE_CLEAR && s->state != STATE_UNMANAGED) || s->port == 0) {
                 draw(p, "\nnext\n");
-                draw_next(p, "what is wrong, and what mends it:", "wslportctl diagnose");
+                draw_next(p, "what is wrong, and what to do:", "wslportctl diagnose");
         } else if (s->mode == MODE_NAT || s->mode == MODE_VIRTIOPROXY || s->mode == MODE_NONE)
                 draw_mirrored(p);
         else if (s->mode == MODE_NOT_WSL)
-                draw(p, "\nnothing is to be done\n");
+                draw(p, "\nnothing to do\n");
         else {
-                draw(p, "\nnext, if other machines shall reach it\n");
+                draw(p, "\nnext, to reach it from other machines\n");
                 draw_others(p, s);
         }
 }
@@ -378,9 +348,10 @@ void picture_draw(const Status *status, bool color, uint64_t now, char ret[stati
 
 const char *picture_absence(NetworkingMode mode) {
         if (mode == MODE_NOT_WSL)
-                return "this isn't WSL, by the kernel's name: wslportd does not run here, and no Windows is in sshd's way "
-                       "(what can be seen: wslportctl diagnose)";
+                return "this isn't WSL: wslportd doesn't run here, and no Windows can hold sshd's port (to "
+                       "see more: "
+                       "wslportctl diagnose)";
         if (mode == MODE_WSL1)
-                return "this is WSL 1, and wslportd needs WSL 2; in Windows: wsl --set-version NAME 2";
+                return "this is WSL 1, and wslportd needs WSL 2; on Windows: wsl --set-version NAME 2";
         return NULL;
 }

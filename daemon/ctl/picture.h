@@ -14,6 +14,6 @@
  * many columns, each with its newline, and nothing a terminal would take for a command but colours. */
 void picture_draw(const Status *status, bool color, uint64_t now, char ret[static PICTURE_SIZE]);
 
-/* What there is to say where the daemon can't be asked on a machine whose kernel tells of @mode (wsl_detect()), in a
- * line; NULL where it should run. */
+/* What there is to say where the daemon can't be asked on a machine whose kernel tells of @mode
+ * (wsl_detect()), in a line; NULL where it should run. */
 const char *picture_absence(NetworkingMode mode);

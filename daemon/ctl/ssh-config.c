@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <getopt.h>
 #include <glob.h>
 #include <pwd.h>
 #include <strings.h>
 
-#include "dbus/client-config.h"
-#include "ctl/ctl.h"
 #include "base/fs.h"
+#include "ctl/daemon.h"
+#include "dbus/client-config.h"
 
 #define PROGRAM_TIMEOUT (10 * USEC_PER_SEC)
 #define HOST_KEYS_MAX 16
@@ -14,7 +13,7 @@
 #define PUBLIC_KEY_SIZE 8192
 
 typedef struct HostKeys {
-        char public[HOST_KEYS_MAX][PATH_SIZE]; /* files of public keys */
+        char public[HOST_KEYS_MAX][PATH_SIZE]; /* paths of public keys */
         size_t n;
 } HostKeys;
 
@@ -25,7 +24,8 @@ static void add_host_key(HostKeys *keys, const char *path, size_t length, const 
                 snprintf(keys->public[keys->n++], PATH_SIZE, "%.*s%s", (int) length, path, suffix);
 }
 
-/* Those that sshd itself names, which takes root or OpenSSH 9.3; else those at the usual place. */
+/* Asks sshd for its host keys: -T needs root, and -G needs OpenSSH 9.3. Without an answer, takes those at
+ * the usual place. */
 static void find_host_keys(HostKeys *ret) {
         static const char *const commands[][3] = {
                 { "/usr/sbin/sshd", "-T", NULL },
@@ -40,7 +40,7 @@ static void find_host_keys(HostKeys *ret) {
                 _cleanup_free_ char *output = ctl_run(commands[i], PROGRAM_TIMEOUT);
 
                 LINES_FOREACH(line, strempty(output)) {
-                        /* In lower case up to OpenSSH 10.0, as `HostKey` in 10.6. */
+                        /* "hostkey" up to OpenSSH 10.0, "HostKey" in 10.6. */
                         const char *path = line + strlen("hostkey ");
 
                         if (strncasecmp(line, "hostkey ", strlen("hostkey ")) == 0)
@@ -69,13 +69,14 @@ static void print_fingerprints(const HostKeys *keys) {
                         continue;
                 output[strcspn(output, "\n")] = '\0';
                 if (!any)
-                        puts("\n# The host keys' fingerprints, to compare when ssh first asks:");
+                        puts("\n# The fingerprints of the host keys, to compare when ssh asks for the first "
+                             "time:");
                 any = true;
                 printf("# %s\n", printable(output, text, sizeof(text)));
         }
 }
 
-/* "ssh-ed25519 AAAA…" of a file that has its owner's comment behind it. */
+/* Reads "ssh-ed25519 AAAA…" from a public key's file, without the comment behind it. */
 static bool read_public_key(const char *path, char ret[static PUBLIC_KEY_SIZE]) {
         static const char characters[] =
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=-.@_";
@@ -116,46 +117,7 @@ static int print_known_hosts(const HostKeys *keys, const ClientConfig *config) {
 
 /* ── the verb ── */
 
-typedef struct Options {
-        const char *host, *user;
-        bool known_hosts;
-} Options;
-
-static int parse_options(int argc, char *argv[], Options *ret) {
-        enum {
-                OPTION_HOST = 0x100,
-                OPTION_USER,
-                OPTION_KNOWN_HOSTS,
-        };
-        static const struct option options[] = {
-                { "host", required_argument, NULL, OPTION_HOST },
-                { "user", required_argument, NULL, OPTION_USER },
-                { "known-hosts", no_argument, NULL, OPTION_KNOWN_HOSTS },
-                { NULL, 0, NULL, 0 },
-        };
-        int c;
-
-        *ret = (Options){ 0 };
-        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
-                switch (c) {
-                case OPTION_HOST:
-                        ret->host = optarg;
-                        break;
-                case OPTION_USER:
-                        ret->user = optarg;
-                        break;
-                case OPTION_KNOWN_HOSTS:
-                        ret->known_hosts = true;
-                        break;
-                default:
-                        return CTL_USAGE;
-                }
-        if (optind < argc)
-                return ctl_error(CTL_USAGE, "ssh-config takes options only");
-        return CTL_OK;
-}
-
-/* Who has called, also through sudo. */
+/* The user who runs wslportctl, also through sudo. */
 static const char *caller(void) {
         const char *user = getenv("SUDO_USER");
         const struct passwd *entry;
@@ -166,60 +128,56 @@ static const char *caller(void) {
         return entry ? entry->pw_name : NULL;
 }
 
-static int print_config(ClientConfig *config, const Options *wanted) {
+static int print_config(ClientConfig *config, bool user_is_given) {
         char text[CLIENT_CONFIG_SIZE];
         int r;
 
         r = client_config_render(config, text, sizeof(text));
-        if (r == -EINVAL && !wanted->user) { /* a name that ssh_config can't hold as it is */
+        if (r == -EINVAL && !user_is_given) { /* a user name that would need quotes */
                 config->user = NULL;
                 r = client_config_render(config, text, sizeof(text));
         }
         if (r == -EINVAL)
-                return ctl_error(CTL_USAGE,
-                                 "--host can have letters, digits, \".\", \"-\" and \"_\", --user \"+\" and "
-                                 "\"@\" too");
+                return ctl_error(
+                                CTL_USAGE,
+                                "--host can have letters, digits, \".\", \"-\" and \"_\"; --user also \"+\" "
+                                "and \"@\"");
         if (r < 0)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(-r));
         fputs(text, stdout);
         return CTL_OK;
 }
 
-int verb_ssh_config(Ctl *ctl, int argc, char *argv[]) {
+int verb_ssh_config(Ctl *ctl) {
         _cleanup_free_ HostKeys *keys = malloc(sizeof(*keys));
+        const char *user = ctl->line.options[OPTION_USER];
         ClientConfig config;
-        Options wanted;
         Status status;
         int r;
 
-        r = parse_options(argc, argv, &wanted);
-        if (r != CTL_OK)
-                return r;
-        if (ctl->json)
-                return ctl_error(CTL_USAGE, "ssh-config has no --json: what it prints is for ssh");
+        if (ctl->line.options[OPTION_JSON])
+                return ctl_error(CTL_USAGE, "ssh-config has no --json; its output is for ssh");
         if (!keys)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
-
         r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
         if (status.port == 0)
-                return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; wslportctl status tells why");
+                return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; to see why: wslportctl status");
 
         config = (ClientConfig){
-                .host = wanted.host,
-                .user = wanted.user ? wanted.user : caller(),
+                .host = ctl->line.options[OPTION_HOST],
+                .user = user ? user : caller(),
                 .port = status.port,
                 .mode = status.mode,
                 .addresses = status.reachable,
                 .n_addresses = status.n_reachable,
         };
-
         find_host_keys(keys);
-        if (wanted.known_hosts)
+        if (ctl->line.options[OPTION_KNOWN_HOSTS])
                 return print_known_hosts(keys, &config);
 
-        r = print_config(&config, &wanted);
+        r = print_config(&config, user);
         if (r == CTL_OK)
                 print_fingerprints(keys);
         return r;

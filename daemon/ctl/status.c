@@ -1,40 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/ctl.h"
-
+#include "ctl/daemon.h"
 #include "ctl/json.h"
 #include "ctl/picture.h"
 
-int verb_status(Ctl *ctl, int argc, char *argv[]) {
+int verb_status(Ctl *ctl) {
         char picture[PICTURE_SIZE];
         Status status;
         int r;
 
-        r = ctl_check_arguments(argc, argv, 0);
-        if (r == CTL_OK)
-                r = ctl_get_status(ctl, &status);
+        r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
-        if (ctl->json)
-                return ctl_json_print(ctl_json_status(&status));
+        if (ctl->line.options[OPTION_JSON]) {
+                ctl_json_print(ctl_json_status(&status));
+                return CTL_OK;
+        }
 
         picture_draw(&status, ctl->color, clock_usec(CLOCK_REALTIME), picture);
         fputs(picture, stdout);
         return CTL_OK;
 }
 
-int verb_listeners(Ctl *ctl, int argc, char *argv[]) {
+int verb_listeners(Ctl *ctl) {
         static const char row[] = "%-*s  %5s  %-15s  %s%s\n";
         int width = (int) strlen("address");
         Status status;
         int r;
 
-        r = ctl_check_arguments(argc, argv, 0);
-        if (r == CTL_OK)
-                r = ctl_get_status(ctl, &status);
+        r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
-        if (ctl->json)
-                return ctl_json_print(ctl_json_listeners(&status));
+        if (ctl->line.options[OPTION_JSON]) {
+                ctl_json_print(ctl_json_listeners(&status));
+                return CTL_OK;
+        }
 
         for (size_t i = 0; i < status.n_listeners; i++)
                 if ((int) strlen(status.listeners[i].address) > width)

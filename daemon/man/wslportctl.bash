@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Completion for bash; bash-completion isn't needed for it. Beside _wslportctl, which is zsh's.
+# Completion for bash, which works without bash-completion, too.
 
-# The ports that sshd may be moved to: the first of each of CandidatePorts, as wslportd.conf has them or as they are without.
+# The ports that sshd may be moved to: the first of each range of CandidatePorts= in wslportd.conf, or of the default.
 _wslportctl_ports() {
         local line ports='2222 22022'
 
@@ -19,7 +19,7 @@ _wslportctl() {
         local verbs='status listeners monitor probe relocate restore reload diagnose firewall ssh-config help'
         local common='--json --help'
 
-        # What --option=value is taken apart to.
+        # bash splits --option=value into three words.
         [[ $current == = ]] && current='' && previous=${COMP_WORDS[COMP_CWORD - 1]}
         [[ $previous == = ]] && previous=${COMP_WORDS[COMP_CWORD - 2]}
 
@@ -62,7 +62,7 @@ _wslportctl() {
                 ;;
         esac
 
-        # Not compgen -W, which runs what the words may hold.
+        # Not by compgen -W, which would expand $(…) in a word and run it.
         COMPREPLY=()
         while read -r word; do
                 [[ -n $word && $word == "$current"* ]] && COMPREPLY+=("$word")

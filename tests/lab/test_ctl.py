@@ -134,7 +134,7 @@ def test_what_is_printed_is_what_is(make):
     w.wait_properties(m, PinnedSessions=1)
     picture = succeeds(m)
     assert re.search(r"^ +22  .* 1 open session$", picture, re.MULTILINE)
-    assert "pinned     1 session still on 22; Windows can have it when the last has ended\n" in picture
+    assert "pinned     1 session still on 22; Windows can have it when the last one ends\n" in picture
     session.close()
     w.wait_properties(m, PinnedSessions=0)
     assert "session" not in succeeds(m)
@@ -166,7 +166,7 @@ def test_the_first_look(make):
     w.check_report(m, "clear", 22)
     picture = succeeds(m)
     assert picture.startswith("clear: sshd is on port 22, nothing is in its way\n")
-    assert "next, if other machines shall reach it\n" in picture
+    assert "next, to reach it from other machines\n" in picture
     assert "wslportctl firewall\n" in picture and "wslportctl ssh-config\n" in picture
 
     m = make(windows=w.WINDOWS_HOLDS_22, ssh="off")
@@ -177,7 +177,7 @@ def test_the_first_look(make):
     w.wait_properties(m, State="unmanaged", Port=0)
     picture = succeeds(m)
     assert picture.startswith("unmanaged: sshd is not up\n") and "why        no ssh service is installed\n" in picture
-    assert "how sshd is installed here:                 wslportctl diagnose\n" in picture
+    assert "how to install sshd:                        wslportctl diagnose\n" in picture
     assert "apt-get install -y openssh-server\n" in ctl(m, "diagnose").stdout
 
 
@@ -339,7 +339,7 @@ def test_monitor_follows(make):
     m.run(["systemctl", "restart", w.UNIT], check=True)
     w.eventually(lambda: lines(plain)[seen:][-1:] == ["ssh on 22; nothing in its way"], "after a restart")
     again = lines(plain)[seen:]
-    assert again[0].startswith("wslportd has ended") and "wslportd is there again" in again
+    assert again[0].startswith("wslportd has ended") and "wslportd is running again" in again
 
     # All three have seen the same, and all of it.
     w.eventually(lambda: lines(somebodys) == lines(plain), "a user sees as much")

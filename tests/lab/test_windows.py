@@ -317,7 +317,7 @@ def test_firewall(make):
     program = "WindowsPowerShell/v1.0/powershell.exe"
     stand_in(m, program, "sys.exit(1)")
     code, output, errors = wslportctl(m, "firewall", "--apply", "--yes")
-    assert code == 1 and "did not carry it out" in errors
+    assert code == 1 and "did not run the command" in errors
     stand_in(m, program, "sys.exit(0)")
     assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
     stand_in(m, program, r"""print("rule|2222|\x1b[31m|\x1b]0;x\x07\nend")""")
@@ -329,7 +329,7 @@ def test_firewall(make):
     code, output, errors = wslportctl(m, "firewall", "--check", "--timeout", "1")
     assert (code, output) == (1, "port 2222: unknown\n") and "within 1 s" in errors
     code, output, errors = wslportctl(m, "firewall", "--apply", "--yes", "--timeout", "1")
-    assert code == 1 and "may still run it" in errors
+    assert code == 1 and "may still run the command" in errors
     m.path(f"{DRIVE}/Windows/System32/{program}").unlink()
     assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
 
@@ -348,7 +348,7 @@ def test_usage(make):
 
 def blocks(text: str) -> list[str]:
     """The Host blocks, with the comment before each."""
-    return [f"# {block}" for block in re.split(r"(?m)^# (?=For )", text.split("\n# The host keys")[0])[1:]]
+    return [f"# {block}" for block in re.split(r"(?m)^# (?=For )", text.split("\n# The fingerprints")[0])[1:]]
 
 
 def client(m: Machine, folder: Path, origin: str, config: str, known_hosts: str) -> Any:

@@ -38,14 +38,14 @@ static const struct {
           "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service, moved by sshd-config\n"
-          "  pinned     2 sessions still on 22; Windows can have it when the last has ended\n"
+          "  pinned     2 sessions still on 22; Windows can have it when the last one ends\n"
           "  since      2023-11-14 22:13:20, 3 min ago\n"
           "  tailscale  port 2222 of 100.101.102.103\n"
           "  lan        port 2222 of 192.0.2.2, 2001:db8::2\n"
           "\n"
           "next\n"
-          "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
-          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+          "  the rule for Windows' firewall:             wslportctl firewall\n"
+          "  the ssh configuration of clients:           wslportctl ssh-config\n" },
         { "moved long ago",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
@@ -67,7 +67,7 @@ static const struct {
           "  unit       ssh.service, moved by sshd-config\n"
           "\n"
           "next\n"
-          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+          "  the ssh configuration of clients:           wslportctl ssh-config\n" },
         { "moved, and the home port is free again",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
@@ -86,8 +86,8 @@ static const struct {
           "  unit       ssh.socket, moved by socket\n"
           "\n"
           "next\n"
-          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n"
-          "  22 is free, to go back:                     wslportctl restore\n" },
+          "  the ssh configuration of clients:           wslportctl ssh-config\n"
+          "  22 is free; to go back:                     wslportctl restore\n" },
         { "nothing to do",
           { .mode = MODE_MIRRORED,
             .state = STATE_CLEAR,
@@ -108,9 +108,9 @@ static const struct {
           "  since      2023-11-14 22:20:00\n"
           "  lan        port 22 of 192.0.2.2\n"
           "\n"
-          "next, if other machines shall reach it\n"
-          "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
-          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+          "next, to reach it from other machines\n"
+          "  the rule for Windows' firewall:             wslportctl firewall\n"
+          "  the ssh configuration of clients:           wslportctl ssh-config\n" },
         { "nat",
           { .mode = MODE_NAT,
             .state = STATE_CLEAR,
@@ -126,11 +126,11 @@ static const struct {
           "   port  Windows                       Linux\n"
           "     22  (ports of its own)            sshd (ssh.service)\n"
           "\n"
-          "  networking nat: Windows and Linux each have ports of their own\n"
+          "  networking nat: Windows and Linux each have their own ports\n"
           "  unit       ssh.service\n"
           "  Windows    port 22 of 172.20.0.2; localhost too\n"
           "\n"
-          "next, for other machines to reach it: in %UserProfile%\\.wslconfig (Windows 11)\n"
+          "next, to reach it from other machines: in %UserProfile%\\.wslconfig (Windows 11)\n"
           "  [wsl2]\n"
           "  networkingMode=mirrored\n"
           "and then, in Windows: wsl --shutdown\n" },
@@ -152,7 +152,7 @@ static const struct {
           "  unit       ssh.service\n"
           "\n"
           "next\n"
-          "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+          "  what is wrong, and what to do:              wslportctl diagnose\n" },
         { "not WSL, and started nevertheless",
           { .mode = MODE_NOT_WSL,
             .state = STATE_CLEAR,
@@ -171,7 +171,7 @@ static const struct {
           "  unit       ssh.service\n"
           "  lan        port 22 of 192.0.2.2\n"
           "\n"
-          "nothing is to be done\n" },
+          "nothing to do\n" },
         { "WSL 1",
           { .mode = MODE_WSL1, .state = STATE_CLEAR, .home_port = 22, .home_holder = HOLDER_SSHD, .port = 22 },
           "clear: sshd is on port 22, nothing is in its way\n"
@@ -179,9 +179,9 @@ static const struct {
           "   port  Windows                       Linux\n"
           "     22  -                             sshd\n"
           "\n"
-          "  networking wsl1: wslportd is for WSL2\n"
+          "  networking wsl1: wslportd is for WSL 2\n"
           "\n"
-          "next, to have a WSL2: in Windows, with the name that wsl --list tells\n"
+          "next, to change to WSL 2: on Windows, with the distro's name from wsl --list\n"
           "  wsl --set-version NAME 2\n" },
         { "no sshd is installed",
           { .mode = MODE_MIRRORED, .state = STATE_UNMANAGED, .reason = "no ssh service is installed" },
@@ -191,7 +191,7 @@ static const struct {
           "  networking mirrored: Windows and Linux share their ports\n"
           "\n"
           "next\n"
-          "  how sshd is installed here:                 wslportctl diagnose\n" },
+          "  how to install sshd:                        wslportctl diagnose\n" },
         { "not enabled",
           { .mode = MODE_MIRRORED,
             .state = STATE_CLEAR,
@@ -209,7 +209,7 @@ static const struct {
           "  unit       ssh.service\n"
           "\n"
           "next\n"
-          "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+          "  what is wrong, and what to do:              wslportctl diagnose\n" },
         { "left alone, as the policy says",
           { .mode = MODE_MIRRORED,
             .state = STATE_UNMANAGED,
@@ -230,9 +230,9 @@ static const struct {
           "  unit       ssh.service\n"
           "  tailscale  port 22 of 100.101.102.103\n"
           "\n"
-          "next, if other machines shall reach it\n"
-          "  a rule in Windows' firewall, for others:    wslportctl firewall\n"
-          "  what goes into clients' ssh configuration:  wslportctl ssh-config\n" },
+          "next, to reach it from other machines\n"
+          "  the rule for Windows' firewall:             wslportctl firewall\n"
+          "  the ssh configuration of clients:           wslportctl ssh-config\n" },
         { "nobody knows",
           { 0 },
           "unknown: sshd is not up\n"
@@ -240,7 +240,7 @@ static const struct {
           "  networking not known\n"
           "\n"
           "next\n"
-          "  what is wrong, and what mends it:           wslportctl diagnose\n" },
+          "  what is wrong, and what to do:              wslportctl diagnose\n" },
 };
 
 static void test_whole(const void *data) {
@@ -263,7 +263,7 @@ static const struct {
         { "nobody answered", MODE_MIRRORED, HOLDER_UNKNOWN,
           "     22  not known                     not known\n" },
         { "another distro", MODE_CONSOMME, HOLDER_OTHER_DISTRO,
-          "     22  -                             another distro of WSL's\n" },
+          "     22  -                             another WSL distro\n" },
         { "bridged", MODE_BRIDGED, HOLDER_NONE, "     22  (ports of its own)            free\n" },
         { "no WSL", MODE_NOT_WSL, HOLDER_NONE, "     22  (no Windows here)             free\n" },
         { "the mode isn't known", MODE_UNKNOWN, HOLDER_UNKNOWN,

@@ -1,63 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/ctl.h"
-
-#include <stdarg.h>
+#include "ctl/daemon.h"
 
 #include "ctl/picture.h"
 #include "dbus/client.h"
-#include "process/child.h"
 #include "systemd/bus.h"
 #include "windows/wsl.h"
 
-void ctl_done(Ctl *ctl) {
-        ctl->bus = sd_bus_flush_close_unref(ctl->bus);
-}
-
-int ctl_error(int status, const char *format, ...) {
-        va_list arguments;
-
-        fputs("wslportctl: ", stderr);
-        va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
-        va_end(arguments);
-        fputc('\n', stderr);
-        return status;
-}
-
-int ctl_check_arguments(int argc, char *argv[], int n_arguments) {
-        char text[41];
-
-        for (int i = 1; i < argc; i++)
-                if (argv[i][0] == '-')
-                        return ctl_error(CTL_USAGE, "%s has no option \"%s\"; see wslportctl help %s",
-                                         argv[0], printable(argv[i], text, sizeof(text)), argv[0]);
-        if (argc - 1 > n_arguments)
-                return ctl_error(CTL_USAGE, "%s takes %s; see wslportctl help %s", argv[0],
-                                 n_arguments == 0 ? "no argument" : "one argument at the most", argv[0]);
-        return CTL_OK;
-}
-
-/* ── programs ── */
-
-static void copy_output(const ChildResult *result, void *userdata) {
-        if (result->exit_status == 0)
-                *(char **) userdata = strdup(result->output);
-}
-
-char *ctl_run(const char *const argv[], usec_t timeout) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(child_freep) Child *child = NULL;
-        char *output = NULL;
-
-        if (sd_event_new(&event) >= 0 &&
-            child_spawn(event, argv, PROGRAM_ALL, timeout, copy_output, &output, &child) >= 0)
-                (void) child_wait(event, child);
-        return output;
-}
-
-/* ── the bus ── */
-
-/* Why the daemon isn't there: on such a machine it can't be, or else. */
+/* Why the daemon can't be asked: because of the kind of machine, or else as @otherwise says. */
 static const char *why_absent(const char *otherwise) {
         NetworkingMode mode = MODE_UNKNOWN;
         const char *text;
@@ -75,7 +24,7 @@ int ctl_connect(Ctl *ctl, bool quiet) {
 
         r = bus_open_system(NULL, &ctl->bus);
         if (r >= 0) {
-                /* An agent that is there may ask the person; in a script nobody would answer. */
+                /* On a terminal polkit may ask for a password. In a script nobody would answer. */
                 (void) sd_bus_set_allow_interactive_authorization(ctl->bus, isatty(STDIN_FILENO));
                 return CTL_OK;
         }
@@ -83,8 +32,8 @@ int ctl_connect(Ctl *ctl, bool quiet) {
                 char text[160];
 
                 snprintf(text, sizeof(text),
-                         "the system bus can't be reached (%s), and so wslportd can't: "
-                         "dbus must be installed, and /etc/wsl.conf have systemd=true",
+                         "wslportd can't be reached, because there is no system bus (%s): "
+                         "dbus must be installed, and /etc/wsl.conf must have systemd=true",
                          strerrordesc_np(-r));
                 (void) ctl_error(CTL_NOT_RUNNING, "%s", why_absent(text));
         }
@@ -92,8 +41,8 @@ int ctl_connect(Ctl *ctl, bool quiet) {
 }
 
 int ctl_bus_error(const sd_bus_error *error, int r) {
-        static const char not_running[] = "wslportd does not run; it is started by: systemctl start wslportd "
-                                          "(what can be seen without it: wslportctl diagnose)";
+        static const char not_running[] = "wslportd isn't running; start it with: systemctl start wslportd "
+                                          "(or see what is wrong: wslportctl diagnose)";
         static const char no_answer[] = "wslportd has not answered; see: systemctl status wslportd";
         static const struct {
                 const char *name;
@@ -103,7 +52,7 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
                 { SD_BUS_ERROR_SERVICE_UNKNOWN, CTL_NOT_RUNNING, not_running },
                 { SD_BUS_ERROR_NAME_HAS_NO_OWNER, CTL_NOT_RUNNING, not_running },
                 { SD_BUS_ERROR_NO_REPLY, CTL_NOT_RUNNING, no_answer },
-                { SD_BUS_ERROR_TIMEOUT, CTL_NOT_RUNNING, no_answer }, /* libsystemd's own */
+                { SD_BUS_ERROR_TIMEOUT, CTL_NOT_RUNNING, no_answer },
                 { SD_BUS_ERROR_ACCESS_DENIED, CTL_NOT_ALLOWED, "not allowed; try it with sudo" },
                 { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED,
                   "not allowed; try it with sudo" },
@@ -120,7 +69,7 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
                         status = known[i].status;
                         text = known[i].text;
                 }
-        /* Of a user whom it doesn't know, the bus ends the connection too. */
+        /* The bus daemon also ends the connection of a user who isn't in passwd(5). */
         if (r == -ENOTCONN || r == -ECONNRESET || r == -EPIPE) {
                 status = CTL_NOT_RUNNING;
                 text = "the system bus has ended the connection";

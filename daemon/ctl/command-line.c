@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ctl/command-line.h"
+
+#include "ctl/verb.h"
+
+static const Verb verbs[] = {
+        { "status", verb_status, NULL, "show who holds sshd's port, and where sshd is",
+          "With --json, it prints the properties of org.wslport1 as one object.\n" },
+        { "listeners", verb_listeners, NULL, "list who listens on sshd's ports in Linux",
+          "With --json, it prints a list of objects: Address, Port, Holder, Unit.\n" },
+        { "monitor", verb_monitor, NULL, "print a line for each change, until interrupted",
+          "It goes on when wslportd is restarted. With --json, each line is an object. Its Event is Status\n"
+          "(with the whole Status), Conflict, Relocated, Restored, Stopped or Started.\n" },
+        { "probe", verb_probe, NULL, "find out again who holds the home port",
+          "The home port is never bound for this, so Windows doesn't lose it.\n" },
+        { "relocate", verb_relocate, "[PORT]", "move sshd to PORT, or to where the policy says",
+          "PORT has to be one of CandidatePorts= in /etc/wslportd.conf. Open sessions go on.\n" },
+        { "restore", verb_restore, NULL, "move sshd back to its home port, if it is free",
+          "Open sessions go on.\n" },
+        { "reload", verb_reload, NULL, "read /etc/wslportd.conf again",
+          "If the file has an error, the error is shown, and the old configuration stays in force.\n" },
+        { "diagnose", verb_diagnose, NULL, "find out why sshd can't be reached, and what to do",
+          "It works without the daemon, too. With --json, it prints a list of objects: Check, Verdict,\n"
+          "Finding, Remedy.\n" },
+        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall for sshd", "" },
+        { "ssh-config", verb_ssh_config, NULL, "print what a client needs in ~/.ssh/config", "" },
+        { "help", verb_help, "[VERB]", "print this, or what a verb does", "" },
+};
+
+static const struct {
+        const char *verb; /* whose option it is; "": of all verbs */
+        const char *name, *value, *help;
+} options[_OPTION_MAX] = {
+        [OPTION_JSON] = { "", "--json", "", "print JSON, for programs" },
+        [OPTION_VERSION] = { "", "--version", "", "print the version" },
+        [OPTION_HELP] = { "", "--help", "", "print this, or what the verb does" },
+
+        [OPTION_SCOPE] = { "firewall", "--scope", "lan|tailscale|any", "whom the rule lets in (lan)" },
+        [OPTION_HYPERV] = { "firewall", "--hyperv", "", "a rule of the Hyper-V firewall: for WSL only" },
+        [OPTION_PORT] = { "firewall", "--port", "PORT", "a port other than sshd's" },
+        [OPTION_REMOVE] = { "firewall", "--remove", "", "print the command that removes the rule" },
+        [OPTION_CHECK] = { "firewall", "--check", "", "ask Windows whether there is such a rule" },
+        [OPTION_APPLY] = { "firewall", "--apply", "", "show the command, ask, and run it on Windows" },
+        [OPTION_YES] = { "firewall", "--yes", "", "with --apply: don't ask" },
+        [OPTION_TIMEOUT] = { "firewall", "--timeout", "SECONDS", "how long to wait for Windows" },
+
+        [OPTION_HOST] = { "ssh-config", "--host", "NAME", "the client's name for this machine (wsl)" },
+        [OPTION_USER] = { "ssh-config", "--user", "NAME", "who logs in here (you)" },
+        [OPTION_KNOWN_HOSTS] = { "ssh-config", "--known-hosts", "", "print lines for ~/.ssh/known_hosts" },
+};
+
+static const Verb *find_verb(const char *name) {
+        char text[41];
+
+        for (const Verb *verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
+                if (streq(name, verb->name))
+                        return verb;
+
+        (void) ctl_error(CTL_USAGE, "there is no verb \"%s\"; see wslportctl --help",
+                         printable(name, text, sizeof(text)));
+        return NULL;
+}
+
+/* ── help ── */
+
+static void print_options(const char *verb) {
+        char usage[40];
+
+        for (size_t i = 0; i < ELEMENTSOF(options); i++)
+                if (streq(options[i].verb, verb)) {
+                        snprintf(usage, sizeof(usage), "%s %s", options[i].name, options[i].value);
+                        printf("  %-26s  %s\n", usage, options[i].help);
+                }
+}
+
+int verb_help(Ctl *ctl) {
+        const Verb *verb;
+
+        if (!ctl->line.argument) {
+                printf("wslportctl [OPTION…] [VERB …]\n\n"
+                       "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows holds "
+                       "its "
+                       "port.\n\n");
+                for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
+                        printf("  %-10s %-15s  %s\n", verb->name, strempty(verb->argument), verb->summary);
+                putchar('\n');
+                print_options("");
+                printf("\nWithout a verb: status. See wslportctl(1).\n");
+                return CTL_OK;
+        }
+
+        verb = find_verb(ctl->line.argument);
+        if (!verb)
+                return CTL_USAGE;
+        printf("wslportctl %s%s%s: %s\n%s", verb->name, verb->argument ? " " : "", strempty(verb->argument),
+               verb->summary, verb->details);
+        print_options(verb->name);
+        return CTL_OK;
+}
+
+/* ── parsing ── */
+
+/* Takes the option at argv[*@i], which is "--name", "--name=value", or "--name" with a value behind it. */
+static int parse_option(int argc, char *argv[], int *i, CommandLine *line) {
+        const char *word = streq(argv[*i], "-h") ? "--help" : argv[*i];
+        const char *verb = line->verb ? line->verb->name : "";
+        size_t length = strcspn(word, "="), k;
+        char text[41];
+
+        for (k = 0; k < ELEMENTSOF(options); k++)
+                if (length == strlen(options[k].name) && strncmp(word, options[k].name, length) == 0 &&
+                    (options[k].verb[0] == '\0' || streq(options[k].verb, verb)))
+                        break;
+        if (k == ELEMENTSOF(options))
+                return ctl_error(CTL_USAGE, "there is no option \"%s\"; see wslportctl help %s",
+                                 printable(word, text, sizeof(text)), verb);
+        if (options[k].value[0] == '\0' && word[length] == '=')
+                return ctl_error(CTL_USAGE, "%s takes no value", options[k].name);
+
+        if (options[k].value[0] == '\0')
+                line->options[k] = "";
+        else if (word[length] == '=')
+                line->options[k] = word + length + 1;
+        else if (*i + 1 < argc)
+                line->options[k] = argv[++*i];
+        else
+                return ctl_error(CTL_USAGE, "%s needs a value: %s", options[k].name, options[k].value);
+        return CTL_OK;
+}
+
+int command_line_parse(int argc, char *argv[], CommandLine *ret) {
+        CommandLine line = { 0 };
+        size_t n_arguments = 0;
+        bool options_end = false; /* by "--" */
+        int r = CTL_OK;
+
+        for (int i = 1; i < argc && r == CTL_OK; i++)
+                if (!options_end && streq(argv[i], "--"))
+                        options_end = true;
+                else if (!options_end && argv[i][0] == '-')
+                        r = parse_option(argc, argv, &i, &line);
+                else if (line.verb) {
+                        line.argument = argv[i];
+                        n_arguments++;
+                } else {
+                        line.verb = find_verb(argv[i]);
+                        r = line.verb ? CTL_OK : CTL_USAGE;
+                }
+        if (r != CTL_OK)
+                return r;
+
+        if (line.options[OPTION_HELP]) { /* whatever else there is */
+                line.argument = line.verb ? line.verb->name : NULL;
+                line.verb = find_verb("help");
+        } else if (!line.verb)
+                line.verb = find_verb("status");
+        else if (n_arguments > (line.verb->argument ? 1 : 0))
+                return ctl_error(CTL_USAGE, "%s takes %s; see wslportctl help %s", line.verb->name,
+                                 line.verb->argument ? "one argument at most" : "no argument",
+                                 line.verb->name);
+        *ret = line;
+        return CTL_OK;
+}

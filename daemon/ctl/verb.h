@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "base/printable.h"
+#include "base/style.h"
+#include "ctl/command-line.h"
+
+/* The verbs of wslportctl, and what they share. */
+
+/* Exit statuses, for scripts; wslportctl(1) describes them. */
+enum {
+        CTL_OK = 0,
+        CTL_FAILED = 1,       /* any failure that is none of the following */
+        CTL_USAGE = 2,        /* the command line is wrong */
+        CTL_NOT_RUNNING = 3,  /* the daemon can't be asked */
+        CTL_NOT_ALLOWED = 4,  /* the caller isn't root, and polkit doesn't allow it */
+        CTL_NOT_POSSIBLE = 5, /* the daemon can't do it now, and said why */
+        CTL_FOUND = 6,        /* diagnose or firewall --check found a fault */
+};
+
+typedef struct Ctl {
+        CommandLine line;
+        sd_bus *bus; /* the system bus; NULL until ctl_connect() */
+        bool color;  /* standard output is a terminal that shows colours, and NO_COLOR isn't set */
+} Ctl;
+
+/* Each verb prints its answer, or an error, and returns an exit status. */
+int verb_status(Ctl *ctl);
+int verb_listeners(Ctl *ctl);
+int verb_monitor(Ctl *ctl);
+int verb_probe(Ctl *ctl);
+int verb_relocate(Ctl *ctl);
+int verb_restore(Ctl *ctl);
+int verb_reload(Ctl *ctl);
+int verb_diagnose(Ctl *ctl);
+int verb_firewall(Ctl *ctl);
+int verb_ssh_config(Ctl *ctl);
+int verb_help(Ctl *ctl);
+
+/* Prints an error to stderr, behind the program's name. Returns @status. */
+int ctl_error(int status, const char *format, ...) _printf_(2, 3);
+
+/* Runs a program, argv[0] being its absolute path, and waits for its end, @timeout µs at most. Returns its
+ * output, to be freed, or NULL if it failed. */
+char *ctl_run(const char *const argv[], usec_t timeout);
+
+static inline const char *ctl_style(const Ctl *ctl, Style style) {
+        return style_sequence(ctl->color, style);
+}
