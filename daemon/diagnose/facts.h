@@ -68,8 +68,7 @@ typedef struct SshdFacts {
         Fact run_directory; /* /run/sshd is there, or not needed */
         UnitFact service, socket;
         char last_error[256]; /* of sshd in the journal; "": not known */
-        bool fixed;    /* the service could not be moved: a ListenAddress has a port, or its command */
-        bool any_ipv4; /* its configuration has it listen on all of IPv4 */
+        bool fixed; /* the service could not be moved: a ListenAddress has a port, or its command */
 } SshdFacts;
 
 /* sshd's port and who has it, by the kernel; and its home port, by the daemon. */
@@ -77,7 +76,7 @@ typedef struct ListenFacts {
         uint16_t home;
         uint16_t number; /* where sshd is, or should be; 0: not known */
         Fact listens;    /* sshd there */
-        bool ipv6_only;  /* though .any_ipv4 */
+        bool ipv6_only;  /* although its configuration has all of IPv4 */
         bool loopback_only;
         char listen_file[CHECK_PATH_SIZE]; /* where the ListenAddress of the loopback stands; "": not found */
         unsigned listen_line;

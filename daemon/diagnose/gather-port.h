@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/status.h"
 #include "diagnose/checks.h"
-#include "kernel/sockets.h"
+#include "facts/holders.h"
 
-/* Fills in @f->port: which port sshd has, whether it listens there, and who else does, by the kernel's
- * listeners. Reads .machine.root and .sshd of @f, and .port.home, 0 where sshd's configuration tells none.
- * @sockets and @status may be NULL; @moved_to is the port of wslportd's own files, 0 for none. */
-void gather_port(Sockets *sockets, const Status *status, uint16_t moved_to, CheckFacts *f);
+/* What gather_port() works on. */
+typedef struct PortSources {
+        Sockets *sockets;     /* NULL: the kernel could not be asked */
+        ManagedUnits managed; /* empty: systemd could not be asked */
+        SshdHome home;        /* without ports: sshd's configuration tells none */
+        const Status *status; /* NULL: no daemon answers */
+        uint16_t moved_to;    /* the port in wslportd's own files; 0: none */
+} PortSources;
+
+/* Fills in @facts->port: which port sshd has, whether it listens there, and who else does, by the kernel's
+ * listeners. Reads .machine.root of @facts. */
+void gather_port(const PortSources *from, CheckFacts *facts);

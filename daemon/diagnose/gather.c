@@ -10,11 +10,11 @@
 #include "diagnose/gather-port.h"
 #include "facts/home-finder.h"
 #include "facts/mode.h"
+#include "facts/naming.h"
 #include "kernel/sockets.h"
 #include "process/child.h"
 #include "sshd/hints.h"
 #include "systemd/bus.h"
-#include "windows/greeting.h"
 #include "windows/inquiry.h"
 #include "windows/interop.h"
 #include "windows/profile.h"
@@ -113,7 +113,6 @@ static void read_config(Gather *g) {
 }
 
 static void read_files(Gather *g) {
-        static const char *const programs[] = { "/usr/sbin/sshd", "/usr/bin/sshd" };
         char text[8192];
         CheckFacts *f = &g->facts;
         glob_t keys = { 0 };
@@ -126,10 +125,7 @@ static void read_files(Gather *g) {
             read_text("/usr/lib/os-release", text, sizeof(text)))
                 f->machine.packages = packages_from_os_release(text);
 
-        f->sshd.installed = FACT_NO;
-        for (size_t i = 0; i < ELEMENTSOF(programs); i++)
-                if (access(programs[i], X_OK) >= 0)
-                        f->sshd.installed = FACT_YES;
+        f->sshd.installed = fact(sshd_find(""));
         f->sshd.host_keys = fact(glob("/etc/ssh/ssh_host_*_key", 0, NULL, &keys) == 0);
         globfree(&keys);
         /* Debian's sshd has it built in; elsewhere it is a folder of the package's. */
@@ -328,16 +324,11 @@ static bool windows_is_asked(const Gather *g) {
 static void on_greeting(const ChildResult *result, void *userdata) {
         Gather *g = userdata;
         CheckFacts *f = &g->facts;
-        char software[GREETING_SOFTWARE_SIZE];
-        Greeting greeting = greeting_read(result, software);
+        char detail[GREETING_SOFTWARE_SIZE];
 
-        /* Where nobody listens a range may still be in the way, which is another check's. */
-        if (greeting != GREETING_UNKNOWN)
-                f->port.holder = greeting == GREETING_WINDOWS_OPENSSH ? HOLDER_WINDOWS_OPENSSH
-                                 : greeting == GREETING_REFUSED       ? HOLDER_NONE
-                                                                      : HOLDER_WINDOWS;
-        if (greeting >= GREETING_SSH)
-                snprintf(f->port.holder_detail, sizeof(f->port.holder_detail), "%s", software);
+        /* If nothing listens, one of Windows' ranges may still be in the way; another check looks at those. */
+        f->port.holder = naming_read_greeting(result, detail);
+        snprintf(f->port.holder_detail, sizeof(f->port.holder_detail), "%s", detail);
         g->greeting = child_free(g->greeting);
         gather_advance(g);
 }
@@ -454,18 +445,14 @@ static void on_home(void *userdata) {
         gather_advance(userdata);
 }
 
-static void read_home(Gather *g) {
-        static const ManagedUnits none = { 0 };
+static void read_home(Gather *g, ManagedUnits managed, SshdHome *ret) {
         CheckFacts *f = &g->facts;
-        HomeFacts view = home_finder_facts(g->home, g->sshd_units ? units_managed(g->sshd_units) : none,
-                                           &g->placement);
+        HomeFacts view = home_finder_facts(g->home, managed, &g->placement);
 
         f->sshd.verdict = view.verdict;
         snprintf(f->sshd.error, sizeof(f->sshd.error), "%s", strempty(view.detail));
-        f->sshd.any_ipv4 = view.home.any_ipv4;
         f->sshd.fixed = view.home.port_fixed;
-        if (view.home.n_ports > 0)
-                f->port.home = view.home.ports[0];
+        *ret = view.home;
         /* It has read all of its configuration before it looks for its keys, which are root's. */
         if (f->sshd.verdict == SSHD_VERDICT_REFUSED && strstr(f->sshd.error, "no hostkeys available")) {
                 f->sshd.verdict = SSHD_VERDICT_VALID;
@@ -476,6 +463,15 @@ static void read_home(Gather *g) {
                 f->sshd.verdict = SSHD_VERDICT_UNKNOWN;
         else if (f->sshd.verdict == SSHD_VERDICT_VALID)
                 f->sshd.host_keys = FACT_YES;
+}
+
+static void read_port(Gather *g) {
+        PortSources sources = { .sockets = g->sockets, .status = g->status, .moved_to = g->placement.port };
+
+        if (g->sshd_units)
+                sources.managed = units_managed(g->sshd_units);
+        read_home(g, sources.managed, &sources.home);
+        gather_port(&sources, &g->facts);
 }
 
 /* The last of sshd's errors that tells more than that it ended. */
@@ -537,9 +533,8 @@ static void gather_advance(Gather *g) {
         case STEP_HOME:
                 if (home_finder_is_pending(g->home) || (g->mode && mode_is_pending(g->mode)))
                         return;
-                read_home(g);
                 read_mode(g);
-                gather_port(g->sockets, g->status, g->placement.port, &g->facts);
+                read_port(g);
                 g->step = STEP_LOOK;
                 ask_who_greets(g);
                 ask_windows(g);

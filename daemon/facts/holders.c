@@ -32,7 +32,8 @@ static bool is_in_transit(const UnitState *socket, const Owner *owner) {
 
 static bool is_managed(const Owner *owner, ManagedUnits managed, uint16_t port) {
         return (managed.service && streq(owner->unit, managed.service->id)) ||
-               (managed.socket && streq(owner->unit, managed.socket->id)) || is_stream_of(managed.socket, owner, port);
+               (managed.socket && streq(owner->unit, managed.socket->id)) ||
+               is_stream_of(managed.socket, owner, port);
 }
 
 /* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own listeners
@@ -47,7 +48,8 @@ static Holder classify(const Look *look, const Listener *listener, const Owner *
         case OWNER_FOUND:
                 if (!has_units && !look->best_effort)
                         return HOLDER_UNKNOWN; /* the daemon is between two buses: each process may be sshd's */
-                is_sshds = has_units ? is_managed(owner, managed, listener->port) : streq(owner->comm, "sshd");
+                is_sshds = has_units ? is_managed(owner, managed, listener->port)
+                                     : streq(owner->comm, "sshd");
                 return listener->uid == 0 && is_sshds ? HOLDER_SSHD : HOLDER_LINUX;
         case OWNER_UNKNOWN:
         default:
@@ -57,7 +59,8 @@ static Holder classify(const Look *look, const Listener *listener, const Owner *
 
 static Holder classify_by_status(const Status *status, const StatusListener *entry) {
         for (size_t i = 0; status && i < status->n_listeners; i++)
-                if (status->listeners[i].port == entry->port && streq(status->listeners[i].address, entry->address))
+                if (status->listeners[i].port == entry->port &&
+                    streq(status->listeners[i].address, entry->address))
                         return status->listeners[i].holder;
         return HOLDER_UNKNOWN;
 }
@@ -145,7 +148,8 @@ static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
         return 0;
 }
 
-static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home, uint16_t port, PortView *ret) {
+static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home, uint16_t port,
+                             PortView *ret) {
         PortView *view = &look->view;
         int r;
 
@@ -167,14 +171,15 @@ static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home,
         return 0;
 }
 
-int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret) {
+int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
+                 PortView *ret) {
         return holders_look_with(&(Look){ .managed = managed }, sockets, home, port, ret);
 }
 
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
                              const Status *status, PortView *ret) {
-        return holders_look_with(&(Look){ .managed = managed, .best_effort = true, .status = status }, sockets, home,
-                                 port, ret);
+        return holders_look_with(&(Look){ .managed = managed, .best_effort = true, .status = status },
+                                 sockets, home, port, ret);
 }
 
 bool port_view_is_complete(const PortView *view, const SshdHome *home) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/naming.h"
 
-#include "windows/greeting.h"
 #include "windows/inquiry.h"
 
 /* Windows' programs take a second or two, and longer while Windows itself comes up. */
@@ -16,11 +15,11 @@ struct Naming {
         void *userdata;
 
         Child *greeting;
-        uint16_t greeting_port; /* the port whose greeting *greeting reads */
-        bool looking;    /* it is only to see whether the port is free again */
-        PortSet greeted; /* the ports that were asked since they were last forgotten */
-        Inquiry *windows;
-        uint16_t asked; /* the port whose holder *windows names */
+        uint16_t greeting_port; /* the port that *greeting asks */
+        bool only_looks;        /* *greeting only asks whether the port is free again */
+        PortSet greeted;        /* the ports that were asked since naming_forget() */
+        Inquiry *inquiry;
+        uint16_t inquiry_port; /* the port that *inquiry asks about */
 };
 
 static const char no_listener[] = "no listener: a reserved or excluded port";
@@ -30,50 +29,67 @@ Naming *naming_free(Naming *n) {
                 return NULL;
 
         child_free(n->greeting);
-        inquiry_free(n->windows);
+        inquiry_free(n->inquiry);
         free(n);
         return NULL;
 }
 
 static void naming_on_program(const WindowsAnswer *answer, void *userdata) {
         Naming *n = userdata;
-        PortFact *fact = ports_find(n->ports, n->asked) ? ports_get(n->ports, n->asked) : NULL;
-        char detail[sizeof(fact->detail)];
+        PortFact *fact = ports_find(n->ports, n->inquiry_port) ? ports_get(n->ports, n->inquiry_port) : NULL;
 
         if (answer->error < 0)
                 log_message(n->log, LOG_INFO, "Windows does not tell which program has port %u: %s",
-                            n->asked, strerrordesc_np(-answer->error));
-        else if (answer->holder[0] && fact &&
-                 (fact->holder == HOLDER_WINDOWS || fact->holder == HOLDER_WINDOWS_OPENSSH)) {
+                            n->inquiry_port, strerrordesc_np(-answer->error));
+        else if (answer->holder[0] && fact && holder_is_windows(fact->holder)) {
                 bool greets = fact->detail[0] && !streq(fact->detail, no_listener);
+                char greeting[sizeof(fact->detail)];
 
-                snprintf(detail, sizeof(detail), "%s%s%.44s", answer->holder, greets ? ", " : "",
-                         greets ? fact->detail : "");
-                memcpy(fact->detail, detail, sizeof(detail));
+                memcpy(greeting, fact->detail, sizeof(greeting));
+                snprintf(fact->detail, sizeof(fact->detail), "%s%s%.44s", answer->holder, greets ? ", " : "",
+                         greets ? greeting : "");
         }
 
-        n->windows = inquiry_free(n->windows); /* and *answer with it */
+        n->inquiry = inquiry_free(n->inquiry); /* and *answer with it */
         n->handler(n->userdata);
 }
 
-/* Which program it is, only Windows can tell, and only where it may be asked. */
+/* Asks Windows for the name of the port's program. */
 static void naming_ask_program(Naming *n, uint16_t port) {
         int r;
 
-        if (!n->config->interop || n->windows)
+        if (!n->config->interop || n->inquiry)
                 return;
 
-        n->asked = port;
-        r = inquiry_start(n->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, naming_on_program, n, &n->windows);
+        n->inquiry_port = port;
+        r = inquiry_start(n->event, WINDOWS_HOLDER, port, WINDOWS_TIMEOUT, naming_on_program, n,
+                          &n->inquiry);
         if (r < 0)
                 log_message(n->log, LOG_INFO, "Windows can't be asked which program has port %u: %s", port,
                             strerrordesc_np(-r));
 }
 
-/* By its greeting. One that is known already keeps its name. */
-static void naming_set_holder(Naming *n, PortFact *fact, Holder holder, const char *detail) {
+Holder naming_read_greeting(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]) {
+        switch (greeting_read(result, ret_detail)) {
+        case GREETING_WINDOWS_OPENSSH:
+                return HOLDER_WINDOWS_OPENSSH;
+        case GREETING_SSH:
+                return HOLDER_WINDOWS;
+        case GREETING_OTHER:
+                strcpy(ret_detail, "a program that does not greet as SSH");
+                return HOLDER_WINDOWS;
+        case GREETING_REFUSED:
+                return HOLDER_NONE;
+        case GREETING_UNKNOWN:
+        default:
+                return HOLDER_UNKNOWN;
+        }
+}
+
+static void naming_note_windows(Naming *n, PortFact *fact, Holder holder, const char *detail) {
         size_t known = strlen(fact->detail), length = strlen(detail);
 
+        /* The program's name stands before the greeting, and stays while the greeting is the same. */
         if (fact->holder == holder && known >= length && streq(fact->detail + known - length, detail))
                 return;
 
@@ -82,46 +98,29 @@ static void naming_set_holder(Naming *n, PortFact *fact, Holder holder, const ch
         naming_ask_program(n, fact->port);
 }
 
-static void naming_note_greeting(Naming *n, PortFact *fact, Greeting greeting, const char *software) {
-        switch (greeting) {
-        case GREETING_WINDOWS_OPENSSH:
-                naming_set_holder(n, fact, HOLDER_WINDOWS_OPENSSH, software);
-                break;
-        case GREETING_SSH:
-                naming_set_holder(n, fact, HOLDER_WINDOWS, software);
-                break;
-        case GREETING_OTHER:
-                naming_set_holder(n, fact, HOLDER_WINDOWS, "a program that does not greet as SSH");
-                break;
-        case GREETING_REFUSED:
-        case GREETING_UNKNOWN:
-        default:
-                if (fact->bind == BIND_REFUSED_BY_WINDOWS && !n->looking) {
-                        if (greeting == GREETING_REFUSED)
-                                snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
-                        naming_ask_program(n, fact->port); /* it may listen on another address */
-                } else
-                        /* One that nobody listens on can hang instead of refusing: that may be free, too. */
-                        *fact = (PortFact){ .port = fact->port, .holder_left = true };
-        }
-}
-
 static void naming_on_greeting(const ChildResult *result, void *userdata) {
         Naming *n = userdata;
         PortFact *fact = ports_get(n->ports, n->greeting_port);
-        char software[GREETING_SOFTWARE_SIZE];
-        Greeting greeting = greeting_read(result, software);
+        char detail[GREETING_SOFTWARE_SIZE];
+        Holder holder = naming_read_greeting(result, detail);
 
-        if (fact)
-                naming_note_greeting(n, fact, greeting, software);
+        if (fact && holder_is_windows(holder))
+                naming_note_windows(n, fact, holder, detail);
+        else if (fact && fact->bind == BIND_REFUSED_BY_WINDOWS && !n->only_looks) {
+                if (holder == HOLDER_NONE)
+                        snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
+                naming_ask_program(n, fact->port); /* it may listen on another address */
+        } else if (fact)
+                /* A port without a listener may hang instead of refusing, so no answer can mean a free port too. */
+                *fact = (PortFact){ .port = fact->port, .holder_left = true };
         n->greeting = child_free(n->greeting);
         n->handler(n->userdata);
 }
 
-static void naming_greet(Naming *n, uint16_t port, bool looking) {
+static void naming_greet(Naming *n, uint16_t port, bool only_looks) {
         int r;
 
-        n->looking = looking;
+        n->only_looks = only_looks;
         n->greeting_port = port;
         r = greeting_start(n->event, port, n->config->probe_timeout, naming_on_greeting, n, &n->greeting);
         if (r < 0)
@@ -130,7 +129,7 @@ static void naming_greet(Naming *n, uint16_t port, bool looking) {
 }
 
 bool naming_is_asking(const Naming *n) {
-        return n->greeting || n->windows;
+        return n->greeting || n->inquiry;
 }
 
 void naming_ask(Naming *n, uint16_t port) {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/config.h"
 #include "base/log.h"
+#include "core/config.h"
 #include "facts/ports.h"
+#include "windows/greeting.h"
 
-/* Who on Windows has a port: by how it greets and, where Windows may be asked, by the name of its program. What is
- * found out is noted in the port's fact; one port at a time. */
+/* Which of Windows' programs has a port. Its greeting tells, and Windows tells the program's name where Interop=yes. The
+ * answers go into the port's fact. One port is asked about at a time. */
 typedef struct Naming Naming;
 
-/* A fact may be another one now, or what was asked is over. */
+/* A question is over; it may have changed a fact. */
 typedef void (*NamingHandler)(void *userdata);
 
-/* All that is pointed to outlives it; @config and @log are read as they are at each question. Returns 0 or -ENOMEM. */
+/* @log, @config and @ports must outlive it; it reads @log and @config anew for each question. Returns 0 or -ENOMEM. */
 int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,
                void *userdata, Naming **ret);
 Naming *naming_free(Naming *naming);
@@ -20,11 +21,15 @@ DEFINE_TRIVIAL_CLEANUP(Naming *, naming_free);
 
 bool naming_is_asking(const Naming *naming);
 
-/* Asks who has @port, once until that is forgotten: each connection can itself keep Windows from binding it. */
+/* Asks who has @port, once until naming_forget(): each connection can itself keep Windows from binding the port. */
 void naming_ask(Naming *naming, uint16_t port);
 
-/* Asks whether anybody still has @port; where nobody greets, its fact becomes that it was seen free. */
+/* Asks whether anybody still has @port; if nobody greets, .holder_left of its fact is set. */
 void naming_look(Naming *naming, uint16_t port);
 
-/* Another may have @port now (0: any port): the next naming_ask() asks. */
+/* Another program may have @port now (0: any port); the next naming_ask() asks again. */
 void naming_forget(Naming *naming, uint16_t port);
+
+/* Reads greeting_start()'s result: HOLDER_WINDOWS_OPENSSH or HOLDER_WINDOWS, and what greets in @ret_detail;
+ * HOLDER_NONE if nothing listens; HOLDER_UNKNOWN without an answer. */
+Holder naming_read_greeting(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]);

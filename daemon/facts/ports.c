@@ -64,9 +64,11 @@ static void see_no_listener(PortFact *fact, NetworkingMode mode) {
         case BIND_TRACKER_DEAD:
         case BIND_NO_ANSWER:
         default:
-                if (fact->bind == BIND_NOT_ASKED && mode_shares_ports(mode) && holder_is_windows(fact->holder))
+                if (fact->bind == BIND_NOT_ASKED && mode_shares_ports(mode) &&
+                    holder_is_windows(fact->holder))
                         return; /* its greeting has told */
-                fact->holder = mode == MODE_UNKNOWN || mode_shares_ports(mode) ? HOLDER_UNKNOWN : HOLDER_NONE;
+                fact->holder = mode == MODE_UNKNOWN || mode_shares_ports(mode) ? HOLDER_UNKNOWN
+                                                                               : HOLDER_NONE;
         }
         fact->detail[0] = '\0';
 }
@@ -95,7 +97,8 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const SshdHome 
         fact->detail[0] = '\0';
         if (view->holder == HOLDER_LINUX)
                 snprintf(fact->detail, sizeof(fact->detail), "%s (pid %d)",
-                         isempty(view->stranger.comm) ? "a process" : view->stranger.comm, view->stranger.pid);
+                         isempty(view->stranger.comm) ? "a process" : view->stranger.comm,
+                         view->stranger.pid);
         return 0;
 }
 
