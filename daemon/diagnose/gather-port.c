@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/gather-port.h"
 
-#include "sshd/sshd.h"
+#include "sshd/listen-address.h"
 
 static int look(const PortSources *from, uint16_t port, PortView *ret) {
         return from->sockets ? holders_look_best_effort(from->sockets, from->managed, &from->home, port,
@@ -19,6 +19,7 @@ static void name_stranger(const Owner *stranger, ListenFacts *f) {
 }
 
 static void look_at_port(const PortSources *from, ListenFacts *f) {
+        ListenAddressLine line;
         bool unknown = false;
         PortView view;
 
@@ -33,10 +34,11 @@ static void look_at_port(const PortSources *from, ListenFacts *f) {
                 name_stranger(&view.stranger, f);
         f->ipv6_only = view.n_sshds > 0 && !view.ipv4 && from->home.any_ipv4;
         f->loopback_only = view.loopback_only;
-        if (f->loopback_only)
-                (void) sshd_find_loopback(f->listen_file, sizeof(f->listen_file), &f->listen_line);
-        if (!path_is_printable(f->listen_file))
-                f->listen_file[0] = '\0';
+        if (f->loopback_only && listen_address_find(listen_address_is_loopback, &line) > 0 &&
+            path_is_printable(line.file)) {
+                snprintf(f->listen_file, sizeof(f->listen_file), "%s", line.file);
+                f->listen_line = line.number;
+        }
 }
 
 /* Where an sshd listens whose configuration can't be read; else its own default. */

@@ -2,170 +2,182 @@
 #include "facts/home-finder.h"
 
 #include "base/fs.h"
+#include "sshd/listen-address.h"
 
-/* Longer ones than a person writes are not read. */
+/* Longer than a person writes. */
 #define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
 
 struct HomeFinder {
         sd_event *event;
         const Log *log;
-        SshdQuery *query;
-        bool stale;
-        bool unasked; /* there is no answer, though there is a sshd */
-        Placement placement; /* as it was when sshd was asked */
-        char service[256];
-        SshdAnswer answer;
-        SshdHome home;
-        char options[SSHD_COMMAND_SIZE];
-        bool has_port_option;
-        char port_fixed_by[256];
         HomeFinderHandler handler;
         void *userdata;
+
+        bool stale; /* since sshd was asked, home_finder_forget() was called */
+        SshdQuery *query;
+        uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
+        char options[SSHD_COMMAND_SIZE];
+        bool has_port_option;
+
+        SshdVerdict verdict;
+        char detail[256];
+        bool ask_again;
+        SshdHome home;
+        char port_fixed_by[256];
 };
 
-HomeFinder *home_finder_free(HomeFinder *home) {
-        if (!home)
+HomeFinder *home_finder_free(HomeFinder *finder) {
+        if (!finder)
                 return NULL;
 
-        sshd_query_free(home->query);
-        sd_event_unref(home->event);
-        free(home);
+        sshd_query_free(finder->query);
+        sd_event_unref(finder->event);
+        free(finder);
         return NULL;
 }
 
-int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata, HomeFinder **ret) {
-        HomeFinder *home = malloc(sizeof(*home));
+int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata,
+                    HomeFinder **ret) {
+        HomeFinder *finder = malloc(sizeof(*finder));
 
-        if (!home)
+        if (!finder)
                 return -ENOMEM;
 
-        *home = (HomeFinder){
+        *finder = (HomeFinder){
                 .event = sd_event_ref(event),
                 .log = log,
-                .stale = true,
                 .handler = handler,
                 .userdata = userdata,
+                .stale = true,
         };
-        *ret = home;
+        *ret = finder;
         return 0;
 }
 
-void home_finder_forget(HomeFinder *home) {
-        home->stale = true;
+void home_finder_forget(HomeFinder *finder) {
+        finder->stale = true;
 }
 
-bool home_finder_is_pending(const HomeFinder *home) {
-        return home->query;
+bool home_finder_is_pending(const HomeFinder *finder) {
+        return finder->query;
 }
 
-/* Where the kernel has none of it, sshd does without what its configuration has. Our own unit may open no such socket to
- * see that. */
+void home_finder_set_reads_our_file(HomeFinder *finder, bool reads_our_file) {
+        finder->home.reads_our_file = reads_our_file;
+}
+
+/* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit may not make an
+ * IPv6 socket to see that.) */
 static bool kernel_has_ipv6(void) {
         return access("/proc/net/if_inet6", F_OK) >= 0 || errno != ENOENT;
 }
 
-static void home_on_answer(const SshdAnswer *answer, void *userdata) {
-        HomeFinder *home = userdata;
+static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
+        HomeFinder *finder = userdata;
+        ListenAddressLine line;
 
-        home->answer = *answer;
-        home->query = sshd_query_free(home->query); /* and *answer with it */
-        answer = &home->answer;
-        home->unasked = answer->verdict == SSHD_VERDICT_UNKNOWN;
-
-        /* A configuration that can't be read is news; where sshd was at home before isn't forgotten for it. */
-        if (answer->has_dump)
-                sshd_dump_home(&answer->dump, home->placement.mechanism == MECHANISM_CONFIG ? home->placement.port : 0,
-                               &home->home);
-        home->home.ipv6 = home->home.ipv6 && kernel_has_ipv6();
+        finder->verdict = answer->verdict;
+        finder->ask_again = answer->verdict == SSHD_VERDICT_UNKNOWN;
+        memcpy(finder->detail, answer->detail, sizeof(finder->detail));
         if (answer->verdict != SSHD_VERDICT_VALID)
-                log_message(home->log, LOG_WARNING, "sshd does not accept its configuration: %s", answer->detail);
+                log_message(finder->log, LOG_WARNING, "sshd does not accept its configuration: %s",
+                            finder->detail);
 
-        home->port_fixed_by[0] = '\0';
-        if (home->has_port_option)
-                snprintf(home->port_fixed_by, sizeof(home->port_fixed_by), "-p in the command of %.200s", home->service);
-        else if (answer->has_dump && home->home.port_fixed)
-                (void) sshd_find_fixed(home->port_fixed_by, sizeof(home->port_fixed_by));
-        home->handler(home->userdata);
+        /* Without an answer about the ports, the home stays as it was. */
+        if (answer->has_dump) {
+                sshd_dump_home(&answer->dump, finder->port_in_file, &finder->home);
+                finder->home.ipv6 = finder->home.ipv6 && kernel_has_ipv6();
+                if (finder->home.port_fixed && !finder->has_port_option &&
+                    listen_address_find(listen_address_sets_port, &line) > 0)
+                        snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)",
+                                 line.file, line.number, line.text);
+        }
+        finder->query = sshd_query_free(finder->query); /* and *answer with it */
+        finder->handler(finder->userdata);
 }
 
-/* The options that the service gives its sshd. */
-static void home_read_options(HomeFinder *home, const UnitState *service) {
+static void home_finder_read_options(HomeFinder *finder, const UnitState *service) {
         char arguments[SSHD_COMMAND_SIZE], environment[SSHD_COMMAND_SIZE];
         _cleanup_free_ char *text = malloc(ENVIRONMENT_FILE_MAX);
+        int r = 0;
 
-        home->options[0] = home->options[1] = '\0';
-        home->has_port_option = false;
+        finder->options[0] = finder->options[1] = '\0';
+        finder->has_port_option = false;
         if (!service || !text)
                 return;
 
         memcpy(environment, service->environment, sizeof(environment));
-        WORDS_FOREACH (path, service->environment_files)
-                if (fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
-                        sshd_environment_add(text, environment, sizeof(environment));
+        WORDS_FOREACH(path, service->environment_files)
+        if (r >= 0 && fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
+                r = sshd_environment_add(text, environment);
 
         memcpy(arguments, service->command.arguments, sizeof(arguments));
         if (service->overridden)
                 sshd_options_without_ours(arguments);
-        if (sshd_options(arguments, environment, home->options, &home->has_port_option) < 0)
-                log_message(home->log, LOG_WARNING, "The options of %s are too long: sshd is asked without them",
-                            service->id);
+        if (r >= 0)
+                r = sshd_options(arguments, environment, finder->options, &finder->has_port_option);
+        if (r < 0)
+                log_message(finder->log, LOG_WARNING,
+                            "The options of %s are too long: sshd is asked without them", service->id);
 }
 
-bool home_finder_refresh(HomeFinder *home, const UnitState *service, const Placement *placement) {
+bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement) {
         int r;
 
-        if (!home->stale || home->query)
-                return home->query;
+        if (!finder->stale || finder->query)
+                return finder->query;
 
-        home->stale = false;
-        home->placement = *placement;
-        snprintf(home->service, sizeof(home->service), "%s", service ? service->id : "ssh.service");
-        home_read_options(home, service);
-        r = sshd_query(home->event, service ? service->command.program : "", home->options, true, home_on_answer, home,
-                       &home->query);
+        finder->stale = false;
+        finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
+        home_finder_read_options(finder, service);
+        finder->port_fixed_by[0] = '\0';
+        if (finder->has_port_option)
+                snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "-p in the command of %.200s",
+                         service->id);
+        r = sshd_query(finder->event, service ? service->command.program : "", finder->options, true,
+                       home_finder_on_answer, finder, &finder->query);
         if (r >= 0)
                 return true;
 
-        home->unasked = r != -ENOENT;
-        home->answer = (SshdAnswer){ 0 };
-        home->home = (SshdHome){ 0 };
-        snprintf(home->answer.detail, sizeof(home->answer.detail), "%s",
+        finder->verdict = SSHD_VERDICT_UNKNOWN;
+        finder->ask_again = r != -ENOENT;
+        finder->home = (SshdHome){ 0 };
+        snprintf(finder->detail, sizeof(finder->detail), "%s",
                  r == -ENOENT      ? "no sshd is installed"
-                 : r == -EHOSTDOWN ? "wslportd-helper.socket is down; where its status says \"Function not implemented\": wsl --shutdown"
+                 : r == -EHOSTDOWN ? "wslportd-helper.socket is down; where its status says \"Function not "
+                                     "implemented\": wsl --shutdown"
                                    : strerrordesc_np(-r));
         return false;
 }
 
-void home_finder_set_reads_our_file(HomeFinder *home, bool reads_our_file) {
-        home->home.reads_our_file = reads_our_file;
-}
-
-static int home_of_streams(const UnitState *socket, SshdHome *ret) {
+/* A socket unit has all of its addresses or fails, so that .any_ipv4 (which is about a part of them) stays false. */
+static int read_home_of_socket(const UnitState *socket, SshdHome *home) {
         char streams[UNIT_STREAMS_SIZE];
         Endpoint endpoint;
         int r;
 
-        ret->n_ports = ret->n_addresses = 0;
-        ret->ipv4 = ret->ipv6 = ret->any_ipv4 = false;
+        home->n_ports = home->n_addresses = 0;
+        home->ipv4 = home->ipv6 = home->any_ipv4 = false;
         r = store_read_own_streams(socket, streams);
         if (r < 0)
                 return r;
 
-        WORDS_FOREACH (stream, streams) {
+        WORDS_FOREACH(stream, streams) {
                 if (endpoint_parse(stream, &endpoint) < 0)
                         continue;
-                ret->ipv4 = ret->ipv4 || !endpoint.ipv6;
-                ret->ipv6 = ret->ipv6 || endpoint.ipv6;
-                if (!port_is_one_of(endpoint.port, ret->ports, ret->n_ports) && ret->n_ports < SSHD_PORTS_MAX)
-                        ret->ports[ret->n_ports++] = endpoint.port;
-                ret->n_addresses += endpoint.port == ret->ports[0];
+                home->ipv4 = home->ipv4 || !endpoint.ipv6;
+                home->ipv6 = home->ipv6 || endpoint.ipv6;
+                if (!port_is_one_of(endpoint.port, home->ports, home->n_ports) &&
+                    home->n_ports < SSHD_PORTS_MAX)
+                        home->ports[home->n_ports++] = endpoint.port;
+                home->n_addresses += endpoint.port == home->ports[0];
         }
         return 0;
 }
 
-/* A socket has all of its addresses or fails: where one of sshd's own stands beside our port, that moves nothing. One
- * whose port is fixed may be what was to stay. */
-static bool home_is_beside_ours(const SshdHome *home, const UnitState *socket, uint16_t ours) {
+/* If one of sshd's own ports stands beside @ours in the socket unit, our file moves nothing: the socket unit would fail on
+ * that port. A fixed port may be one that was left where it is. */
+static bool is_beside_ours(const SshdHome *home, const UnitState *socket, uint16_t ours) {
         if (home->port_fixed || !endpoints_have_port(socket->streams, ours))
                 return false;
 
@@ -175,26 +187,26 @@ static bool home_is_beside_ours(const SshdHome *home, const UnitState *socket, u
         return false;
 }
 
-HomeFacts home_finder_facts(const HomeFinder *home, ManagedUnits managed, const Placement *placement) {
-        HomeFacts view = {
-                .verdict = home->answer.verdict,
-                .detail = home->answer.detail[0] ? home->answer.detail : NULL,
-                .port_fixed_by = home->port_fixed_by,
-                .options = home->options,
-                .has_port_option = home->has_port_option,
-                .later = home->unasked,
-                .home = home->home,
+HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement) {
+        HomeFacts facts = {
+                .verdict = finder->verdict,
+                .detail = finder->detail[0] ? finder->detail : NULL,
+                .port_fixed_by = finder->port_fixed_by,
+                .options = finder->options,
+                .ask_again = finder->ask_again,
+                .home = finder->home,
         };
 
-        view.home.port_fixed = view.home.port_fixed || view.has_port_option;
-        /* Only the port file is read by sshd, or by what makes the addresses of its socket. */
-        view.home.reads_our_file = placement->mechanism != MECHANISM_CONFIG ||
-                                   (managed.socket ? !home_is_beside_ours(&home->home, managed.socket,
-                                                                          placement->port)
-                                                   : view.home.reads_our_file);
+        facts.home.port_fixed = facts.home.port_fixed || finder->has_port_option;
 
-        /* With our file in it, what a generator has made of sshd's configuration says nothing of its home. */
-        if (managed.socket && placement->mechanism != MECHANISM_CONFIG && view.home.n_ports > 0)
-                view.later = home_of_streams(managed.socket, &view.home) < 0 || view.later;
-        return view;
+        /* sshd, and a generator that makes its socket's addresses, read our port file only. */
+        if (placement->mechanism != MECHANISM_CONFIG)
+                facts.home.reads_our_file = true;
+        else if (managed.socket)
+                facts.home.reads_our_file = !is_beside_ours(&finder->home, managed.socket, placement->port);
+
+        /* While our port file is there, a generator has put our port into the socket unit: only sshd tells its home. */
+        if (managed.socket && placement->mechanism != MECHANISM_CONFIG && facts.home.n_ports > 0)
+                facts.ask_again = read_home_of_socket(managed.socket, &facts.home) < 0 || facts.ask_again;
+        return facts;
 }

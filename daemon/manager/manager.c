@@ -1289,7 +1289,7 @@ static void manager_decide(Manager *m) {
 
         home = home_finder_facts(m->home_finder, managed, &m->placement);
         m->home = home.home;
-        m->home_later = home.later && m->phase != SERVICE_ABSENT;
+        m->home_later = home.ask_again && m->phase != SERVICE_ABSENT;
         m->unseen = false;
         watch_note(m->watch);
         for (size_t i = 0; i < m->home.n_ports; i++)

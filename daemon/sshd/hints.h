@@ -3,13 +3,8 @@
 
 #include "base/util.h"
 
-/* What else may keep sshd off a port, or others away from it, and only a person should change: said with the command
- * that does it, and never run. */
-
-/* As lines for people, one after the other by on_hint(): ufw and firewalld where they are on and SELinux where it is
- * enforcing, unless somebody has let @port through already. @root is "" but in tests. Returns how many there were. */
-unsigned hints_for_port(const char *root, uint16_t port, void (*on_hint)(const char *text, void *userdata),
-                        void *userdata);
+/* What may keep sshd off a port, or other machines away from it, and only a person should change. A hint names the command
+ * that lets the port through; wslportd never runs it. */
 
 typedef enum Hint {
         HINT_SELINUX,
@@ -18,7 +13,11 @@ typedef enum Hint {
         _HINT_MAX,
 } Hint;
 
-/* Whether it is on, and whether its own records let @port pass. Returns 1, 0, or a negative errno where that can't be
- * read, as all of them are root's. */
+/* Whether it is on, and whether its own records let @port through. The files are root's. Returns 1, 0, or a negative errno
+ * if they can't be read. @root is "" but in tests. */
 int hints_is_on(const char *root, Hint hint);
 int hints_allows(const char *root, Hint hint, uint16_t port);
+
+/* Calls @on_hint with a line for people for each that is on and doesn't let @port through. Returns how many. */
+unsigned hints_for_port(const char *root, uint16_t port, void (*on_hint)(const char *text, void *userdata),
+                        void *userdata);

@@ -3,20 +3,22 @@
 
 #include <ctype.h>
 
-/* getopt's string of sshd (sshd.c, OpenSSH 10.2) and those of it that are kept. */
+/* sshd's options with an argument (its getopt() string, sshd.c, OpenSSH 10.2), and the options that we pick. */
 #define WITH_ARGUMENT "CEbcfghkopu"
-#define KEPT "46cfhop"
+#define PICKED "46cfhop"
 
 #define WORD_SIZE 256
 
 static const char *find_variable(const char *environment, const char *name, size_t length) {
-        WORDS_FOREACH (entry, environment)
-                if (strncmp(entry, name, length) == 0 && entry[length] == '=')
-                        return entry + length + 1;
-        return "";
+        const char *value = "";
+
+        WORDS_FOREACH(entry, environment)
+        if (strncmp(entry, name, length) == 0 && entry[length] == '=')
+                value = entry + length + 1;
+        return value;
 }
 
-/* `$NAME` alone: split at blanks, with quotes and backslashes taken away (systemd, replace_env_argv()). */
+/* systemd splits the value of a lone `$NAME` at blanks, and removes quotes and backslashes (replace_env_argv()). */
 static bool append_split(char *words, size_t size, const char *value) {
         while (*(value += strspn(value, " \t\n")) != '\0') {
                 char word[WORD_SIZE], quote = '\0';
@@ -68,30 +70,32 @@ static bool append_expanded(char *words, size_t size, const char *word, const ch
 
 int sshd_options(const char *arguments, const char *environment, char ret[static SSHD_COMMAND_SIZE],
                  bool *ret_has_port) {
-        char words[SSHD_COMMAND_SIZE] = "", kept[SSHD_COMMAND_SIZE] = "";
+        char words[SSHD_COMMAND_SIZE] = "", picked[SSHD_COMMAND_SIZE] = "";
         bool has_port = false;
 
         ret[0] = ret[1] = '\0';
         *ret_has_port = false;
-        WORDS_FOREACH (word, arguments)
-                if (!append_expanded(words, sizeof(words), word, environment))
-                        return -E2BIG;
+        WORDS_FOREACH(word, arguments)
+        if (!append_expanded(words, sizeof(words), word, environment))
+                return -E2BIG;
 
-        WORDS_FOREACH (word, words) {
+        WORDS_FOREACH(word, words) {
                 if (word[0] != '-' || word[1] == '\0' || streq(word, "--"))
                         break;
                 for (const char *letter = word + 1; *letter; letter++) {
-                        bool keep = strchr(KEPT, *letter), takes = strchr(WITH_ARGUMENT, *letter);
-                        const char *argument = !takes          ? ""
-                                               : letter[1]     ? letter + 1
-                                               : *words_next(word) ? (word = words_next(word))
-                                                               : "";
+                        bool takes = strchr(WITH_ARGUMENT, *letter);
+                        const char *argument = "";
                         char option[WORD_SIZE];
 
-                        if (keep && (!takes || *argument)) {
+                        if (takes && letter[1])
+                                argument = letter + 1;
+                        else if (takes && *words_next(word))
+                                argument = word = words_next(word);
+                        if (strchr(PICKED, *letter) && (!takes || *argument)) {
                                 has_port = has_port || *letter == 'p';
-                                if (snprintf(option, sizeof(option), "-%c%s", *letter, argument) >= WORD_SIZE ||
-                                    !words_append(kept, sizeof(kept), option))
+                                if (snprintf(option, sizeof(option), "-%c%s", *letter, argument) >=
+                                                    WORD_SIZE ||
+                                    !words_append(picked, sizeof(picked), option))
                                         return -E2BIG;
                         }
                         if (takes)
@@ -99,7 +103,7 @@ int sshd_options(const char *arguments, const char *environment, char ret[static
                 }
         }
 
-        memcpy(ret, kept, sizeof(kept));
+        memcpy(ret, picked, sizeof(picked));
         *ret_has_port = has_port;
         return 0;
 }
@@ -120,38 +124,29 @@ void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]) {
         }
 }
 
-void sshd_environment_add(const char *text, char *environment, size_t size) {
-        size_t limit = size < SSHD_COMMAND_SIZE ? size : SSHD_COMMAND_SIZE;
+int sshd_environment_add(const char *text, char environment[static SSHD_COMMAND_SIZE]) {
+        LINES_FOREACH(start, text) {
+                size_t length = strcspn(start, "\n"), name_length;
+                char line[512], *value;
 
-        while (*text) {
-                size_t length = strcspn(text, "\n"), name;
-                char line[512], all[SSHD_COMMAND_SIZE] = "";
+                if (length >= sizeof(line))
+                        continue;
+                while (length > 0 && isspace((unsigned char) start[length - 1]))
+                        length--;
+                memcpy(line, start, length);
+                line[length] = '\0';
 
-                if (length < sizeof(line)) {
-                        char *value, quote;
-
-                        memcpy(line, text, length);
-                        line[length] = '\0';
-                        while (length > 0 && isspace((unsigned char) line[length - 1]))
-                                line[--length] = '\0';
-                        name = strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
-                        if (name > 0 && line[name] == '=') {
-                                value = line + name + 1;
-                                quote = *value;
-                                if ((quote == '"' || quote == '\'') && length > name + 2 &&
-                                    line[length - 1] == quote) {
-                                        line[length - 1] = '\0';
-                                        memmove(value, value + 1, strlen(value));
-                                }
-                                /* In front, so that the last one counts. */
-                                if (words_append(all, limit, line)) {
-                                        WORDS_FOREACH (entry, environment)
-                                                (void) words_append(all, limit, entry);
-                                        memcpy(environment, all, limit);
-                                }
-                        }
-                        length = strcspn(text, "\n");
+                name_length = strspn(line,
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+                if (name_length == 0 || line[name_length] != '=')
+                        continue;
+                value = line + name_length + 1;
+                if ((*value == '"' || *value == '\'') && value[1] && line[length - 1] == *value) {
+                        line[length - 1] = '\0';
+                        memmove(value, value + 1, strlen(value));
                 }
-                text += length + (text[length] == '\n');
+                if (!words_append(environment, SSHD_COMMAND_SIZE, line))
+                        return -E2BIG;
         }
+        return 0;
 }

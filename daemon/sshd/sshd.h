@@ -7,41 +7,31 @@
 #include "sshd/dump.h"
 #include "sshd/options.h"
 
-/* What the installed sshd says of its own configuration.
+/* Asks the installed sshd about its own configuration.
  *
- * `sshd -T` makes all the checks of `sshd -t` and then prints the result, so that one run serves as both.
- * Run as nobody with the right to read every file, it reads the host keys and doesn't ask for its run-time
- * directory (sshd.c: only where the uid is 0), which at boot isn't there before the unit starts. Where it
- * fails for want of host keys, `sshd -G` (OpenSSH 9.3) still tells the ports. */
+ * `sshd -T` checks all that `sshd -t` checks, and then prints the result: one run serves as both. sshd runs as nobody with
+ * the right to read every file. So it can read the host keys, and doesn't ask for its run-time directory, which is missing
+ * at boot until the unit starts (sshd.c asks only for uid 0). If `-T` fails for want of host keys, `sshd -G` (OpenSSH 9.3)
+ * still tells the ports. */
 
 typedef struct SshdQuery SshdQuery;
 
 typedef struct SshdAnswer {
         SshdVerdict verdict;
-        char detail[256]; /* sshd's own error in one line, printable; "" where there is none */
+        char detail[256]; /* sshd's own error in one line of printable ASCII; "" if there is none */
         bool has_dump;
         SshdDump dump;
 } SshdAnswer;
 
-/* Called once, unless freed before; may free the query, and *@answer with it. */
+/* Called once, unless the query is freed before. It may free the query, and *@answer with it. */
 typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
 
-/* The sshd that the service runs; the system's for "", or one that isn't sshd. NULL if no sshd is installed. */
+/* Returns @program if that is an sshd that can be run, else the system's; NULL if no sshd is installed. */
 const char *sshd_find(const char *program);
 
-/* @program: as for sshd_find(). @options: words that go with it, copied. @with_sentinel: with SSHD_SENTINEL_PORT put in
- * beside the configured ports, for sshd_dump_home().
+/* @program: as for sshd_find(). @options: words, copied. @with_sentinel adds SSHD_SENTINEL_PORT, for sshd_dump_home().
  * Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
 int sshd_query(sd_event *event, const char *program, const char *options, bool with_sentinel,
                SshdHandler handler, void *userdata, SshdQuery **ret);
-
-/* Where sshd's configuration has a ListenAddress with a port, which nothing beside it can change: "FILE:LINE
- * (ListenAddress …)". Files and their lines are looked through as they stand, Include lines other than the usual one
- * are not followed. Returns 1, or 0 where there is none. */
-int sshd_find_fixed(char *ret, size_t size);
-
-/* The same for a ListenAddress of the loopback interface: its file and line. */
-int sshd_find_loopback(char *ret_path, size_t size, unsigned *ret_line);
-
 SshdQuery *sshd_query_free(SshdQuery *query);
 DEFINE_TRIVIAL_CLEANUP(SshdQuery *, sshd_query_free);

@@ -3,6 +3,7 @@
 
 #include "fuzz/fuzz.h"
 #include "sshd/dump.h"
+#include "sshd/listen-address.h"
 
 /* What `sshd -T` prints: every port and address that is taken stands in it, reads back from its own print,
  * and the home that is made of them is one that a Snapshot can hold. The first two bytes are the port of our
@@ -51,13 +52,13 @@ static void require_home(const SshdHome *home, const SshdDump *dump, uint16_t mo
 }
 
 static void try_line(const char *line) {
-        bool fixes = sshd_line_fixes_port(line);
+        bool sets_port = listen_address_sets_port(line);
 
-        if (fixes) {
+        if (sets_port) {
                 require(strcasestr(line, "listenaddress"));
                 require(strchr(line, ':'));
         }
-        if (sshd_line_is_loopback(line)) {
+        if (listen_address_is_loopback(line)) {
                 require(strcasestr(line, "listenaddress"));
                 require(strstr(line, "127.") || strstr(line, "::1") || strcasestr(line, "localhost"));
         }

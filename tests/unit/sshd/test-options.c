@@ -17,7 +17,7 @@ static const struct {
         { "a variable of blanks", "$A|-4", "A= \t ", "-4", false },
         { "a variable as an argument", "-p|$PORT", "PORT=22", "-p22", true },
         { "a variable without words as an argument", "-f|$NONE|-4", "", "-f-4", false },
-        { "the first of a name counts", "$A", "A=-4|A=-6", "-4", false },
+        { "the last of a name counts", "$A", "A=-4|A=-6", "-6", false },
         { "a name that goes on", "$A", "AB=-6|A=-4", "-4", false },
         { "a name that begins so", "$AB", "A=-6|AB=-4", "-4", false },
         { "a value that looks like a name", "$A", "X=A=-6|A=-4", "-4", false },
@@ -192,9 +192,9 @@ static const struct {
 } files[] = {
         { "empty", "A=1", "", "A=1" },
         { "an assignment", "", "A=1\n", "A=1" },
-        { "no newline at the end", "", "A=1\nB=2", "B=2|A=1" },
-        { "CRLF", "", "A=1\r\nB=\"2\"\r\n", "B=2|A=1" },
-        { "later beats earlier", "A=0|B=0", "A=1\nA=2\n", "A=2|A=1|A=0|B=0" },
+        { "no newline at the end", "", "A=1\nB=2", "A=1|B=2" },
+        { "CRLF", "", "A=1\r\nB=\"2\"\r\n", "A=1|B=2" },
+        { "later ones come behind", "A=0|B=0", "A=1\nA=2\n", "A=0|B=0|A=1|A=2" },
         { "blanks at the end", "", "A=1 \t\n", "A=1" },
         { "blanks inside", "", "A=-p 22\n", "A=-p 22" },
         { "an equals sign in the value", "", "A=-oPort=22\n", "A=-oPort=22" },
@@ -207,7 +207,7 @@ static const struct {
         { "in empty quotes", "", "A=\"\"\n", "A=" },
         { "in quotes of one letter", "", "A='x'\n", "A=x" },
         { "the other quotes inside", "", "A='-o \"X y\"'\n", "A=-o \"X y\"" },
-        { "one quote", "", "A=\"\nB='\n", "B='|A=\"" },
+        { "one quote", "", "A=\"\nB='\n", "A=\"|B='" },
         { "an unclosed quote", "", "A=\"1\n", "A=\"1" },
         { "unlike quotes", "", "A=\"1'\n", "A=\"1'" },
         { "a quote at the end only", "", "A=1\"\n", "A=1\"" },
@@ -223,43 +223,37 @@ static void test_environment_add(const void *data) {
         char environment[SSHD_COMMAND_SIZE] = "";
 
         memcpy(environment, test_words(row->before), strlen(row->before) + 2);
-        sshd_environment_add(row->text, environment, sizeof(environment));
+        test_equal_int(sshd_environment_add(row->text, environment), 0);
         test_equal_words(environment, row->after);
 }
 
-/* systemd's value of a name is the last one; ours is found first. */
-static void test_environment_is_found(void) {
+static void test_the_last_value_counts(void) {
         char environment[SSHD_COMMAND_SIZE] = "OPTIONS=-p 1\0PORT=2", options[SSHD_COMMAND_SIZE];
         bool has_port;
 
-        sshd_environment_add("OPTIONS=-p 3\nOPTIONS=\"-p 22\"\n", environment, sizeof(environment));
+        test_equal_int(sshd_environment_add("OPTIONS=-p 3\nOPTIONS=\"-p 22\"\n", environment), 0);
         test_equal_int(sshd_options(test_words("$OPTIONS|-p|$PORT"), environment, options, &has_port), 0);
         test_equal_words(options, "-p22|-p2");
 }
 
-static void test_long_lines_are_passed_over(void) {
+static void test_long_lines_are_ignored(void) {
         char text[1600], environment[SSHD_COMMAND_SIZE] = "";
 
         snprintf(text, sizeof(text), "A=1\nB=2\n%s\n%s\n", repeated("D=", "x", 509),
                  repeated("C=", "x", 510));
-        sshd_environment_add(text, environment, sizeof(environment));
-        test_equal_string(environment, repeated("D=", "x", 509));
-        test_equal_words(words_next(environment), "B=2|A=1");
+        test_equal_int(sshd_environment_add(text, environment), 0);
+        test_equal_words(environment, repeated("A=1|B=2|D=", "x", 509));
 }
 
-/* The oldest has to go where not all fit: "A=" and 509 letters, twice, are all of it. */
+/* "A=" and 508 letters, twice, leave no room for a third. */
 static void test_environment_is_full(void) {
-        char line[] = "A=", expected[TEST_WORDS_SIZE], environment[SSHD_COMMAND_SIZE + 1] = "";
+        char environment[SSHD_COMMAND_SIZE + 1] = "";
 
         environment[SSHD_COMMAND_SIZE] = '!';
-        for (line[0] = 'A'; line[0] <= 'D'; line[0]++) {
-                snprintf(expected, sizeof(expected), "%s", environment);
-                sshd_environment_add(repeated(line, "x", 508), environment, SSHD_COMMAND_SIZE);
-                test_equal_string(environment, repeated(line, "x", 508));
-                test_equal_string(words_next(environment), expected);
-        }
-        sshd_environment_add("E=1", environment, SSHD_COMMAND_SIZE);
-        test_equal_words(environment, repeated("E=1|D=", "x", 508));
+        test_equal_int(sshd_environment_add(repeated("A=", "x", 508), environment), 0);
+        test_equal_int(sshd_environment_add(repeated("B=", "x", 508), environment), 0);
+        test_equal_int(sshd_environment_add("C=1", environment), -E2BIG);
+        test_equal_string(words_next(environment), repeated("B=", "x", 508));
         test_equal_int(environment[SSHD_COMMAND_SIZE], '!');
 }
 
@@ -325,8 +319,8 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_without_ours, appended),
                 TEST(test_without_ours_of_nothing),
                 TEST_TABLE(test_environment_add, files),
-                TEST(test_environment_is_found),
-                TEST(test_long_lines_are_passed_over),
+                TEST(test_the_last_value_counts),
+                TEST(test_long_lines_are_ignored),
                 TEST(test_environment_is_full),
                 TEST_TABLE(test_words_append, appends),
                 TEST(test_words_append_ends_the_list),
