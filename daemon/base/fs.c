@@ -31,7 +31,8 @@ static int open_folder(const char *path, bool make, const char **ret_name) {
         return TAKE_FD(fd);
 }
 
-ssize_t fs_read_fd(int fd, char *buffer, size_t size) {
+/* Less than @size bytes, as they are: nothing is added. */
+static ssize_t read_fd(int fd, char *buffer, size_t size) {
         size_t length = 0;
 
         while (length < size) {
@@ -49,24 +50,24 @@ ssize_t fs_read_fd(int fd, char *buffer, size_t size) {
         return -E2BIG;
 }
 
-static ssize_t read_whole(int folder_fd, const char *name, char *buffer, size_t size) {
+static ssize_t read_regular(int folder_fd, const char *name, int flags, char *buffer, size_t size) {
         _cleanup_close_ int fd = -1;
         struct stat st;
+
+        /* O_NONBLOCK so that a FIFO can't hold us up; it is refused right after. */
+        fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+
+        return S_ISREG(st.st_mode) ? read_fd(fd, buffer, size) : -EINVAL;
+}
+
+static ssize_t read_text(int folder_fd, const char *name, char *buffer, size_t size) {
         ssize_t n;
 
-        /* O_NONBLOCK so that a FIFO put in our way can't hold us up; it is refused right after. */
-        fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode))
-                return -EINVAL;
-
-        n = fs_read_fd(fd, buffer, size);
+        n = read_regular(folder_fd, name, O_NOFOLLOW, buffer, size);
         if (n < 0)
                 return n;
-
         if (memchr(buffer, '\0', (size_t) n))
                 return -EBADMSG;
 
@@ -75,7 +76,11 @@ static ssize_t read_whole(int folder_fd, const char *name, char *buffer, size_t 
 }
 
 ssize_t fs_read(const char *path, char *buffer, size_t size) {
-        return read_whole(AT_FDCWD, path, buffer, size);
+        return read_text(AT_FDCWD, path, buffer, size);
+}
+
+ssize_t fs_read_bytes(const char *path, char *buffer, size_t size) {
+        return read_regular(AT_FDCWD, path, 0, buffer, size);
 }
 
 static int write_whole(int fd, const char *text) {
@@ -97,11 +102,11 @@ static bool holds(int folder_fd, const char *name, const char *text) {
         size_t size = strlen(text) + 2;
         _cleanup_free_ char *buffer = malloc(size);
 
-        return buffer && read_whole(folder_fd, name, buffer, size) >= 0 && streq(buffer, text);
+        return buffer && read_text(folder_fd, name, buffer, size) >= 0 && streq(buffer, text);
 }
 
-/* One fixed name, dotted so that no glob of sshd's or systemd's takes it in: what a kill leaves behind is reused by
- * the next write instead of piling up. */
+/* One fixed name, so that the next write reuses what a kill leaves behind. A dot begins it: no glob of
+ * sshd's or systemd's takes it in. */
 static int temporary_name(const char *name, char ret[static NAME_MAX + 1]) {
         return snprintf(ret, NAME_MAX + 1, ".%s.new", name) > NAME_MAX ? -ENAMETOOLONG : 0;
 }
@@ -116,7 +121,8 @@ int fs_write_if_changed(const char *path, const char *text) {
         if (folder_fd < 0)
                 return folder_fd;
 
-        /* NOLINTNEXTLINE(core.CallAndMessage): set, as what a failed call leaves in errno is greater than 0 */
+        /* NOLINTNEXTLINE(core.CallAndMessage): set, as what a failed call leaves in errno is greater than
+         * 0 */
         r = temporary_name(name, temporary);
         if (r < 0)
                 return r;
@@ -153,32 +159,27 @@ static int remove_from(int folder_fd, const char *name) {
         return fsync(folder_fd) < 0 ? -errno : 1;
 }
 
-static int remove_temporary(int folder_fd, const char *name) {
+static int remove_files(const char *path, bool only_temporary) {
+        _cleanup_close_ int folder_fd = -1;
         char temporary[NAME_MAX + 1];
+        const char *name;
         int r;
 
-        r = temporary_name(name, temporary);
-        return r < 0 ? r : remove_from(folder_fd, temporary);
-}
-
-static int remove_by(const char *path, int (*remove)(int folder_fd, const char *name)) {
-        _cleanup_close_ int folder_fd = -1;
-        const char *name;
-
         folder_fd = open_folder(path, false, &name);
-        if (folder_fd == -ENOENT)
-                return 0;
+        if (folder_fd < 0)
+                return folder_fd == -ENOENT ? 0 : folder_fd;
+
         /* NOLINTNEXTLINE(core.CallAndMessage): as above */
-        return folder_fd < 0 ? folder_fd : remove(folder_fd, name);
+        r = temporary_name(name, temporary);
+        if (r >= 0)
+                r = remove_from(folder_fd, temporary);
+        return r < 0 || only_temporary ? r : remove_from(folder_fd, name);
 }
 
 int fs_remove(const char *path) {
-        int r;
-
-        r = remove_by(path, remove_temporary);
-        return r < 0 ? r : remove_by(path, remove_from);
+        return remove_files(path, false);
 }
 
 int fs_clean(const char *path) {
-        return remove_by(path, remove_temporary);
+        return remove_files(path, true);
 }

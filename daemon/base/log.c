@@ -32,68 +32,54 @@ Log log_open(int max_level) {
 
 #define LINE_SIZE 2048
 
-static void log_line(const Log *log, int level, const char *message_id, const char *field, const char *value,
-                     const char *line) {
+static void _printf_(7, 0)
+                log_formatted(const Log *log, int level, int error, const char *message_id,
+                              const char *field, const char *value, const char *format, va_list arguments) {
+        char line[LINE_SIZE], message[LINE_SIZE + 16], priority[16], id[64], extra[512];
+        struct iovec fields[4];
+        int length, n = 0;
+
+        if (level > log->max_level)
+                return;
+
+        length = vsnprintf(line, sizeof(line), format, arguments);
+        if (error != 0 && length >= 0 && (size_t) length < sizeof(line))
+                snprintf(line + length, sizeof(line) - (size_t) length, ": %s", strerrordesc_np(error));
         if (!log->journal) {
                 fprintf(stderr, "%s\n", line);
                 return;
         }
 
-        char message[LINE_SIZE + 16], priority[16], id[64], extra[512];
-        struct iovec iov[4];
-        int n = 0;
-
-        iov[n++] = (struct iovec){ message,
-                                   (size_t) snprintf(message, sizeof(message), "MESSAGE=%s", line) };
-        iov[n++] = (struct iovec){ priority,
-                                   (size_t) snprintf(priority, sizeof(priority), "PRIORITY=%d", level) };
-        if (message_id)
-                iov[n++] = (struct iovec){ id, (size_t) snprintf(id, sizeof(id), "MESSAGE_ID=%.32s",
-                                                                 message_id) };
+        snprintf(message, sizeof(message), "MESSAGE=%s", line);
+        fields[n++] = (struct iovec){ message, strlen(message) };
+        snprintf(priority, sizeof(priority), "PRIORITY=%d", level);
+        fields[n++] = (struct iovec){ priority, strlen(priority) };
+        if (message_id) {
+                snprintf(id, sizeof(id), "MESSAGE_ID=%.32s", message_id);
+                fields[n++] = (struct iovec){ id, strlen(id) };
+        }
         if (field) {
                 snprintf(extra, sizeof(extra), "%s=%s", field, value);
-                iov[n++] = (struct iovec){ extra, strlen(extra) };
+                fields[n++] = (struct iovec){ extra, strlen(extra) };
         }
-
-        (void) sd_journal_sendv(iov, n);
-}
-
-static void _printf_(6, 0) log_formatted(const Log *log, int level, const char *message_id, const char *field,
-                                         const char *value, const char *format, va_list arguments) {
-        char line[LINE_SIZE];
-
-        if (level > log->max_level)
-                return;
-
-        vsnprintf(line, sizeof(line), format, arguments);
-        log_line(log, level, message_id, field, value, line);
+        (void) sd_journal_sendv(fields, n);
 }
 
 void log_message(const Log *log, int level, const char *format, ...) {
         va_list arguments;
 
         va_start(arguments, format);
-        log_formatted(log, level, NULL, NULL, NULL, format, arguments);
+        log_formatted(log, level, 0, NULL, NULL, NULL, format, arguments);
         va_end(arguments);
 }
 
 int log_error_errno(const Log *log, int error, const char *format, ...) {
-        char line[LINE_SIZE];
         va_list arguments;
-        int length;
 
-        error = abs(error);
-        if (LOG_ERR <= log->max_level) {
-                va_start(arguments, format);
-                length = vsnprintf(line, sizeof(line), format, arguments);
-                va_end(arguments);
-                if (length >= 0 && (size_t) length < sizeof(line))
-                        snprintf(line + length, sizeof(line) - (size_t) length, ": %s",
-                                 strerrordesc_np(error));
-                log_line(log, LOG_ERR, NULL, NULL, NULL, line);
-        }
-
-        return -error;
+        va_start(arguments, format);
+        log_formatted(log, LOG_ERR, abs(error), NULL, NULL, NULL, format, arguments);
+        va_end(arguments);
+        return -abs(error);
 }
 
 void log_event(const Log *log, int level, const char *message_id, const char *field, const char *value,
@@ -101,6 +87,6 @@ void log_event(const Log *log, int level, const char *message_id, const char *fi
         va_list arguments;
 
         va_start(arguments, format);
-        log_formatted(log, level, message_id, field, value, format, arguments);
+        log_formatted(log, level, 0, message_id, field, value, format, arguments);
         va_end(arguments);
 }

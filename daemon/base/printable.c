@@ -1,25 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "base/printable.h"
 
-/* Of the characters that UTF-8 can say, what isn't one to be shown (RFC 3629; Unicode's Cc, Zl, Zp, most of Cf,
- * and what it calls noncharacters). */
+/* Characters of UTF-8 that a terminal must not get (RFC 3629; of Unicode Cc, Zl, Zp, most of Cf, and the
+ * noncharacters). */
 static const struct {
         uint32_t first, last;
 } unprintable[] = {
-        { 0x0, 0x1f },
-        { 0x7f, 0x9f },
-        { 0xad, 0xad },
-        { 0x61c, 0x61c },
-        { 0x180e, 0x180e },
-        { 0x200b, 0x200f },
-        { 0x2028, 0x202e },
-        { 0x2060, 0x206f },
-        { 0xd800, 0xdfff },
-        { 0xfdd0, 0xfdef },
-        { 0xfeff, 0xfeff },
-        { 0xfff9, 0xfffb },
-        { 0xe0000, 0xe007f },
-        { 0x110000, UINT32_MAX },
+        { 0x0, 0x1f },        { 0x7f, 0x9f },           { 0xad, 0xad },     { 0x61c, 0x61c },
+        { 0x180e, 0x180e },   { 0x200b, 0x200f },       { 0x2028, 0x202e }, { 0x2060, 0x206f },
+        { 0xd800, 0xdfff },   { 0xfdd0, 0xfdef },       { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb },
+        { 0xe0000, 0xe007f }, { 0x110000, UINT32_MAX },
 };
 
 static bool is_printable(uint32_t c) {
@@ -29,37 +19,31 @@ static bool is_printable(uint32_t c) {
         return (c & 0xfffe) != 0xfffe;
 }
 
-/* The character at @s, of which @left bytes may be read, in its shortest form, and how many bytes that is: 0 where
- * it isn't UTF-8. */
+/* The first character of @s, of which @left bytes may be read, and how many bytes it has; 0: @s doesn't
+ * begin with UTF-8 in its shortest form. */
 static size_t decode(const unsigned char *s, size_t left, uint32_t *ret) {
-        static const struct {
-                unsigned char mask, lead;
-                size_t length;
-                uint32_t least;
-        } forms[] = { { 0x80, 0x00, 1, 0 },
-                      { 0xe0, 0xc0, 2, 0x80 },
-                      { 0xf0, 0xe0, 3, 0x800 },
-                      { 0xf8, 0xf0, 4, 0x10000 } };
+        static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+        unsigned char lead = left > 0 ? *s : 0x80; /* no character begins with 0x80 */
+        size_t length = lead < 0x80   ? 1
+                        : lead < 0xc0 ? 0
+                        : lead < 0xe0 ? 2
+                        : lead < 0xf0 ? 3
+                        : lead < 0xf8 ? 4
+                                      : 0;
+        uint32_t c = length == 1 ? lead : lead & (0x7fU >> length);
 
-        for (size_t i = 0; i < ELEMENTSOF(forms); i++) {
-                uint32_t c;
-
-                if (left < forms[i].length)
+        if (length == 0 || length > left)
+                return 0;
+        for (size_t i = 1; i < length; i++) {
+                if ((s[i] & 0xc0) != 0x80) /* the NUL at the end among others */
                         return 0;
-                c = *s & (unsigned char) ~forms[i].mask;
-                if ((*s & forms[i].mask) != forms[i].lead)
-                        continue;
-                for (size_t k = 1; k < forms[i].length; k++) {
-                        if ((s[k] & 0xc0) != 0x80) /* the NUL at the end among others */
-                                return 0;
-                        c = c << 6 | (s[k] & 0x3f);
-                }
-                if (c < forms[i].least)
-                        return 0;
-                *ret = c;
-                return forms[i].length;
+                c = c << 6 | (s[i] & 0x3f);
         }
-        return 0;
+        if (c < least[length])
+                return 0;
+
+        *ret = c;
+        return length;
 }
 
 size_t printable_length(const char *text, size_t left) {

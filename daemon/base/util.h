@@ -118,8 +118,8 @@ static inline void note_error(int *first, int r) {
                 *first = r;
 }
 
-/* True for a negative errno of a machine that is short of something for the moment: the same call may succeed later,
- * and the error tells nothing about the object of the call. */
+/* True for a negative errno of a machine that is short of something for the moment: the same call may
+ * succeed later, and the error tells nothing about the object of the call. */
 static inline bool errno_is_passing(int error) {
         switch (error < 0 ? -error : 0) {
         case EAGAIN:
@@ -151,8 +151,8 @@ static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size) {
         return hash;
 }
 
-/* A list of words in one buffer: each with its NUL, an empty one at the end. A zeroed buffer is the empty list.
- * words_append() returns false and changes nothing where @word is empty or doesn't fit any more. */
+/* A list of words in one buffer: each with its NUL, an empty one at the end. A zeroed buffer is the empty
+ * list. words_append() returns false and changes nothing where @word is empty or doesn't fit any more. */
 static inline const char *words_next(const char *word) {
         return word + strlen(word) + 1;
 }

@@ -3,8 +3,9 @@
 
 #include "base/util.h"
 
-/* The words of an enum, out of a table NAME_words. NAME_to_string() gives the word of a value, for a value out of range
- * the first word. NAME_from_string() returns 0 and the value, or -EINVAL and leaves *@ret untouched. */
+/* The words of an enum, out of a table NAME_words. NAME_to_string() gives the word of a value, for a value
+ * out of range the first word. NAME_from_string() returns 0 and the value, or -EINVAL and leaves *@ret
+ * untouched. */
 #define DECLARE_WORDS(name, Type)                 \
         const char *name##_to_string(Type value); \
         int name##_from_string(const char *s, Type *ret)

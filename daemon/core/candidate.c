@@ -10,23 +10,16 @@
 /* True if @d is decided: @port is to be tried, or no port can be tried now. */
 static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision *d) {
         const PortFact fact = snapshot_fact(s, port);
+        Availability a = port_fact_availability(&fact);
 
-        switch (port_fact_availability(&fact)) {
-        case PORT_FREE:
-        case PORT_NOT_ASKED:
+        if (a == PORT_FREE || a == PORT_NOT_ASKED)
                 decide(d, STATE_CONFLICT, ACTION_RELOCATE, port, "%s", why);
-                return true;
-        case PORT_NO_ANSWER:
-                decide_by_fact(d, STATE_CONFLICT, ACTION_NONE, 0, &fact);
-                return true;
-        case PORT_TRACKER_DEAD:
-                decide_by_fact(d, STATE_BLOCKED, ACTION_NONE, 0, &fact);
-                return true;
-        case PORT_TAKEN:
-        case PORT_UNDECIDED:
-        default:
+        else if (a == PORT_NO_ANSWER || a == PORT_TRACKER_DEAD)
+                decide_by_fact(d, a == PORT_NO_ANSWER ? STATE_CONFLICT : STATE_BLOCKED, ACTION_NONE, 0,
+                               &fact);
+        else
                 return false;
-        }
+        return true;
 }
 
 static bool try_range(const Snapshot *s, PortRange range, const char *why, Decision *d) {

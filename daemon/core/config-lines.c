@@ -3,9 +3,14 @@
 
 #include <stdarg.h>
 
+#include <ini.h>
+
 #include "core/config-keys.h"
 
 #define ERRORS_MAX 20
+
+/* The section of the keys beneath a refused section: they are passed over, as the section was told. */
+#define REFUSED_SECTION "?"
 
 void config_lines_complain(ConfigLines *lines, const char *format, ...) {
         char message[640];
@@ -18,33 +23,6 @@ void config_lines_complain(ConfigLines *lines, const char *format, ...) {
         vsnprintf(message, sizeof(message), format, arguments);
         va_end(arguments);
         lines->on_error(lines->path, lines->line, message, lines->userdata);
-}
-
-int config_lines_end(const ConfigLines *lines) {
-        char message[64];
-
-        if (lines->n_errors > ERRORS_MAX) {
-                snprintf(message, sizeof(message), "and %u more errors", lines->n_errors - ERRORS_MAX);
-                lines->on_error(lines->path, 0, message, lines->userdata);
-        }
-        return lines->n_errors > 0 ? -EINVAL : 0;
-}
-
-static bool begins_with(const ConfigLines *lines, const char *bytes, size_t n) {
-        return lines->size >= n && memcmp(lines->text, bytes, n) == 0;
-}
-
-void config_lines_begin(ConfigLines *lines) {
-        if (begins_with(lines, "\xef\xbb\xbf", 3)) {
-                lines->text += 3;
-                lines->size -= 3;
-        }
-
-        /* Windows PowerShell's `>` writes UTF-16. */
-        if (begins_with(lines, "\xff\xfe", 2) || begins_with(lines, "\xfe\xff", 2)) {
-                config_lines_complain(lines, "the file is in UTF-16: save it as UTF-8");
-                lines->size = 0;
-        }
 }
 
 /* The length of @line up to a comment, without the blanks at its end. '#' or ';' begin a comment at the
@@ -135,7 +113,9 @@ static bool take_line(ConfigLines *lines, const char **ret_line, size_t *ret_len
         return true;
 }
 
-char *config_lines_next(char *buffer, int size, void *userdata) {
+/* A libinih ini_reader: the next line that says something and is right. libinih asks for it when it is done
+ * with the line before. */
+static char *next_line(char *buffer, int size, void *userdata) {
         size_t max = (size_t) size - 2 < CONFIG_LINE_MAX ? (size_t) size - 2 : CONFIG_LINE_MAX, length;
         ConfigLines *lines = userdata;
         const char *line;
@@ -171,4 +151,45 @@ char *config_lines_next(char *buffer, int size, void *userdata) {
         }
 
         return NULL;
+}
+
+/* A libinih ini_handler. libinih would tell the first error only, so this returns 1, which is no error. */
+static int on_value(void *userdata, const char *section, const char *name, const char *value) {
+        ConfigLines *lines = userdata;
+
+        if (!streq(section, REFUSED_SECTION))
+                lines->take_value(lines, section, name, value);
+        return 1;
+}
+
+static bool begins_with(const ConfigLines *lines, const char *bytes, size_t n) {
+        return lines->size >= n && memcmp(lines->text, bytes, n) == 0;
+}
+
+int config_lines_read(ConfigLines *lines) {
+        char message[64];
+        int r;
+
+        if (begins_with(lines, "\xef\xbb\xbf", 3)) {
+                lines->text += 3;
+                lines->size -= 3;
+        }
+
+        /* Windows PowerShell's `>` writes UTF-16: each line would be an error. */
+        if (begins_with(lines, "\xff\xfe", 2) || begins_with(lines, "\xfe\xff", 2)) {
+                config_lines_complain(lines, "the file is in UTF-16: save it as UTF-8");
+                return -EINVAL;
+        }
+
+        r = ini_parse_stream(next_line, lines, on_value, lines);
+        if (r < 0)
+                return -ENOMEM;
+        if (r > 0 && lines->n_errors == 0)
+                config_lines_complain(lines, "libinih refuses a line, by a rule that wslportd doesn't know");
+
+        if (lines->n_errors > ERRORS_MAX) {
+                snprintf(message, sizeof(message), "and %u more errors", lines->n_errors - ERRORS_MAX);
+                lines->on_error(lines->path, 0, message, lines->userdata);
+        }
+        return lines->n_errors > 0 ? -EINVAL : 0;
 }

@@ -17,10 +17,9 @@
  * printable ASCII and tabs, whatever the file holds, and says what would be right. */
 typedef void (*ConfigErrorHandler)(const char *path, unsigned line, const char *message, void *userdata);
 
-/* The section of the keys beneath a refused section, which was told already. */
-#define REFUSED_SECTION "?"
+typedef struct ConfigLines ConfigLines;
 
-typedef struct ConfigLines {
+struct ConfigLines {
         const char *path;
         ConfigErrorHandler on_error;
         void *userdata; /* of .on_error */
@@ -29,18 +28,14 @@ typedef struct ConfigLines {
         size_t size;
         unsigned line;     /* the line that was read last, from 1 */
         unsigned n_errors; /* all that were found; a bounded number of them is told */
-} ConfigLines;
 
-/* Passes over a mark of UTF-8. Refuses UTF-16, which would be an error in each line. */
-void config_lines_begin(ConfigLines *lines);
+        void (*take_value)(ConfigLines *lines, const char *section, const char *name, const char *value);
+        Config *config; /* .take_value's */
+};
 
-/* A libinih ini_reader: the next line that says something and is right. libinih asks for the next line only
- * when it is done with the one before. */
-char *config_lines_next(char *buffer, int size, void *lines);
+/* Hands each Key=value line to .take_value. Returns 0, -EINVAL where there was any error, or -ENOMEM. */
+int config_lines_read(ConfigLines *lines);
 
-/* Tells an error in the line that was read last. The text must be printable: each line that
- * config_lines_next() gives is printable ASCII and tabs. */
+/* Tells an error in the line that was read last. The text must be printable, as all that .take_value gets
+ * is. */
 void config_lines_complain(ConfigLines *lines, const char *format, ...) _printf_(2, 3);
-
-/* Tells how many errors were too many to be told. Returns 0, or -EINVAL where there was any error. */
-int config_lines_end(const ConfigLines *lines);

@@ -12,8 +12,8 @@ typedef struct Endpoint {
         char scope[32]; /* as systemd writes it, behind the port; "" where there is none */
 } Endpoint;
 
-/* "0.0.0.0:22", "[::]:22", "[fe80::1%eth0]:22", or as systemd has it "[fe80::1]:22%eth0"; a blank ends it, "rdomain …"
- * may follow. -EBADMSG for anything else, as a path or "vsock:2:22". */
+/* "0.0.0.0:22", "[::]:22", "[fe80::1%eth0]:22", or as systemd has it "[fe80::1]:22%eth0"; a blank ends it,
+ * "rdomain …" may follow. -EBADMSG for anything else, as a path or "vsock:2:22". */
 int endpoint_parse(const char *s, Endpoint *ret);
 
 #define ENDPOINT_SIZE (sizeof(Endpoint) + sizeof("[]:65535%"))

@@ -10,30 +10,20 @@ const PortFact *port_facts_find(const PortFact facts[], size_t n, uint16_t port)
 }
 
 Availability port_fact_availability(const PortFact *fact) {
+        static const Availability by_answer[_BIND_MAX] = {
+                [BIND_NOT_ASKED] = PORT_NOT_ASKED,       [BIND_FREE] = PORT_FREE,
+                [BIND_REFUSED_BY_WINDOWS] = PORT_TAKEN,  [BIND_REFUSED_BY_LINUX] = PORT_TAKEN,
+                [BIND_TRACKER_DEAD] = PORT_TRACKER_DEAD, [BIND_NO_ANSWER] = PORT_NO_ANSWER,
+                [BIND_FAILED] = PORT_UNDECIDED,
+        };
+
         /* The kernel lists listeners for certain, so they come first. bind() has answered later than any
          * greeting was read. */
-        if (fact->holder == HOLDER_SSHD || fact->holder == HOLDER_LINUX ||
-            fact->holder == HOLDER_OTHER_DISTRO)
+        if (fact->holder == HOLDER_SSHD || holder_is_stranger(fact->holder) ||
+            (fact->bind == BIND_NOT_ASKED && holder_is_windows(fact->holder)))
                 return PORT_TAKEN;
 
-        switch (fact->bind) {
-        case BIND_FREE:
-                return PORT_FREE;
-        case BIND_REFUSED_BY_WINDOWS:
-        case BIND_REFUSED_BY_LINUX:
-                return PORT_TAKEN;
-        case BIND_TRACKER_DEAD:
-                return PORT_TRACKER_DEAD;
-        case BIND_NO_ANSWER:
-                return PORT_NO_ANSWER;
-        case BIND_FAILED:
-                return PORT_UNDECIDED;
-        case BIND_NOT_ASKED:
-        default:
-                return fact->holder == HOLDER_WINDOWS_OPENSSH || fact->holder == HOLDER_WINDOWS
-                                       ? PORT_TAKEN
-                                       : PORT_NOT_ASKED;
-        }
+        return by_answer[fact->bind];
 }
 
 static void describe_sshd(const PortFact *fact, char *ret, size_t size) {
@@ -44,67 +34,48 @@ static void describe_sshd(const PortFact *fact, char *ret, size_t size) {
                                                          : "");
 }
 
-/* Where nobody is known to hold the port: what bind() said. */
+/* What bind() said, where nobody is known to hold the port. */
 static void describe_answer(const PortFact *fact, char *ret, size_t size) {
-        bool named = fact->detail[0];
+        static const struct {
+                const char *before, *after; /* the port's number */
+        } answers[_BIND_MAX] = {
+                [BIND_NOT_ASKED] = { "nothing here listens on ", "" },
+                [BIND_FREE] = { "", " is free" },
+                [BIND_REFUSED_BY_WINDOWS] = { "Windows refuses ",
+                                              " (a program has it, or an excluded port range)" },
+                [BIND_REFUSED_BY_LINUX] = { "a Linux socket that doesn't listen holds ", "" },
+                [BIND_NO_ANSWER] = { "Windows does not answer about ", "" },
+                [BIND_FAILED] = { "", " could not be tried" },
+        };
+        bool named = fact->bind == BIND_FAILED && fact->detail[0];
 
-        switch (fact->bind) {
-        case BIND_FREE:
-                snprintf(ret, size, "%u is free", fact->port);
-                return;
-        case BIND_REFUSED_BY_WINDOWS:
-                snprintf(ret, size, "Windows refuses %u (a program has it, or an excluded port range)",
-                         fact->port);
-                return;
-        case BIND_REFUSED_BY_LINUX:
-                snprintf(ret, size, "a Linux socket that doesn't listen holds %u", fact->port);
-                return;
-        case BIND_TRACKER_DEAD:
+        if (fact->bind == BIND_TRACKER_DEAD)
                 snprintf(ret, size,
                          "WSL's port tracker is dead: nothing can bind a port until `wsl --shutdown`");
-                return;
-        case BIND_NO_ANSWER:
-                snprintf(ret, size, "Windows does not answer about %u", fact->port);
-                return;
-        case BIND_FAILED:
-                snprintf(ret, size, "%u could not be tried%s%s%s", fact->port, named ? " (" : "",
-                         fact->detail, named ? ")" : "");
-                return;
-        case BIND_NOT_ASKED:
-        default:
-                if (fact->holder == HOLDER_NONE)
-                        snprintf(ret, size, "nothing here listens on %u", fact->port);
-                else
-                        snprintf(ret, size, "nothing is known yet");
-        }
+        else if (fact->bind == BIND_NOT_ASKED && fact->holder != HOLDER_NONE)
+                snprintf(ret, size, "nothing is known yet");
+        else
+                snprintf(ret, size, "%s%u%s%s%s%s", answers[fact->bind].before, fact->port,
+                         answers[fact->bind].after, named ? " (" : "", named ? fact->detail : "",
+                         named ? ")" : "");
 }
 
 void port_fact_describe(const PortFact *fact, char *ret, size_t size) {
         bool named = fact->detail[0];
 
-        switch (fact->holder) {
-        case HOLDER_SSHD:
+        if (fact->holder == HOLDER_SSHD)
                 describe_sshd(fact, ret, size);
-                return;
-        case HOLDER_LINUX:
+        else if (fact->holder == HOLDER_LINUX)
                 snprintf(ret, size, "%s holds %u", named ? fact->detail : "a Linux process", fact->port);
-                return;
-        case HOLDER_OTHER_DISTRO:
+        else if (fact->holder == HOLDER_OTHER_DISTRO)
                 snprintf(ret, size, "another WSL distro holds %u", fact->port);
-                return;
-        case HOLDER_WINDOWS_OPENSSH:
-        case HOLDER_WINDOWS:
-                if (named)
-                        snprintf(ret, size, "Windows (%s) holds %u", fact->detail, fact->port);
-                else if (fact->holder == HOLDER_WINDOWS_OPENSSH)
-                        snprintf(ret, size, "Windows holds %u", fact->port);
-                else
-                        describe_answer(&(PortFact){ .port = fact->port, .bind = BIND_REFUSED_BY_WINDOWS },
-                                        ret, size);
-                return;
-        case HOLDER_NONE:
-        case HOLDER_UNKNOWN:
-        default:
+        else if (holder_is_windows(fact->holder) && named)
+                snprintf(ret, size, "Windows (%s) holds %u", fact->detail, fact->port);
+        else if (fact->holder == HOLDER_WINDOWS_OPENSSH)
+                snprintf(ret, size, "Windows holds %u", fact->port);
+        else if (fact->holder == HOLDER_WINDOWS)
+                describe_answer(&(PortFact){ .port = fact->port, .bind = BIND_REFUSED_BY_WINDOWS }, ret,
+                                size);
+        else
                 describe_answer(fact, ret, size);
-        }
 }

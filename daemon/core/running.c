@@ -90,8 +90,7 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
                 socket_closed(config, s, d);
         else if (is_back_on_disk_only(config, s))
                 put_file_back(s, d);
-        else if (fact.holder == HOLDER_LINUX || fact.holder == HOLDER_OTHER_DISTRO ||
-                 fact.bind == BIND_REFUSED_BY_WINDOWS) {
+        else if (holder_is_stranger(fact.holder) || fact.bind == BIND_REFUSED_BY_WINDOWS) {
                 /* A stranger listens on one family and sshd on the other, or sshd would have ended: clients
                  * of that family reach the stranger. Or sshd was about to bind another port, and got one
                  * family of it or none. */
@@ -120,24 +119,14 @@ static void mend_ipv4(const Config *config, const Snapshot *s, const PortFact *f
                 return;
 
         d->ask_again = fact->bind != BIND_TRACKER_DEAD;
-        switch (fact->bind) {
-        case BIND_NOT_ASKED:
+        if (fact->bind == BIND_NOT_ASKED)
                 decide(d, d->state, ACTION_PROBE, fact->port, "asking whether sshd can have %u on IPv4",
                        fact->port);
-                break;
-        case BIND_FREE:
+        else if (fact->bind == BIND_FREE)
                 decide(d, d->state, ACTION_START, fact->port, "%s, and IPv4 is free", why);
-                break;
-        case BIND_REFUSED_BY_WINDOWS:
-        case BIND_REFUSED_BY_LINUX:
+        else if (fact->bind == BIND_REFUSED_BY_WINDOWS || fact->bind == BIND_REFUSED_BY_LINUX) {
                 candidate_replace(config, s, fact, d);
                 d->ask_again = d->ask_again && d->state != STATE_CLEAR; /* clear: another home port does */
-                break;
-        case BIND_TRACKER_DEAD:
-        case BIND_NO_ANSWER:
-        case BIND_FAILED:
-        default:
-                break;
         }
 }
 

@@ -4,23 +4,16 @@
 #include "core/candidate.h"
 
 /* sshd is about to bind the port of @fact, which isn't free as far as is known. */
-static void replace_or_ask(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
-        switch (port_fact_availability(fact)) {
-        case PORT_NOT_ASKED:
+static void ask_or_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
+        Availability a = port_fact_availability(fact);
+
+        if (a == PORT_NOT_ASKED)
                 decide_probe(d, s->moved_to != 0 ? STATE_RELOCATED : STATE_UNKNOWN, fact->port);
-                return;
-        case PORT_TAKEN:
+        else if (a == PORT_TAKEN)
                 candidate_replace(config, s, fact, d);
-                return;
-        case PORT_TRACKER_DEAD:
-                decide_by_fact(d, STATE_BLOCKED, ACTION_NONE, 0, fact);
-                return;
-        case PORT_FREE:
-        case PORT_NO_ANSWER:
-        case PORT_UNDECIDED:
-        default:
-                decide_by_fact(d, STATE_UNKNOWN, ACTION_NONE, 0, fact);
-        }
+        else
+                decide_by_fact(d, a == PORT_TRACKER_DEAD ? STATE_BLOCKED : STATE_UNKNOWN, ACTION_NONE, 0,
+                               fact);
 }
 
 static void start_at_home(const Config *config, const Snapshot *s, Decision *d) {
@@ -30,7 +23,7 @@ static void start_at_home(const Config *config, const Snapshot *s, Decision *d) 
         if (config->relocate == RELOCATE_MIRRORED)
                 candidate_choose(config, s, d, "Relocate=mirrored leaves %u to Windows", home.port);
         else if (find_obstacle(s, &obstacle))
-                replace_or_ask(config, s, &obstacle, d);
+                ask_or_replace(config, s, &obstacle, d);
         else {
                 decide_by_fact(d, STATE_CLEAR, ACTION_NONE, 0, &home);
                 decide_start_if_down(s, home.port, d);
@@ -48,8 +41,7 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
                 a = port_fact_availability(&obstacle);
                 /* Windows does not answer, or the tracker is dead: another question would fare no better. */
                 if (a == PORT_NO_ANSWER || a == PORT_TRACKER_DEAD) {
-                        decide_by_fact(d, a == PORT_NO_ANSWER ? STATE_UNKNOWN : STATE_BLOCKED, ACTION_NONE,
-                                       0, &obstacle);
+                        ask_or_replace(config, s, &obstacle, d);
                         return;
                 }
         }
@@ -57,7 +49,7 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
         if (!config_allows_port(config, s->moved_to))
                 candidate_choose(config, s, d, "CandidatePorts does not have %u any more", s->moved_to);
         else if (port_fact_availability(&fact) != PORT_FREE)
-                replace_or_ask(config, s, &fact, d);
+                ask_or_replace(config, s, &fact, d);
         else if (s->unapplied && !s->postponed)
                 decide(d, STATE_RELOCATED, ACTION_RELOCATE, s->moved_to, "sshd's port is %u", s->moved_to);
         else {

@@ -38,37 +38,24 @@ size_t status_changes(const Status *old, const Status *new, const char *ret[stat
 }
 
 void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]) {
-        char ssh[32], home[160] = "";
-        PortFact fact = { .port = status->home_port, .holder = status->home_holder };
+        PortFact home = { .port = status->home_port, .holder = status->home_holder };
+        char ssh[32] = "ssh not up", text[160];
 
         if (status->port != 0)
                 snprintf(ssh, sizeof(ssh), "ssh on %u", status->port);
-        else
-                snprintf(ssh, sizeof(ssh), "ssh not up");
+        memcpy(home.detail, status->home_detail, sizeof(home.detail));
+        port_fact_describe(&home, text, sizeof(text));
 
-        switch (status->state) {
-        case STATE_RELOCATED:
-                memcpy(fact.detail, status->home_detail, sizeof(fact.detail));
-                if (status->home_holder != HOLDER_UNKNOWN && status->home_holder != HOLDER_NONE) {
-                        port_fact_describe(&fact, home, sizeof(home));
-                        snprintf(ret, STATUS_LINE_SIZE, "%s; %s", ssh, home);
-                } else
-                        snprintf(ret, STATUS_LINE_SIZE, "%s; moved from %u", ssh, status->home_port);
-                return;
-        case STATE_CLEAR:
-                if (status->port != 0)
-                        snprintf(ret, STATUS_LINE_SIZE, "%s; nothing in its way", ssh);
-                else
-                        snprintf(ret, STATUS_LINE_SIZE, "%s yet; %s", ssh, status->reason);
-                return;
-        case STATE_BLOCKED:
-                snprintf(ret, STATUS_LINE_SIZE, "%s; blocked: %s", ssh, status->reason);
-                return;
-        case STATE_UNKNOWN:
-        case STATE_CONFLICT:
-        case STATE_UNMANAGED:
-        default:
+        if (status->state == STATE_RELOCATED &&
+            (home.holder == HOLDER_UNKNOWN || home.holder == HOLDER_NONE))
+                snprintf(ret, STATUS_LINE_SIZE, "%s; moved from %u", ssh, home.port);
+        else if (status->state == STATE_RELOCATED)
+                snprintf(ret, STATUS_LINE_SIZE, "%s; %s", ssh, text);
+        else if (status->state != STATE_CLEAR)
                 snprintf(ret, STATUS_LINE_SIZE, "%s; %s: %s", ssh, state_to_string(status->state),
                          status->reason);
-        }
+        else if (status->port != 0)
+                snprintf(ret, STATUS_LINE_SIZE, "%s; nothing in its way", ssh);
+        else
+                snprintf(ret, STATUS_LINE_SIZE, "%s yet; %s", ssh, status->reason);
 }

@@ -6,8 +6,7 @@
 #include "core/model.h"
 #include "core/policy.h"
 
-/* What is said to the outside, all in one place: D-Bus shows it member by member, systemd gets a line of it.
- */
+/* All that wslportd reports: D-Bus shows it member by member, systemd gets a line of it. */
 
 #define STATUS_LISTENERS_MAX 16
 #define STATUS_REACHABLE_MAX 32
@@ -16,7 +15,7 @@ typedef struct StatusListener {
         char address[INET6_ADDRSTRLEN];
         uint16_t port;
         Holder holder;
-        char unit[256]; /* "" where it isn't known */
+        char unit[256]; /* "" if unknown */
 } StatusListener;
 
 typedef struct StatusAddress {
@@ -24,12 +23,12 @@ typedef struct StatusAddress {
         AddressKind kind;
 } StatusAddress;
 
-/* To be zeroed before it is filled, so that two of them compare byte by byte. */
+/* Must be zeroed before it is filled, as status_changes() compares the bytes. */
 typedef struct Status {
         NetworkingMode mode;
         State state;
         char reason[REASON_SIZE];
-        uint16_t home_port; /* 0: not known */
+        uint16_t home_port; /* 0: unknown */
         Holder home_holder;
         char home_detail[80];
         uint16_t port; /* where sshd listens, by the kernel; 0: nowhere */
@@ -51,5 +50,5 @@ void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]);
 
 #define STATUS_CHANGES_MAX 16
 
-/* The D-Bus names of what differs, NULL-terminated. Returns how many. */
+/* The D-Bus names of the members that differ, NULL-terminated. Returns how many there are. */
 size_t status_changes(const Status *old, const Status *new, const char *ret[static STATUS_CHANGES_MAX]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/profile.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
@@ -50,9 +49,7 @@ static int find_profile(const char *users, char *ret, size_t size) {
 int winprofile_read(const char *users, const char *profile, char *ret_path, size_t path_size,
                     char ret_text[static WSLCONFIG_SIZE_MAX], bool *ret_wide) {
         _cleanup_free_ char *data = malloc(WSLCONFIG_SIZE_MAX);
-        _cleanup_close_ int fd = -1;
         char found[2048], path[sizeof(found) + sizeof(NAME)];
-        struct stat st;
         ssize_t n;
         int r;
 
@@ -67,22 +64,15 @@ int winprofile_read(const char *users, const char *profile, char *ret_path, size
         if ((size_t) snprintf(path, sizeof(path), "%s/" NAME, profile) >= sizeof(path) || strlen(path) >= path_size)
                 return -ENAMETOOLONG;
 
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0 && errno != ENOENT)
-                return -errno;
-        if (fd >= 0) {
-                if (fstat(fd, &st) < 0)
-                        return -errno;
-                if (!S_ISREG(st.st_mode))
-                        return -EINVAL;
-                n = fs_read_fd(fd, data, WSLCONFIG_SIZE_MAX);
-                if (n < 0)
-                        return (int) n;
+        n = fs_read_bytes(path, data, WSLCONFIG_SIZE_MAX);
+        if (n < 0 && n != -ENOENT)
+                return (int) n;
+        if (n >= 0) {
                 r = wslconfig_decode(data, (size_t) n, ret_text, WSLCONFIG_SIZE_MAX, ret_wide);
                 if (r < 0)
                         return r;
         }
 
         strcpy(ret_path, path);
-        return fd >= 0;
+        return n >= 0;
 }
