@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Every time in this program is in microseconds of CLOCK_MONOTONIC unless its name says otherwise. */
+/* Microseconds of CLOCK_MONOTONIC, unless a name says otherwise. */
 typedef uint64_t usec_t;
 
 #define USEC_PER_MSEC ((usec_t) 1000)
@@ -22,7 +22,7 @@ typedef uint64_t usec_t;
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(string, first) __attribute__((format(printf, string, first)))
 
-/* Defines function##p, for use with _cleanup_(), out of a function that takes a pointer or NULL. */
+/* Defines function##p() for _cleanup_(), out of a function that takes a pointer. */
 #define DEFINE_TRIVIAL_CLEANUP(type, function)          \
         static inline void function##p(type *pointer) { \
                 if (*pointer)                           \
@@ -56,15 +56,8 @@ static inline void closep(int *fd) {
                 close(*fd);
 }
 
-static inline void fclosep(FILE **file) {
-        if (*file)
-                fclose(*file);
-}
-
-static inline void closedirp(DIR **directory) {
-        if (*directory)
-                closedir(*directory);
-}
+DEFINE_TRIVIAL_CLEANUP(FILE *, fclose);
+DEFINE_TRIVIAL_CLEANUP(DIR *, closedir);
 
 #define _cleanup_free_ _cleanup_(freep)
 #define _cleanup_close_ _cleanup_(closep)
@@ -142,7 +135,8 @@ static inline const char *startswith(const char *s, const char *prefix) {
         return strncmp(s, prefix, length) == 0 ? s + length : NULL;
 }
 
-/* FNV-1a, to be begun with HASH_FIRST: tells what has changed, and keeps nobody out. */
+/* FNV-1a, begun with HASH_FIRST. It finds changes; somebody who wants to can make two inputs with the same
+ * hash. */
 #define HASH_FIRST UINT64_C(0xcbf29ce484222325)
 
 static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size) {
@@ -151,8 +145,8 @@ static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size) {
         return hash;
 }
 
-/* A list of words in one buffer: each with its NUL, an empty one at the end. A zeroed buffer is the empty
- * list. words_append() returns false and changes nothing where @word is empty or doesn't fit any more. */
+/* A list of words in one buffer: each word has its NUL, and an empty word ends the list. A zeroed buffer is
+ * the empty list. words_append() returns false and changes nothing where @word is empty or doesn't fit. */
 static inline const char *words_next(const char *word) {
         return word + strlen(word) + 1;
 }

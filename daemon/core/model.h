@@ -3,10 +3,10 @@
 
 #include "base/words.h"
 
-/* The words of this program. What could not be found out is a value of its own, and the first, so that a
- * zeroed structure claims nothing. The strings are those of D-Bus; *_to_string() never returns NULL. */
+/* The words of this program. "Unknown" is a value of its own and the first one, so that a zeroed structure
+ * claims nothing. The strings are those that D-Bus has. */
 
-/* As `wslinfo --networking-mode` prints them, and two for what it can't say. */
+/* WSL's modes as `wslinfo --networking-mode` prints them, and two more: unknown, and not WSL. */
 typedef enum NetworkingMode {
         MODE_UNKNOWN,
         MODE_MIRRORED,
@@ -24,9 +24,9 @@ typedef enum NetworkingMode {
 typedef enum Holder {
         HOLDER_UNKNOWN,
         HOLDER_NONE,
-        HOLDER_SSHD,         /* the managed unit */
-        HOLDER_LINUX,        /* another process of this distro */
-        HOLDER_OTHER_DISTRO, /* a process of another WSL distro: same network namespace, other processes */
+        HOLDER_SSHD,            /* the managed unit */
+        HOLDER_LINUX,           /* another process of this distro */
+        HOLDER_OTHER_DISTRO,    /* a process of another WSL distro, in this network namespace */
         HOLDER_WINDOWS_OPENSSH, /* Windows, and its greeting says OpenSSH_for_Windows */
         HOLDER_WINDOWS,         /* Windows: a program without that greeting, or a reserved range */
         _HOLDER_MAX,
@@ -42,20 +42,19 @@ typedef enum State {
         _STATE_MAX,
 } State;
 
-/* What bind() said of a port. */
+/* How bind() answered about a port. */
 typedef enum BindAnswer {
         BIND_NOT_ASKED,
         BIND_FREE,
-        BIND_REFUSED_BY_WINDOWS, /* refused twice, while an address that Windows isn't asked about was free
-                                  */
-        BIND_REFUSED_BY_LINUX,   /* refused there too: a socket here has it, listening or not */
-        BIND_TRACKER_DEAD, /* ENOSYS: WSL's port tracker is gone, nothing can bind until the VM restarts */
+        BIND_REFUSED_BY_WINDOWS, /* twice, and an address that Windows isn't asked about was free */
+        BIND_REFUSED_BY_LINUX,   /* on that address too: a socket here has the port, listening or not */
+        BIND_TRACKER_DEAD, /* ENOSYS: the port tracker is gone, nothing can bind until the VM restarts */
         BIND_NO_ANSWER,    /* Windows did not answer within the deadline */
-        BIND_FAILED,       /* anything else: says nothing about the port */
+        BIND_FAILED,       /* another error, which tells nothing about the port */
         _BIND_MAX,
 } BindAnswer;
 
-/* The managed ssh service, as far as it matters for what may be done. */
+/* What the managed ssh service is doing. */
 typedef enum ServicePhase {
         SERVICE_UNKNOWN,
         SERVICE_ABSENT,   /* no such unit */
@@ -90,19 +89,18 @@ typedef enum SocketActivation {
         _SOCKET_ACTIVATION_MAX,
 } SocketActivation;
 
-/* By what sshd is moved, in the order in which it is tried. */
+/* What moves sshd, in the order in which wslportd tries it. */
 typedef enum Mechanism {
         MECHANISM_NONE,
-        MECHANISM_CONFIG, /* a file that sshd's own configuration includes; a generator may hand it on to
-                             sshd's socket */
-        MECHANISM_SOCKET, /* a drop-in of the socket unit */
+        MECHANISM_CONFIG,       /* a file that sshd includes; a generator may hand it on to a socket */
+        MECHANISM_SOCKET,       /* a drop-in of the socket unit */
         MECHANISM_COMMAND_LINE, /* a drop-in of the service, with `-p` behind its command */
         _MECHANISM_MAX,
 } Mechanism;
 
 /* How others reach an address. */
 typedef enum AddressKind {
-        ADDRESS_LAN, /* any that is none of the following */
+        ADDRESS_LAN, /* and any other that is none of the following */
         ADDRESS_TAILSCALE,
         ADDRESS_LOOPBACK,
         ADDRESS_LINK_LOCAL,
@@ -116,8 +114,8 @@ typedef enum AddressKind {
 typedef struct SshdHome {
         uint16_t ports[SSHD_PORTS_MAX]; /* each once */
         size_t n_ports;
-        bool port_fixed; /* a ListenAddress with a port, or the service's `-p`, sets the port: our file can't */
-        bool reads_our_file; /* sshd takes in our file: that file's port is one of those that sshd names */
+        bool port_fixed; /* a ListenAddress or the service's `-p` sets the port, which our file can't change */
+        bool reads_our_file; /* the port of our file is among sshd's: sshd takes the file in */
         bool ipv4, ipv6;     /* the families that sshd listens on */
         bool any_ipv4;       /* one of its addresses is 0.0.0.0 */
         size_t n_addresses;  /* how many addresses it has on each port that no ListenAddress sets */
@@ -134,18 +132,19 @@ DECLARE_WORDS(relocate_policy, RelocatePolicy);
 DECLARE_WORDS(restore_policy, RestorePolicy);
 DECLARE_WORDS(socket_activation, SocketActivation);
 
-/* Whether a drop-in of systemd's does it, which is made anew at each boot. */
+/* True for drop-ins of systemd, which are in /run and are written again at each boot. */
 static inline bool mechanism_is_drop_in(Mechanism mechanism) {
         return mechanism == MECHANISM_SOCKET || mechanism == MECHANISM_COMMAND_LINE;
 }
 
-/* Whether Windows is asked about each bind() and can refuse it: mirrored and consomme. In virtioproxy the
- * hook is there, but a bind always succeeds. (microsoft/WSL, GnsPortTracker.cpp) */
+/* True if WSL asks Windows about each bind(), and Windows can refuse it. Under virtioproxy the hook is
+ * there, but each bind succeeds. (microsoft/WSL, GnsPortTracker.cpp) */
 static inline bool mode_shares_ports(NetworkingMode mode) {
         return mode == MODE_MIRRORED || mode == MODE_CONSOMME;
 }
 
-/* Whether this machine's own addresses, those of Tailscale excepted, are of a network inside of Windows. */
+/* True if this machine's addresses, Tailscale's excepted, belong to a network inside Windows that a LAN
+ * can't reach. */
 static inline bool mode_hides_lan(NetworkingMode mode) {
         return mode == MODE_NAT || mode == MODE_NONE || mode == MODE_VIRTIOPROXY || mode == MODE_CONSOMME;
 }
@@ -160,7 +159,7 @@ static inline bool holder_is_stranger(Holder holder) {
         return holder == HOLDER_LINUX || holder == HOLDER_OTHER_DISTRO;
 }
 
-/* A decimal port, 1 to 65535, digits only; -EINVAL for another form, -ERANGE for another number. */
+/* Takes digits only. -EINVAL for another form, -ERANGE for a number that isn't from 1 to 65535. */
 int parse_port(const char *s, uint16_t *ret);
 
 bool port_is_one_of(uint16_t port, const uint16_t ports[], size_t n);
@@ -169,5 +168,5 @@ typedef struct PortRange {
         uint16_t first, last; /* both included; a single port has first == last */
 } PortRange;
 
-/* "2222 2200-2299". False where it is longer than @size. */
+/* "2222 2200-2299". False if that doesn't fit into @size bytes. */
 bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t size);
