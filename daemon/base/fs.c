@@ -121,8 +121,7 @@ int fs_write_if_changed(const char *path, const char *text) {
         if (folder_fd < 0)
                 return folder_fd;
 
-        /* NOLINTNEXTLINE(core.CallAndMessage): set, as what a failed call leaves in errno is greater than
-         * 0 */
+        /* NOLINTNEXTLINE(core.CallAndMessage): name is set, as a failed call has left an errno above 0 */
         r = temporary_name(name, temporary);
         if (r < 0)
                 return r;

@@ -2,8 +2,8 @@
 #include "core/config-file.h"
 #include "fuzz/fuzz.h"
 
-/* Whatever is taken is printed as a file that reads back to the same, field by field; whatever is refused is
- * told, boundedly and in printable ASCII, and leaves the output alone. */
+/* A configuration that is taken is printed as a file that reads back to the same members. A refused one is
+ * told in a bounded number of messages of printable ASCII, and leaves the output untouched. */
 
 static void tell(const char *path, unsigned line, const char *message, void *userdata) {
         unsigned *n = userdata;

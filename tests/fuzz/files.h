@@ -4,20 +4,21 @@
 #include "base/fs.h"
 #include "fuzz/fuzz.h"
 
-/* A file system of the fuzzer's own in place of daemon/fs.c, which isn't linked then: files by their path, whatever
- * their text. It keeps fs.h's promises, or it fails from a certain operation on, as where the power is cut. */
+/* The fuzzer's own file system in the place of daemon/base/fs.c, which isn't linked then. It keeps the
+ * promises of base/fs.h, or fails from a certain operation on, as if the power was cut. */
 
 #define FUZZ_FILES_MAX 12
 
 typedef struct FuzzFile {
-        char path[256]; /* "": none */
+        char path[256]; /* "": this entry is unused */
         char *text;
-        size_t size; /* NUL bytes may be among it */
+        size_t size; /* the text may have NUL bytes */
 } FuzzFile;
 
 static struct {
         FuzzFile files[FUZZ_FILES_MAX];
-        unsigned n_writes, cut_at; /* the number of the first that fails, 0: none */
+        unsigned n_writes;
+        unsigned cut_at; /* the number of the first write that fails; 0: none */
 } fuzz_files;
 
 static inline FuzzFile *fuzz_file_find(const char *path) {
@@ -27,7 +28,7 @@ static inline FuzzFile *fuzz_file_find(const char *path) {
         return NULL;
 }
 
-/* @text is taken over. */
+/* Takes ownership of @text. */
 static inline void fuzz_file_put(const char *path, char *text, size_t size) {
         FuzzFile *file = fuzz_file_find(path) ?: fuzz_file_find("");
 

@@ -3,8 +3,8 @@
 
 #include "base/util.h"
 
-/* A fuzzer says what holds of any input with require(). It runs in libFuzzer, or over its corpus by
- * fuzz-main.c; a failure ends the process either way. */
+/* A fuzzer states with require() what holds for any input. libFuzzer runs it, or main.c runs it over its
+ * corpus; a failure ends the process either way. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
                 }                                                                                      \
         } while (0)
 
-/* For outputs that are to stay untouched. */
+/* Marks an output that must stay untouched. */
 #define FUZZ_UNTOUCHED 0xa5
 
 #define fuzz_untouched(output) memset(&(output), FUZZ_UNTOUCHED, sizeof(output))
@@ -25,11 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static inline bool fuzz_is_untouched(const void *output, size_t size) {
         const uint8_t *bytes = output;
 
-        /* Each is as the one before it: a traced loop over a large output would be slower than what is tested. */
+        /* Each byte equals the one before it. A loop, which libFuzzer traces, would be slower than the
+         * tested code. */
         return size == 0 || (bytes[0] == FUZZ_UNTOUCHED && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-/* Printable ASCII, and no more than the buffer holds. */
+/* True for printable ASCII that ends within the buffer. */
 static inline bool fuzz_is_printable(const char *text, size_t size) {
         for (size_t i = 0; i < size; i++)
                 if (text[i] == '\0')
@@ -39,7 +40,7 @@ static inline bool fuzz_is_printable(const char *text, size_t size) {
         return false;
 }
 
-/* The input, taken from its beginning; where it has ended, zeros and empty texts come out of it. */
+/* The input, which is taken from its beginning. An input that has ended gives zeros and empty texts. */
 typedef struct FuzzInput {
         const uint8_t *data;
         size_t size;
@@ -58,8 +59,8 @@ static inline uint16_t fuzz_u16(FuzzInput *input) {
         return (uint16_t) (high << 8 | fuzz_byte(input));
 }
 
-/* The bytes up to the next @end (not taken along) or NUL, as a string that is to be freed. No byte more is
- * allocated, for the sanitizer. */
+/* The bytes up to the next @end or NUL, which is left out, as a string for the caller to free. The sanitizer
+ * sees a read beyond the string, as no byte more is allocated. */
 static inline char *fuzz_text(FuzzInput *input, char end) {
         size_t length = 0;
         char *text;
@@ -77,7 +78,7 @@ static inline char *fuzz_text(FuzzInput *input, char end) {
         return text;
 }
 
-/* The lines up to an empty one, or the end, as a list of words (util.h), to be freed. */
+/* The lines up to an empty one or the end, as a list of words (base/util.h) for the caller to free. */
 static inline char *fuzz_words(FuzzInput *input) {
         size_t size = input->size + 2;
         char *words = calloc(1, size);
@@ -94,7 +95,7 @@ static inline char *fuzz_words(FuzzInput *input) {
         return words;
 }
 
-/* Whether a list of words ends within its buffer. */
+/* True if a list of words ends within its buffer. */
 static inline bool fuzz_is_words(const char *words, size_t size) {
         for (size_t n = 0; n < size;) {
                 const char *end = memchr(words + n, '\0', size - n);

@@ -5,21 +5,20 @@
 
 #include "fuzz/fuzz.h"
 
-/* Runs a fuzzer over the files and folders that are named as arguments: its corpus as a regression test,
- * with any compiler. A folder without a single file is a failure, so that a wrong path can't pass for a good
- * run. */
+/* Runs a fuzzer, built by any compiler, over the files and folders in its arguments: its corpus as a
+ * regression test. A path that doesn't exist is a failure. */
 
 static int run_file(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         _cleanup_free_ uint8_t *data = NULL;
         _cleanup_close_ int fd = -1;
         size_t size = 0;
 
-        /* Dot files in it are git's. */
+        /* git's own files */
         if (type != FTW_F || path[ftw->base] == '.')
                 return 0;
 
         fd = open(path, O_RDONLY | O_CLOEXEC);
-        data = malloc((size_t) st->st_size); /* no byte more, for the sanitizer */
+        data = malloc((size_t) st->st_size); /* no byte more: the sanitizer sees each read beyond it */
         if (fd < 0 || (!data && st->st_size > 0)) {
                 fprintf(stderr, "%s: %s\n", path, strerror(errno));
                 return EXIT_FAILURE;
@@ -27,7 +26,7 @@ static int run_file(const char *path, const struct stat *st, int type, struct FT
         while (size < (size_t) st->st_size) {
                 ssize_t n = read(fd, data + size, (size_t) st->st_size - size);
                 if (n <= 0) {
-                        fprintf(stderr, "%s: %s\n", path, n < 0 ? strerror(errno) : "it shrinks");
+                        fprintf(stderr, "%s: %s\n", path, n < 0 ? strerror(errno) : "the file has become shorter");
                         return EXIT_FAILURE;
                 }
                 size += (size_t) n;

@@ -2,11 +2,12 @@
 #include "fuzz/fuzz.h"
 #include "core/policy.h"
 
-/* What is decided, on any facts, also those that contradict each other: nothing that a promise forbids (1: a
- * configuration that sshd refuses, 2: ports that sshd isn't about to bind, 4: ports and units that are not ours
- * to move). And asked over and over, with answers out of the input, it never asks twice about a port.
+/* policy_decide() keeps the promises on any facts, also on facts that contradict each other: it moves no
+ * sshd that refuses its configuration (promise 1), binds no port that sshd isn't about to bind (2), and
+ * moves neither ports nor units of others (4). Asked over and over, with answers out of the input, it never
+ * asks twice about a port.
  *
- * The input, a byte each: see take_config() and take_snapshot(). */
+ * take_config() and take_snapshot() take a byte of the input for each member. */
 
 #define FACTS_MAX 24
 #define ASKED_MAX 64
@@ -123,7 +124,7 @@ static bool is_allowed(const Config *config, uint16_t port) {
         return false;
 }
 
-/* Someone else has it, as far as is known. */
+/* Somebody else is known to have the port. */
 static bool is_taken(const PortFact *fact) {
         if (!fact)
                 return false;
@@ -140,13 +141,13 @@ static bool is_sshds(const PortFact *fact) {
         return fact && fact->holder == HOLDER_SSHD;
 }
 
-/* Whether sshd is about to bind: at its start, or when a socket unit that has lost its sockets is restarted. */
+/* sshd is about to bind: at its start, or because a socket unit that has lost its sockets is restarted. */
 static bool is_to_bind(const Snapshot *s) {
         return s->service == SERVICE_QUEUED || s->service == SERVICE_TO_START ||
                (s->service == SERVICE_RUNNING && s->by_socket && s->settled == SETTLED_WITHOUT_PORT);
 }
 
-/* A running sshd has had time to bind all of the port, and has half of it. */
+/* A running sshd has had time to bind the port on IPv4, and has it on IPv6 only. */
 static bool mends_ipv4(const Snapshot *s, const PortFact *fact) {
         return s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_IPV4 && !s->by_socket && !s->postponed && is_sshds(fact) &&
                fact->lacks_ipv4;
@@ -200,7 +201,7 @@ static void require_restore(Case *c, const Decision *d) {
         if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING || s->service == SERVICE_UNKNOWN)
                 require(false);
 
-        /* A running sshd keeps what it has until it can have each port of its own. */
+        /* A running sshd goes home only if it can have each of its home ports. */
         if (s->service == SERVICE_RUNNING) {
                 require(mode_shares_ports(s->mode) && c->config.relocate == RELOCATE_CONFLICT);
                 require(s->home.n_ports > 0);
@@ -280,7 +281,7 @@ static void decide_twice(Case *c, Decision *ret) {
         }
 }
 
-/* As ports_answer() and ports_look() note it. */
+/* Notes an answer as ports_answer() and ports_see() do. */
 static bool answer(Case *c, uint16_t port, BindAnswer bind) {
         PortFact *fact = find(c, port);
 
@@ -321,7 +322,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
                 bind = (BindAnswer) (BIND_FREE + fuzz_byte(&input) % (_BIND_MAX - BIND_FREE));
                 if (d.action == ACTION_RELOCATE && bind == BIND_FREE)
-                        break; /* there it is */
+                        break; /* sshd is moved there */
                 if (!answer(&c, d.port, bind))
                         break;
         }

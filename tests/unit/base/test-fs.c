@@ -6,7 +6,7 @@
 
 #include "unit/test.h"
 
-/* Every case has a folder of its own to stand in. */
+/* Makes a folder for one case. */
 static const char *folder(void) {
         static char path[64];
 
@@ -37,7 +37,7 @@ static void clean_up(const char *base) {
 
 static void test_write_read_remove(void) {
         const char *base = folder(), *path = in(base, "d/f");
-        mode_t mask = umask(0077); /* as the daemon's */
+        mode_t mask = umask(0077); /* the daemon's too */
         struct stat st;
         char text[16];
 
@@ -74,7 +74,7 @@ static void leave(const char *name, const char *text) {
         test_assert(file && fputs(text, file) >= 0);
 }
 
-static void test_leftover_of_what_is_unchanged_goes(void) {
+static void test_unchanged_file_loses_its_leftover(void) {
         const char *base = folder(), *path = in(base, "d/f");
 
         test_equal_int(fs_write_if_changed(path, "x\n"), 1);
@@ -88,7 +88,7 @@ static void test_clean_takes_the_leftover_only(void) {
         const char *base = folder(), *path = in(base, "d/f");
         char text[16];
 
-        test_equal_int(fs_clean(path), 0); /* not even a folder */
+        test_equal_int(fs_clean(path), 0); /* the folder is missing too */
         test_assert(access("d", F_OK) < 0);
         test_equal_int(fs_write_if_changed(path, "x\n"), 1);
         leave("d/.f.new", "y");
@@ -129,7 +129,7 @@ static void test_remove_takes_the_leftover_too(void) {
         leave("d/.f.new", "y");
         test_equal_int(fs_remove(path), 1);
         test_assert(access("d/f", F_OK) < 0 && access("d/.f.new", F_OK) < 0);
-        test_equal_int(fs_remove(in(base, "d")), 1); /* nothing is left in it */
+        test_equal_int(fs_remove(in(base, "d")), 1); /* the folder is empty now */
         clean_up(base);
 }
 
@@ -148,7 +148,7 @@ static void test_symlink_is_replaced_not_followed(void) {
         clean_up(base);
 }
 
-static void test_what_is_not_a_file_is_an_error(void) {
+static void test_folders_and_pipes_are_errors(void) {
         const char *base = folder(), *path = in(base, "d/f");
         char text[16];
 
@@ -194,11 +194,11 @@ int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_write_read_remove),
                 TEST(test_leftover_is_reused),
-                TEST(test_leftover_of_what_is_unchanged_goes),
+                TEST(test_unchanged_file_loses_its_leftover),
                 TEST(test_clean_takes_the_leftover_only),
                 TEST(test_remove_takes_the_leftover_too),
                 TEST(test_symlink_is_replaced_not_followed),
-                TEST(test_what_is_not_a_file_is_an_error),
+                TEST(test_folders_and_pipes_are_errors),
                 TEST(test_bounds),
                 TEST(test_unwritable_is_an_error),
         };

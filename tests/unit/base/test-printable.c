@@ -46,7 +46,7 @@ static void test_text(const void *data) {
 
         test_assert(printable(row->text, buffer, sizeof(buffer)) == buffer);
         test_equal_string(buffer, row->printable);
-        /* What is printable stays as it is. */
+        /* Printable text stays as it is. */
         test_equal_string(printable(row->printable, buffer, sizeof(buffer)), row->printable);
 }
 
@@ -54,7 +54,7 @@ static void test_length(void) {
         test_equal_int((int) printable_length("a", SIZE_MAX), 1);
         test_equal_int((int) printable_length("\u4f60", SIZE_MAX), 3);
         test_equal_int((int) printable_length("\u4f60", 3), 3);
-        test_equal_int((int) printable_length("\u4f60", 2), 0); /* the rest isn't ours */
+        test_equal_int((int) printable_length("\u4f60", 2), 0); /* its last byte may not be read */
         test_equal_int((int) printable_length("\u4f60", 0), 0);
         test_equal_int((int) printable_length("\u202e", SIZE_MAX), 0);
         test_equal_int((int) printable_length("\xff", SIZE_MAX), 0);
@@ -66,7 +66,7 @@ static void test_cut_between_characters(void) {
         char expected[sizeof(text)];
 
         for (size_t size = 1; size <= sizeof(text); size++) {
-                char *buffer = malloc(size); /* so that a byte too many is seen */
+                char *buffer = malloc(size); /* the sanitizer sees a byte too many */
                 size_t fits = size > 11   ? 11
                               : size > 10 ? 10
                               : size > 6  ? 6

@@ -4,7 +4,8 @@
 #include "core/policy.h"
 #include "unit/test.h"
 
-/* One rule of policy_decide() a row: what is known, and what is to be done about it. */
+/* A rule of policy_decide() a row: a snapshot, and the decision that it leads to. Members that a row leaves
+ * out have the values of test_config() and test_snapshot(). */
 
 #define HOME 22
 
@@ -19,7 +20,7 @@ typedef struct Rule {
         const char *name;
         RelocatePolicy relocate;
         RestorePolicy restore;
-        NetworkingMode mode; /* MODE_UNKNOWN: mirrored */
+        NetworkingMode mode;  /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
         bool booting, not_booting, no_auto_restore, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
                         switch_unfinished, refused, fixed;

@@ -68,7 +68,8 @@ static void test_explicit_port_is_not_moved(void) {
         test_contains(decision.reason, "ListenAddress");
 }
 
-/* Windows excludes the whole of a long range: the end is reached in few questions, none is asked twice. */
+/* Windows excludes the whole of a long range: a few questions reach its end, and no port is asked about
+ * twice. */
 static void test_long_range_is_not_walked(void) {
         Config config = { .candidates = { { 1024, 65535 } }, .n_candidates = 1 };
         PortFact facts[128] = { WINDOWS(HOME) };

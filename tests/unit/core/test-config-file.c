@@ -12,7 +12,7 @@
 
 #define TEXT_MAX ((size_t) 128 * 1024)
 
-/* What config_parse() told. */
+/* The errors that config_parse() told. */
 typedef struct Told {
         unsigned n;
         struct {
@@ -21,7 +21,7 @@ typedef struct Told {
         } errors[32];
 } Told;
 
-/* Whatever is in the file, what is shown of it on a terminal is harmless. */
+/* A message is harmless to a terminal, whatever the file holds. */
 static void tell(const char *path, unsigned line, const char *message, void *userdata) {
         Told *told = userdata;
 
@@ -37,8 +37,8 @@ static void tell(const char *path, unsigned line, const char *message, void *use
         told->n++;
 }
 
-/* Parses a copy that ends where the text ends, so that the sanitizer sees each byte read beyond it, and
- * proves that the output is untouched on failure. */
+/* Parses a copy that ends where the text ends, so that the sanitizer sees a read beyond the text. Checks
+ * that a failure leaves the output untouched. */
 static int parse(const char *text, size_t size, Told *ret_told, Config *ret) {
         _cleanup_free_ char *copy = malloc(size);
         Config before;
@@ -75,7 +75,7 @@ static char *print(const Config *config) {
         return text;
 }
 
-/* The lines of config_print() that differ from the defaults', which have the same lines otherwise. */
+/* The lines that config_print() prints otherwise than for the defaults. */
 static char *print_changes(const Config *config) {
         _cleanup_free_ char *text = print(config), *defaults = NULL;
         char *changes = calloc(1, strlen(text) + 1), *a = text, *b;
@@ -90,8 +90,8 @@ static char *print_changes(const Config *config) {
         return changes;
 }
 
-/* The file is taken: then @takes says what changes by it. Or it is refused: then the first error is on @line
- * and has @says in it, and there are @n_errors, 0 for one. */
+/* A file is taken, and .takes has the lines that it changes. Or it is refused: then the first error is on
+ * .line and its message has .says in it, and there are .n_errors, where 0 stands for one. */
 typedef struct Outcome {
         const char *takes;
         unsigned line;
@@ -128,14 +128,14 @@ static void check(const char *text, size_t size, const Outcome *outcome) {
         changes = print_changes(&config);
         test_equal_string(changes, outcome->takes);
 
-        /* What is printed is a file that means the same. */
+        /* The output of config_print() is a file with the same meaning. */
         printed = print(&config);
         test_equal_int(parse(printed, strlen(printed), &told, &again), 1);
         printed_again = print(&again);
         test_equal_string(printed_again, printed);
 }
 
-/* Every key: `name` is the line, the only one of its section. */
+/* A key a row: .name is the line, the only one of its section. */
 typedef struct ValueRow {
         const char *name;
         const char *section;
@@ -271,7 +271,7 @@ static void test_value(const void *data) {
         const ValueRow *row = data;
         char text[512];
 
-        /* With a line end of either kind, and without. */
+        /* With both kinds of line ends, and without one. */
         for (size_t i = 0; i < 3; i++) {
                 snprintf(text, sizeof(text), "[%s]%s%s%s", row->section, i == 1 ? "\r\n" : "\n", row->name,
                          i == 0   ? "\n"
@@ -281,14 +281,14 @@ static void test_value(const void *data) {
         }
 }
 
-/* The files of tests/corpus/config: `name` is a file's, without .conf. */
+/* A file of tests/corpus/config a row: .name is the file's name without .conf. */
 typedef struct FileRow {
         const char *name;
         Outcome outcome;
 } FileRow;
 
 static const FileRow file_rows[] = {
-        /* Unusual, but clear. */
+        /* Unusual, and clear. */
         { "empty", TAKES("") },
         { "only-blanks", TAKES("") },
         { "no-newline-at-end", TAKES("Relocate=never\n") },
@@ -311,7 +311,7 @@ static const FileRow file_rows[] = {
                                 "61 62 63 100\n") },
         { "sample-of-design", TAKES("") },
 
-        /* Bytes that a text doesn't have. */
+        /* Bytes that no text has. */
         { "nul-in-value", REFUSED(2, "NUL") },
         { "nul-in-key", REFUSED(2, "NUL") },
         { "nul-in-comment", REFUSED(1, "NUL") },
@@ -341,7 +341,7 @@ static const FileRow file_rows[] = {
         { "utf16-no-bom", REFUSED_MANY(1, "NUL", 3) },
         { "elf", REFUSED(1, "NUL") },
 
-        /* Lines of which libinih makes something else. */
+        /* Lines that libinih would read otherwise. */
         { "overlong-value", REFUSED(3, "the line has 514 characters, more than 198: a range like 2200-2299") },
         { "overlong-with-key-in-tail", REFUSED(2, "the line has 213 characters, more than 198") },
         { "overlong-by-one", REFUSED(2, "the line has 199 characters, more than 198") },
@@ -359,7 +359,7 @@ static const FileRow file_rows[] = {
         { "merge-conflict", REFUSED_MANY(2, "<<<<<<< HEAD: write [Section] or Key=value", 4) },
         { "word", REFUSED(1, "hello: write [Section] or Key=value") },
 
-        /* Sections. What stands beneath a refused one is not told again. */
+        /* Sections. The keys beneath a refused section are not told. */
         { "unclosed-section", REFUSED(3, "[SSH: write a section as [Name], alone on its line") },
         { "unclosed-section-at-end", REFUSED(1, "[: write a section as [Name], alone on its line") },
         { "section-closed-in-comment", REFUSED(1, "[Policy: write a section as [Name]") },
@@ -478,7 +478,7 @@ static void test_10000_candidates(void) {
         check(text, size, &outcome);
 }
 
-/* Every error is told with its own line, also the ones behind others, up to a bound. */
+/* Each error is told with its own line, up to a bound. */
 static void test_all_errors_are_told(void) {
         static const char text[] = "Unit=auto\n"
                                    "[Policy]\n"
@@ -519,7 +519,7 @@ static void test_errors_are_bounded(void) {
         }
 }
 
-/* Each beginning of a good file, down to none of it: no crash, and untouched output where it is refused. */
+/* Each beginning of a good file, the empty one included, is taken or refused without a crash. */
 static void test_each_beginning(void) {
         _cleanup_free_ char *text = NULL;
         Config config = config_default();
@@ -552,7 +552,7 @@ static void test_default(void) {
         test_equal_int(config.log_level, LOG_INFO);
 }
 
-/* The tables above see a configuration by what config_print() prints; this sees it by its fields. */
+/* The tables above know a configuration by its printed form only; this test compares its members. */
 static void test_print(void) {
         static const char expected[] = "[Policy]\n"
                                        "Relocate=mirrored\n"
@@ -600,7 +600,7 @@ static void test_print(void) {
         test_equal_int(again.log_level, config.log_level);
 }
 
-/* The shipped file says nothing, and what it says in its comments is the defaults, each key once. */
+/* The shipped file sets nothing. Its comments have each key once, with the default. */
 static void test_shipped_file(void) {
         static const Outcome nothing_changed = TAKES("");
         _cleanup_free_ char *text = calloc(1, TEXT_MAX + 1), *uncommented = calloc(1, TEXT_MAX + 1),
@@ -612,7 +612,7 @@ static void test_shipped_file(void) {
         test_assert(asprintf(&path, "%s/../../../conf/wslportd.conf", test_argument(1)) > 0);
         check(text, read_text(path, text), &nothing_changed);
 
-        /* Prose has a blank behind its '#', a key at its default has none. */
+        /* A line of prose has a blank behind its '#', a key with its default has none. */
         for (const char *c = text; *c; c++)
                 if (*c != '#' || (c > text && c[-1] != '\n') || c[1] < 'A' || c[1] > 'Z')
                         uncommented[strlen(uncommented)] = *c;
@@ -627,7 +627,7 @@ static void test_shipped_file(void) {
                         test_contains(text, line);
 }
 
-/* config_load(): a folder of our own. */
+/* Makes a folder for config_load() and enters it. */
 static void make_folder(char path[static 64]) {
         strcpy(path, "/tmp/test-config-XXXXXX");
         test_assert(mkdtemp(path));
@@ -648,7 +648,7 @@ static void tell_load(const char *path, unsigned line, const char *message, void
         snprintf(text, 512, "%s:%u: %s", path, line, message);
 }
 
-/* What is behind @name is refused with @result and @message, or taken with 1 or 0 and none. */
+/* config_load() of @name returns @result; @message is empty where that is 1 or 0. */
 static void check_load(const char *name, int result, const char *message) {
         char text[512] = "";
         Config config = { .n_candidates = 42 };
@@ -692,7 +692,7 @@ static void test_load(void) {
         test_assert(mkfifo("fifo", 0600) == 0);
         check_load("fifo", -EINVAL, "fifo:0: this is not a regular file");
 
-        /* A file that claims to be empty. */
+        /* A file that is said to be empty, and isn't. */
         check_load("/proc/sys/kernel/ostype", -EINVAL,
                    "/proc/sys/kernel/ostype:1: Linux: write [Section] or Key=value");
 

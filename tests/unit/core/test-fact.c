@@ -27,7 +27,7 @@ static const struct {
         { "nothing is known yet", ANSWER(HOME, BIND_NOT_ASKED) },
 };
 
-/* The name is what is said. */
+/* A row's name is the description. */
 static void test_described(const void *data) {
         const __typeof__(described[0]) *row = data;
         char text[160];

@@ -59,7 +59,7 @@ static void test_mode_unknown_does_nothing(void) {
         test_equal_int(decision.state, STATE_UNKNOWN);
 }
 
-static void test_config_broken_by_ours_is_undone(void) {
+static void test_refusal_of_our_file_takes_it_away(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
         Snapshot snapshot = test_snapshot();
         Decision decision;
@@ -70,14 +70,14 @@ static void test_config_broken_by_ours_is_undone(void) {
         test_equal_int(decision.action, ACTION_RESTORE);
         test_equal_int(decision.then_start, false);
 
-        /* systemd tries that no more. */
+        /* systemd does not start a failed service again. */
         snapshot.service = SERVICE_FAILED;
         policy_decide(&config, &snapshot, &decision);
         test_equal_int(decision.action, ACTION_RESTORE);
         test_equal_int(decision.then_start, true);
 }
 
-static void test_hold_is_kept(void) {
+static void test_postponed_move_waits(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
         const PortFact facts[] = { WINDOWS(HOME), FREE(2222) }, moved[] = { FREE(HOME), SSHD(2222) };
         Snapshot snapshot = test_snapshot();
@@ -91,7 +91,7 @@ static void test_hold_is_kept(void) {
         test_equal_int(decision.state, STATE_BLOCKED);
         test_contains(decision.reason, "tried again in 60 s");
 
-        /* And on the way back. */
+        /* The way back is postponed too. */
         snapshot.facts = moved;
         snapshot.moved_to = 2222;
         snapshot.home.reads_our_file = true;
@@ -120,13 +120,13 @@ static bool sshd_has_moved(const Snapshot *s) {
         return s->moved_to != 0 && fact_of(s, s->moved_to)->holder == HOLDER_SSHD;
 }
 
-/* A running sshd is to bind the other half of a port that it has. */
+/* A running sshd is to bind a port on IPv4 that it has on IPv6. */
 static bool mends_ipv4(const Snapshot *s, uint16_t port) {
         return s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_IPV4 && !s->by_socket && !s->postponed &&
                fact_of(s, port)->holder == HOLDER_SSHD && fact_of(s, port)->lacks_ipv4;
 }
 
-/* The promises, for one decision. */
+/* The promise that a decision breaks, for people; NULL: none. */
 static const char *broken_promise(const Config *c, const Snapshot *s, const Decision *d) {
         bool outage = s->by_socket && s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_PORT &&
                       fact_of(s, HOME)->holder != HOLDER_SSHD && !sshd_has_moved(s);
@@ -190,7 +190,7 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                                                ? NULL
                                                : "a file taken away under a running sshd";
                 if (!s->home.reads_our_file && s->verdict == SSHD_VERDICT_VALID)
-                        return NULL; /* sshd doesn't read it */
+                        return NULL; /* sshd doesn't read our file */
                 if (s->mode == MODE_UNKNOWN && !undo)
                         return "a way back in an unknown mode";
                 if (mode_shares_ports(s->mode) && !undo && !is_free(s, HOME))
@@ -269,7 +269,7 @@ static void check_all_facts(const Config *config, Snapshot *s) {
                         }
 }
 
-/* All modes, services, verdicts, policies and holders against each other. */
+/* Each combination of modes, services, verdicts, policies and holders. */
 static void test_promises(const void *row) {
         const struct { const char *name; NetworkingMode mode; } *m = row;
         Snapshot s = test_snapshot();
@@ -285,7 +285,7 @@ static void test_promises(const void *row) {
                 s.verdict = (SshdVerdict) PICK(4);
                 unsigned obstacle = PICK(9);
                 s.home.port_fixed = obstacle == 1;
-                s.postponed = obstacle == 2 ? "hold" : NULL;
+                s.postponed = obstacle == 2 ? "later" : NULL;
                 s.home.reads_our_file = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;
                 s.settled = obstacle % 2 ? SETTLED_WITHOUT_PORT : SETTLED_WITHOUT_IPV4;
@@ -315,7 +315,7 @@ static const struct {
 
 _Static_assert(ELEMENTSOF(modes) == _MODE_MAX, "every mode is there");
 
-/* Whatever the ports really are, asking and being answered comes to an end, with at most one move in it. */
+/* Whichever ports are free, questions and answers come to an end, with one move at the most. */
 static void test_every_conflict_settles(void) {
         for (unsigned truth = 0; truth < 1U << 7; truth++) {
                 static const uint16_t ports[] = { HOME, 2222, 22022, 2200, 2201, 2202, 2203 };
@@ -352,8 +352,8 @@ int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_rule, rules),
                 TEST(test_mode_unknown_does_nothing),
-                TEST(test_config_broken_by_ours_is_undone),
-                TEST(test_hold_is_kept),
+                TEST(test_refusal_of_our_file_takes_it_away),
+                TEST(test_postponed_move_waits),
                 TEST_TABLE(test_promises, modes),
                 TEST(test_every_conflict_settles),
         };

@@ -170,7 +170,7 @@ static const Rule rules[] = {
           .action = ACTION_NONE, .port_missing = true, .state = STATE_UNKNOWN },
 };
 
-static void test_what_could_not_be_seen_is_not_told(void) {
+static void test_unseen_listeners_move_nothing(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
         Snapshot snapshot = test_snapshot();
         Decision decision;
@@ -186,7 +186,7 @@ static void test_what_could_not_be_seen_is_not_told(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_rule, rules),
-                TEST(test_what_could_not_be_seen_is_not_told),
+                TEST(test_unseen_listeners_move_nothing),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
