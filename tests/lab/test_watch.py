@@ -247,8 +247,8 @@ def test_the_journal_and_its_catalog(make):
             ("relocated", "5", "Subject: sshd was moved to port 2222"),
             ("restored", "5", "Subject: sshd is back on its own port"),
             ("pinned", "5", "Subject: Sessions still hold the port that sshd has left"),
-            ("unpinned", "5", "Subject: The port that sshd has left is no longer held here"),
-            ("blocked", "4", "Subject: sshd can't have its port, and it is not moved")):
+            ("unpinned", "5", "Subject: Linux no longer holds the port that sshd has left"),
+            ("blocked", "4", "Subject: sshd can't have its port, and wslportd doesn't move it")):
         entries = w.told(m, name)
         assert entries and {entry["PRIORITY"] for entry in entries} == {priority}, name
         assert {entry["SYSLOG_IDENTIFIER"] for entry in entries} == {"wslportd"}
