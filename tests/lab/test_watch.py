@@ -188,7 +188,7 @@ def test_the_bus_comes_and_goes_during_a_move(make):
 
     def stop_bus(times: int) -> None:
         m.run(["systemctl", "stop", "dbus.socket", "dbus.service"], check=True)
-        w.eventually(lambda: sum("the connection ended" in text for text in w.daemon_messages(m)) == times, "it knows")
+        w.eventually(lambda: sum("the connection has ended" in text for text in w.daemon_messages(m)) == times, "it knows")
 
     stop_bus(1)
     m.write(w.CONFIG, w.configuration(Policy={"Relocate": "mirrored"}))
