@@ -3,8 +3,9 @@
 
 #include <stdarg.h>
 
-/* Windows excludes whole ranges, and each question costs time. After so many refusals in a row within one
- * range of CandidatePorts the steps through that range double: its end is then at most 16 questions away. */
+/* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
+ * row within one range of CandidatePorts, each step through the range is twice as long as the step before:
+ * 16 more questions reach the end of any range. */
 #define REFUSALS_BEFORE_STRIDE 4
 
 /* True if @d is decided: @port is to be tried, or no port can be tried now. */
@@ -61,7 +62,7 @@ static void choose(const Config *config, const Snapshot *s, const char *why, Dec
                 decide(d, STATE_BLOCKED, ACTION_NONE, 0,
                        "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
                        isempty(s->port_fixed_by) ? "a ListenAddress with a port" : s->port_fixed_by);
-                d->ask_again = false; /* no answer helps */
+                d->ask_again = false; /* no later answer changes this */
         } else if (s->postponed)
                 decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s; %s", why, s->postponed);
         else if (s->request != REQUEST_RELOCATE || requested.port == 0)
@@ -94,9 +95,9 @@ void candidate_choose(const Config *config, const Snapshot *s, Decision *d, cons
         choose(config, s, why, d);
 }
 
-/* Where the policy names another home port, its owner has seen to the conflict: sshd makes do with that
- * port. Else sshd is moved, and the other home ports stay. A service does without the ports that it can't
- * bind, a socket unit does not come up at all. */
+/* CandidatePorts may name another home port: then sshd's owner has provided for the conflict, and sshd makes
+ * do with that port. Otherwise sshd is moved, and the other home ports stay. A service does without the
+ * ports that it can't bind; a socket unit binds all of its ports or fails. */
 void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, const char *why,
                             Decision *d) {
         for (size_t i = 0; i < s->home.n_ports; i++) {

@@ -4,19 +4,20 @@
 #include "core/config.h"
 #include "core/decision.h"
 
-/* sshd has to leave a port: for which one of CandidatePorts? Each of these decides; the reason begins with
- * why. */
+/* Chooses one of CandidatePorts for an sshd that has to leave a port. Each function decides; its reason
+ * begins with why sshd has to leave. */
 
-/* The ports that clients know come first, then the list in its order. See candidate_keep_others(). */
+/* The last port comes first, as clients know it; then the list in its order. Includes
+ * candidate_keep_others(). */
 void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...)
                 _printf_(4, 5);
 
-/* Of several home ports sshd leaves the first one; it keeps the others that it has. */
+/* sshd leaves the first of its home ports, and keeps the others that it has. */
 void candidate_keep_others(const Snapshot *s, Decision *d);
 
-/* sshd can't have the port of @fact, for what @fact says. */
+/* Decides for an sshd that can't have the port of @fact; the reason is what @fact says. */
 void candidate_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d);
 
-/* sshd can't have @port, which is one of its home ports. */
+/* Decides for an sshd that can't have @port, one of its home ports. */
 void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, const char *why,
                             Decision *d);

@@ -33,7 +33,7 @@ static int bool_from_string(const char *s, bool *ret) {
         return -EINVAL;
 }
 
-/* A key whose value is one of the words of @type. */
+/* Parses and prints a key whose value is one of the words of @type. */
 #define DEFINE_WORD_KEY(member, type)                                    \
         static int parse_##member(ConfigValue *value, Config *config) {  \
                 return type##_from_string(value->text, &config->member); \
@@ -68,7 +68,7 @@ static int parse_range(char *item, PortRange *ret) {
         return r;
 }
 
-/* Ranges may overlap: the policy tries no port twice. The same item twice is a slip, though. */
+/* Ranges may overlap, as no port is tried twice. An item that comes twice is a slip, though. */
 static int parse_candidates(ConfigValue *value, Config *config) {
         char text[CONFIG_LINE_MAX + 1], *rest = text, *item;
         PortRange ranges[CONFIG_CANDIDATES_MAX] = {};
@@ -109,7 +109,7 @@ static void print_candidates(const Config *config, FILE *out) {
         fputs(text, out);
 }
 
-/* systemd takes the same for the name of a service, and a template without its instance too. */
+/* Takes each name of a service that systemd takes, but for a template without its instance. */
 static int parse_unit(ConfigValue *value, Config *config) {
         static const char valid[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@";
         const char *text = value->text, *suffix = strrchr(text, '.');
@@ -132,8 +132,8 @@ static void print_unit(const Config *config, FILE *out) {
 #define PROBE_TIMEOUT_MIN (50 * USEC_PER_MSEC)
 #define PROBE_TIMEOUT_MAX (2 * USEC_PER_SEC)
 
-/* Seconds, or with "ms" milliseconds; "s" may be written too. In integers, so that what is printed is read
- * back exactly. */
+/* Seconds, with or without "s", or milliseconds with "ms". In integers, so that a printed value is read back
+ * exactly. */
 static int parse_probe_timeout(ConfigValue *value, Config *config) {
         uint64_t digits = 0, scale = 1, unit;
         const char *s = value->text;

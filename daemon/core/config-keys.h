@@ -3,12 +3,12 @@
 
 #include "core/config.h"
 
-/* The keys of the configuration file, and the form of their values. */
+/* The keys of the configuration file, and how their values are parsed and printed. */
 
-/* A value, and where it is refused what would be right. */
+/* A value, and for a refused one what would be right. */
 typedef struct ConfigValue {
         const char *text;
-        char remedy[256]; /* empty: .expected of the key says it */
+        char remedy[256]; /* empty: see .expected of the key */
 } ConfigValue;
 
 typedef struct ConfigKey {
@@ -19,15 +19,15 @@ typedef struct ConfigKey {
         const char *expected;     /* ends the sentence "write …" */
 } ConfigKey;
 
-/* By CONFIG_RELOCATE and its like; the keys of one section stand together. */
+/* By ConfigKeyId. The keys of one section stand together. */
 extern const ConfigKey config_keys[_CONFIG_KEY_MAX];
 
 bool config_has_section(const char *name, size_t length);
 
-/* NULL where @section has no such key. */
+/* NULL if @section has no such key. */
 const ConfigKey *config_find_key(const char *section, const char *name);
 
 #define CONFIG_LIST_SIZE 128
 
-/* The keys of @section, or with NULL the sections, for people. Returns @ret. */
+/* Lists the keys of @section for people, or with NULL the sections. Returns @ret. */
 const char *config_list_names(const char *section, char ret[static CONFIG_LIST_SIZE]);

@@ -9,7 +9,7 @@
 
 #define ERRORS_MAX 20
 
-/* The section of the keys beneath a refused section: they are passed over, as the section was told. */
+/* Stands for a refused section, so that its keys are passed over: the section itself was told. */
 #define REFUSED_SECTION "?"
 
 void config_lines_complain(ConfigLines *lines, const char *format, ...) {
@@ -52,7 +52,7 @@ static bool check_section(ConfigLines *lines, const char *line, size_t length) {
         return false;
 }
 
-/* False if the line, which has neither a comment nor blanks at its end, was refused; that was told then. */
+/* False if the line was refused and told. It has no comment, and no blanks at its end. */
 static bool check_line(ConfigLines *lines, const char *line, size_t length, size_t max) {
         const char *equals, *colon;
 
@@ -113,15 +113,15 @@ static bool take_line(ConfigLines *lines, const char **ret_line, size_t *ret_len
         return true;
 }
 
-/* A libinih ini_reader: the next line that says something and is right. libinih asks for it when it is done
- * with the line before. */
+/* A libinih ini_reader: gives the next correct line that isn't empty. libinih has handled a line when it
+ * asks for the next. */
 static char *next_line(char *buffer, int size, void *userdata) {
         size_t max = (size_t) size - 2 < CONFIG_LINE_MAX ? (size_t) size - 2 : CONFIG_LINE_MAX, length;
         ConfigLines *lines = userdata;
         const char *line;
 
         while (take_line(lines, &line, &length)) {
-                /* These count in comments too: an editor shows the line otherwise than it is read. */
+                /* In comments too: an editor shows such a line otherwise than wslportd reads it. */
                 if (memchr(line, '\0', length)) {
                         config_lines_complain(lines, "the line has a NUL byte: this is not a text file");
                         continue;
@@ -153,7 +153,7 @@ static char *next_line(char *buffer, int size, void *userdata) {
         return NULL;
 }
 
-/* A libinih ini_handler. libinih would tell the first error only, so this returns 1, which is no error. */
+/* A libinih ini_handler. Returns 1, "no error", as libinih would report the first error only. */
 static int on_value(void *userdata, const char *section, const char *name, const char *value) {
         ConfigLines *lines = userdata;
 

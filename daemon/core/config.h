@@ -6,7 +6,7 @@
 /* libinih's buffer has 200 bytes, the newline and the NUL included. */
 #define CONFIG_LINE_MAX ((size_t) 198)
 
-/* Nobody means a longer list of candidates; ranges are shorter. */
+/* Nobody needs a longer list: neighbouring ports are written as a range. */
 #define CONFIG_CANDIDATES_MAX 64
 
 typedef enum ConfigKeyId {
@@ -43,5 +43,5 @@ typedef struct Config {
 /* True if the policy lets sshd be moved to @port. */
 bool config_allows_port(const Config *config, uint16_t port);
 
-/* What is in force without a file. */
+/* The configuration without a file. */
 Config config_default(void);

@@ -19,39 +19,40 @@ DECLARE_WORDS(action, Action);
 
 #define REASON_SIZE 512
 
-/* Part of the reason where no candidate is left. */
+/* Stands in the reason if no candidate is left. */
 #define REASON_ALL_TAKEN "every port of CandidatePorts is taken too"
 
 typedef struct Decision {
         State state;
         Action action;
-        uint16_t port;                   /* of .action; 0 where that has none */
+        uint16_t port;                   /* of .action; 0 for actions without a port */
         uint16_t beside[SSHD_PORTS_MAX]; /* with ACTION_RELOCATE: the home ports that stay beside .port */
         size_t n_beside;
-        bool then_start; /* with ACTION_RESTORE: start the service too. It failed on our port or for our file,
-                            and systemd does not try again */
+        bool then_start; /* with ACTION_RESTORE: start the service too. It failed on our port or for our file, so
+                            systemd won't */
         bool port_missing; /* sshd runs, and does not listen on each port that it should have */
         bool ask_again; /* with ACTION_NONE: no event will tell when the facts change, so look again later */
         char reason[REASON_SIZE]; /* one line for people */
 } Decision;
 
-/* Each of these decides; what an earlier call has decided is gone, but for .beside and the flags. */
+/* Decides anew, but leaves .beside, .n_beside and the flags of @d as they are. So do the functions below. */
 void decide(Decision *d, State state, Action action, uint16_t port, const char *format, ...) _printf_(5, 6);
 
-/* The reason is what is known of a port. */
+/* Decides with the description of @fact as the reason. */
 void decide_by_fact(Decision *d, State state, Action action, uint16_t port, const PortFact *fact);
 
 void decide_probe(Decision *d, State state, uint16_t port);
 
-/* Nothing is to be done: the state is what the facts show, and the reason says why (@format) besides. */
+/* Decides that nothing is to be done. The facts give the state; the reason begins with @format. */
 void decide_nothing(const Snapshot *s, Decision *d, const char *format, ...) _printf_(3, 4);
 
-/* sshd can have @port: a service that is to be started is started there. Else @d stays as it is. */
+/* sshd can have @port: decides that a service that is to be started starts there. Leaves @d alone for any
+ * other. */
 void decide_start_if_down(const Snapshot *s, uint16_t port, Decision *d);
 
-/* An sshd that was moved is to go back, where its home ports are free; whether they are is asked first.
- * False, and nothing is decided, where a home port can't be had, for what *@ret_obstacle says. */
+/* Decides that an sshd that was moved goes home, or that its home ports are asked about first. False, and
+ * nothing is decided, if a home port can't be had; *@ret_obstacle is that port's fact then. */
 bool decide_way_home(const Snapshot *s, State restored, Decision *d, PortFact *ret_obstacle);
 
-/* Finds the first home port that isn't known to be free and that no running sshd has. */
+/* True, and the fact, for the first home port that isn't known to be free and that no running sshd has. */
 bool find_obstacle(const Snapshot *s, PortFact *ret);

@@ -17,8 +17,8 @@ Availability port_fact_availability(const PortFact *fact) {
                 [BIND_FAILED] = PORT_UNDECIDED,
         };
 
-        /* The kernel lists listeners for certain, so they come first. bind() has answered later than any
-         * greeting was read. */
+        /* The kernel's list of listeners is certain, so it comes first. An answer of bind() is newer than a
+         * greeting. */
         if (fact->holder == HOLDER_SSHD || holder_is_stranger(fact->holder) ||
             (fact->bind == BIND_NOT_ASKED && holder_is_windows(fact->holder)))
                 return PORT_TAKEN;
@@ -34,10 +34,10 @@ static void describe_sshd(const PortFact *fact, char *ret, size_t size) {
                                                          : "");
 }
 
-/* What bind() said, where nobody is known to hold the port. */
+/* Describes bind()'s answer about a port without a known holder. */
 static void describe_answer(const PortFact *fact, char *ret, size_t size) {
         static const struct {
-                const char *before, *after; /* the port's number */
+                const char *before, *after; /* what stands around the port's number */
         } answers[_BIND_MAX] = {
                 [BIND_NOT_ASKED] = { "nothing here listens on ", "" },
                 [BIND_FREE] = { "", " is free" },

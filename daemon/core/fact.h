@@ -3,17 +3,17 @@
 
 #include "core/model.h"
 
-/* What is known of one port. */
+/* The facts about one port. */
 typedef struct PortFact {
         uint16_t port;
-        Holder holder;    /* by a listener in the kernel, or by a greeting: nobody had to bind */
+        Holder holder;    /* found among the kernel's listeners or by a greeting, without a bind */
         BindAnswer bind;  /* the bind helper's answer since the facts were last forgotten */
         bool holder_left; /* its holder was seen to go away, without a bind */
-        bool lacks_ipv4; /* sshd should have all of IPv4 too, and has IPv6 only: then .bind is about IPv4 */
-        char detail[80]; /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
+        bool lacks_ipv4;  /* sshd should have all of IPv4 too, and has IPv6 only: then .bind is about IPv4 */
+        char detail[80];  /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
 } PortFact;
 
-/* What the facts of a port come to, for an sshd that wants to bind it. */
+/* The outcome of these facts for an sshd that wants to bind the port. */
 typedef enum Availability {
         PORT_NOT_ASKED,
         PORT_FREE,
@@ -23,7 +23,7 @@ typedef enum Availability {
         PORT_UNDECIDED, /* the question itself failed */
 } Availability;
 
-/* NULL where no fact is about @port. */
+/* NULL if no fact is about @port. */
 const PortFact *port_facts_find(const PortFact facts[], size_t n, uint16_t port);
 
 Availability port_fact_availability(const PortFact *fact);

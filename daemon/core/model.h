@@ -63,9 +63,9 @@ typedef enum ServicePhase {
         SERVICE_STARTING,
         SERVICE_RUNNING,
         SERVICE_STOPPING,
-        SERVICE_TO_START, /* down, and wslportd starts it where it can bind: it could not bind its port, or has
-                             just been enabled, or failed for a file of wslportd's that is gone now */
-        SERVICE_FAILED,   /* for a reason that isn't wslportd's to mend */
+        SERVICE_TO_START, /* down, and wslportd starts it where it can bind: it could not bind its port, was just
+                             enabled, or failed for a file of wslportd's that is gone now */
+        SERVICE_FAILED, /* for a reason that isn't wslportd's to mend */
         _SERVICE_MAX,
 } ServicePhase;
 
@@ -114,7 +114,7 @@ typedef enum AddressKind {
 typedef struct SshdHome {
         uint16_t ports[SSHD_PORTS_MAX]; /* each once */
         size_t n_ports;
-        bool port_fixed; /* a ListenAddress or the service's `-p` sets the port, which our file can't change */
+        bool port_fixed;     /* a ListenAddress or the service's `-p` sets the port: our file can't */
         bool reads_our_file; /* the port of our file is among sshd's: sshd takes the file in */
         bool ipv4, ipv6;     /* the families that sshd listens on */
         bool any_ipv4;       /* one of its addresses is 0.0.0.0 */

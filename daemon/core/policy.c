@@ -10,8 +10,8 @@ static bool is_down(const Snapshot *s) {
                s->service == SERVICE_FAILED || snapshot_is_about_to_bind(s);
 }
 
-/* Our file doesn't belong there, and sshd is down: the file can go whoever has sshd's own ports. A service
- * in the phase @to_start, which systemd won't start again, is started then. True if @d is decided. */
+/* Takes our file from an sshd that is down: no port has to be free for that. A service in the phase
+ * @to_start is started too, as systemd won't. True if @d is decided. */
 static bool undo(const Snapshot *s, ServicePhase to_start, const char *why, Decision *d) {
         if (s->moved_to == 0 || !is_down(s))
                 return false;
@@ -21,13 +21,13 @@ static bool undo(const Snapshot *s, ServicePhase to_start, const char *why, Deci
         return true;
 }
 
-/* Our file moves sshd to one of its own ports, or sshd does not read the file. */
+/* True if our file names one of sshd's own ports, or sshd does not read the file. */
 static bool is_in_vain(const Snapshot *s) {
         return s->verdict == SSHD_VERDICT_VALID &&
                (snapshot_is_home(s, s->moved_to) || !s->home.reads_our_file);
 }
 
-/* What is done about ports, by what sshd is doing. */
+/* Decides about ports, by what sshd is doing. */
 static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d) {
         switch (s->service) {
         case SERVICE_INACTIVE:
@@ -66,7 +66,7 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
         }
 }
 
-/* The rules in their order: the first that applies decides. */
+/* Goes through the rules in their order; the first that applies decides. */
 static void decide_in_order(const Config *config, const Snapshot *s, Decision *d) {
         char why[96];
 

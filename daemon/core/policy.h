@@ -4,7 +4,6 @@
 #include "core/config.h"
 #include "core/decision.h"
 
-/* The one place that decides. It does no I/O: facts come in, what to do comes out, and the same facts always
- * give the same answer. At most one action is decided at a time; the next is decided on the facts that this
- * one brings. */
+/* Decides on facts alone, without I/O: the same facts always give the same decision. It decides one action
+ * at a time; the result of that action is among the facts of the next decision. */
 void policy_decide(const Config *config, const Snapshot *s, Decision *ret);

@@ -4,8 +4,8 @@
 #include "core/candidate.h"
 #include "core/start.h"
 
-/* Whether sshd, which was moved, is to go back now if it can. Restore=auto needs a hint that each home port
- * is free: nobody binds to find out. */
+/* True if an sshd that was moved is to go back now. Restore=auto needs a hint that each home port is free,
+ * as nobody binds a home port to find out. */
 static bool wants_home(const Config *config, const Snapshot *s) {
         if (config->relocate != RELOCATE_CONFLICT)
                 return false;
@@ -24,7 +24,7 @@ static bool wants_home(const Config *config, const Snapshot *s) {
         return s->home.n_ports > 0;
 }
 
-/* sshd was moved, and listens where it was moved to. */
+/* Decides for an sshd that was moved, and that listens there. */
 static void listens_moved(const Config *config, const Snapshot *s, Decision *d) {
         PortFact obstacle;
 
@@ -47,9 +47,9 @@ static void listens_moved(const Config *config, const Snapshot *s, Decision *d) 
                 decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &obstacle);
 }
 
-/* A socket unit runs without its sockets: a daemon-reload that brings other addresses has systemd 255 and
- * later close them, and systemd still calls the unit listening. Only a restart mends that, so the unit
- * counts as one to be started. */
+/* A socket unit runs without its sockets. systemd 255 and later close them at a daemon-reload that brings
+ * other addresses, and call the unit listening all the same. Only a restart mends that, so the unit counts
+ * as one to be started. */
 static void socket_closed(const Config *config, const Snapshot *s, Decision *d) {
         Snapshot down = *s;
 
@@ -60,8 +60,8 @@ static void socket_closed(const Config *config, const Snapshot *s, Decision *d) 
         start_decide(config, &down, d);
 }
 
-/* A way back that was cut off before sshd was told of it: sshd listens where it was moved to, and our file
- * is gone. */
+/* A way back was cut off before anybody told sshd: our file is gone, and sshd listens where it was moved
+ * to. */
 static bool is_back_on_disk_only(const Config *config, const Snapshot *s) {
         return s->verdict == SSHD_VERDICT_VALID && s->moved_to == 0 && s->last_port != 0 &&
                !snapshot_is_home(s, s->last_port) && snapshot_sshd_has(s, s->last_port) &&
@@ -75,7 +75,7 @@ static void put_file_back(const Snapshot *s, Decision *d) {
         candidate_keep_others(s, d);
 }
 
-/* sshd runs, and does not listen on @expected. */
+/* Decides for an sshd that runs and does not listen on @expected. */
 static void port_missing(const Config *config, const Snapshot *s, uint16_t expected, Decision *d) {
         const PortFact fact = snapshot_fact(s, expected);
         bool has_home = snapshot_sshd_has_home(s);
@@ -91,9 +91,9 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
         else if (is_back_on_disk_only(config, s))
                 put_file_back(s, d);
         else if (holder_is_stranger(fact.holder) || fact.bind == BIND_REFUSED_BY_WINDOWS) {
-                /* A stranger listens on one family and sshd on the other, or sshd would have ended: clients
-                 * of that family reach the stranger. Or sshd was about to bind another port, and got one
-                 * family of it or none. */
+                /* A stranger has one family of the port, and clients of that family reach the stranger. (Had
+                 * it both, sshd would have ended.) Or sshd was about to bind another port, and has one
+                 * family of that port or none. */
                 d->ask_again = !has_home;
                 candidate_replace(config, s, &fact, d);
         } else if (has_home) {
@@ -109,7 +109,7 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
                 decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd runs, but does not listen on %u", expected);
 }
 
-/* sshd has the port of @fact on IPv6 only: when it started, somebody else had that port on IPv4. */
+/* Decides for an sshd that has the port of @fact on IPv6 only: somebody else had IPv4 when sshd started. */
 static void mend_ipv4(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
         char why[160];
 
@@ -126,12 +126,13 @@ static void mend_ipv4(const Config *config, const Snapshot *s, const PortFact *f
                 decide(d, d->state, ACTION_START, fact->port, "%s, and IPv4 is free", why);
         else if (fact->bind == BIND_REFUSED_BY_WINDOWS || fact->bind == BIND_REFUSED_BY_LINUX) {
                 candidate_replace(config, s, fact, d);
-                d->ask_again = d->ask_again && d->state != STATE_CLEAR; /* clear: another home port does */
+                if (d->state == STATE_CLEAR) /* sshd makes do with another home port */
+                        d->ask_again = false;
         }
 }
 
-/* Half of sshd's clients reach it, so what else is to be done has come first. A socket unit has all of its
- * addresses, or fails. */
+/* Comes after all other rules, as clients reach this sshd by IPv6. A socket unit has all of its addresses,
+ * or fails. */
 static void mend_ipv4_of(const Config *config, const Snapshot *s, const uint16_t ports[], size_t n,
                          Decision *d) {
         for (size_t i = 0; i < n && !s->by_socket; i++) {
@@ -144,7 +145,7 @@ static void mend_ipv4_of(const Config *config, const Snapshot *s, const uint16_t
         }
 }
 
-/* The first home port that sshd lacks; 0: none. */
+/* The first home port that sshd does not listen on; 0: none. */
 static uint16_t first_missing(const Snapshot *s) {
         for (size_t i = 0; i < s->home.n_ports; i++)
                 if (!snapshot_sshd_has(s, s->home.ports[i]))
@@ -168,10 +169,10 @@ void running_decide(const Config *config, const Snapshot *s, Decision *d) {
                 candidate_choose(config, s, d, "Relocate=mirrored leaves %u to Windows", home.port);
         else if (s->request == REQUEST_RELOCATE) {
                 candidate_choose(config, s, d, "somebody asked for it");
-                if (d->action == ACTION_NONE) /* a refusal is no conflict */
+                if (d->action == ACTION_NONE) /* a refused request is no conflict */
                         d->state = STATE_CLEAR;
         } else if (s->moved_to != 0)
-                /* A move that was cut off before sshd was told of it. */
+                /* A move was cut off before anybody told sshd. */
                 decide(d, STATE_CLEAR, ACTION_RESTORE, home.port,
                        "sshd has its own port, and wslportd's file names another");
         else {

@@ -3,9 +3,9 @@
 
 #include "core/fact.h"
 
-/* All that a decision depends on, beside the configuration. */
+/* The facts that a decision depends on, apart from the configuration. */
 
-/* What sshd says of its own configuration as it stands on disk. */
+/* sshd's opinion of its configuration on disk. */
 typedef enum SshdVerdict {
         SSHD_VERDICT_UNKNOWN,
         SSHD_VERDICT_VALID,
@@ -13,15 +13,15 @@ typedef enum SshdVerdict {
         SSHD_VERDICT_OUR_FILE_REFUSED, /* the same, and sshd's error names our file */
 } SshdVerdict;
 
-/* What a running sshd has lacked for so long that it won't come to listen there by itself. */
+/* What a running sshd lacks, if it has lacked it for so long that it won't listen there without help. */
 typedef enum Settled {
-        SETTLED_NOT_YET, /* it was started or reloaded a moment ago */
+        SETTLED_NOT_YET, /* it may have been started or reloaded a moment ago */
         SETTLED_WITHOUT_PORT,
         SETTLED_WITHOUT_IPV4, /* it listens on the port, on IPv6 only */
         SETTLED_UNSEEN,       /* not known: the kernel did not list the listeners of each port */
 } Settled;
 
-/* What somebody asked for. */
+/* A request by a person or a program, over D-Bus. */
 typedef enum Request {
         REQUEST_NONE,
         REQUEST_RELOCATE,
@@ -37,8 +37,8 @@ typedef struct Snapshot {
         Settled settled;
 
         SshdVerdict verdict;
-        const char *verdict_detail; /* sshd's own words, for people; NULL where there are none */
-        SshdHome home;              /* .n_ports is 0 where sshd's own ports aren't known */
+        const char *verdict_detail; /* sshd's own words, for people; NULL: none */
+        SshdHome home;              /* .n_ports is 0 if sshd's own ports are unknown */
         const char *port_fixed_by;  /* what sets .home.port_fixed, for people; NULL if unknown */
 
         uint16_t moved_to;  /* the port in our files; 0: there are none */
@@ -53,15 +53,15 @@ typedef struct Snapshot {
         bool switch_unfinished; /* a switch of units was cut off: perhaps neither unit listens */
         const char *unit_name;  /* of the service, for people */
 
-        bool no_auto_restore; /* Restore=auto does nothing for now: somebody asked for the port that sshd has,
-                                 or the limit leaves too few moves */
+        bool no_auto_restore; /* Restore=auto waits: somebody asked for sshd's port, or the limit leaves too few
+                                 moves */
         Request request;
         uint16_t request_port; /* of REQUEST_RELOCATE; 0: the policy chooses */
 
         const char *postponed; /* why sshd may not be moved or started for now; NULL: it may */
 } Snapshot;
 
-/* What is known of @port, nothing at all included. */
+/* The fact about @port; one that claims nothing if there is none. */
 static inline PortFact snapshot_fact(const Snapshot *s, uint16_t port) {
         const PortFact *fact = port_facts_find(s->facts, s->n_facts, port);
 

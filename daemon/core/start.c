@@ -3,7 +3,7 @@
 
 #include "core/candidate.h"
 
-/* sshd is about to bind the port of @fact, which isn't free as far as is known. */
+/* Decides for an sshd that is about to bind the port of @fact, which isn't known to be free. */
 static void ask_or_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
         Availability a = port_fact_availability(fact);
 
@@ -39,7 +39,7 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
                 if (decide_way_home(s, STATE_CLEAR, d, &obstacle))
                         return;
                 a = port_fact_availability(&obstacle);
-                /* Windows does not answer, or the tracker is dead: another question would fare no better. */
+                /* No answer, or a dead tracker: a question about another port would fare no better. */
                 if (a == PORT_NO_ANSWER || a == PORT_TRACKER_DEAD) {
                         ask_or_replace(config, s, &obstacle, d);
                         return;

@@ -4,5 +4,5 @@
 #include "core/config.h"
 #include "core/decision.h"
 
-/* Decides for an sshd that is down and about to bind: SERVICE_QUEUED or SERVICE_TO_START. */
+/* Decides for an sshd that is about to bind: SERVICE_QUEUED or SERVICE_TO_START. */
 void start_decide(const Config *config, const Snapshot *s, Decision *d);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/switch.h"
 
-/* Which of the service and its socket unit is to take the other's place; ACTION_NONE: neither. */
+/* ACTION_DISABLE_SOCKET if the service is to take its socket unit's place, ACTION_ENABLE_SOCKET if the
+ * socket unit is to take it back, else ACTION_NONE. */
 static Action wanted_switch(const Config *config, const Snapshot *s) {
         if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
             ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_TO_START)) ||
@@ -12,8 +13,8 @@ static Action wanted_switch(const Config *config, const Snapshot *s) {
         return ACTION_NONE;
 }
 
-/* False where the service would not start, or where only a socket unit can be moved off the service's
- * port. */
+/* False if sshd would not start, or if a conflict could not be solved afterwards: our file can't move a
+ * service whose port is fixed, while a drop-in moves its socket unit. */
 static bool can_switch(const Snapshot *s, Action action) {
         return s->verdict == SSHD_VERDICT_VALID &&
                !(action == ACTION_DISABLE_SOCKET && s->by_socket && s->home.port_fixed);

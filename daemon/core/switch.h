@@ -4,8 +4,8 @@
 #include "core/config.h"
 #include "core/decision.h"
 
-/* EnsureEnabled= and SocketActivation=: which unit is to listen at all. True if @d is decided. */
+/* Carries out EnsureEnabled= and SocketActivation=. True if @d is decided. */
 bool switch_decide(const Config *config, const Snapshot *s, Decision *d);
 
-/* Adds to the reason of a decision to do nothing that SocketActivation= can't be carried out, and why. */
+/* If @d is to do nothing: adds to the reason why SocketActivation= can't be carried out. */
 void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d);
