@@ -2,57 +2,51 @@
 #pragma once
 
 #include "core/model.h"
-#include "sshd/dump.h"
 #include "sshd/options.h"
 
-/* What our files say, as text, and what such a text means. */
+/* The texts of our files: each is written in one way only, and its parser refuses every other text with -EBADMSG. Pure. */
 
-#define RENDER_SIZE_MAX 640 /* the names of two units among it */
+#define RENDER_SIZE_MAX 640 /* fits the names of two units */
 #define RENDER_DROP_IN_SIZE_MAX 4096
 
-/* What SocketActivation=disable has changed, to be undone. */
-typedef struct DisabledSocket {
-        char socket[256], service[256]; /* unit names; "" where nothing was changed */
-        bool service_was_enabled;
-        bool unfinished; /* a change, this way or back, is under way or was cut off: it may be that neither listens */
-} DisabledSocket;
-
-/* The dynamic part of sshd's configuration: moves sshd to @port. @home is named in its comment. */
-void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
-
-/* The port such a file moves sshd to; -EBADMSG if @text is not what we write. */
-int render_parse_port_file(const char *text, uint16_t *ret_port);
-
-/* The port that clients know, kept over a way back so that the next conflict takes it again. */
-void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]);
-int render_parse_last_port_file(const char *text, uint16_t *ret_port);
-
-/* What our files say. */
+/* Where our files place sshd. */
 typedef struct Placement {
-        uint16_t port; /* where sshd is moved to; 0: nowhere */
+        uint16_t port; /* sshd is moved there; 0: it isn't moved */
         Mechanism mechanism;
-        uint16_t beside[SSHD_PORTS_MAX]; /* of its own ports those that stay, where a drop-in says so */
+        uint16_t beside[SSHD_PORTS_MAX]; /* with a drop-in: sshd's own ports that stay beside .port */
         size_t n_beside;
 } Placement;
 
-/* Where sshd is moved to by anything but the port file: the decision that a drop-in below /run is made of at each
- * boot. */
+/* The port file is a piece of sshd's configuration. A comment in it names the port @home. */
+void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
+int render_parse_port_file(const char *text, uint16_t *ret_port);
+
+/* The file "moved": a placement by a drop-in, which is written anew at each boot. */
 void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_moved_file(const char *text, Placement *ret);
+
+/* The port that sshd was moved to last. It stays after a way back, so that the next conflict takes the port that clients
+ * know. */
+void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]);
+int render_parse_last_port_file(const char *text, uint16_t *ret_port);
+
+/* What SocketActivation=disable has changed, to be undone. */
+typedef struct DisabledSocket {
+        char socket[256], service[256]; /* unit names; "" if nothing was changed */
+        bool service_was_enabled;
+        bool unfinished; /* a change or its undoing has begun and not ended: perhaps neither unit listens */
+} DisabledSocket;
 
 void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret);
 
-/* A socket's drop-in: @streams (words, as systemd's property Listen has the addresses) with each port but those
- * of @beside replaced by @port, none twice; what isn't an address and a port stays as it is. @streams is kept in
- * it. Returns 0, or -E2BIG where it is too long, or has what a unit file can't hold. */
+/* A socket unit's drop-in. It repeats @streams (words, as in systemd's property Listen) with @port in the place of each
+ * port that isn't one of @beside, no address twice; what isn't an address with a port stays. It holds @streams too, for the
+ * parser. Returns 0, or -E2BIG if the text is too long or a unit file can't hold it. */
 int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *beside, size_t n_beside,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
-
-/* The addresses that such a drop-in has taken the place of. 0, or -EBADMSG if @text isn't what we write. */
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size);
 
-/* A service's drop-in: its own command and, behind it, `-p` for each of @beside and @port. Returns 0, or -E2BIG where
- * it is too long, or has what a unit file can't hold. */
-int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *beside, size_t n_beside,
-                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
+/* A service's drop-in: its own command, and a `-p` for each of @beside and for @port. Returns as above. */
+int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *beside,
+                           size_t n_beside, char ret_text[static RENDER_DROP_IN_SIZE_MAX]);

@@ -5,11 +5,10 @@
 
 #include "base/fs.h"
 
-/* 1 and the file's text, 0 where there is none, or a negative errno. */
+/* Returns 1 and the file's text, 0 if there is no such file, or a negative errno. */
 static int read_text(const char *path, char *text, size_t size) {
-        ssize_t n;
+        ssize_t n = fs_read(path, text, size);
 
-        n = fs_read(path, text, size);
         return n == -ENOENT ? 0 : n < 0 ? (int) n : 1;
 }
 
@@ -30,7 +29,7 @@ int store_read_placement(Placement *ret) {
         Placement placement = { 0 };
         int r;
 
-        /* It is written first and removed first. */
+        /* store_write_placement() writes, and removes, this file before the others. */
         r = read_text(STORE_MOVED_FILE, text, sizeof(text));
         if (r > 0)
                 r = render_parse_moved_file(text, &placement);
@@ -44,6 +43,8 @@ int store_read_placement(Placement *ret) {
         *ret = placement;
         return placement.port != 0;
 }
+
+/* ── drop-ins ── */
 
 static void drop_in_path(const char *unit, char ret[static PATH_MAX]) {
         snprintf(ret, PATH_MAX, STORE_DROP_INS "/%s.d/" UNIT_DROP_IN, unit);
@@ -59,64 +60,58 @@ static int drop_in_remove(const char *unit) {
                 return r;
 
         *strrchr(path, '/') = '\0';
-        q = fs_remove(path); /* others may have files there */
+        q = fs_remove(path); /* the owner's files may be in there */
         return q < 0 && q != -ENOTEMPTY && q != -EEXIST ? q : 1;
+}
+
+static int drop_in_clean(const char *unit) {
+        char path[PATH_MAX];
+
+        drop_in_path(unit, path);
+        return fs_clean(path);
 }
 
 static int drop_in_write(const Placement *placement, const BareUnits *units) {
         char text[RENDER_DROP_IN_SIZE_MAX], path[PATH_MAX];
-        bool socket = placement->mechanism == MECHANISM_SOCKET;
         int r;
 
-        drop_in_path(socket ? units->socket : units->service, path);
-        r = socket ? render_socket_drop_in(units->streams, placement->port, placement->beside, placement->n_beside, text)
-                   : render_service_drop_in(&units->command, placement->port, placement->beside, placement->n_beside, text);
+        if (placement->mechanism == MECHANISM_SOCKET) {
+                drop_in_path(units->socket, path);
+                r = render_socket_drop_in(units->streams, placement->port, placement->beside,
+                                          placement->n_beside, text);
+        } else {
+                drop_in_path(units->service, path);
+                r = render_service_drop_in(&units->command, placement->port, placement->beside,
+                                           placement->n_beside, text);
+        }
         return r < 0 ? r : fs_write_if_changed(path, text);
 }
 
-/* Of the units' own and, where another unit was managed before, of all others but @spared. */
-static int drop_ins_remove(const BareUnits *units, const char *spared) {
-        const char *names[2 + 2 * UNIT_PAIRS];
-        int changed = 0, r;
-        size_t n = 0;
+/* Applies @apply to the drop-in of each ssh unit but @spared: of @units (may be NULL), and of those that may have been
+ * managed before. Returns 1 if one returned so, 0, or the first error, after it has tried all. */
+static int drop_ins_apply(int (*apply)(const char *unit), const BareUnits *units, const char *spared) {
+        const char *names[2 + 2 * UNIT_PAIRS] = { units ? units->socket : "", units ? units->service : "" };
+        int changed = 0, first = 0;
 
-        names[n++] = units->socket;
-        names[n++] = units->service;
         for (size_t i = 0; i < UNIT_PAIRS; i++) {
-                names[n++] = unit_pairs[i].socket;
-                names[n++] = unit_pairs[i].service;
+                names[2 + 2 * i] = unit_pairs[i].socket;
+                names[3 + 2 * i] = unit_pairs[i].service;
         }
+        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
+                int r = names[i][0] && !streq(names[i], strempty(spared)) ? apply(names[i]) : 0;
 
-        for (size_t i = 0; i < n; i++) {
-                if (!names[i][0] || streq(names[i], spared))
-                        continue;
-                r = drop_in_remove(names[i]);
-                if (r < 0)
-                        return r;
+                note_error(&first, r);
                 changed = changed || r > 0;
         }
-        return changed;
-}
-
-static int drop_ins_write(const Placement *placement, const BareUnits *units) {
-        bool drop_in = mechanism_is_drop_in(placement->mechanism);
-        int changed, r;
-
-        changed = drop_ins_remove(units, !drop_in                              ? ""
-                                         : placement->mechanism == MECHANISM_SOCKET ? units->socket
-                                                                               : units->service);
-        if (changed < 0 || !drop_in)
-                return changed;
-
-        r = drop_in_write(placement, units);
-        return r < 0 ? r : changed || r > 0;
+        return first < 0 ? first : changed;
 }
 
 int store_write_placement(const Placement *placement, uint16_t home, const BareUnits *units) {
+        bool has_drop_in = mechanism_is_drop_in(placement->mechanism);
         char text[RENDER_SIZE_MAX];
-        int r;
+        int r, q;
 
-        if (mechanism_is_drop_in(placement->mechanism)) {
+        if (has_drop_in) {
                 render_moved_file(placement, text);
                 r = fs_write_if_changed(STORE_MOVED_FILE, text);
         } else
@@ -129,64 +124,17 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
                 r = fs_write_if_changed(STORE_PORT_FILE, text);
         } else
                 r = fs_remove(STORE_PORT_FILE);
-        if (r < 0)
+        if (r < 0 || !units)
+                return r < 0 ? r : 0;
+
+        r = drop_ins_apply(drop_in_remove, units,
+                           !has_drop_in                               ? NULL
+                           : placement->mechanism == MECHANISM_SOCKET ? units->socket
+                                                                      : units->service);
+        if (r < 0 || !has_drop_in)
                 return r;
-
-        return units ? drop_ins_write(placement, units) : 0;
-}
-
-static const char *const files[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE,
-                                     STORE_DISABLED_SOCKET_FILE, STORE_RELOAD_DUE_FILE };
-
-int store_set_reload_due(bool due) {
-        int r;
-
-        r = due ? fs_write_if_changed(STORE_RELOAD_DUE_FILE, "") : fs_remove(STORE_RELOAD_DUE_FILE);
-        return r < 0 ? r : 0;
-}
-
-bool store_is_reload_due(void) {
-        /* Not known is as good as there: it costs a daemon-reload. */
-        return access(STORE_RELOAD_DUE_FILE, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
-static int drop_in_clean(const char *unit) {
-        char path[PATH_MAX];
-
-        drop_in_path(unit, path);
-        return fs_clean(path);
-}
-
-/* Does something to each file that there may be; adds up whether a unit's drop-in was changed. */
-static int for_all_files(int (*of_file)(const char *path), int (*of_drop_in)(const char *unit), const char *spared) {
-        int first = 0, changed = 0;
-
-        for (size_t i = 0; i < ELEMENTSOF(files); i++)
-                note_error(&first, of_file(files[i]));
-        for (size_t i = 0; i < UNIT_PAIRS; i++) {
-                const char *const units[] = { unit_pairs[i].service, unit_pairs[i].socket };
-
-                for (size_t k = 0; k < ELEMENTSOF(units); k++) {
-                        int r = spared && streq(units[k], spared) ? 0 : of_drop_in(units[k]);
-
-                        note_error(&first, r);
-                        changed = changed || r > 0;
-                }
-        }
-        return first < 0 ? first : changed;
-}
-
-int store_clean(const Placement *placement) {
-        int first = 0;
-
-        note_error(&first, for_all_files(fs_clean, drop_in_clean, NULL));
-        if (placement->mechanism != MECHANISM_CONFIG)
-                note_error(&first, fs_remove(STORE_PORT_FILE));
-        return first;
-}
-
-int store_reset(const char *spared) {
-        return for_all_files(fs_remove, drop_in_remove, spared);
+        q = drop_in_write(placement, units);
+        return q < 0 ? q : r > 0 || q > 0;
 }
 
 int store_read_own_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
@@ -226,6 +174,48 @@ int store_read_bare_units(ManagedUnits managed, BareUnits *ret) {
         return 0;
 }
 
+/* ── all of our files ── */
+
+static int files_apply(int (*apply)(const char *path)) {
+        static const char *const files[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE,
+                                             STORE_DISABLED_SOCKET_FILE, STORE_RELOAD_DUE_FILE };
+        int first = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                note_error(&first, apply(files[i]));
+        return first;
+}
+
+int store_clean(const Placement *placement) {
+        int first = 0;
+
+        note_error(&first, files_apply(fs_clean));
+        note_error(&first, drop_ins_apply(drop_in_clean, NULL, NULL));
+        if (placement->mechanism != MECHANISM_CONFIG)
+                note_error(&first, fs_remove(STORE_PORT_FILE));
+        return first;
+}
+
+int store_reset(const char *spared) {
+        int first = files_apply(fs_remove), r = drop_ins_apply(drop_in_remove, NULL, spared);
+
+        note_error(&first, r);
+        return first < 0 ? first : r;
+}
+
+/* ── what else is remembered ── */
+
+int store_set_reload_due(bool due) {
+        int r = due ? fs_write_if_changed(STORE_RELOAD_DUE_FILE, "") : fs_remove(STORE_RELOAD_DUE_FILE);
+
+        return r < 0 ? r : 0;
+}
+
+bool store_is_reload_due(void) {
+        /* If this can't be seen, one daemon-reload too many does no harm. */
+        return access(STORE_RELOAD_DUE_FILE, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 int store_read_disabled_socket(DisabledSocket *ret) {
         char text[RENDER_SIZE_MAX];
         int r, q;
@@ -254,9 +244,6 @@ int store_read_last_port(uint16_t *ret) {
 
 int store_write_last_port(uint16_t port) {
         char text[RENDER_SIZE_MAX];
-
-        if (port == 0)
-                return fs_remove(STORE_LAST_PORT_FILE);
 
         render_last_port_file(port, text);
         return fs_write_if_changed(STORE_LAST_PORT_FILE, text);

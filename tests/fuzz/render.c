@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz/fuzz.h"
+#include "core/endpoint.h"
 #include "store/render.h"
 
 /* Our own files. What is written reads back to the same, by us and as systemd reads unit files; cut off
