@@ -13,10 +13,10 @@ struct HomeFinder {
         HomeFinderHandler handler;
         void *userdata;
 
-        bool stale; /* since sshd was asked, home_finder_forget() was called */
-        SshdQuery *query;
+        bool stale;            /* since sshd was asked, home_finder_forget() was called */
+        Child *sshd;           /* the sshd that is asked */
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
-        char options[SSHD_COMMAND_SIZE];
+        char program[256], options[SSHD_COMMAND_SIZE];
         bool has_port_option;
 
         SshdVerdict verdict;
@@ -30,7 +30,7 @@ HomeFinder *home_finder_free(HomeFinder *finder) {
         if (!finder)
                 return NULL;
 
-        sshd_query_free(finder->query);
+        child_free(finder->sshd);
         sd_event_unref(finder->event);
         free(finder);
         return NULL;
@@ -59,7 +59,7 @@ void home_finder_forget(HomeFinder *finder) {
 }
 
 bool home_finder_is_pending(const HomeFinder *finder) {
-        return finder->query;
+        return finder->sshd;
 }
 
 void home_finder_set_reads_our_file(HomeFinder *finder, bool reads_our_file) {
@@ -72,27 +72,48 @@ static bool kernel_has_ipv6(void) {
         return access("/proc/net/if_inet6", F_OK) >= 0 || errno != ENOENT;
 }
 
-static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
-        HomeFinder *finder = userdata;
+static void home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         ListenAddressLine line;
 
-        finder->verdict = answer->verdict;
-        finder->ask_again = answer->verdict == SSHD_VERDICT_UNKNOWN;
-        memcpy(finder->detail, answer->detail, sizeof(finder->detail));
-        if (answer->verdict != SSHD_VERDICT_VALID)
+        sshd_dump_home(dump, finder->port_in_file, &finder->home);
+        finder->home.ipv6 = finder->home.ipv6 && kernel_has_ipv6();
+        if (finder->home.port_fixed && !finder->has_port_option &&
+            listen_address_find(listen_address_sets_port, &line) > 0)
+                snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)", line.file,
+                         line.number, line.text);
+}
+
+/* `sshd -G`. Without its answer, the home stays as it was. */
+static void home_finder_on_print(const ChildResult *result, void *userdata) {
+        HomeFinder *finder = userdata;
+        SshdAnswer answer;
+
+        sshd_read_answer(result, &answer);
+        if (answer.has_dump)
+                home_finder_set_home(finder, &answer.dump);
+        finder->sshd = child_free(finder->sshd);
+        finder->handler(finder->userdata);
+}
+
+static void home_finder_on_test(const ChildResult *result, void *userdata) {
+        HomeFinder *finder = userdata;
+        SshdAnswer answer;
+
+        sshd_read_answer(result, &answer);
+        finder->sshd = child_free(finder->sshd);
+        finder->verdict = answer.verdict;
+        finder->ask_again = answer.verdict == SSHD_VERDICT_UNKNOWN;
+        memcpy(finder->detail, answer.detail, sizeof(finder->detail));
+        if (answer.verdict != SSHD_VERDICT_VALID)
                 log_message(finder->log, LOG_WARNING, "sshd does not accept its configuration: %s",
                             finder->detail);
 
-        /* Without an answer about the ports, the home stays as it was. */
-        if (answer->has_dump) {
-                sshd_dump_home(&answer->dump, finder->port_in_file, &finder->home);
-                finder->home.ipv6 = finder->home.ipv6 && kernel_has_ipv6();
-                if (finder->home.port_fixed && !finder->has_port_option &&
-                    listen_address_find(listen_address_sets_port, &line) > 0)
-                        snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)",
-                                 line.file, line.number, line.text);
-        }
-        finder->query = sshd_query_free(finder->query); /* and *answer with it */
+        if (answer.has_dump)
+                home_finder_set_home(finder, &answer.dump);
+        else if (answer.verdict != SSHD_VERDICT_UNKNOWN &&
+                 sshd_ask(finder->event, SSHD_PRINT_HOME, finder->program, finder->options,
+                          home_finder_on_print, finder, &finder->sshd) >= 0)
+                return;
         finder->handler(finder->userdata);
 }
 
@@ -124,8 +145,8 @@ static void home_finder_read_options(HomeFinder *finder, const UnitState *servic
 bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement) {
         int r;
 
-        if (!finder->stale || finder->query)
-                return finder->query;
+        if (!finder->stale || finder->sshd)
+                return finder->sshd;
 
         finder->stale = false;
         finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
@@ -134,8 +155,9 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
         if (finder->has_port_option)
                 snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "-p in the command of %.200s",
                          service->id);
-        r = sshd_query(finder->event, service ? service->command.program : "", finder->options, true,
-                       home_finder_on_answer, finder, &finder->query);
+        snprintf(finder->program, sizeof(finder->program), "%s", service ? service->command.program : "");
+        r = sshd_ask(finder->event, SSHD_TEST_HOME, finder->program, finder->options, home_finder_on_test,
+                     finder, &finder->sshd);
         if (r >= 0)
                 return true;
 

@@ -31,8 +31,7 @@ struct Move {
         bool written;       /* our files were changed, and it isn't finished */
         bool units_changed; /* systemd has not read yet what our files say */
         bool told;          /* it has read some of it, or worked on the unit */
-        SshdQuery *query;
-        Child *probe;
+        Child *sshd, *probe;
         BindAnswer answer;
         BindAnswer refused; /* while it is seen whether that was for sshd itself */
         Sequence *sequence;
@@ -70,7 +69,7 @@ Move *move_free(Move *move) {
 
         if (move->written && !move->told && !move_is_taken_up(move))
                 (void) move_take_back(move, 0);
-        sshd_query_free(move->query);
+        child_free(move->sshd);
         child_free(move->probe);
         sequence_free(move->sequence);
         sd_bus_slot_unref(move->streams_slot);
@@ -443,18 +442,20 @@ static bool dump_is_wanted(const Move *move, const SshdDump *dump) {
         return there;
 }
 
-static void move_on_checked(const SshdAnswer *answer, void *userdata) {
+static void move_on_checked(const ChildResult *result, void *userdata) {
         Move *move = userdata;
+        SshdAnswer answer;
         int r;
 
-        if (answer->verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
+        sshd_read_answer(result, &answer);
+        if (answer.verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
                 move_try_next(move, -EBADMSG, "sshd refuses its configuration because of our file: %s",
-                              answer->detail);
-        else if (answer->verdict == SSHD_VERDICT_UNKNOWN) /* an sshd that was killed, say */
-                move_undo(move, -EAGAIN, "sshd does not say whether it accepts its configuration: %s", answer->detail);
-        else if (answer->verdict != SSHD_VERDICT_VALID)
-                move_undo(move, -EBADMSG, "sshd refuses its configuration: %s", answer->detail);
-        else if (!dump_is_wanted(move, &answer->dump))
+                              answer.detail);
+        else if (answer.verdict == SSHD_VERDICT_UNKNOWN) /* an sshd that was killed, say */
+                move_undo(move, -EAGAIN, "sshd does not say whether it accepts its configuration: %s", answer.detail);
+        else if (answer.verdict != SSHD_VERDICT_VALID)
+                move_undo(move, -EBADMSG, "sshd refuses its configuration: %s", answer.detail);
+        else if (!dump_is_wanted(move, &answer.dump))
                 move_try_next(move, -EEXIST, "sshd does not take %u as its only port", move->request.port);
         else if (move->request.probe && move->answer == BIND_NOT_ASKED) {
                 r = move_probe(move);
@@ -483,9 +484,9 @@ static int move_check(Move *move) {
         if (!fits)
                 return -E2BIG;
 
-        move->query = sshd_query_free(move->query);
-        return sshd_query(move->event, move->units.command.program, options, false, move_on_checked, move,
-                          &move->query);
+        move->sshd = child_free(move->sshd);
+        return sshd_ask(move->event, SSHD_TEST, move->units.command.program, options, move_on_checked, move,
+                        &move->sshd);
 }
 
 /* Puts the files of the mechanism in place and has them checked. */

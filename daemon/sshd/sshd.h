@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "core/policy.h"
+#include "process/child.h"
 #include "sshd/dump.h"
 #include "sshd/options.h"
 
@@ -14,24 +13,25 @@
  * at boot until the unit starts (sshd.c asks only for uid 0). If `-T` fails for want of host keys, `sshd -G` (OpenSSH 9.3)
  * still tells the ports. */
 
-typedef struct SshdQuery SshdQuery;
-
-typedef struct SshdAnswer {
-        SshdVerdict verdict;
-        char detail[256]; /* sshd's own error in one line of printable ASCII; "" if there is none */
-        bool has_dump;
-        SshdDump dump;
-} SshdAnswer;
-
-/* Called once, unless the query is freed before. It may free the query, and *@answer with it. */
-typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
+typedef enum SshdQuestion {
+        SSHD_TEST,      /* -T: is the configuration accepted, and where would sshd listen? */
+        SSHD_TEST_HOME, /* the same with SSHD_SENTINEL_PORT, for sshd_dump_home() */
+        SSHD_PRINT_HOME, /* -G: where would it listen, whether it is accepted or not? With SSHD_SENTINEL_PORT */
+} SshdQuestion;
 
 /* Returns @program if that is an sshd that can be run, else the system's; NULL if no sshd is installed. */
 const char *sshd_find(const char *program);
 
-/* @program: as for sshd_find(). @options: words, copied. @with_sentinel adds SSHD_SENTINEL_PORT, for sshd_dump_home().
- * Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
-int sshd_query(sd_event *event, const char *program, const char *options, bool with_sentinel,
-               SshdHandler handler, void *userdata, SshdQuery **ret);
-SshdQuery *sshd_query_free(SshdQuery *query);
-DEFINE_TRIVIAL_CLEANUP(SshdQuery *, sshd_query_free);
+/* Asks sshd. @program: as for sshd_find(). @options: words, as of sshd_options(). @handler makes an answer of its result
+ * with sshd_read_answer(). Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
+int sshd_ask(sd_event *event, SshdQuestion question, const char *program, const char *options,
+             ChildHandler handler, void *userdata, Child **ret);
+
+typedef struct SshdAnswer {
+        SshdVerdict verdict; /* SSHD_VERDICT_UNKNOWN if sshd said neither yes nor no */
+        char detail[256]; /* why it isn't valid, in one line of printable ASCII: sshd's own words if it has any */
+        bool has_dump;
+        SshdDump dump;
+} SshdAnswer;
+
+void sshd_read_answer(const ChildResult *result, SshdAnswer *ret);
