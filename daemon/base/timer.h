@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "base/util.h"
+
+/* Has @handler called once, @delay from now, or up to @slack later (0: 250 ms, sd_event_add_time(3)), so
+ * that one wake-up serves several things. A timer that *@source has already is set anew. @name is for the
+ * loop's debug messages. Returns 0, or a negative errno, and *@source is as it was. */
+int timer_arm(sd_event *event, sd_event_source **source, usec_t delay, usec_t slack, const char *name,
+              sd_event_time_handler_t handler, void *userdata);
+
+/* Whether the timer still has to go off; @source may be NULL. */
+bool timer_is_armed(sd_event_source *source);
