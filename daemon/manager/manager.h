@@ -3,8 +3,8 @@
 
 #include <systemd/sd-event.h>
 
-#include "core/config.h"
 #include "base/log.h"
+#include "core/config.h"
 
 /* Owns the endpoints, gathers their facts, asks the policy and carries out its decision: one evaluation for
  * all that happened, at most one operation under way at a time. */
