@@ -82,11 +82,14 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
         char why[96];
 
         d->port_missing = true;
-        if (s->settled == SETTLED_UNSEEN)
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "who listens on %u could not be seen", expected);
-        else if (s->settled != SETTLED_WITHOUT_PORT)
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd runs, but does not listen on %u", expected);
-        else if (s->by_socket && !has_home)
+        decide(d, STATE_UNKNOWN, ACTION_NONE, 0,
+               s->settled == SETTLED_UNSEEN ? "who listens on %u could not be seen"
+                                            : "sshd runs, but does not listen on %u",
+               expected);
+        if (s->settled != SETTLED_WITHOUT_PORT)
+                return;
+
+        if (s->by_socket && !has_home)
                 socket_closed(config, s, d);
         else if (is_back_on_disk_only(config, s))
                 put_file_back(s, d);
@@ -105,8 +108,7 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
                 candidate_choose(config, s, d,
                                  "sshd listens on another port than %u, as where consomme refused it",
                                  expected);
-        } else
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd runs, but does not listen on %u", expected);
+        }
 }
 
 /* Decides for an sshd that has the port of @fact on IPv6 only: somebody else had IPv4 when sshd started. */
