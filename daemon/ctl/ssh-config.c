@@ -129,13 +129,13 @@ static const char *caller(void) {
 }
 
 static int print_config(ClientConfig *config, bool user_is_given) {
-        char text[CLIENT_CONFIG_SIZE];
+        _cleanup_free_ char *text = NULL;
         int r;
 
-        r = client_config_render(config, text, sizeof(text));
+        r = client_config_render(config, &text);
         if (r == -EINVAL && !user_is_given) { /* a user name that would need quotes */
                 config->user = NULL;
-                r = client_config_render(config, text, sizeof(text));
+                r = client_config_render(config, &text);
         }
         if (r == -EINVAL)
                 return ctl_error(

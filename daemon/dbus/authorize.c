@@ -14,48 +14,15 @@
 /* org.freedesktop.PolicyKit1.Authority, CheckAuthorizationFlags */
 #define POLKIT_ALLOW_USER_INTERACTION 1U
 
-typedef struct Authorization {
-        Authorizer *authorizer;
-        sd_bus_message *call; /* NULL: this place is free */
-        sd_bus_slot *slot;    /* the open question to the bus daemon or to polkit */
-        const char *action;
-        AuthorizedCall carry_out;
-        void *userdata;
-        uint32_t uid; /* the user about whom polkit is asked; 0: polkit isn't asked yet */
-} Authorization;
-
-struct Authorizer {
-        Authorization places[AUTHORIZER_CALLS_MAX];
-};
-
 static void authorization_end(Authorization *a) {
         sd_bus_slot_unref(a->slot);
         sd_bus_message_unref(a->call);
         *a = (Authorization){ 0 };
 }
 
-int authorizer_new(Authorizer **ret) {
-        Authorizer *authorizer = calloc(1, sizeof(*authorizer));
-
-        if (!authorizer)
-                return -ENOMEM;
-
-        *ret = authorizer;
-        return 0;
-}
-
 void authorizer_forget(Authorizer *authorizer) {
         for (size_t i = 0; i < ELEMENTSOF(authorizer->places); i++)
                 authorization_end(&authorizer->places[i]);
-}
-
-Authorizer *authorizer_free(Authorizer *authorizer) {
-        if (!authorizer)
-                return NULL;
-
-        authorizer_forget(authorizer);
-        free(authorizer);
-        return NULL;
 }
 
 static void authorization_refuse(Authorization *a, const char *error, const char *why) {

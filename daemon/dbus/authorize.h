@@ -5,12 +5,6 @@
 
 #include "base/util.h"
 
-/* Decides whether the sender of a call may have it carried out: root may, about others polkit decides, and
- * without polkit only root may. Asks the bus daemon and polkit asynchronously. The number of undecided calls
- * is bounded, in all and for each user, so that nobody can take all the places; further calls are refused as
- * busy. */
-typedef struct Authorizer Authorizer;
-
 #define AUTHORIZER_CALLS_MAX 64
 #define AUTHORIZER_CALLS_PER_USER_MAX 4 /* at polkit */
 
@@ -18,10 +12,23 @@ typedef struct Authorizer Authorizer;
  * authorizer. */
 typedef void (*AuthorizedCall)(sd_bus_message *call, void *userdata);
 
-/* Returns 0 or -ENOMEM. */
-int authorizer_new(Authorizer **ret);
-Authorizer *authorizer_free(Authorizer *authorizer);
-DEFINE_TRIVIAL_CLEANUP(Authorizer *, authorizer_free);
+typedef struct Authorization {
+        struct Authorizer *authorizer;
+        sd_bus_message *call; /* NULL: this place is free */
+        sd_bus_slot *slot;    /* the open question to the bus daemon or to polkit */
+        const char *action;
+        AuthorizedCall carry_out;
+        void *userdata;
+        uint32_t uid; /* the user about whom polkit is asked; 0: polkit isn't asked yet */
+} Authorization;
+
+/* Decides whether the sender of a call may have it carried out: root may, about others polkit decides, and
+ * without polkit only root may. Asks the bus daemon and polkit asynchronously. The number of undecided calls
+ * is bounded, in all and for each user, so that nobody can take all the places; further calls are refused as
+ * busy. Valid when zeroed; must not move while a call is undecided. */
+typedef struct Authorizer {
+        Authorization places[AUTHORIZER_CALLS_MAX];
+} Authorizer;
 
 /* Decides about @call, then has it carried out or refuses it. @action is polkit's name for it, and isn't
  * copied. Returns what the method's handler has to return: a positive number, or a negative errno. */

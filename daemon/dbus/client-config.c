@@ -2,26 +2,9 @@
 #include "dbus/client-config.h"
 
 #include <arpa/inet.h>
-#include <stdarg.h>
 
 #define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #define ADDRESSES_MAX 64
-
-typedef struct Text {
-        char text[CLIENT_CONFIG_SIZE];
-        size_t length; /* of the whole text, also where the buffer is too small for it */
-} Text;
-
-static void _printf_(2, 3) append(Text *t, const char *format, ...) {
-        size_t used = t->length < sizeof(t->text) ? t->length : sizeof(t->text);
-        va_list arguments;
-        int n;
-
-        va_start(arguments, format);
-        n = vsnprintf(t->text + used, sizeof(t->text) - used, format, arguments);
-        va_end(arguments);
-        t->length += n < 0 ? sizeof(t->text) : (size_t) n;
-}
 
 static bool is_made_of(const char *s, const char *characters) {
         return s[strspn(s, characters)] == '\0';
@@ -60,44 +43,53 @@ size_t client_addresses(const ClientConfig *config, const char **ret, size_t siz
         return used;
 }
 
-static void append_login(Text *t, const ClientConfig *config) {
-        append(t, "    Port %u\n", config->port);
+static void print_login(FILE *file, const ClientConfig *config) {
+        fprintf(file, "    Port %u\n", config->port);
         if (!isempty(config->user))
-                append(t, "    User %s\n", config->user);
+                fprintf(file, "    User %s\n", config->user);
 }
 
-int client_config_render(const ClientConfig *config, char *ret, size_t size) {
+static void print_blocks(FILE *file, const ClientConfig *config) {
         const char *host = isempty(config->host) ? "wsl" : config->host;
         const char *addresses[ADDRESSES_MAX];
-        Text t = { .length = 0 };
-        size_t n;
+        size_t n = client_addresses(config, addresses, ELEMENTSOF(addresses));
 
-        if (config->port == 0 || !is_made_of(host, LETTERS_AND_DIGITS ".-_") ||
+        fprintf(file, "# For other machines, in ~/.ssh/config:\n");
+        if (n > 0) {
+                fprintf(file, "Host %s\n    HostName %s\n", host, addresses[0]);
+                for (size_t i = 1; i < n; i++)
+                        fprintf(file, "    # HostName %s\n", addresses[i]);
+                print_login(file, config);
+        } else
+                fprintf(file, "# none: this machine has no address that they could use\n");
+
+        fprintf(file,
+                "\n# For Windows on this machine, in %%USERPROFILE%%\\.ssh\\config:\n"
+                "Host %s\n    HostName localhost\n",
+                host);
+        print_login(file, config);
+}
+
+int client_config_render(const ClientConfig *config, char **ret) {
+        char *text = NULL;
+        size_t size;
+        FILE *file;
+
+        if (config->port == 0 || !is_made_of(strempty(config->host), LETTERS_AND_DIGITS ".-_") ||
             !is_made_of(strempty(config->user), LETTERS_AND_DIGITS ".-_+@"))
                 return -EINVAL;
         for (size_t i = 0; i < config->n_addresses; i++)
                 if (!is_address(config->addresses[i].address))
                         return -EINVAL;
 
-        n = client_addresses(config, addresses, ELEMENTSOF(addresses));
-
-        append(&t, "# For other machines, in ~/.ssh/config:\n");
-        if (n > 0) {
-                append(&t, "Host %s\n    HostName %s\n", host, addresses[0]);
-                for (size_t i = 1; i < n; i++)
-                        append(&t, "    # HostName %s\n", addresses[i]);
-                append_login(&t, config);
-        } else
-                append(&t, "# none: this machine has no address that they could use\n");
-
-        append(&t,
-               "\n# For Windows on this machine, in %%USERPROFILE%%\\.ssh\\config:\n"
-               "Host %s\n    HostName localhost\n",
-               host);
-        append_login(&t, config);
-
-        if (t.length >= sizeof(t.text) || t.length >= size)
-                return -E2BIG;
-        memcpy(ret, t.text, t.length + 1);
+        file = open_memstream(&text, &size);
+        if (!file)
+                return -errno;
+        print_blocks(file, config);
+        if (fclose(file) != 0) {
+                free(text);
+                return -ENOMEM;
+        }
+        *ret = text;
         return 0;
 }

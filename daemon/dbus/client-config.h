@@ -14,14 +14,12 @@ typedef struct ClientConfig {
         size_t n_addresses;
 } ClientConfig;
 
-#define CLIENT_CONFIG_SIZE 8192
-
-/* Writes Host blocks for other machines, Tailscale's addresses before those of the LAN, and one for Windows
+/* Makes Host blocks for other machines, Tailscale's addresses before those of the LAN, and one for Windows
  * itself. Leaves out loopback and link-local addresses, and those that other machines can't reach in this
- * networking mode. Returns 0; -EINVAL if the port is 0, an address isn't one, the host has anything but
- * letters, digits, ".", "-" and "_", or the user anything that would need quotes; -E2BIG if the text is
- * longer than @size or CLIENT_CONFIG_SIZE. */
-int client_config_render(const ClientConfig *config, char *ret, size_t size);
+ * networking mode. Returns 0 and the text, to be freed; -EINVAL if the port is 0, an address isn't one, the
+ * host has anything but letters, digits, ".", "-" and "_", or the user anything that would need quotes; or
+ * another negative errno. */
+int client_config_render(const ClientConfig *config, char **ret);
 
 /* Writes the addresses of @config that other machines can use to @ret, best first, at most @size of them.
  * Returns how many. */

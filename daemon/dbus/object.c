@@ -31,7 +31,7 @@ struct BusObject {
         const Status *status;
         const BusObjectHandlers *handlers;
         void *userdata;
-        Authorizer *authorizer;
+        Authorizer authorizer;
         Diagnosis *diagnosis;
         LogControl log_control;
         sd_bus *bus; /* NULL: there is no connection. Its slots are floating: they end with it. */
@@ -80,8 +80,26 @@ void bus_object_restored(BusObject *o, uint16_t port) {
 
 /* ── methods that need authorization ── */
 
-static void carry_out_reload(sd_bus_message *call, void *userdata) {
-        BusObject *o = userdata;
+static const struct {
+        const char *method, *action;
+        Request request; /* REQUEST_NONE: Reload(), which is answered at once; the others when they are done */
+} privileged[] = {
+        { "Probe", ACTION("probe"), REQUEST_PROBE },
+        { "Relocate", ACTION("relocate"), REQUEST_RELOCATE },
+        { "Restore", ACTION("restore"), REQUEST_RESTORE },
+        { "Reload", ACTION("reload"), REQUEST_NONE },
+};
+
+/* Returns the index of @call's method in the table. The vtable sends no other method here. */
+static size_t find_privileged(sd_bus_message *call) {
+        size_t i = ELEMENTSOF(privileged) - 1;
+
+        while (i > 0 && !streq(sd_bus_message_get_member(call), privileged[i].method))
+                i--;
+        return i;
+}
+
+static void carry_out_reload(BusObject *o, sd_bus_message *call) {
         _cleanup_free_ char *error = NULL;
 
         if (o->handlers->reload(&error, o->userdata) < 0)
@@ -91,38 +109,14 @@ static void carry_out_reload(sd_bus_message *call, void *userdata) {
                 (void) sd_bus_reply_method_return(call, NULL);
 }
 
-static int method_reload(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static void carry_out(sd_bus_message *call, void *userdata) {
+        Request request = privileged[find_privileged(call)].request;
         BusObject *o = userdata;
-
-        (void) error;
-        return authorizer_ask(o->authorizer, m, ACTION("reload"), carry_out_reload, o);
-}
-
-/* The methods that the manager carries out, and answers when it is done. */
-static const struct {
-        const char *method, *action;
-        Request request;
-} requests[] = {
-        { "Probe", ACTION("probe"), REQUEST_PROBE },
-        { "Relocate", ACTION("relocate"), REQUEST_RELOCATE },
-        { "Restore", ACTION("restore"), REQUEST_RESTORE },
-};
-
-/* Returns the index of @call's method in requests[]. The vtable sends no other method here. */
-static size_t find_request(sd_bus_message *call) {
-        size_t i = ELEMENTSOF(requests) - 1;
-
-        while (i > 0 && !streq(sd_bus_message_get_member(call), requests[i].method))
-                i--;
-        return i;
-}
-
-static void carry_out_request(sd_bus_message *call, void *userdata) {
-        BusObject *o = userdata;
-        Request request = requests[find_request(call)].request;
         uint16_t port = 0;
 
-        if (request == REQUEST_RELOCATE && sd_bus_message_read(call, "q", &port) < 0)
+        if (request == REQUEST_NONE)
+                carry_out_reload(o, call);
+        else if (request == REQUEST_RELOCATE && sd_bus_message_read(call, "q", &port) < 0)
                 (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_INVALID_ARGS,
                                                   "Relocate() takes a port");
         else if (o->handlers->request(request, port, call, o->userdata) < 0)
@@ -130,11 +124,11 @@ static void carry_out_request(sd_bus_message *call, void *userdata) {
                                                   "another request is under way; try again");
 }
 
-static int method_request(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_privileged(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BusObject *o = userdata;
 
         (void) error;
-        return authorizer_ask(o->authorizer, m, requests[find_request(m)].action, carry_out_request, o);
+        return authorizer_ask(&o->authorizer, m, privileged[find_privileged(m)].action, carry_out, o);
 }
 
 /* ── methods for everyone ── */
@@ -186,7 +180,7 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
                 .addresses = status->reachable,
                 .n_addresses = status->n_reachable,
         };
-        char text[CLIENT_CONFIG_SIZE];
+        _cleanup_free_ char *text = NULL;
         int r;
 
         (void) error;
@@ -197,8 +191,7 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
         if (r != 0)
                 return r;
 
-        r = strlen(config.host) > CLIENT_HOST_MAX ? -EINVAL
-                                                  : client_config_render(&config, text, sizeof(text));
+        r = strlen(config.host) > CLIENT_HOST_MAX ? -EINVAL : client_config_render(&config, &text);
         if (r == -EINVAL)
                 return sd_bus_reply_method_errorf(m, BUS_ERROR_INVALID_ARGUMENT,
                                                   "a host has letters, digits, \".\", \"-\" and \"_\", %d "
@@ -280,11 +273,11 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("LastChangeUSec", "t", property_last_change),
         SD_BUS_PROPERTY("ConfigurationFile", "s", property_configuration_file, 0,
                         SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_METHOD("Probe", NULL, NULL, method_request, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Relocate", SD_BUS_ARGS("q", port), SD_BUS_NO_RESULT, method_request,
+        SD_BUS_METHOD("Probe", NULL, NULL, method_privileged, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Relocate", SD_BUS_ARGS("q", port), SD_BUS_NO_RESULT, method_privileged,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Restore", NULL, NULL, method_request, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Reload", NULL, NULL, method_reload, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Restore", NULL, NULL, method_privileged, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Reload", NULL, NULL, method_privileged, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks),
                                 method_diagnose, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetFirewallRules", SD_BUS_ARGS("s", scope), SD_BUS_RESULT("s", rules),
@@ -355,7 +348,7 @@ static void bus_object_request_name(BusObject *o) {
 
 static void bus_object_close(BusObject *o) {
         /* A call that is still to be answered refers to its bus, and the bus would never be freed. */
-        authorizer_forget(o->authorizer);
+        authorizer_forget(&o->authorizer);
         diagnosis_forget(o->diagnosis);
         o->bus = bus_close(o->bus);
 }
@@ -426,13 +419,13 @@ int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObj
                 .userdata = userdata,
                 .retry_delay = RETRY_FIRST,
         };
-        r = authorizer_new(&o->authorizer);
-        if (r >= 0)
-                r = diagnosis_new(event, log, &o->diagnosis);
+        r = diagnosis_new(event, log, &o->diagnosis);
         if (r < 0)
                 return r;
 
-        o->log_control = (LogControl){ .log = log, .authorizer = o->authorizer, .action = ACTION("reload") };
+        o->log_control = (LogControl){ .log = log,
+                                       .authorizer = &o->authorizer,
+                                       .action = ACTION("reload") };
         *ret = TAKE_PTR(o);
         return 0;
 }
@@ -445,7 +438,6 @@ BusObject *bus_object_free(BusObject *o) {
         if (o->bus)
                 bus_object_close(o);
         diagnosis_free(o->diagnosis);
-        authorizer_free(o->authorizer);
         free(o);
         return NULL;
 }
