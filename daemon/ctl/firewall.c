@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/daemon.h"
 #include "windows/firewall.h"
+#include "ctl/daemon.h"
 #include "windows/inquiry.h"
 
 /* A cold PowerShell takes seconds to start. */
@@ -20,8 +20,9 @@ typedef struct Wanted {
 static int windows_error(int r, unsigned timeout) {
         switch (r) {
         case -EOPNOTSUPP:
-                return ctl_error(CTL_FAILED, "Windows can't be asked: this isn't WSL 2, or /etc/wsl.conf has "
-                                             "enabled=false in [interop] or [automount]");
+                return ctl_error(CTL_FAILED,
+                                 "Windows can't be asked: this isn't WSL 2, or /etc/wsl.conf has "
+                                 "enabled=false in [interop] or [automount]");
         case -ENOENT:
                 return ctl_error(CTL_FAILED,
                                  "Windows can't be asked: its PowerShell can't be run from here");

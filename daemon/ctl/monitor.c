@@ -5,6 +5,7 @@
 
 #include "ctl/daemon.h"
 #include "ctl/json.h"
+#include "ctl/picture.h"
 #include "dbus/client.h"
 #include "systemd/bus.h"
 
@@ -47,28 +48,12 @@ static void monitor_print(Monitor *m, json_object *event, Style style, const cha
                 (void) sd_event_exit(m->event, CTL_FAILED);
 }
 
-static Style style_of(const Status *status) {
-        switch (status->state) {
-        case STATE_CLEAR:
-        case STATE_RELOCATED:
-                return STYLE_GOOD;
-        case STATE_CONFLICT:
-        case STATE_BLOCKED:
-                return STYLE_BAD;
-        case STATE_UNKNOWN:
-        case STATE_UNMANAGED:
-        case _STATE_MAX:
-        default:
-                return STYLE_PLAIN;
-        }
-}
-
 static void monitor_print_status(Monitor *m) {
         json_object *event = new_event("Status");
 
         ctl_json_add(event, "Status", ctl_json_status(&m->status));
         status_line(&m->status, m->line);
-        monitor_print(m, event, style_of(&m->status), m->line);
+        monitor_print(m, event, picture_style(m->status.state), m->line);
 }
 
 /* Prints the status, or, where its line is the same as before, the names of the changed properties. */
@@ -172,19 +157,6 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-static int on_all_properties(sd_bus_message *message, void *userdata, sd_bus_error *error) {
-        Monitor *m = userdata;
-        Status status;
-
-        (void) error;
-        memset(&status, 0, sizeof(status));
-        if (sd_bus_message_is_method_error(message, NULL) || client_read_properties(message, &status) < 0)
-                return 0; /* the daemon has ended again; on_name_owner_changed() will ask the next one */
-        m->status = status;
-        monitor_print_status(m);
-        return 0;
-}
-
 static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
         Monitor *m = userdata;
         const char *name, *old, *new;
@@ -200,9 +172,8 @@ static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus
                 return 0;
         }
         monitor_print(m, new_event("Started"), STYLE_PLAIN, "wslportd is running again");
-        (void) sd_bus_call_method_async(m->ctl->bus, NULL, BUS_NAME, BUS_PATH,
-                                        "org.freedesktop.DBus.Properties", "GetAll", on_all_properties, m,
-                                        "s", BUS_INTERFACE);
+        if (client_get_status(m->ctl->bus, NULL, &m->status) >= 0) /* else it has ended again */
+                monitor_print_status(m);
         return 0;
 }
 
@@ -241,20 +212,19 @@ static int monitor_subscribe(Monitor *m) {
 }
 
 static int monitor_set_up_event(Monitor *m) {
-        static const int endings[] = { SIGINT, SIGTERM };
         sigset_t set;
         int r;
 
-        r = sd_event_new(&m->event);
-        if (r < 0)
-                return r;
-
         sigemptyset(&set);
-        for (size_t i = 0; i < ELEMENTSOF(endings); i++)
-                sigaddset(&set, endings[i]);
+        sigaddset(&set, SIGINT);
+        sigaddset(&set, SIGTERM);
         (void) sigprocmask(SIG_BLOCK, &set, NULL);
-        for (size_t i = 0; i < ELEMENTSOF(endings) && r >= 0; i++) /* NULL handler: it ends the loop */
-                r = sd_event_add_signal(m->event, NULL, endings[i], NULL, NULL);
+
+        r = sd_event_new(&m->event);
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGINT, NULL, NULL); /* NULL: it ends the loop */
+        if (r >= 0)
+                r = sd_event_add_signal(m->event, NULL, SIGTERM, NULL, NULL);
         if (r < 0)
                 return r;
 

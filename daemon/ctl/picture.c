@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/picture.h"
 
-#include <stdarg.h>
 #include <time.h>
 
 #include "base/printable.h"
-#include "base/style.h"
 
 #define FIELD_SIZE 2048
 _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + 2) + 64, "room for all addresses");
@@ -16,26 +14,20 @@ _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + 2) + 64, 
 #define LINUX_COLUMNS (PICTURE_COLUMNS - 11 - WINDOWS_COLUMNS)
 
 typedef struct Picture {
-        char *text;
-        size_t used;
+        FILE *file;
         bool color;
 } Picture;
 
-static _printf_(2, 3) void draw(Picture *p, const char *format, ...) {
-        va_list arguments;
-        int n;
-
-        va_start(arguments, format);
-        n = vsnprintf(p->text + p->used, PICTURE_SIZE - p->used, format, arguments);
-        va_end(arguments);
-        if (n > 0)
-                p->used = p->used + n < PICTURE_SIZE ? p->used + n : PICTURE_SIZE - 1;
+Style picture_style(State state) {
+        return state == STATE_CLEAR || state == STATE_RELOCATED    ? STYLE_GOOD
+               : state == STATE_CONFLICT || state == STATE_BLOCKED ? STYLE_BAD
+                                                                   : STYLE_STRONG;
 }
 
 static void draw_styled(Picture *p, Style style, const char *text) {
         bool styled = p->color && style != STYLE_PLAIN;
 
-        draw(p, "%s%s%s", style_sequence(styled, style), text, style_sequence(styled, STYLE_PLAIN));
+        fprintf(p->file, "%s%s%s", style_sequence(styled, style), text, style_sequence(styled, STYLE_PLAIN));
 }
 
 /* Returns the length in bytes of the longest part of @text that fits into @columns, up to a blank where
@@ -44,8 +36,9 @@ static size_t fitting_length(const char *text, size_t columns) {
         size_t length = 0, blank = 0;
 
         for (; text[length]; length++) {
-                if ((text[length] & 0xc0) != 0x80 &&
-                    columns-- == 0) /* the first byte of a UTF-8 character */
+                bool begins_character = (text[length] & 0xc0) != 0x80; /* of UTF-8 */
+
+                if (begins_character && columns-- == 0)
                         return text[length] == ' ' || blank == 0 ? length : blank;
                 if (text[length] == ' ')
                         blank = length;
@@ -59,41 +52,37 @@ static void draw_field(Picture *p, const char *label, const char *unclean, unsig
         const char *text = printable(unclean, clean, sizeof(clean));
         size_t length;
 
-        draw(p, "  %s%-*s%s", style_sequence(p->color, STYLE_FAINT), LABEL_COLUMNS - 2, label,
-             style_sequence(p->color, STYLE_PLAIN));
+        fprintf(p->file, "  %s%-*s%s", style_sequence(p->color, STYLE_FAINT), LABEL_COLUMNS - 2, label,
+                style_sequence(p->color, STYLE_PLAIN));
         for (; n_lines > 0; n_lines--) {
                 length = fitting_length(text, PICTURE_COLUMNS - LABEL_COLUMNS);
                 if (text[length] && n_lines == 1)
                         length = fitting_length(text, PICTURE_COLUMNS - LABEL_COLUMNS - strlen(" ..."));
-                draw(p, "%.*s", (int) length, text);
+                fprintf(p->file, "%.*s", (int) length, text);
                 text += length;
                 text += strspn(text, " ");
                 if (!*text)
                         break;
                 if (n_lines == 1)
-                        draw(p, " ...");
+                        fprintf(p->file, " ...");
                 else
-                        draw(p, "\n%*s", LABEL_COLUMNS, "");
+                        fprintf(p->file, "\n%*s", LABEL_COLUMNS, "");
         }
-        draw(p, "\n");
+        fprintf(p->file, "\n");
 }
 
 /* ── the ports ── */
 
 static void draw_headline(Picture *p, const Status *s) {
-        Style style = s->state == STATE_CLEAR || s->state == STATE_RELOCATED    ? STYLE_GOOD
-                      : s->state == STATE_CONFLICT || s->state == STATE_BLOCKED ? STYLE_BAD
-                                                                                : STYLE_STRONG;
-
-        draw_styled(p, style, state_to_string(s->state));
+        draw_styled(p, picture_style(s->state), state_to_string(s->state));
         if (s->port == 0)
-                draw(p, ": sshd is not up\n");
+                fprintf(p->file, ": sshd is not up\n");
         else if (s->state == STATE_RELOCATED && s->home_port != 0)
-                draw(p, ": sshd is on port %u, away from %u\n", s->port, s->home_port);
+                fprintf(p->file, ": sshd is on port %u, away from %u\n", s->port, s->home_port);
         else if (s->state == STATE_CLEAR)
-                draw(p, ": sshd is on port %u, nothing is in its way\n", s->port);
+                fprintf(p->file, ": sshd is on port %u, nothing is in its way\n", s->port);
         else
-                draw(p, ": sshd is on port %u\n", s->port);
+                fprintf(p->file, ": sshd is on port %u\n", s->port);
 }
 
 static const char *windows_cell(const Status *s, Holder holder, const char *detail) {
@@ -145,7 +134,7 @@ static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, 
         printable(cell, here, sizeof(here));
         snprintf(cell, sizeof(cell), "%7u", port);
         draw_styled(p, port == s->port ? STYLE_STRONG : STYLE_PLAIN, cell);
-        draw(p, "  %-*s  %s\n", WINDOWS_COLUMNS, windows, here);
+        fprintf(p->file, "  %-*s  %s\n", WINDOWS_COLUMNS, windows, here);
 }
 
 /* A row for each port: the home port, sshd's port, and those of the other listeners. */
@@ -156,8 +145,8 @@ static void draw_sides(Picture *p, const Status *s) {
         if (s->home_port == 0 && s->port == 0 && s->n_listeners == 0)
                 return;
 
-        draw(p, "\n%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT), WINDOWS_COLUMNS,
-             "Windows", style_sequence(p->color, STYLE_PLAIN));
+        fprintf(p->file, "\n%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT),
+                WINDOWS_COLUMNS, "Windows", style_sequence(p->color, STYLE_PLAIN));
         if (s->home_port != 0) {
                 drawn[n++] = s->home_port;
                 draw_row(p, s, s->home_port, s->home_holder, s->home_detail, s->unit);
@@ -259,7 +248,7 @@ static void draw_why(Picture *p, const Status *s) {
 static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         char text[320];
 
-        draw(p, "\n");
+        fprintf(p->file, "\n");
         /* In clear, a mode with separate ports is the whole reason, and has a line of its own. */
         if (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode))
                 draw_why(p, s);
@@ -280,18 +269,19 @@ static void draw_facts(Picture *p, const Status *s, uint64_t now) {
 }
 
 static void draw_next(Picture *p, const char *what, const char *command) {
-        draw(p, "  %-44s", what);
+        fprintf(p->file, "  %-44s", what);
         draw_styled(p, STYLE_STRONG, command);
-        draw(p, "\n");
+        fprintf(p->file, "\n");
 }
 
 static void draw_mirrored(Picture *p) {
-        draw(p, "\nnext, to reach it from other machines: in %%UserProfile%%\\.wslconfig (Windows 11)\n"
+        fprintf(p->file,
+                "\nnext, to reach it from other machines: in %%UserProfile%%\\.wslconfig (Windows 11)\n"
                 "  [wsl2]\n"
                 "  networkingMode=mirrored\n"
                 "and then, in Windows: ");
         draw_styled(p, STYLE_STRONG, "wsl --shutdown");
-        draw(p, "\n");
+        fprintf(p->file, "\n");
 }
 
 /* What other machines need. */
@@ -309,37 +299,36 @@ static void draw_to_do(Picture *p, const Status *s) {
         char text[64];
 
         if (s->mode == MODE_WSL1) {
-                draw(p,
-                     "\nnext, to change to WSL 2: on Windows, with the distro's name from wsl --list\n  ");
+                fprintf(p->file, "\nnext, to change to WSL 2: on Windows, with the distro's name from wsl "
+                                 "--list\n  ");
                 draw_styled(p, STYLE_STRONG, "wsl --set-version NAME 2");
-                draw(p, "\n");
+                fprintf(p->file, "\n");
         } else if (s->state == STATE_RELOCATED && s->port != 0) {
-                draw(p, "\nnext\n");
+                fprintf(p->file, "\nnext\n");
                 draw_others(p, s);
                 if (s->home_holder == HOLDER_NONE) {
                         snprintf(text, sizeof(text), "%u is free; to go back:", s->home_port);
                         draw_next(p, text, "wslportctl restore");
                 }
         } else if (s->state == STATE_UNMANAGED && isempty(s->unit) && s->port == 0) {
-                draw(p, "\nnext\n");
+                fprintf(p->file, "\nnext\n");
                 draw_next(p, "how to install sshd:", "wslportctl diagnose");
         } else if ((s->state != STATE_CLEAR && s->state != STATE_UNMANAGED) || s->port == 0) {
-                draw(p, "\nnext\n");
+                fprintf(p->file, "\nnext\n");
                 draw_next(p, "what is wrong, and what to do:", "wslportctl diagnose");
         } else if (s->mode == MODE_NAT || s->mode == MODE_VIRTIOPROXY || s->mode == MODE_NONE)
                 draw_mirrored(p);
         else if (s->mode == MODE_NOT_WSL)
-                draw(p, "\nnothing to do\n");
+                fprintf(p->file, "\nnothing to do\n");
         else {
-                draw(p, "\nnext, to reach it from other machines\n");
+                fprintf(p->file, "\nnext, to reach it from other machines\n");
                 draw_others(p, s);
         }
 }
 
-void picture_draw(const Status *status, bool color, uint64_t now, char ret[static PICTURE_SIZE]) {
-        Picture p = { .text = ret, .color = color };
+void picture_draw(FILE *file, const Status *status, bool color, uint64_t now) {
+        Picture p = { .file = file, .color = color };
 
-        ret[0] = '\0';
         draw_headline(&p, status);
         draw_sides(&p, status);
         draw_facts(&p, status, now);

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "base/style.h"
 #include "core/status.h"
 
-/* The port as a picture for people: who holds what on which side, where sshd is and why, how others reach
- * it, and what to do next where there is something to do. */
+/* The ports as a picture for people: who holds which port on which side, where sshd is and why, how other
+ * machines reach it, and what to do next. */
 
 #define PICTURE_LINES_MAX 24
 #define PICTURE_COLUMNS 80
-#define PICTURE_SIZE 8192
 
-/* Draws @status at @now (CLOCK_REALTIME, µs), in the local time zone: at most so many lines of at most so
- * many columns, each with its newline, and nothing a terminal would take for a command but colours. */
-void picture_draw(const Status *status, bool color, uint64_t now, char ret[static PICTURE_SIZE]);
+/* Draws @status as of @now (CLOCK_REALTIME, µs), with local times, within PICTURE_LINES_MAX and
+ * PICTURE_COLUMNS. The only control sequences in it are colours, if @color. */
+void picture_draw(FILE *file, const Status *status, bool color, uint64_t now);
 
-/* What there is to say where the daemon can't be asked on a machine whose kernel tells of @mode
- * (wsl_detect()), in a line; NULL where it should run. */
+/* The colour of a state. */
+Style picture_style(State state);
+
+/* Why the daemon doesn't run on a machine whose kernel shows @mode (wsl_detect()). NULL: it should run. */
 const char *picture_absence(NetworkingMode mode);

@@ -4,7 +4,6 @@
 #include "ctl/picture.h"
 
 int verb_status(Ctl *ctl) {
-        char picture[PICTURE_SIZE];
         Status status;
         int r;
 
@@ -16,8 +15,7 @@ int verb_status(Ctl *ctl) {
                 return CTL_OK;
         }
 
-        picture_draw(&status, ctl->color, clock_usec(CLOCK_REALTIME), picture);
-        fputs(picture, stdout);
+        picture_draw(stdout, &status, ctl->color, clock_usec(CLOCK_REALTIME));
         return CTL_OK;
 }
 

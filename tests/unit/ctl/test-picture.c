@@ -3,6 +3,7 @@
 
 #include "unit/test.h"
 
+#define SIZE 8192
 #define NOON (UINT64_C(1700000000) * USEC_PER_SEC) /* 2023-11-14 22:13:20 UTC */
 
 static const struct {
@@ -243,12 +244,20 @@ static const struct {
           "  what is wrong, and what to do:              wslportctl diagnose\n" },
 };
 
+static void draw(const Status *status, bool color, uint64_t now, char ret[static SIZE]) {
+        FILE *file = fmemopen(ret, SIZE, "w");
+
+        test_assert(file);
+        picture_draw(file, status, color, now);
+        test_assert(!ferror(file) && fclose(file) == 0);
+}
+
 static void test_whole(const void *data) {
         const __typeof__(pictures[0]) *row = data;
-        char picture[PICTURE_SIZE];
+        char picture[SIZE];
 
         setenv("TZ", "UTC", 1);
-        picture_draw(&row->status, false, NOON + 200 * USEC_PER_SEC, picture);
+        draw(&row->status, false, NOON + 200 * USEC_PER_SEC, picture);
         test_equal_string(picture, row->picture);
 }
 
@@ -273,9 +282,9 @@ static const struct {
 static void test_side(const void *data) {
         const __typeof__(sides[0]) *row = data;
         Status status = { .mode = row->mode, .home_port = 22, .home_holder = row->holder };
-        char picture[PICTURE_SIZE];
+        char picture[SIZE];
 
-        picture_draw(&status, false, 0, picture);
+        draw(&status, false, 0, picture);
         test_contains(picture, row->row);
 }
 
@@ -302,9 +311,9 @@ static void test_way(const void *data) {
                           .home_holder = HOLDER_SSHD,
                           .reachable = { { "192.0.2.2", ADDRESS_LAN } },
                           .n_reachable = 1 };
-        char picture[PICTURE_SIZE];
+        char picture[SIZE];
 
-        picture_draw(&status, false, 0, picture);
+        draw(&status, false, 0, picture);
         test_assert(!!strstr(picture, "networkingMode=mirrored") == row->mirrored);
         test_assert(!!strstr(picture, "wsl --shutdown") == row->mirrored);
         test_assert(!!strstr(picture, "wslportctl firewall") == row->firewall);
@@ -377,7 +386,7 @@ static const struct {
 
 static void test_bounds(const void *data) {
         const __typeof__(fillings[0]) *row = data;
-        char plain[PICTURE_SIZE], colored[PICTURE_SIZE];
+        char plain[SIZE], colored[SIZE];
         Status status;
 
         fill(&status, row->c);
@@ -389,7 +398,7 @@ static void test_bounds(const void *data) {
                                 status.mode = (NetworkingMode) mode;
                                 status.state = (State) state;
                                 status.home_holder = (Holder) holder;
-                                picture_draw(&status, false, NOON, plain);
+                                draw(&status, false, NOON, plain);
                                 test_assert(plain[strlen(plain) - 1] == '\n');
                                 for (const char *c = plain; *c; c++) {
                                         test_assert(*c == '\n' || (unsigned char) *c >= 0x20);
@@ -403,7 +412,7 @@ static void test_bounds(const void *data) {
                                         test_fail("%zu lines:\n%s", lines, plain);
 
                                 /* With colours it is the same picture, and none is left switched on. */
-                                picture_draw(&status, true, NOON, colored);
+                                draw(&status, true, NOON, colored);
                                 for (const char *c = colored; *c;)
                                         if (*c == '\033')
                                                 c += strcspn(c, "m") + 1;
