@@ -3,7 +3,9 @@
 
 #include <stdarg.h>
 
+#include "base/timer.h"
 #include "core/config-file.h"
+#include "core/delay.h"
 #include "dbus/authorize.h"
 #include "dbus/client-config.h"
 #include "dbus/getter.h"
@@ -17,9 +19,6 @@
 
 /* The actions of units/org.wslport1.policy. */
 #define ACTION(name) "org.wslport1." name
-
-#define RETRY_FIRST (500 * USEC_PER_MSEC)
-#define RETRY_MAX (30 * USEC_PER_SEC)
 
 /* Answers of the bus daemon to RequestName() (D-Bus specification). */
 #define NAME_IS_OURS 1
@@ -35,8 +34,8 @@ struct BusObject {
         Diagnosis *diagnosis;
         LogControl log_control;
         sd_bus *bus; /* NULL: there is no connection. Its slots are floating: they end with it. */
-        sd_event_source *retry_source;
-        usec_t retry_delay;
+        sd_event_source *retry_timer;
+        Delay retry;
 };
 
 /* ── signals ── */
@@ -298,7 +297,6 @@ static int bus_object_on_retry(sd_event_source *source, uint64_t usec, void *use
         BusObject *o = userdata;
 
         (void) source, (void) usec;
-        o->retry_source = sd_event_source_disable_unref(o->retry_source);
         if (o->bus)
                 bus_object_request_name(o);
         else
@@ -309,14 +307,12 @@ static int bus_object_on_retry(sd_event_source *source, uint64_t usec, void *use
 static void bus_object_retry(BusObject *o) {
         int r;
 
-        o->retry_source = sd_event_source_disable_unref(o->retry_source);
-        r = sd_event_add_time_relative(o->event, &o->retry_source, CLOCK_MONOTONIC, o->retry_delay, 0,
-                                       bus_object_on_retry, o);
+        r = timer_arm(o->event, &o->retry_timer, delay_next(&o->retry, clock_usec(CLOCK_MONOTONIC)), 0,
+                      o->retry.name, bus_object_on_retry, o);
         if (r < 0) {
                 log_error_errno(o->log, r, "D-Bus: no timer for another attempt to connect");
                 (void) sd_event_exit(o->event, r);
         }
-        o->retry_delay = o->retry_delay * 2 < RETRY_MAX ? o->retry_delay * 2 : RETRY_MAX;
 }
 
 static int bus_object_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -357,7 +353,7 @@ static int bus_object_on_connected(sd_bus_message *m, void *userdata, sd_bus_err
         BusObject *o = userdata;
 
         (void) m, (void) error;
-        o->retry_delay = RETRY_FIRST;
+        delay_reset(&o->retry);
         o->handlers->on_bus(o->bus, o->userdata);
         return 0;
 }
@@ -417,7 +413,7 @@ int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObj
                 .status = status,
                 .handlers = handlers,
                 .userdata = userdata,
-                .retry_delay = RETRY_FIRST,
+                .retry = { .name = "connect", .first = 500 * USEC_PER_MSEC, .max = 30 * USEC_PER_SEC },
         };
         r = diagnosis_new(event, log, &o->diagnosis);
         if (r < 0)
@@ -434,7 +430,7 @@ BusObject *bus_object_free(BusObject *o) {
         if (!o)
                 return NULL;
 
-        sd_event_source_disable_unref(o->retry_source);
+        sd_event_source_disable_unref(o->retry_timer);
         if (o->bus)
                 bus_object_close(o);
         diagnosis_free(o->diagnosis);
