@@ -2,6 +2,8 @@
 #include <signal.h>
 
 #include "dbus/client.h"
+#include "diagnose/checks.h"
+#include "diagnose/gather-windows.h"
 #include "diagnose/gather.h"
 #include "systemd/bus.h"
 
@@ -17,7 +19,7 @@ static bool ask_daemon(Status *ret, bool *ret_can_ask) {
 }
 
 int main(int argc, char *argv[]) {
-        Finding findings[CHECKS_MAX];
+        Finding findings[FINDINGS_MAX];
         CheckFacts facts;
         Status status;
         bool answers, can_ask;
@@ -25,8 +27,8 @@ int main(int argc, char *argv[]) {
         size_t n;
         int r;
 
-        if (argc > 1 && streq(argv[1], GATHER_PROFILE_OPTION))
-                return gather_profile_main(argc, argv);
+        if (argc > 1 && streq(argv[1], GATHER_WSLCONFIG_OPTION))
+                return gather_wslconfig_main(argc, argv);
         if (argc > 1) {
                 fprintf(stderr, "wslportd-diagnose takes no argument; wslportctl diagnose runs it\n");
                 return EXIT_FAILURE;
@@ -46,7 +48,6 @@ int main(int argc, char *argv[]) {
 
         n = checks_run(&facts, findings);
         for (size_t i = 0; i < n; i++)
-                printf("%s\t%s\t%s\t%s\n", findings[i].check, verdict_to_string(findings[i].verdict),
-                       findings[i].finding, findings[i].remedy);
+                finding_print(&findings[i], stdout);
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

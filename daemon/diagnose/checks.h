@@ -1,46 +1,58 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/words.h"
-#include "diagnose/facts.h"
+#include "diagnose/finding.h"
 
-/* What may be wrong where sshd can't be reached: each check turns facts into a finding and the command that
- * mends it. Pure. */
+/* The checks: each turns facts into a finding. Pure. A new check is a function, its name here, and a row in
+ * the table of checks.c. */
 
-typedef enum Verdict {
-        VERDICT_UNKNOWN, /* the finding says what would tell */
-        VERDICT_OK,
-        VERDICT_WARNING, /* works now, and may not always */
-        VERDICT_PROBLEM,
-        VERDICT_SKIPPED, /* does not apply here */
-        _VERDICT_MAX,
-} Verdict;
+/* Runs all checks, in the order in which the things they look at depend on each other. Returns how many
+ * there are. */
+size_t checks_run(const CheckFacts *facts, Finding ret[static FINDINGS_MAX]);
 
-DECLARE_WORDS(verdict, Verdict);
+typedef void Check(const CheckFacts *f, Finding *r);
 
-/* By the text of /etc/os-release: ID, else ID_LIKE (os-release(5)). */
-PackageManager packages_from_os_release(const char *text);
+/* check-machine.c */
+Check check_systemd, check_daemon, check_configuration;
+Check check_networking_mode, check_ignored_ports, check_idle_timeout;
 
-/* One line, printable. Commands that need root begin with "sudo "; they may be pasted into a shell as they
- * stand. */
-typedef struct Finding {
-        const char *check;
-        Verdict verdict;
-        char finding[512];
-        char remedy[512]; /* "" where there is no command for it, or none is needed */
-} Finding;
+/* check-sshd.c */
+Check check_sshd_installed, check_sshd_config, check_host_keys, check_run_directory;
+Check check_sshd_enabled, check_ssh_socket, check_sshd_running;
 
-#define CHECKS_MAX 24
+/* check-port.c */
+Check check_port_holder, check_windows_range, check_listening, check_listen_address;
 
-/* In the order in which things depend on each other. Returns how many. */
-size_t checks_run(const CheckFacts *facts, Finding ret[static CHECKS_MAX]);
+/* check-reach.c */
+Check check_selinux, check_ufw, check_firewalld, check_addresses, check_windows_firewall;
 
-/* Takes each "sudo" away that begins a command, for root. */
-void remedy_without_sudo(char *remedy);
+#define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
+#define START_DAEMON "sudo systemctl enable --now wslportd.service"
+#define SHUTDOWN "wsl.exe --shutdown"
 
-/* Where sshd's own words name a file and a line: "FILE: line 3: …", "FILE line 3: …". Returns true and
- * both. */
+/* Ends a finding that leaves a question open, which root may have answered. */
+static inline const char *ask_as_root(const CheckFacts *f) {
+        return f->machine.root ? "" : "; sudo wslportctl diagnose may tell";
+}
+
+static inline bool is_up(const UnitFact *unit) {
+        return unit->name[0] && unit->active;
+}
+
+/* Names the check that tells why sshd isn't where it should be; NULL if none does. */
+const char *check_that_tells_why(const CheckFacts *f);
+
+/* The name of sshd's service, and of the unit that starts sshd, which may be its socket. */
+const char *sshd_service(const CheckFacts *f);
+const char *sshd_unit(const CheckFacts *f);
+
+/* The command that starts sshd anew. */
+typedef struct Restart {
+        char text[640];
+} Restart;
+
+Restart restart_sshd(const CheckFacts *f);
+
+/* Reads the file and the line that sshd's own words name: "FILE: line 3: …", "FILE line 3: …". Returns false
+ * where they name none. */
 bool sshd_error_find_line(const char *error, char ret_file[static CHECK_PATH_SIZE], unsigned *ret_line);
-
-/* Whether @path may be shown and typed: UTF-8 without anything a terminal would obey. */
-bool path_is_printable(const char *path);

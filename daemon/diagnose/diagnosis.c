@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/diagnosis.h"
 
-#include "diagnose/text.h"
+#include "diagnose/finding.h"
 #include "process/child.h"
 #include "systemd/bus.h"
 
@@ -54,16 +54,15 @@ Diagnosis *diagnosis_free(Diagnosis *d) {
 
 static int diagnosis_reply(sd_bus_message *call, const char *text) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        DiagnosisReader reader = { .rest = text };
-        DiagnosisLine line;
+        Finding finding;
         int r;
 
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssss)");
-        while (r >= 0 && diagnosis_read(&reader, &line))
-                r = sd_bus_message_append(reply, "(ssss)", line.check, line.verdict, line.finding,
-                                          line.remedy);
+        while (r >= 0 && finding_read(&text, &finding))
+                r = sd_bus_message_append(reply, "(ssss)", finding.check, verdict_to_string(finding.verdict),
+                                          finding.finding, finding.remedy);
         if (r >= 0)
                 r = sd_bus_message_close_container(reply);
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
@@ -71,8 +70,8 @@ static int diagnosis_reply(sd_bus_message *call, const char *text) {
 
 /* Why there is no answer, or NULL. */
 static const char *complaint(const ChildResult *result) {
-        DiagnosisReader reader = { .rest = result->output };
-        DiagnosisLine line;
+        const char *text = result->output;
+        Finding finding;
 
         if (result->error == -ETIMEDOUT)
                 return PROGRAM " took too long";
@@ -80,7 +79,7 @@ static const char *complaint(const ChildResult *result) {
                 return PROGRAM " can't be run";
         if (result->error < 0)
                 return PROGRAM " was killed";
-        if (!diagnosis_read(&reader, &line))
+        if (!finding_read(&text, &finding))
                 return PROGRAM " has not said anything of use";
         return NULL;
 }

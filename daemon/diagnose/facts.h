@@ -97,9 +97,8 @@ typedef struct WindowsFacts {
 
 /* The Windows user's .wslconfig. */
 typedef struct WslConfigFacts {
-        Fact found;                 /* FACT_NO: there is none, and .path is where it would be */
-        char path[CHECK_PATH_SIZE]; /* as Linux has it, printable UTF-8; "": not known, or not printable */
-        bool wide;                  /* UTF-16 */
+        Fact found;                 /* FACT_NO: the file doesn't exist, and .path is where it would be */
+        char path[CHECK_PATH_SIZE]; /* "": unknown, or sed can't edit the file (UTF-16, or a strange name) */
         WslConfig values;
 } WslConfigFacts;
 

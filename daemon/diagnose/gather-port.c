@@ -35,7 +35,7 @@ static void look_at_port(const PortSources *from, ListenFacts *f) {
         f->ipv6_only = view.n_sshds > 0 && !view.ipv4 && from->home.any_ipv4;
         f->loopback_only = view.loopback_only;
         if (f->loopback_only && listen_address_find(listen_address_is_loopback, &line) > 0 &&
-            path_is_printable(line.file)) {
+            text_is_printable(line.file)) {
                 snprintf(f->listen_file, sizeof(f->listen_file), "%s", line.file);
                 f->listen_line = line.number;
         }

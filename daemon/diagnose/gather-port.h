@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "diagnose/checks.h"
+#include "diagnose/finding.h"
 #include "facts/holders.h"
 
 /* What gather_port() works on. */

@@ -166,7 +166,7 @@ def test_diagnose_runs_once_for_all_who_ask(make):
     stand_in(m, "busctl get-property org.wslport1 /org/wslport1 org.wslport1.Manager State >/run/asked\n"
                 "until [ -e /run/go ]; do sleep 0.02; done\n"
                 r"printf 'mode\tok\tmirrored\t\nbad line\nred\tok\t\033[31m\t\nlatin\tok\t\344\t\n'" "\n"
-                r"printf 'sshd-enabled\tfail\tssh.service ist „aus“\tsystemctl enable ssh.service\n'" "\n"
+                r"printf 'sshd-enabled\tproblem\tssh.service ist „aus“\tsystemctl enable ssh.service\n'" "\n"
                 "exit 1")
     callers = [client(m, "call", w.BUS[1], w.INTERFACE, "Diagnose", uid=uid) for uid in (0, 65534, 1)]
     w.eventually(lambda: m.exists("/run/asked") and m.read("/run/asked") == 's "clear"\n', "it has asked")
@@ -184,7 +184,7 @@ def test_diagnose_runs_once_for_all_who_ask(make):
     assert runs(m) == 2  # one for the first, one for all who came while it ran
     shown = m.run(["busctl", "--json=short", "call", *w.BUS, w.INTERFACE, "Diagnose"], check=True).stdout
     assert json.loads(shown)["data"] == [[["mode", "ok", "mirrored", ""],
-                                          ["sshd-enabled", "fail", "ssh.service ist „aus“",
+                                          ["sshd-enabled", "problem", "ssh.service ist „aus“",
                                            "systemctl enable ssh.service"]]]
 
 

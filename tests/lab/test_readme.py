@@ -224,7 +224,7 @@ def test_each_check_is_told(make):
 def test_what_is_for_windows(make):
     switch_off, rule = (commands(text) for text in fences("powershell"))
     # By the texts themselves: that they are printed where they should is test_diagnose's.
-    checks = re.sub(r'"\s+"', "", (TREE / "daemon/diagnose/checks.c").read_text())
+    checks = re.sub(r'"\s+"', "", (TREE / "daemon/diagnose/check-port.c").read_text())
     assert len(switch_off) == 2 and all(line in checks for line in switch_off)
 
     m = w.boot(make(mode="nat"))

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "diagnose/checks.h"
+
+#include "core/config-file.h"
+
+/* sshd's port: who has it, and where sshd listens. */
+
+static const char no_name[] = "a program or a reserved range";
+
+/* For a user who wants the home port back for sshd. */
+static const char *how_windows_starts_sshd(const CheckFacts *f) {
+        static const char *const texts[_WINDOWS_START_MAX] = {
+                [WINDOWS_START_AUTOMATIC] =
+                                ", with an sshd that starts with Windows; Set-Service sshd -StartupType "
+                                "Disabled, in an elevated PowerShell, ends that",
+                [WINDOWS_START_MANUAL] =
+                                ", with an sshd that somebody started: Stop-Service sshd, in an elevated "
+                                "PowerShell, ends it",
+                [WINDOWS_START_DISABLED] =
+                                ", with an sshd that is disabled, and is gone at the next start of Windows",
+        };
+
+        return f->port.home_holder == HOLDER_WINDOWS_OPENSSH ? strempty(texts[f->windows.sshd_start]) : "";
+}
+
+static void say_linux_holds(const ListenFacts *port, Finding *r) {
+        say(r, VERDICT_PROBLEM, "%s (pid %d%s%s) has port %u", port->holder_name, port->holder_pid,
+            port->holder_unit[0] ? ", " : "", port->holder_unit, port->number);
+        if (port->holder_unit[0])
+                suggest(r, "sudo systemctl stop %s", quote(port->holder_unit).text);
+        else if (port->holder_pid > 1)
+                suggest(r, "sudo kill %d", port->holder_pid);
+}
+
+void check_port_holder(const CheckFacts *f, Finding *r) {
+        const ListenFacts *port = &f->port;
+
+        if (port->number == 0)
+                say(r, VERDICT_UNKNOWN, "can't tell sshd's port%s", ask_as_root(f));
+        else if (port->holder == HOLDER_LINUX)
+                say_linux_holds(port, r);
+        else if (port->holder == HOLDER_OTHER_DISTRO) {
+                say(r, VERDICT_PROBLEM,
+                    "another WSL distro has port %u: stop the server there, or end the distro with wsl.exe "
+                    "--terminate "
+                    "NAME; its name is among these",
+                    port->number);
+                suggest(r, "wsl.exe --list --running");
+        } else if (holder_is_windows(port->holder)) {
+                say(r, VERDICT_PROBLEM, "Windows (%s) has port %u, and sshd is not moved%s%.200s",
+                    port->holder_detail[0] ? port->holder_detail : no_name, port->number,
+                    f->daemon.reason[0] ? ": " : "", f->daemon.reason);
+                if (!is_up(&f->daemon.unit))
+                        suggest(r, START_DAEMON);
+        } else if (port->holder == HOLDER_UNKNOWN && port->listens == FACT_NO)
+                say(r, VERDICT_UNKNOWN,
+                    "nobody in WSL has port %u; can't tell whether Windows has it before sshd binds it",
+                    port->number);
+        else if (port->holder == HOLDER_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "can't tell who has port %u%s", port->number, ask_as_root(f));
+        else if (holder_is_windows(port->home_holder) && port->home != port->number)
+                say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", port->number,
+                    port->home_detail[0] ? port->home_detail : no_name, port->home,
+                    how_windows_starts_sshd(f));
+        else
+                say(r, VERDICT_OK, "nobody else has port %u", port->number);
+}
+
+/* Suggests more candidates, behind those that there are. A comment behind them stays. */
+static void suggest_candidates(Finding *r, const ConfigFacts *config) {
+        static const PortRange more[] = { { 8022, 8022 }, { 10022, 10121 }, { 30022, 30121 } };
+        const Config *has = &config->values;
+        PortRange all[CONFIG_CANDIDATES_MAX + ELEMENTSOF(more)];
+        unsigned line = has->lines[CONFIG_CANDIDATE_PORTS];
+        char list[160]; /* all of it is in one line of the file, with room for a comment */
+        size_t n = has->n_candidates;
+
+        memcpy(all, has->candidates, sizeof(has->candidates));
+        for (size_t i = 0; i < ELEMENTSOF(more); i++) {
+                bool known = false;
+
+                for (size_t k = 0; k < has->n_candidates; k++)
+                        known = known || (all[k].first <= more[i].first && more[i].last <= all[k].last);
+                if (!known)
+                        all[n++] = more[i];
+        }
+        if (config->valid != FACT_YES || n == has->n_candidates || n > CONFIG_CANDIDATES_MAX ||
+            !port_ranges_format(all, n, list, sizeof(list)))
+                return;
+        if (line != 0)
+                suggest(r, "sudo sed -i '%us/=[^#;]*/=%s /' " CONFIG_FILE " && " RELOAD_DAEMON, line, list);
+        else
+                suggest(r,
+                        "printf '\\n[Policy]\\nCandidatePorts=%s\\n' | sudo tee -a " CONFIG_FILE
+                        " && " RELOAD_DAEMON,
+                        list);
+}
+
+void check_windows_range(const CheckFacts *f, Finding *r) {
+        uint16_t port = f->port.number;
+
+        if (strstr(f->daemon.reason, REASON_ALL_TAKEN)) {
+                say(r, VERDICT_PROBLEM,
+                    "every port that sshd may be moved to is taken: more candidates, outside of "
+                    "Windows' ranges, help");
+                suggest_candidates(r, &f->config);
+        } else if (f->windows.refuses == FACT_YES) {
+                say(r, VERDICT_PROBLEM,
+                    "port %u lies in %u-%u, which Windows keeps for itself; wslportd finds another port",
+                    port, f->windows.range.first, f->windows.range.last);
+                suggest(r, "%s",
+                        is_up(&f->daemon.unit) ? "sudo systemctl restart wslportd.service" : START_DAEMON);
+        } else if (f->windows.refuses == FACT_NO)
+                say(r, VERDICT_OK, "port %u lies in no range that Windows keeps for itself", port);
+        else if (f->port.listens == FACT_YES)
+                say(r, VERDICT_OK, "Windows lets sshd have port %u", port);
+        else
+                say(r, VERDICT_UNKNOWN,
+                    "can't tell whether Windows lets sshd have a port before sshd binds it; with "
+                    "Interop=yes in wslportd.conf, Windows is asked");
+}
+
+void check_listening(const CheckFacts *f, Finding *r) {
+        const char *why = check_that_tells_why(f);
+
+        if (f->port.number == 0 && f->port.listens != FACT_NO)
+                say(r, VERDICT_UNKNOWN, "can't tell sshd's port%s", ask_as_root(f));
+        else if (f->port.listens == FACT_YES)
+                say(r, VERDICT_OK, "sshd listens on port %u", f->port.number);
+        else if (f->port.listens == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "something listens on port %u; only root can see if it is sshd",
+                    f->port.number);
+        else {
+                say(r, VERDICT_PROBLEM, "sshd does not listen on port %u%s%s", f->port.number,
+                    why ? "; see " : "", strempty(why));
+                if (!why)
+                        suggest(r, "%s", restart_sshd(f).text);
+        }
+}
+
+void check_listen_address(const CheckFacts *f, Finding *r) {
+        const ListenFacts *port = &f->port;
+
+        if (port->listens == FACT_NO)
+                say(r, VERDICT_SKIPPED, "sshd does not listen");
+        else if (port->listens == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "can't tell where sshd listens");
+        else if (port->ipv6_only) {
+                say(r, VERDICT_PROBLEM,
+                    "sshd listens on IPv6 only: something else had port %u on IPv4 when sshd started",
+                    port->number);
+                suggest(r, "%s", restart_sshd(f).text);
+        } else if (!port->loopback_only)
+                say(r, VERDICT_OK, "sshd listens for other machines too");
+        else if (port->listen_file[0]) {
+                say(r, VERDICT_PROBLEM, "sshd listens for this machine only: ListenAddress in %s:%u",
+                    port->listen_file, port->listen_line);
+                /* A generator hands the addresses on to a socket unit. */
+                suggest(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl %s %s", port->listen_line,
+                        quote(port->listen_file).text,
+                        is_up(&f->sshd.socket) ? "daemon-reload && sudo systemctl restart" : "reload",
+                        is_up(&f->sshd.socket) ? f->sshd.socket.name : sshd_service(f));
+        } else
+                say(r, VERDICT_PROBLEM,
+                    "sshd listens for this machine only, and its configuration does not tell why: look into "
+                    "%s",
+                    sshd_unit(f));
+}

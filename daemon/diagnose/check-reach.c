@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "diagnose/checks.h"
+
+/* The way of other machines to sshd: addresses and firewalls. */
+
+/* Returns true where the caller should suggest the command that lets sshd's port pass. */
+static bool is_in_the_way(const CheckFacts *f, Finding *r, Hint hint, const char *name) {
+        const FirewallFact *firewall = &f->firewalls[hint];
+        uint16_t port = f->port.number;
+
+        if (firewall->on == FACT_NO)
+                say(r, VERDICT_SKIPPED, "%s is not on", name);
+        else if (firewall->on == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "can't tell whether %s is on", name);
+        else if (port == 0)
+                say(r, VERDICT_UNKNOWN, "%s is on; can't tell sshd's port", name);
+        else if (firewall->allows == FACT_YES)
+                say(r, VERDICT_OK, "%s is on, and lets port %u pass", name, port);
+        else if (firewall->allows == FACT_NO)
+                say(r, VERDICT_PROBLEM, "%s is on, and does not let port %u pass", name, port);
+        else
+                say(r, VERDICT_UNKNOWN, "%s is on; can't tell whether it lets port %u pass%s", name, port,
+                    ask_as_root(f));
+        return firewall->on == FACT_YES && port != 0 && firewall->allows != FACT_YES;
+}
+
+void check_selinux(const CheckFacts *f, Finding *r) {
+        if (is_in_the_way(f, r, HINT_SELINUX, "SELinux"))
+                suggest(r, "sudo semanage port -a -t ssh_port_t -p tcp %u", f->port.number);
+}
+
+void check_ufw(const CheckFacts *f, Finding *r) {
+        if (is_in_the_way(f, r, HINT_UFW, "ufw"))
+                suggest(r, "sudo ufw allow %u/tcp", f->port.number);
+}
+
+void check_firewalld(const CheckFacts *f, Finding *r) {
+        if (is_in_the_way(f, r, HINT_FIREWALLD, "firewalld"))
+                suggest(r, "sudo firewall-cmd --permanent --add-port=%u/tcp && sudo firewall-cmd --reload",
+                        f->port.number);
+}
+
+void check_addresses(const CheckFacts *f, Finding *r) {
+        const AddressFacts *has = &f->addresses;
+        bool inside = mode_hides_lan(f->machine.mode);
+        bool as_windows = f->machine.mode != MODE_NOT_WSL && !inside; /* WSL has Windows' addresses */
+
+        if (has->usable == FACT_UNKNOWN)
+                say(r, VERDICT_UNKNOWN, "can't read this machine's addresses");
+        else if (f->machine.mode == MODE_CONSOMME)
+                say(r, VERDICT_UNKNOWN,
+                    "in this networking mode other machines use Windows' own addresses, which WSL can't "
+                    "see; ipconfig.exe tells them");
+        else if (has->usable == FACT_YES && inside && has->tailscale[0])
+                say(r, VERDICT_OK, "other machines use %s (Tailscale)", has->tailscale);
+        else if (has->usable == FACT_YES && inside)
+                say(r, VERDICT_PROBLEM,
+                    "%s is an address inside of Windows: other machines can't use it; see networking-mode",
+                    has->lan);
+        else if (has->usable == FACT_YES)
+                say(r, VERDICT_OK, "other machines use %s%s%s%s%s", has->lan, has->lan[0] ? " (LAN)" : "",
+                    has->lan[0] && has->tailscale[0] ? " or " : "", has->tailscale,
+                    has->tailscale[0] ? " (Tailscale)" : "");
+        else {
+                if (has->link_local[0])
+                        say(r, VERDICT_PROBLEM,
+                            "only %s, the kind of address that a machine gives itself where the network "
+                            "gives it none",
+                            has->link_local);
+                else
+                        say(r, VERDICT_PROBLEM,
+                            "no address of a LAN or of Tailscale that other machines could use%s",
+                            as_windows ? "; WSL takes over those of Windows when it starts" : "");
+                if (as_windows)
+                        suggest(r, SHUTDOWN);
+        }
+}
+
+void check_windows_firewall(const CheckFacts *f, Finding *r) {
+        uint16_t port = f->port.number;
+
+        if (port == 0) {
+                say(r, VERDICT_UNKNOWN, "can't tell sshd's port");
+                return;
+        }
+        if (f->windows.firewall_rule == FACT_YES)
+                say(r, VERDICT_OK, "Windows' firewall has a rule that lets other machines in to port %u",
+                    port);
+        else if (f->windows.firewall_rule == FACT_NO)
+                say(r, VERDICT_PROBLEM,
+                    "Windows' firewall has no rule that lets other machines in to port %u", port);
+        else
+                say(r, VERDICT_UNKNOWN,
+                    "can't tell whether Windows' firewall lets other machines in to port %u without "
+                    "Interop=yes in wslportd.conf; this adds a rule",
+                    port);
+        if (f->windows.firewall_rule != FACT_YES)
+                suggest(r, "wslportctl firewall --apply");
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "diagnose/checks.h"
+
+#include <limits.h>
+
+/* sshd as it is installed and configured, and its units. */
+
+const char *sshd_service(const CheckFacts *f) {
+        return f->sshd.service.name[0] ? f->sshd.service.name : "ssh.service";
+}
+
+const char *sshd_unit(const CheckFacts *f) {
+        const UnitFact *service = &f->sshd.service, *socket = &f->sshd.socket;
+
+        return is_up(socket) || (socket->name[0] && socket->enabled && !service->enabled) ? socket->name
+                                                                                          : sshd_service(f);
+}
+
+/* A unit that has failed again and again has used up its starts, and a restart alone does not give them
+ * back. */
+Restart restart_sshd(const CheckFacts *f) {
+        const char *unit = sshd_unit(f);
+        Restart restart;
+
+        if (f->sshd.service.failed || f->sshd.service.starting || f->sshd.socket.failed)
+                snprintf(restart.text, sizeof(restart.text),
+                         "sudo systemctl reset-failed %s && sudo systemctl restart %s", unit, unit);
+        else
+                snprintf(restart.text, sizeof(restart.text), "sudo systemctl restart %s", unit);
+        return restart;
+}
+
+bool sshd_error_find_line(const char *error, char ret_file[static CHECK_PATH_SIZE], unsigned *ret_line) {
+        const char *word = strstr(error, " line ");
+        unsigned long line;
+        size_t length;
+        char *end;
+
+        if (error[0] != '/' || !word)
+                return false;
+        length = (size_t) (word - error);
+        if (error[length - 1] == ':')
+                length--;
+        line = strtoul(word + strlen(" line "), &end, 10);
+        if (*end != ':' || line == 0 || line > UINT_MAX || length >= CHECK_PATH_SIZE)
+                return false;
+
+        memcpy(ret_file, error, length);
+        ret_file[length] = '\0';
+        *ret_line = (unsigned) line;
+        return true;
+}
+
+void check_sshd_installed(const CheckFacts *f, Finding *r) {
+        static const char *const commands[] = {
+                [PACKAGES_UNKNOWN] = "",
+                [PACKAGES_APT] = "sudo apt-get install -y openssh-server",
+                [PACKAGES_DNF] = "sudo dnf install -y openssh-server",
+                [PACKAGES_ZYPPER] = "sudo zypper --non-interactive install openssh",
+                [PACKAGES_PACMAN] = "sudo pacman -S --noconfirm openssh",
+        };
+
+        if (say_fact(r, f->sshd.installed, "sshd is installed", "sshd is not installed",
+                     "can't tell whether sshd is installed"))
+                suggest(r, "%s", commands[f->machine.packages]);
+}
+
+void check_sshd_config(const CheckFacts *f, Finding *r) {
+        const char *error = f->sshd.error;
+        char file[CHECK_PATH_SIZE];
+        unsigned line;
+
+        if (f->sshd.verdict == SSHD_VERDICT_VALID)
+                say(r, VERDICT_OK, "sshd accepts its configuration");
+        else if (f->sshd.verdict == SSHD_VERDICT_OUR_FILE_REFUSED) {
+                say(r, VERDICT_PROBLEM, "sshd refuses wslportd's file: %s", error);
+                suggest(r, "sudo systemctl restart wslportd.service");
+        } else if (f->sshd.verdict == SSHD_VERDICT_REFUSED) {
+                say(r, VERDICT_PROBLEM, "sshd refuses its configuration: %s", error);
+                if (sshd_error_find_line(error, file, &line))
+                        suggest(r, "sudo sed -i '%us/^/#/' %s && %s", line, quote(file).text,
+                                restart_sshd(f).text);
+        } else if (f->machine.root)
+                say(r, VERDICT_UNKNOWN, "sshd did not say whether it accepts its configuration: %s", error);
+        else
+                say(r, VERDICT_UNKNOWN,
+                    "only root can have sshd check its configuration: sudo wslportctl diagnose, or sudo "
+                    "sshd -t");
+}
+
+void check_host_keys(const CheckFacts *f, Finding *r) {
+        if (say_fact(r, f->sshd.host_keys, "sshd has host keys",
+                     "sshd has no host key that it can use, and does not start without one",
+                     "can't tell whether sshd has host keys"))
+                suggest(r, "sudo ssh-keygen -A && %s", restart_sshd(f).text);
+}
+
+void check_run_directory(const CheckFacts *f, Finding *r) {
+        if (!is_up(&f->sshd.service))
+                say(r, VERDICT_SKIPPED, "systemd makes sshd's run-time directory when sshd starts");
+        else if (say_fact(r, f->sshd.run_directory, "sshd has its run-time directory",
+                          "/run/sshd is missing: sshd runs, but ends each connection",
+                          "can't tell whether /run/sshd is there"))
+                suggest(r, "sudo mkdir -m 0755 /run/sshd");
+}
+
+void check_sshd_enabled(const CheckFacts *f, Finding *r) {
+        const UnitFact *service = &f->sshd.service, *socket = &f->sshd.socket;
+
+        if (!service->name[0])
+                say(r, VERDICT_UNKNOWN, "can't ask systemd about sshd");
+        else if (service->masked) {
+                say(r, VERDICT_PROBLEM, "%s is masked: nothing can start it", service->name);
+                suggest(r, "sudo systemctl unmask %s && sudo systemctl enable --now %s", service->name,
+                        service->name);
+        } else if (socket->name[0] && socket->enabled)
+                say(r, VERDICT_OK, "%s is enabled", socket->name);
+        else if (service->enabled)
+                say(r, VERDICT_OK, "%s is enabled", service->name);
+        else {
+                say(r, VERDICT_PROBLEM, "%s is not enabled: sshd does not start at boot", service->name);
+                /* systemd 252 may lose track of an active ssh.service when its alias comes back, and start
+                 * it twice. */
+                suggest(r, "sudo systemctl enable %s%s", service->active ? "" : "--now ", service->name);
+        }
+}
+
+void check_sshd_running(const CheckFacts *f, Finding *r) {
+        const UnitFact *service = &f->sshd.service;
+        const char *why = check_that_tells_why(f), *see = why ? "; see " : "";
+        const char *error = f->sshd.last_error[0] ? f->sshd.last_error : f->sshd.error;
+
+        if (is_up(&f->sshd.socket))
+                say(r, VERDICT_OK, "%s listens for sshd", f->sshd.socket.name);
+        else if (!service->name[0] && f->port.listens == FACT_YES)
+                say(r, VERDICT_OK, "sshd runs");
+        else if (!service->name[0])
+                say(r, VERDICT_UNKNOWN, "can't ask systemd about sshd");
+        else if (service->active)
+                say(r, VERDICT_OK, "%s runs", service->name);
+        else {
+                if (service->failed)
+                        say(r, VERDICT_PROBLEM, "%s has failed (%s)%s%.300s%s%s%s", service->name,
+                            service->result, error[0] ? ": " : "", error, see, strempty(why),
+                            error[0] ? "" : ask_as_root(f));
+                else
+                        say(r, VERDICT_PROBLEM, "%s does not run%s%s", service->name, see, strempty(why));
+                if (!why && !service->masked)
+                        suggest(r, "%s", restart_sshd(f).text);
+        }
+}
+
+void check_ssh_socket(const CheckFacts *f, Finding *r) {
+        const UnitFact *socket = &f->sshd.socket;
+        const char *service = f->sshd.service.name;
+
+        if (f->config.values.socket_activation == SOCKET_ACTIVATION_KEEP)
+                say(r, VERDICT_SKIPPED, "SocketActivation=keep allows a socket unit and a service alike");
+        else if (!service[0])
+                say(r, VERDICT_UNKNOWN, "can't ask systemd about sshd's socket");
+        else if (!socket->name[0] || (!socket->active && !socket->enabled))
+                say(r, VERDICT_OK, "sshd listens by itself, as SocketActivation=disable wants it");
+        else {
+                say(r, VERDICT_PROBLEM, "%s is %s, but SocketActivation=disable wants %s in its place%s",
+                    socket->name, socket->active ? "active" : "enabled", service,
+                    f->sshd.fixed ? "; wslportd could not move that service, as its port is fixed" : "");
+                if (!f->sshd.fixed)
+                        suggest(r, "sudo systemctl disable --now %s && sudo systemctl enable --now %s",
+                                socket->name, service);
+        }
+}

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "diagnose/finding.h"
+
+#include <stdarg.h>
+
+#include "base/printable.h"
+
+#define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+static const char *const verdict_words[_VERDICT_MAX] = {
+        [VERDICT_UNKNOWN] = "unknown", [VERDICT_OK] = "ok",           [VERDICT_WARNING] = "warning",
+        [VERDICT_PROBLEM] = "problem", [VERDICT_SKIPPED] = "skipped",
+};
+DEFINE_WORDS(verdict, Verdict);
+
+void say(Finding *r, Verdict verdict, const char *format, ...) {
+        va_list arguments;
+
+        r->verdict = verdict;
+        va_start(arguments, format);
+        vsnprintf(r->finding, sizeof(r->finding), format, arguments);
+        va_end(arguments);
+}
+
+bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char *unknown) {
+        if (fact == FACT_YES)
+                say(r, VERDICT_OK, "%s", yes);
+        else if (fact == FACT_NO)
+                say(r, VERDICT_PROBLEM, "%s", no);
+        else
+                say(r, VERDICT_UNKNOWN, "%s", unknown);
+        return fact == FACT_NO;
+}
+
+void suggest(Finding *r, const char *format, ...) {
+        va_list arguments;
+
+        va_start(arguments, format);
+        if ((size_t) vsnprintf(r->remedy, sizeof(r->remedy), format, arguments) >= sizeof(r->remedy))
+                r->remedy[0] = '\0';
+        va_end(arguments);
+}
+
+ShellWord quote(const char *s) {
+        ShellWord word;
+        size_t n = 0;
+
+        if (*s && s[strspn(s, LETTERS_AND_DIGITS "-_.,:@%+=/")] == '\0') {
+                snprintf(word.text, sizeof(word.text), "%s", s);
+                return word;
+        }
+        word.text[n++] = '\'';
+        for (; *s && n + 6 < sizeof(word.text); s++)
+                if (*s == '\'')
+                        n += (size_t) snprintf(word.text + n, sizeof(word.text) - n, "'\\''");
+                else
+                        word.text[n++] = *s;
+        word.text[n++] = '\'';
+        word.text[n] = '\0';
+        return word;
+}
+
+static void clean(char *text) {
+        for (size_t n; *text; text += n ? n : 1) {
+                n = printable_length(text, SIZE_MAX);
+                if (n == 0)
+                        *text = '?';
+        }
+}
+
+void finding_clean(Finding *r) {
+        clean(r->finding);
+        clean(r->remedy);
+}
+
+void remedy_without_sudo(char *remedy) {
+        static const char sudo[] = "sudo ";
+        bool quoted = false, begins = true;
+        char *to = remedy;
+
+        for (const char *from = remedy; *from;) {
+                if (begins && !quoted && startswith(from, sudo)) {
+                        from += strlen(sudo);
+                        begins = false;
+                        continue;
+                }
+                if (!quoted && from[0] == '\\' && from[1]) {
+                        *to++ = *from++;
+                        *to++ = *from++;
+                        begins = false;
+                        continue;
+                }
+                if (*from == '\'')
+                        quoted = !quoted;
+                begins = !quoted &&
+                         (*from == '|' || *from == '&' || *from == ';' || (begins && *from == ' '));
+                *to++ = *from++;
+        }
+        *to = '\0';
+}
+
+bool text_is_printable(const char *text) {
+        for (size_t n; *text; text += n) {
+                n = printable_length(text, SIZE_MAX);
+                if (n == 0)
+                        return false;
+        }
+        return true;
+}
+
+/* ── as a line ── */
+
+void finding_print(const Finding *f, FILE *out) {
+        fprintf(out, "%s\t%s\t%s\t%s\n", f->check, verdict_to_string(f->verdict), f->finding, f->remedy);
+}
+
+static bool read_line(const char *line, size_t length, Finding *ret) {
+        char verdict[16];
+        Finding read;
+        const struct {
+                char *to;
+                size_t size;
+        } fields[] = { { read.check, sizeof(read.check) },
+                       { verdict, sizeof(verdict) },
+                       { read.finding, sizeof(read.finding) },
+                       { read.remedy, sizeof(read.remedy) } };
+        const char *end = line + length;
+
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                const char *tab = memchr(line, '\t', (size_t) (end - line));
+                const char *stop = tab ? tab : end;
+                size_t n = (size_t) (stop - line);
+
+                /* A tab ends each field but the last, which has none in it. */
+                if (!tab != (i + 1 == ELEMENTSOF(fields)) || n >= fields[i].size)
+                        return false;
+                memcpy(fields[i].to, line, n);
+                fields[i].to[n] = '\0';
+                if (!text_is_printable(fields[i].to))
+                        return false;
+                line = stop + 1;
+        }
+        if (read.check[0] == '\0' || read.check[strspn(read.check, LETTERS_AND_DIGITS "-_.")] ||
+            verdict_from_string(verdict, &read.verdict) < 0)
+                return false;
+
+        *ret = read;
+        return true;
+}
+
+bool finding_read(const char **rest, Finding *ret) {
+        while (**rest) {
+                const char *line = *rest;
+
+                *rest = line_next(line);
+                if (read_line(line, strcspn(line, "\n"), ret))
+                        return true;
+        }
+        return false;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "diagnose/gather-windows.h"
+
+#include "base/fs.h"
+#include "diagnose/finding.h"
+#include "facts/naming.h"
+#include "windows/inquiry.h"
+#include "windows/interop.h"
+#include "windows/profile.h"
+#include "windows/wsl-conf.h"
+
+#define CHILD_TIMEOUT (3 * USEC_PER_SEC)
+#define GREETING_TIMEOUT (1 * USEC_PER_SEC)
+#define WINDOWS_TIMEOUT (8 * USEC_PER_SEC) /* PowerShell takes seconds to start */
+
+/* If nothing listens, one of Windows' ranges may still be in the way; check_windows_range() looks at
+ * those. */
+static void on_greeting(const ChildResult *result, void *userdata) {
+        ListenFacts *f = userdata;
+        char detail[GREETING_SOFTWARE_SIZE];
+
+        f->holder = naming_read_greeting(result, detail);
+        snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", detail);
+}
+
+void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts) {
+        _cleanup_(child_freep) Child *child = NULL;
+        ListenFacts *f = &facts->port;
+
+        if (!mode_shares_ports(facts->machine.mode) || f->number == 0 || f->listens != FACT_NO ||
+            f->holder != HOLDER_NONE)
+                return;
+
+        f->holder = status && f->number == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
+        if (f->holder != HOLDER_UNKNOWN)
+                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
+        else if (greeting_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
+                (void) child_wait(event, child);
+}
+
+static const PortRange *find_range(const WindowsAnswer *answer, uint16_t port) {
+        for (size_t i = 0; answer->error == 0 && i < answer->n_ranges; i++)
+                if (answer->ranges[i].first <= port && port <= answer->ranges[i].last)
+                        return &answer->ranges[i];
+        return NULL;
+}
+
+static void read_ranges(const WindowsAnswer *excluded, const WindowsAnswer *dynamic, const ListenFacts *port,
+                        WindowsFacts *f) {
+        const PortRange *range = find_range(excluded, port->number);
+
+        if (!range)
+                range = find_range(dynamic, port->number);
+        if (!range && excluded->error == 0 && dynamic->error == 0)
+                f->refuses = FACT_NO;
+        else if (range && port->listens != FACT_YES) { /* Windows has given sshd a port that sshd has */
+                f->refuses = FACT_YES;
+                f->range = *range;
+        }
+}
+
+static void on_answer(const WindowsAnswer *answer, void *userdata) {
+        *(WindowsAnswer *) userdata = *answer;
+}
+
+void gather_windows(sd_event *event, CheckFacts *facts) {
+        enum { EXCLUDED, DYNAMIC, START, RULES, N };
+        static const WindowsQuestion questions[N] = { WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE,
+                                                      WINDOWS_SSHD_START, WINDOWS_RULES };
+        WindowsAnswer answers[N];
+        Inquiry *inquiries[N] = { NULL };
+        int r;
+
+        if (!facts->config.values.interop || !mode_shares_ports(facts->machine.mode) ||
+            facts->port.number == 0)
+                return;
+
+        for (size_t i = 0; i < N; i++) {
+                answers[i] = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
+                r = inquiry_start(event, questions[i], facts->port.number, WINDOWS_TIMEOUT, on_answer,
+                                  &answers[i], &inquiries[i]);
+                if (r < 0)
+                        answers[i].error = r;
+        }
+        for (size_t i = 0; i < N; i++) {
+                while (answers[i].error > 0 && sd_event_run(event, UINT64_MAX) >= 0)
+                        ;
+                inquiry_free(inquiries[i]);
+        }
+
+        read_ranges(&answers[EXCLUDED], &answers[DYNAMIC], &facts->port, &facts->windows);
+        if (answers[START].error == 0)
+                facts->windows.sshd_start = answers[START].sshd_start;
+        if (answers[RULES].error == 0)
+                facts->windows.firewall_rule = fact(answers[RULES].rules.n > 0);
+}
+
+/* ── .wslconfig ── */
+
+typedef struct Profile {
+        char drives[WSL_CONF_ROOT_SIZE]; /* the folder below which WSL mounts Windows' drives; "": none */
+        char folder[CHECK_PATH_SIZE];    /* the Windows user's own; "": unknown */
+} Profile;
+
+int gather_wslconfig_main(int argc, char *argv[]) {
+        _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
+        char path[CHECK_PATH_SIZE];
+        bool wide = false;
+        int r;
+
+        if (argc < 3 || !text)
+                return EXIT_FAILURE;
+        r = winprofile_read(argv[2], argc > 3 ? argv[3] : NULL, path, sizeof(path), text, &wide);
+        if (r < 0)
+                return EXIT_FAILURE;
+
+        /* The parent reads only what fits into a pipe. No real .wslconfig is that long. */
+        printf("%s\n%s\n%s", wide || !text_is_printable(path) ? "" : path, r == 0 ? "absent" : "found",
+               r > 0 ? text : "");
+        return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+/* Reads what gather_wslconfig_main() prints. */
+static void on_wslconfig(const ChildResult *result, void *userdata) {
+        WslConfigFacts *f = userdata;
+        const char *second = line_next(result->output);
+
+        if (result->exit_status != 0)
+                return;
+        snprintf(f->path, sizeof(f->path), "%.*s", (int) strcspn(result->output, "\n"), result->output);
+        f->found = fact(startswith(second, "found\n"));
+        wslconfig_parse(line_next(second), &f->values);
+}
+
+static void on_profile(const ChildResult *result, void *userdata) {
+        Profile *profile = userdata;
+
+        if (result->exit_status == 0)
+                (void) windows_parse_profile(result->output, profile->drives, profile->folder,
+                                             sizeof(profile->folder));
+}
+
+static void ask_for_profile(sd_event *event, Profile *profile) {
+        static const char *const arguments[] = { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE",
+                                                 NULL };
+        _cleanup_(child_freep) Child *child = NULL;
+
+        if (interop_start(event, INTEROP_REG, arguments, CHILD_TIMEOUT, on_profile, profile, &child) >= 0)
+                (void) child_wait(event, child);
+}
+
+static void read_wsl_conf(MachineFacts *f, Profile *profile) {
+        char text[16384], value[64];
+        WslConf conf;
+
+        if (fs_read("/etc/wsl.conf", text, sizeof(text)) < 0)
+                text[0] = '\0';
+        f->systemd_setting.section_line = wslconfig_find_section(text, "boot");
+        (void) wslconfig_get(text, "boot", "systemd", value, sizeof(value), &f->systemd_setting.line);
+
+        wsl_conf_parse(text, &conf);
+        snprintf(profile->drives, sizeof(profile->drives), "%s", conf.automount ? conf.root : "");
+}
+
+void gather_wslconfig(sd_event *event, CheckFacts *facts) {
+        Profile profile = { 0 };
+        char users[sizeof(profile.drives) + 16];
+        const char *argv[] = { "/proc/self/exe", GATHER_WSLCONFIG_OPTION, users, NULL, NULL };
+        _cleanup_(child_freep) Child *child = NULL;
+
+        read_wsl_conf(&facts->machine, &profile);
+        if (profile.drives[0] == '\0' || facts->machine.mode == MODE_NOT_WSL)
+                return;
+
+        if (facts->config.values.interop)
+                ask_for_profile(event, &profile);
+        snprintf(users, sizeof(users), "%sc/Users", profile.drives);
+        if (profile.folder[0])
+                argv[3] = profile.folder;
+        if (child_spawn(event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_wslconfig, &facts->wslconfig, &child) >=
+            0)
+                (void) child_wait(event, child);
+}
