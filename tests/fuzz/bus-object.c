@@ -8,22 +8,21 @@
 #include "fuzz/fuzz.h"
 #include "dbus/object.h"
 
-/* Whoever is on the system bus: the daemon's own object, with what is beneath it, at one end, and the bus daemon, polkit
- * and every caller at the other. Nobody has anything carried out that he may not, each call is answered
- * once, and what is answered is a message that libsystemd has taken for one.
+/* The fuzzer plays the bus daemon, polkit, and every caller on the system bus; the other end is the daemon's
+ * object. The object carries out only what the caller may do, and answers each call exactly once.
  *
- * The input is a list of steps, the first byte of each says which. The bus, the child processes and the manager are
- * this file's; what the library has of the first two isn't linked. */
+ * The input is a list of steps; the first byte of each is its kind. This file has its own bus, child
+ * processes and manager, so that the library's bus_open_system() and child_spawn() aren't linked. */
 
 #define MESSAGE_SIZE_MAX ((size_t) 4 * 1024)
 #define STEPS_MAX 12
 #define CALLS_MAX 64
 
-enum { CALL = 1, RETURN, ERROR, SIGNAL }; /* of the D-Bus specification, as the fields */
+enum { CALL = 1, RETURN, ERROR, SIGNAL }; /* types of messages (D-Bus specification); header fields below */
 enum { PATH = 1, INTERFACE, MEMBER, ERROR_NAME, REPLY_SERIAL, DESTINATION, SENDER, SIGNATURE };
 
 #define NO_REPLY_EXPECTED 0x1
-#define UIDS 4 /* :1.0 is root's, :1.3 has gone by the time it is asked about */
+#define UIDS 4 /* :1.0 is root; :1.3 has left the bus when the daemon asks who it is */
 
 struct Child {
         ChildHandler handler;
@@ -37,16 +36,16 @@ typedef struct Peer {
         Log log;
         Status status;
         uint32_t serial;
-        uint8_t n_answers[CALLS_MAX]; /* by serial, of those calls that are answered at all */
+        uint8_t n_answers[CALLS_MAX]; /* by the call's serial */
         bool expected[CALLS_MAX];
-        bool may[UIDS];       /* root, or polkit has said so */
+        bool may[UIDS];       /* root, or allowed by polkit */
         bool anybody_may;
-        bool silent;          /* who was asked has not answered, so that calls may wait */
-        bool raw;             /* any bytes were sent, or it is over: no account is kept any more */
-        sd_bus_message *held; /* the manager is at work */
+        bool silent;          /* polkit has not answered, so calls may still wait at the end */
+        bool raw;             /* arbitrary bytes were sent, or the bus has ended: answers aren't counted any more */
+        sd_bus_message *held; /* the call that the manager is carrying out */
 } Peer;
 
-static Peer *peer; /* a fake has no userdata */
+static Peer *peer; /* global, because the replaced functions get no userdata */
 
 /* ── messages ── */
 
@@ -58,7 +57,7 @@ typedef struct Bytes {
 static void put(Bytes *b, const void *data, size_t size) {
         if (size > sizeof(b->data) - b->n) {
                 size = sizeof(b->data) - b->n;
-                peer->raw = true; /* what is cut short is no message */
+                peer->raw = true; /* a truncated message isn't valid */
         }
         memcpy(b->data + b->n, data, size);
         b->n += size;
@@ -95,7 +94,7 @@ static size_t alignment_of(char type) {
 
 #define DEPTH_MAX 8
 
-/* The end of the first type of a signature, NULL where it is none (D-Bus specification). */
+/* Returns the end of the first type of a signature, NULL if it isn't valid (D-Bus specification). */
 /* NOLINTNEXTLINE(misc-no-recursion): types lie within types, to DEPTH_MAX */
 static const char *type_end(const char *type, unsigned depth) {
         if (depth > DEPTH_MAX)
@@ -128,13 +127,14 @@ static bool is_signature(const char *types) {
         return types;
 }
 
-/* The length of what was put behind @start, which its four bytes before that have. */
+/* Writes the number of bytes since @start as the 32-bit length at @at. */
 static void put_length(Bytes *b, size_t at, size_t start) {
         for (size_t i = 0; i < 4 && at + i < sizeof(b->data); i++)
                 b->data[at + i] = (uint8_t) ((b->n - start) >> 8 * i);
 }
 
-/* Values of the input, of the first type of a signature. Returns the rest of it: none behind what is no type. */
+/* Puts a value from the input, of the first type of a signature. Returns the rest of the signature, ""
+ * behind an invalid type. */
 /* NOLINTNEXTLINE(misc-no-recursion): see type_end() */
 static const char *put_value(Bytes *b, const char *type, FuzzInput *input, unsigned depth) {
         _cleanup_free_ char *text = NULL;
@@ -219,7 +219,7 @@ static void put_field(Bytes *b, uint8_t field, char type, const char *text) {
 }
 
 static void send_bytes(const void *data, size_t size) {
-        /* The other end may have been closed over what it was sent. */
+        /* The daemon may have closed its end because of an invalid message. */
         (void) !write(peer->to_fd, data, size);
 }
 
@@ -235,7 +235,7 @@ static void send_message(const Header *header, const Bytes *body) {
         put_field(&b, INTERFACE, 's', header->interface);
         put_field(&b, MEMBER, 's', header->member);
         put_field(&b, ERROR_NAME, 's', header->error_name);
-        put_field(&b, DESTINATION, 's', ":1.42"); /* broadcasts aren't answered */
+        put_field(&b, DESTINATION, 's', ":1.42"); /* sd-bus answers only messages to itself */
         put_field(&b, SENDER, 's', header->sender);
         put_field(&b, SIGNATURE, 'g', header->signature);
         if (header->reply_serial != 0) {
@@ -250,13 +250,13 @@ static void send_message(const Header *header, const Bytes *body) {
         send_bytes(b.data, b.n);
 }
 
-/* ── what has come from the daemon, which libsystemd has made ── */
+/* ── messages from the daemon ── */
 
 static uint32_t get_number(const uint8_t *data) {
         return data[0] | (uint32_t) data[1] << 8 | (uint32_t) data[2] << 16 | (uint32_t) data[3] << 24;
 }
 
-/* Returns the size of the message; the texts of the header are in @data. */
+/* Returns the size of the message. The header's texts point into @data. */
 static size_t get_header(const uint8_t *data, size_t size, Header *ret, const uint8_t **ret_body) {
         size_t end = 16 + get_number(data + 12), whole;
 
@@ -302,9 +302,9 @@ static void reply_to_polkit(const Header *call, unsigned who) {
                                   .error_name = how == 1 ? SD_BUS_ERROR_SERVICE_UNKNOWN : SD_BUS_ERROR_NO_REPLY };
         else if (how == 3)
                 reply.signature = signature = fuzz_text(&peer->input, '\n');
-        peer->silent = peer->silent || !is_signature(strempty(signature)); /* no message */
+        peer->silent = peer->silent || !is_signature(strempty(signature)); /* libsystemd drops it */
         if (reply.type == RETURN && how == 3) {
-                /* It may be a yes, and then it counts as one. */
+                /* A reply from the input may happen to be a yes. */
                 if (startswith(signature, "(bba{ss})"))
                         peer->may[who] = peer->anybody_may = true;
                 for (const char *type = signature; *type;)
@@ -320,7 +320,7 @@ static void reply_to_polkit(const Header *call, unsigned who) {
         send_message(&reply, &body);
 }
 
-/* "…:1.N" somewhere in it. */
+/* Finds the N of the first ":1.N" in a body. */
 static unsigned find_sender(const uint8_t *body, const uint8_t *end) {
         const char *found = memmem(body, (size_t) (end - body), ":1.", 3);
 
@@ -356,7 +356,7 @@ static void reply_to(const Header *call, const uint8_t *body_data, const uint8_t
                 reply_to_polkit(call, find_sender(body_data, end));
                 return;
         } else
-                require(false); /* it asks nobody else */
+                require(false); /* the daemon calls nobody else */
         send_message(&reply, &body);
 }
 
@@ -380,7 +380,7 @@ static void take(const uint8_t *data, size_t size) {
         require(size == 0);
 }
 
-/* Until nothing moves any more. */
+/* Runs the loop and answers the daemon's messages until both are idle. */
 static void settle(sd_event *event) {
         static uint8_t data[64 * 1024];
         ssize_t n;
@@ -398,7 +398,7 @@ static void settle(sd_event *event) {
 
 /* ── the daemon's surroundings ── */
 
-/* As dbus-daemon greets a client that has sent all of its part at once. */
+/* dbus-daemon's side of the authentication. libsystemd sends all of its own side at once. */
 static void greet(void) {
         char text[512];
         ssize_t n = read(peer->from_fd, text, sizeof(text) - 1);
@@ -416,11 +416,12 @@ int bus_open_system(sd_event *event, sd_bus **ret) {
         sd_bus *bus = NULL;
         int from[2], to[2];
 
-        /* It has ended, and half a second later, which a slow machine reaches, the daemon tries again. */
+        /* On a slow machine, the daemon gets to connecting again, half a second after the bus has ended. */
         if (peer->to_fd >= 0)
                 return -ECONNREFUSED;
 
-        /* Not a socket, with which descriptors may come: of those libsystemd 257 forgets to free an empty list. */
+        /* Pipes, because over a socket messages may carry descriptors, and libsystemd 257 leaks an empty
+         * list of them. */
         require(pipe2(from, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(to, O_CLOEXEC | O_NONBLOCK) == 0);
         require(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, to[0], from[1]) >= 0);
         require(sd_bus_set_bus_client(bus, true) >= 0 && sd_bus_set_connected_signal(bus, true) >= 0);
@@ -463,11 +464,11 @@ Child *child_free(Child *child) {
         return NULL;
 }
 
-/* NOLINTNEXTLINE(constParameter): the owner of the bus is told so */
+/* NOLINTNEXTLINE(constParameter): BusObjectHandlers has it so */
 static void on_bus(sd_bus *bus, void *userdata) {
         require(userdata == peer);
         if (!bus)
-                peer->raw = true; /* libsystemd has ended it, over what it was sent */
+                peer->raw = true; /* libsystemd has ended the bus because of an invalid message */
 }
 
 static int reload(char **ret_error, void *userdata) {
@@ -483,7 +484,7 @@ static int reload(char **ret_error, void *userdata) {
         }
 }
 
-/* NOLINTNEXTLINE(constParameter): the manager's has it so */
+/* NOLINTNEXTLINE(constParameter): BusObjectHandlers has it so */
 static int request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
         const char *sender = sd_bus_message_get_sender(call);
 
@@ -517,7 +518,7 @@ static void end_child(void) {
 
 /* ── steps ── */
 
-/* One of a list, or a text of the input. */
+/* Returns an element of a list, or a text from the input. */
 static const char *choose(const char *const list[], size_t n, char **ret_text) {
         uint8_t which = fuzz_byte(&peer->input);
 
@@ -547,7 +548,8 @@ static void call(bool typed) {
         header.member = choose(members, ELEMENTSOF(members), &member);
         header.signature = signature = fuzz_text(&peer->input, '\n');
 
-        /* What is no message at all, or of a connection's own, doesn't come by a bus daemon. */
+        /* A bus daemon passes on neither invalid messages nor those of the connection's own Local
+         * interface. */
         peer->raw = peer->raw || !typed || !is_signature(signature) || sd_bus_object_path_is_valid(header.path) <= 0 ||
                     (*header.interface && sd_bus_interface_name_is_valid(header.interface) <= 0) ||
                     sd_bus_member_name_is_valid(header.member) <= 0 ||
@@ -564,8 +566,8 @@ static void call(bool typed) {
         send_message(&header, &body);
 }
 
-/* libsystemd takes memory for as much as a header announces, 128 MiB of it, and has it copied at each read where realloc()
- * is ASan's: of lengths, the lower half is sent. */
+/* libsystemd allocates as much memory as a header announces, up to 128 MiB, and ASan's realloc() copies it
+ * at each read. So only the lower halves of lengths are sent. */
 static void send_raw(void) {
         static const size_t lengths[] = { 4, 12 };
         uint8_t data[UINT16_MAX];
@@ -665,13 +667,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 step(bus);
                 settle(event);
 
-                /* It says no more to anybody's journal than at first. */
+                /* Only who may has changed the log level. */
                 require(p.log.max_level == LOG_EMERG || p.anybody_may || p.raw);
                 require(log_level_to_string(p.log.max_level));
                 p.log = (Log){ .max_level = LOG_EMERG };
         }
 
-        /* Who still waits is told when that is over. */
+        /* Ends all that is under way, so that the calls which still wait are answered. */
         p.input.size = 0;
         while (p.held || p.child) {
                 answer_held();

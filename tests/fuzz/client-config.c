@@ -5,15 +5,15 @@
 #include "windows/firewall.h"
 #include "fuzz/fuzz.h"
 
-/* What is printed for a client's configuration and for an elevated PowerShell, whatever the host is called, the
- * user and the addresses: each line is one that was meant, and nothing in it was said by them but a name or an address.
+/* The texts for clients and for PowerShell, with any host, user and addresses. Each line has one of the
+ * intended forms, and only names and addresses come from the input.
  *
- * The input: the port, how many addresses are wanted, the form and the scope of a rule; then the host, the user, the word
- * of a scope, a line each; and the addresses, a kind and a line each. */
+ * The input: the port, how many addresses are wanted, the form and the scope of a rule; then the host, the
+ * user, and the word of a scope, a line each; and the addresses, each a kind and a line. */
 
 #define WORD_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_+@:"
 
-/* The text behind @keyword is one word of those that need no quotes; or the line isn't such a one. */
+/* Whether the line is @keyword and one word that needs no quotes. */
 static bool is_line(const char *line, const char *keyword) {
         const char *value = startswith(line, keyword);
 
@@ -99,7 +99,7 @@ static void try_firewall(FirewallForm form, FirewallScope scope, uint16_t port, 
         firewall_render(scope, port, text);
         require(memchr(text, '\0', sizeof(text)) && text[strlen(text) - 1] == '\n');
 
-        /* One that isn't known is the narrowest. */
+        /* A value out of range is the narrowest scope. */
         require(!isempty(firewall_scope_to_string(scope)));
         require(scope < _FIREWALL_SCOPE_MAX || streq(firewall_scope_to_string(scope), "lan"));
 

@@ -288,7 +288,8 @@ static void test_side(const void *data) {
         test_contains(picture, row->row);
 }
 
-/* Which modes the way to mirrored mode is told in, when all is well: those in which others don't come in. */
+/* Where sshd has its port, the picture shows how to get mirrored mode, if other machines can't come in
+ * without it; and the firewall's rule, if they need one. */
 static const struct {
         const char *name;
         NetworkingMode mode;
@@ -343,7 +344,8 @@ static void test_absence(const void *data) {
         }
 }
 
-/* As much of everything as there can be, of one character. */
+/* Fills every text of a status with repetitions of @c, and every list with as many elements as it can
+ * have. */
 static void fill(Status *s, const char *c) {
         memset(s, 0, sizeof(*s));
         for (size_t i = 0; i + strlen(c) < sizeof(s->reason); i += strlen(c))
@@ -411,7 +413,7 @@ static void test_bounds(const void *data) {
                                 if (lines > PICTURE_LINES_MAX)
                                         test_fail("%zu lines:\n%s", lines, plain);
 
-                                /* With colours it is the same picture, and none is left switched on. */
+                                /* Without its colours, the coloured picture is the same. */
                                 draw(&status, true, NOON, colored);
                                 for (const char *c = colored; *c;)
                                         if (*c == '\033')

@@ -5,7 +5,7 @@
 
 #include "unit/test.h"
 
-/* Opens an a{sv} on a bus that leads nowhere. */
+/* Begins a message with an a{sv}, on a bus without a peer. */
 static sd_bus_message *begin(void) {
         sd_bus_message *m = NULL;
         sd_bus *bus = NULL;
@@ -77,7 +77,7 @@ static void test_others_stay(void) {
         test_equal_int(end_and_read(m, &status), 0);
         test_equal_int(status.port, 2222);
         test_equal_int(status.home_port, 22);
-        test_equal_int(status.state, STATE_CLEAR); /* a value of another type is no value */
+        test_equal_int(status.state, STATE_CLEAR); /* a value of another type is ignored */
 }
 
 static void test_hostile_texts(void) {

@@ -32,7 +32,7 @@ static void test_one_at_a_time(void) {
 
         test_equal_int(pending_request_take(&pending, REQUEST_RELOCATE, 2222, NULL), 0);
         test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL), -EBUSY);
-        /* Who came first is still the one. */
+        /* The first request is still pending. */
         test_equal_int(pending.kind, REQUEST_RELOCATE);
         test_equal_int(pending.port, 2222);
 
@@ -45,7 +45,7 @@ static void test_one_at_a_time(void) {
         test_equal_int(pending.kind, REQUEST_RESTORE);
 }
 
-/* A caller that can't be told does not stand in the next one's way. */
+/* A request whose answer can't be sent doesn't block the next one. */
 static void test_an_answer_that_fails(void) {
         PendingRequest pending = { 0 };
 
