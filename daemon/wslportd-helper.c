@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <systemd/sd-daemon.h>
 
-#include "process/helper.h"
 #include "kernel/owner.h"
 #include "kernel/tracepoint.h"
+#include "process/helper.h"
 
-/* wslportd-helper: what helper.h says, for whoever connects to the socket that systemd hands over. Each connection has a
- * process of its own, so that nothing one does is in another's way, and nothing is left of it; but for the search of an
- * owner, which is asked for often and takes less than making a process does. */
+/* wslportd-helper: does the tasks of process/helper.h for whoever connects to the socket that systemd hands over. A process
+ * of its own serves each connection, so that no request is in another's way, and no request leaves anything behind. Only the
+ * search of an owner has none: it is asked for often, and takes less time than making a process does. */
 
-#define REQUEST_SECONDS 1 /* it is sent at once */
-#define REQUEST_SOON_MSEC 2 /* for which nobody else is kept waiting much */
+#define REQUEST_SECONDS 1      /* a client sends its request at once */
+#define OWNER_REQUEST_MSEC 2   /* how long all others wait for a client that may want an owner */
 
 static void answer(int connection_fd, const void *text, size_t size, const int fds[], size_t n_fds) {
         struct iovec part = { (void *) text, size };
@@ -23,7 +24,7 @@ static void answer(int connection_fd, const void *text, size_t size, const int f
         (void) helper_send(connection_fd, &part, 1, fds, n_fds);
 }
 
-/* Until it has ended, or nobody wants to know any more. */
+/* Waits until the program has ended, or until the client hangs up, and then kills the program. */
 static int supervise(int connection_fd, pid_t pid) {
         _cleanup_close_ int pid_fd = (int) syscall(SYS_pidfd_open, pid, 0);
         struct pollfd waits[] = { { .fd = pid_fd, .events = POLLIN }, { .fd = connection_fd, .events = POLLIN } };
@@ -42,7 +43,7 @@ static int supervise(int connection_fd, pid_t pid) {
         return 0;
 }
 
-static int run(int connection_fd, const char *const argv[], const char *const environment[], ProgramRights rights,
+static int run(int connection_fd, const char *const argv[], const char *variable, ProgramRights rights,
                const int fds[static 2]) {
         pid_t pid;
 
@@ -53,7 +54,7 @@ static int run(int connection_fd, const char *const argv[], const char *const en
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                program_exec(argv, environment, rights, fds[0], fds[1]);
+                program_exec(argv, variable, rights, fds[0], fds[1]);
 
         close(fds[0]);
         close(fds[1]);
@@ -65,7 +66,7 @@ static void find_owner(int connection_fd, const HelperRequest *request) {
         usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
 
         found.result = owner_search(request->inode, request->cgroup_id, &found.owner);
-        found.owner.spent = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before;
+        found.owner.helper_time = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before;
         answer(connection_fd, &found, sizeof(found), NULL, 0);
 }
 
@@ -78,19 +79,12 @@ static void trace(int connection_fd) {
 
 static int serve(int connection_fd) {
         _cleanup_free_ char *text = malloc(HELPER_REQUEST_MAX);
-        struct iovec part = { text, HELPER_REQUEST_MAX };
-        union {
-                struct cmsghdr header;
-                char bytes[CMSG_SPACE(2 * sizeof(int))];
-        } control;
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
-                                  .msg_controllen = sizeof(control) };
-        const char *strings[HELPER_STRINGS_MAX];
-        const char *const *argv, *const *environment;
+        const char *argv[HELPER_ARGUMENTS_MAX + 1], *variable;
         struct timeval patience = { .tv_sec = REQUEST_SECONDS };
         struct ucred peer;
         socklen_t length = sizeof(peer);
         HelperRequest request;
+        size_t n_fds;
         int fds[2], r;
         ssize_t n;
 
@@ -103,20 +97,19 @@ static int serve(int connection_fd) {
 
         if (setsockopt(connection_fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
                 return -errno;
-        n = recvmsg(connection_fd, &message, MSG_CMSG_CLOEXEC);
+        n = helper_receive(connection_fd, text, HELPER_REQUEST_MAX, fds, ELEMENTSOF(fds), &n_fds);
         if (n < 0)
-                return -errno;
-        if (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
-                return -EMSGSIZE;
-
-        r = helper_parse(text, (size_t) n, helper_take_fds(&message, fds, ELEMENTSOF(fds)), &request, strings, &argv,
-                         &environment);
-        if (r < 0)
+                return (int) n;
+        r = helper_parse(text, (size_t) n, n_fds, &request, argv, &variable);
+        if (r < 0) {
+                while (n_fds > 0)
+                        close(fds[--n_fds]);
                 return r;
+        }
 
         switch (request.task) {
         case HELPER_RUN:
-                return run(connection_fd, argv, environment, request.rights, fds);
+                return run(connection_fd, argv, variable, request.rights, fds);
         case HELPER_FIND_OWNER:
                 find_owner(connection_fd, &request);
                 return 0;
@@ -128,12 +121,12 @@ static int serve(int connection_fd) {
         }
 }
 
-/* Whether that is all that it wants; it follows on the connection, or else it is waited for elsewhere. */
+/* True if the client's request has arrived, and is one for an owner. */
 static bool wants_owner(int connection_fd) {
         struct pollfd wait = { .fd = connection_fd, .events = POLLIN };
         HelperRequest request;
 
-        return poll(&wait, 1, REQUEST_SOON_MSEC) > 0 &&
+        return poll(&wait, 1, OWNER_REQUEST_MSEC) > 0 &&
                recv(connection_fd, &request, sizeof(request), MSG_PEEK | MSG_DONTWAIT) == sizeof(request) &&
                request.task == HELPER_FIND_OWNER;
 }
@@ -142,7 +135,7 @@ static int serve_and_tell(int connection_fd) {
         int r = serve(connection_fd);
 
         if (r < 0)
-                fprintf(stderr, "wslportd-helper: a request is refused: %s\n", strerrordesc_np(-r));
+                fprintf(stderr, "wslportd-helper: refused a request: %s\n", strerrordesc_np(-r));
         return r;
 }
 
@@ -150,10 +143,10 @@ int main(void) {
         const char *handed = getenv("LISTEN_FDS");
 
         if (!handed || !streq(handed, "1")) {
-                fprintf(stderr, "wslportd-helper: systemd starts it, by wslportd-helper.socket\n");
+                fprintf(stderr, "wslportd-helper: only systemd starts this program, by wslportd-helper.socket\n");
                 return EXIT_FAILURE;
         }
-        (void) signal(SIGCHLD, SIG_IGN); /* nobody waits for those that serve */
+        (void) signal(SIGCHLD, SIG_IGN); /* the kernel reaps the processes that serve */
 
         for (;;) {
                 int fd = accept4(SD_LISTEN_FDS_START, NULL, NULL, SOCK_CLOEXEC);
@@ -161,7 +154,7 @@ int main(void) {
                 if (fd < 0 && (errno == EINTR || errno == ECONNABORTED))
                         continue;
                 if (fd < 0) {
-                        fprintf(stderr, "wslportd-helper: no connection is had: %m\n");
+                        fprintf(stderr, "wslportd-helper: can't accept a connection: %m\n");
                         return EXIT_FAILURE;
                 }
 
@@ -176,7 +169,7 @@ int main(void) {
                         close(SD_LISTEN_FDS_START);
                         _exit(serve_and_tell(fd) < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
                 case -1:
-                        fprintf(stderr, "wslportd-helper: no process for a request: %m\n");
+                        fprintf(stderr, "wslportd-helper: can't make a process for a request: %m\n");
                         break;
                 default:
                         break;

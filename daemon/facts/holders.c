@@ -80,7 +80,7 @@ static int look_at(Look *look, const Listener *listener) {
         if (r < 0 && !look->best_effort)
                 return r;
 
-        view->helper_time += owner.spent;
+        view->helper_time += owner.helper_time;
         entry.holder = classify(look, listener, &owner);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
         listener_format_address(listener, entry.address);

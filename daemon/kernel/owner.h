@@ -21,7 +21,7 @@ typedef struct Owner {
         char unit[256]; /* system unit, empty where there is none or it isn't known to be ours. It is the one
                          * that made the socket: ssh.socket, not ssh.service, with socket activation */
         char cgroup_unit[256]; /* the name of its cgroup, found or not: perhaps that of another distro's unit */
-        usec_t spent; /* the CPU time that the helper has taken to find it; 0 where it was found here */
+        usec_t helper_time; /* CPU time that the search took in the helper; 0 for a search in this process */
 } Owner;
 
 /* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up

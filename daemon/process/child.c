@@ -141,7 +141,7 @@ static int open_pipe(int *ret_our_fd, int *ret_its_fd) {
         return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
-static int child_fork(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
+static int child_fork(Child *c, sd_event *event, const char *const argv[], const char *variable,
                       ProgramRights rights, int output_fd, int errors_fd) {
         pid_t pid;
         int r;
@@ -150,7 +150,7 @@ static int child_fork(Child *c, sd_event *event, const char *const argv[], const
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                program_exec(argv, environment, rights, output_fd, errors_fd);
+                program_exec(argv, variable, rights, output_fd, errors_fd);
 
         r = sd_event_add_child(event, &c->exit_source, pid, WEXITED, child_on_exit, c);
         if (r < 0) {
@@ -161,7 +161,7 @@ static int child_fork(Child *c, sd_event *event, const char *const argv[], const
         return r;
 }
 
-static int child_begin(Child *c, sd_event *event, const char *const argv[], const char *const environment[],
+static int child_begin(Child *c, sd_event *event, const char *const argv[], const char *variable,
                        ProgramRights rights) {
         _cleanup_close_ int output_fd = -1, errors_fd = -1;
         int r;
@@ -172,9 +172,9 @@ static int child_begin(Child *c, sd_event *event, const char *const argv[], cons
         if (r < 0)
                 return r;
         if (!helper_is_there())
-                return child_fork(c, event, argv, environment, rights, output_fd, errors_fd);
+                return child_fork(c, event, argv, variable, rights, output_fd, errors_fd);
 
-        c->helper_fd = helper_run(argv, environment, rights, output_fd, errors_fd);
+        c->helper_fd = helper_run(argv, variable, rights, output_fd, errors_fd);
         if (c->helper_fd < 0)
                 return c->helper_fd;
         return sd_event_add_io(event, &c->exit_source, c->helper_fd, EPOLLIN, child_on_helper, c);
@@ -182,7 +182,6 @@ static int child_begin(Child *c, sd_event *event, const char *const argv[], cons
 
 int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
                      usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
-        const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", variable, NULL };
         _cleanup_(child_freep) Child *c = NULL;
         int r;
 
@@ -191,7 +190,7 @@ int child_spawn_with(sd_event *event, const char *const argv[], const char *vari
                 return -ENOMEM;
         *c = (Child){ .helper_fd = -1, .output_fd = -1, .errors_fd = -1, .handler = handler, .userdata = userdata };
 
-        r = child_begin(c, event, argv, environment, rights);
+        r = child_begin(c, event, argv, variable, rights);
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(c->exit_source, "child-exit");

@@ -5,7 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define ANSWER_MSEC 3000 /* a busy machine's; it takes a fraction of one */
+#define ANSWER_MSEC 3000 /* on a busy machine; usually the answer takes less than 1 ms */
 
 static const char *helper_path(void) {
         const char *path = secure_getenv("WSLPORTD_HELPER");
@@ -35,7 +35,7 @@ int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], si
         return sendmsg(fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* The connection, non-blocking, with the request sent. */
+/* Returns a non-blocking connection on which the request has been sent. */
 static int helper_connect(struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds) {
         struct sockaddr_un name = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -1;
@@ -53,44 +53,55 @@ static int helper_connect(struct iovec *parts, size_t n_parts, const int fds[], 
                 return errno == ENOENT || errno == ECONNREFUSED || errno == ETIMEDOUT ? -EHOSTDOWN : -errno;
         r = helper_send(fd, parts, n_parts, fds, n_fds);
         if (r < 0)
-                return r == -EPIPE || r == -ECONNRESET ? -EAGAIN : r; /* it has hung up already */
+                return r == -EPIPE || r == -ECONNRESET ? -EAGAIN : r; /* the helper has hung up already */
         return TAKE_FD(fd);
 }
 
-size_t helper_take_fds(struct msghdr *message, int fds[], size_t n_fds) {
-        size_t taken = 0;
-
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-                        int fd;
-
-                        memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        if (taken < n_fds)
-                                fds[taken++] = fd;
-                        else
-                                close(fd);
-                }
-        }
-        return taken;
-}
-
-int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds) {
-        struct iovec question = { (void *) request, sizeof(*request) }, answer = { ret, size };
+ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t n_fds, size_t *ret_n_fds) {
         union {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(HELPER_FDS_MAX * sizeof(int))];
         } control;
-        struct msghdr message = {
-                .msg_iov = &answer,
-                .msg_iovlen = 1,
-                .msg_control = &control,
-                .msg_controllen = sizeof(control),
-        };
+        struct iovec part = { buffer, size };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+                                  .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)) };
+        size_t taken = 0, surplus = 0;
+        ssize_t n;
+
+        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+        if (n < 0)
+                return -errno;
+
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
+                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+                        continue;
+                for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
+                        int received;
+
+                        memcpy(&received, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+                        if (taken < n_fds)
+                                ret_fds[taken++] = received;
+                        else {
+                                close(received);
+                                surplus++;
+                        }
+                }
+        }
+        if (surplus > 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+                while (taken > 0)
+                        close(ret_fds[--taken]);
+                return -EMSGSIZE;
+        }
+
+        *ret_n_fds = taken;
+        return n;
+}
+
+int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds) {
+        struct iovec question = { (void *) request, sizeof(*request) };
         _cleanup_close_ int fd = -1;
         struct pollfd wait;
-        size_t n_taken;
+        size_t n_taken = 0;
         ssize_t n;
         int r;
 
@@ -102,11 +113,9 @@ int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds
         r = poll(&wait, 1, ANSWER_MSEC);
         if (r <= 0)
                 return r < 0 ? -errno : -EAGAIN;
-        n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+        n = helper_receive(fd, ret, size, ret_fds, n_fds, &n_taken);
         if (n < 0)
-                return errno == ECONNRESET ? -EAGAIN : -errno;
-
-        n_taken = helper_take_fds(&message, ret_fds, n_fds);
+                return n == -ECONNRESET ? -EAGAIN : (int) n;
         if ((size_t) n == size)
                 return (int) n_taken;
 
@@ -115,45 +124,29 @@ int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds
         return -EAGAIN;
 }
 
-int helper_run(const char *const argv[], const char *const environment[], ProgramRights rights, int output_fd,
-               int errors_fd) {
-        HelperRequest request = { .task = HELPER_RUN, .rights = rights };
-        struct iovec parts[1 + HELPER_STRINGS_MAX] = { { &request, sizeof(request) } };
+int helper_run(const char *const argv[], const char *variable, ProgramRights rights, int output_fd, int errors_fd) {
+        HelperRequest request = { .task = HELPER_RUN, .rights = rights, .n_variables = variable != NULL };
+        struct iovec parts[1 + HELPER_ARGUMENTS_MAX + 1] = { { &request, sizeof(request) } };
         size_t n = 1, size = sizeof(request);
 
-        for (; argv[request.n_arguments]; request.n_arguments++)
-                if (n < ELEMENTSOF(parts))
-                        parts[n++] = (struct iovec){ (void *) argv[request.n_arguments],
-                                                     strlen(argv[request.n_arguments]) + 1 };
-        for (; environment[request.n_variables]; request.n_variables++)
-                if (n < ELEMENTSOF(parts))
-                        parts[n++] = (struct iovec){ (void *) environment[request.n_variables],
-                                                     strlen(environment[request.n_variables]) + 1 };
-        for (size_t i = 1; i < n; i++)
-                size += parts[i].iov_len;
-        if ((size_t) request.n_arguments + request.n_variables + 2 > HELPER_STRINGS_MAX || size > HELPER_REQUEST_MAX)
-                return -E2BIG;
-
-        return helper_connect(parts, n, (const int[]){ output_fd, errors_fd }, 2);
-}
-
-static int take_strings(char **next, const char *end, uint32_t n, const char **ret) {
-        for (uint32_t i = 0; i < n; i++) {
-                char *nul = memchr(*next, '\0', (size_t) (end - *next));
-
-                if (!nul)
-                        return -EBADMSG;
-                ret[i] = *next;
-                *next = nul + 1;
+        for (; argv[request.n_arguments]; request.n_arguments++) {
+                if (request.n_arguments == HELPER_ARGUMENTS_MAX)
+                        return -E2BIG;
+                parts[n++].iov_base = (void *) argv[request.n_arguments];
         }
-        ret[n] = NULL;
-        return 0;
+        if (variable)
+                parts[n++].iov_base = (void *) variable;
+        for (size_t i = 1; i < n; i++) {
+                parts[i].iov_len = strlen(parts[i].iov_base) + 1;
+                size += parts[i].iov_len;
+        }
+        return size > HELPER_REQUEST_MAX ? -E2BIG : helper_connect(parts, n, (const int[]){ output_fd, errors_fd }, 2);
 }
 
 int helper_parse(char *message, size_t size, size_t n_fds, HelperRequest *ret,
-                 const char *ret_strings[static HELPER_STRINGS_MAX], const char *const **ret_argv,
-                 const char *const **ret_environment) {
+                 const char *ret_argv[static HELPER_ARGUMENTS_MAX + 1], const char **ret_variable) {
         char *next = message + sizeof(HelperRequest), *end = message + size;
+        const char *variable = NULL;
         HelperRequest request;
 
         if (size < sizeof(request))
@@ -162,16 +155,23 @@ int helper_parse(char *message, size_t size, size_t n_fds, HelperRequest *ret,
         if (request.task >= _HELPER_TASK_MAX || request.rights >= _PROGRAM_RIGHTS_MAX ||
             n_fds != (request.task == HELPER_RUN ? 2 : 0) ||
             (request.n_arguments == 0) == (request.task == HELPER_RUN) ||
-            (uint64_t) request.n_arguments + request.n_variables + 2 > HELPER_STRINGS_MAX)
+            request.n_arguments > HELPER_ARGUMENTS_MAX || request.n_variables > 1)
                 return -EBADMSG;
 
-        if (take_strings(&next, end, request.n_arguments, ret_strings) < 0 ||
-            take_strings(&next, end, request.n_variables, ret_strings + request.n_arguments + 1) < 0 || next != end)
+        for (uint32_t i = 0; i < request.n_arguments + request.n_variables; i++) {
+                char *nul = memchr(next, '\0', (size_t) (end - next));
+
+                if (!nul)
+                        return -EBADMSG;
+                *(i < request.n_arguments ? &ret_argv[i] : &variable) = next;
+                next = nul + 1;
+        }
+        if (next != end || (variable && !startswith(variable, "WSL_INTEROP=")))
                 return -EBADMSG;
 
+        ret_argv[request.n_arguments] = NULL;
+        *ret_variable = variable;
         *ret = request;
-        *ret_argv = ret_strings;
-        *ret_environment = ret_strings + request.n_arguments + 1;
         return 0;
 }
 
@@ -193,7 +193,7 @@ bool helper_may_run(const char *program, ProgramRights rights) {
         if (program[0] != '/')
                 return false;
 
-        return rights == PROGRAM_READS ? streq(name, "/sshd") /* wherever its unit has it */
+        return rights == PROGRAM_READS ? streq(name, "/sshd") /* in the folder where its unit has it */
                                        : rights == PROGRAM_ALL && strstr(program, "/Windows/System32/") && suffix &&
                                                  strcasecmp(suffix, ".exe") == 0;
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "process/program.h"
 
-/* wslportd.service itself may do next to nothing. What takes more is done by wslportd-helper.service, a small program that
- * root alone can connect to: one connection is one request, and closing it ends what it has started. Who has no helper
- * (the environment doesn't name its socket in WSLPORTD_HELPER, as in a shell) does the same with the rights it has. */
+/* wslportd.service has next to no rights. wslportd-helper.service does what takes more: a small program to which only root
+ * can connect. One connection is one request; closing the connection ends what the request has started. Without a helper
+ * (the environment doesn't name its socket in WSLPORTD_HELPER, as in a shell) each caller does the same itself, with the
+ * rights that it has. */
 
 typedef enum HelperTask {
         HELPER_RUN,        /* a program, one of those that helper_may_run() knows */
@@ -16,45 +17,46 @@ typedef enum HelperTask {
         _HELPER_TASK_MAX,
 } HelperTask;
 
-/* The head of a request. HELPER_RUN has strings behind it, each with its NUL: the arguments, then the variables, and two
- * descriptors with it: the program's stdout and stderr. */
+/* The head of a request. Behind the head of HELPER_RUN come strings, each with its NUL: the arguments, and then a variable
+ * if there is one; and with it come two descriptors, the program's stdout and stderr. */
 typedef struct HelperRequest {
         HelperTask task;
-        uint32_t inode;      /* of HELPER_FIND_OWNER */
-        uint64_t cgroup_id;  /* likewise */
+        uint32_t inode;     /* of HELPER_FIND_OWNER */
+        uint64_t cgroup_id; /* likewise */
         ProgramRights rights;
-        uint32_t n_arguments, n_variables;
+        uint32_t n_arguments, n_variables; /* at most one variable */
 } HelperRequest;
 
 #define HELPER_REQUEST_MAX ((size_t) 64 * 1024)
-#define HELPER_STRINGS_MAX 600U /* with what ends the two lists */
-#define HELPER_FDS_MAX 253U     /* the kernel's SCM_MAX_FD */
+#define HELPER_ARGUMENTS_MAX 600U
+#define HELPER_FDS_MAX 253U /* the kernel's SCM_MAX_FD */
 
-/* Whether there is a helper to be asked. */
+/* True if there is a helper to ask. */
 bool helper_is_there(void);
 
-/* Has the helper do one of the other tasks, and waits for the answer as it would for doing that itself; but no longer than
- * three seconds. The answer is @size bytes, and at most @n_fds descriptors, the caller's now. Returns how many, -EAGAIN where
+/* Has the helper do one of the tasks other than HELPER_RUN and waits for the answer, three seconds at most. The answer is
+ * @size bytes, and at most @n_fds descriptors, which the caller owns then. Returns the number of descriptors, -EAGAIN where
  * there was no answer, -EHOSTDOWN where nobody listens, or another negative errno. */
 int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds);
 
-/* Has the helper run @argv with @environment. Returns the connection, non-blocking: an int comes on it when the program
- * has exited, its status, and it hangs up when the program has ended in any other way. Closing it kills the program.
- * Else a negative errno, as above: nothing was started. */
-int helper_run(const char *const argv[], const char *const environment[], ProgramRights rights, int output_fd,
-               int errors_fd);
+/* Has the helper run @argv, with @variable as program_exec() takes it. Returns the connection, non-blocking. When the program
+ * has exited, an int arrives there, its exit status; when it has ended in any other way, the helper hangs up. Closing the
+ * connection kills the program. On failure returns a negative errno as above, and nothing was started. */
+int helper_run(const char *const argv[], const char *variable, ProgramRights rights, int output_fd, int errors_fd);
 
-/* Sends a message of @parts, and at most HELPER_FDS_MAX descriptors with it. 0, or a negative errno. */
+/* ── for the helper, too ── */
+
+/* Sends a message of @parts, with at most HELPER_FDS_MAX descriptors. Returns 0 or a negative errno. */
 int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds);
 
-/* The descriptors that came with @message: at most so many of them, the caller's now; more are closed. Returns how many. */
-size_t helper_take_fds(struct msghdr *message, int ret_fds[], size_t n_fds);
+/* Receives a message of at most @size bytes, with at most @n_fds descriptors, which the caller owns then; their number goes
+ * to *@ret_n_fds. Returns the number of bytes, -EMSGSIZE for a message with more of either, or another negative errno. */
+ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t n_fds, size_t *ret_n_fds);
 
-/* A request as it came: @size bytes at @message, and with so many descriptors. Returns 0, and
- * @ret_argv and @ret_environment, each NULL-terminated, point into it; or -EBADMSG. */
+/* Reads a request of @size bytes that came with @n_fds descriptors. Returns 0, and @ret_argv, which NULL ends, and
+ * *@ret_variable point into @message; or -EBADMSG, also for a variable other than WSL_INTEROP. */
 int helper_parse(char *message, size_t size, size_t n_fds, HelperRequest *ret,
-                 const char *ret_strings[static HELPER_STRINGS_MAX], const char *const **ret_argv,
-                 const char *const **ret_environment);
+                 const char *ret_argv[static HELPER_ARGUMENTS_MAX + 1], const char **ret_variable);
 
-/* Whether it is among what wslportd has to run, and with such rights. */
+/* True for the programs that wslportd has to run, each with the rights that it needs. */
 bool helper_may_run(const char *program, ProgramRights rights);

@@ -8,10 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* nobody on every distro, and the kernel's own overflow uid */
+/* The uid of nobody on every distro, and the kernel's overflow uid. */
 #define UNPRIVILEGED_ID 65534
 
-/* A uid other than 0 loses everything at exec() but what is ambient, see capabilities(7). */
+/* Sets up what is left after exec(): with a uid other than 0, only the ambient capabilities are, see capabilities(7). */
 static int drop_privileges(ProgramRights rights) {
         static const int kept[_PROGRAM_RIGHTS_MAX] = {
                 [PROGRAM_ALL] = -1,
@@ -36,8 +36,9 @@ static int drop_privileges(ProgramRights rights) {
         return 0;
 }
 
-void program_exec(const char *const argv[], const char *const environment[], ProgramRights rights, int output_fd,
+void program_exec(const char *const argv[], const char *variable, ProgramRights rights, int output_fd,
                   int errors_fd) {
+        const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", variable, NULL };
         sigset_t none;
         int input_fd;
 

@@ -3,18 +3,19 @@
 
 #include "base/util.h"
 
-/* A program's beginning: who it is, what it may do, what it reads and writes. */
+/* The last step of starting a program: its user, its rights, its environment and its descriptors. */
 
-/* What a program may do of what the one that starts it may. Where that one isn't root, each is as that one. */
+/* The part of the starting process' rights that the program keeps. A starter that isn't root hands on all of its rights. */
 typedef enum ProgramRights {
-        PROGRAM_ALL,   /* the same */
-        PROGRAM_NONE,  /* it runs as nobody, without any capability */
+        PROGRAM_ALL,
+        PROGRAM_NONE,  /* the program runs as nobody, without any capability */
         PROGRAM_READS, /* as nobody that may read every file (CAP_DAC_READ_SEARCH) */
         PROGRAM_BINDS, /* as nobody that may bind every port (CAP_NET_BIND_SERVICE) */
         _PROGRAM_RIGHTS_MAX,
 } ProgramRights;
 
-/* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list) with @environment, /dev/null as
- * input, and no other descriptor. It is killed when its parent ends. Where it can't be made it exits with 127. */
-__attribute__((noreturn)) void program_exec(const char *const argv[], const char *const environment[],
-                                            ProgramRights rights, int output_fd, int errors_fd);
+/* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as input, and with
+ * no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and @variable ("NAME=value") if that isn't
+ * NULL. The program is killed when its parent ends. On failure the process exits with 127. */
+__attribute__((noreturn)) void program_exec(const char *const argv[], const char *variable, ProgramRights rights,
+                                            int output_fd, int errors_fd);
