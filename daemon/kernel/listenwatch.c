@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernel/listenwatch.h"
 
+#include <limits.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
+#include "base/fs.h"
 #include "process/helper.h"
-#include "kernel/tracepoint.h"
 
-/* One CPU's event. Its ring buffer (a page of header, one of data) is what makes the kernel wake us. It is
- * mapped read-only, which lets the kernel overwrite what nobody has read: it never fills, and needs no
- * reading. */
+/* One CPU's event. Only with a ring buffer (a page of header, a page of data) does the kernel wake us. The buffer is mapped
+ * read-only, which lets the kernel overwrite unread records: it never fills, and nobody needs to read it. */
 typedef struct Cpu {
         int fd;
         void *ring;
@@ -46,24 +47,86 @@ ListenWatch *listenwatch_free(ListenWatch *watch) {
         return NULL;
 }
 
-static int render_filter(const uint16_t *ports, size_t n_ports, char *buffer, size_t size) {
-        int length;
+/* ── the tracepoint ── */
 
-        /* Not oldstate alone: an accepted session begins as a copy of its listener, and so with LISTEN to
-         * SYN_RECV. */
-        length = snprintf(buffer, size, "protocol==%d&&(newstate==%d||(oldstate==%d&&newstate==%d))&&(",
-                          IPPROTO_TCP, TCP_LISTEN, TCP_LISTEN, TCP_CLOSE);
-        for (size_t i = 0; i < n_ports; i++) {
-                if (length < 0 || (size_t) length >= size)
-                        return -ENOSPC;
-                length += snprintf(buffer + length, size - (size_t) length, "%ssport==%u", i > 0 ? "||" : "",
-                                   ports[i]);
+static int read_id(uint64_t *ret) {
+        static const char *const paths[] = {
+                "/sys/kernel/tracing/events/sock/inet_sock_set_state/id",
+                "/sys/kernel/debug/tracing/events/sock/inet_sock_set_state/id",
+        };
+        int error = -ENOENT;
+
+        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
+                char text[32], *end;
+                ssize_t n = fs_read(paths[i], text, sizeof(text));
+
+                if (n >= 0) {
+                        *ret = strtoull(text, &end, 10);
+                        return end == text || *ret == 0 || *ret == ULLONG_MAX ? -EBADMSG : 0;
+                }
+                if (n != -ENOENT)
+                        error = (int) n;
         }
-        if (length < 0 || (size_t) length + 1 >= size)
-                return -ENOSPC;
+        return error;
+}
 
-        strcpy(buffer + length, ")");
-        return 0;
+/* One event for each CPU that is online. */
+static int open_here(int ret_fds[], size_t n_fds) {
+        struct perf_event_attr attributes = {
+                .type = PERF_TYPE_TRACEPOINT,
+                .size = sizeof(attributes),
+                .sample_period = 1,
+                .wakeup_events = 1,
+                .disabled = 1,
+        };
+        long n_cpus = sysconf(_SC_NPROCESSORS_CONF);
+        uint64_t id = 0;
+        size_t n = 0;
+        int r;
+
+        r = read_id(&id);
+        attributes.config = id;
+        for (int i = 0; r >= 0 && i < n_cpus; i++) {
+                int fd = (int) syscall(SYS_perf_event_open, &attributes, -1, i, -1, PERF_FLAG_FD_CLOEXEC);
+
+                if (fd >= 0 && n < n_fds)
+                        ret_fds[n++] = fd;
+                else if (fd >= 0) {
+                        close(fd);
+                        r = -E2BIG;
+                } else if (errno != ENODEV) /* that CPU is offline */
+                        r = -errno;
+        }
+
+        while (r < 0 && n > 0)
+                close(ret_fds[--n]);
+        return r < 0 ? r : (int) n;
+}
+
+int tracepoint_open(int ret_fds[], size_t n_fds) {
+        int n, r = 0;
+
+        if (!helper_is_there())
+                return open_here(ret_fds, n_fds);
+
+        n = helper_ask(&(HelperRequest){ .task = HELPER_TRACE }, &r, sizeof(r), ret_fds, n_fds);
+        return n < 0 ? n : r < 0 ? r : n;
+}
+
+/* ── the watch ── */
+
+#define FILTER_SIZE 512 /* more than LISTENWATCH_PORTS_MAX ports take */
+
+static void render_filter(const uint16_t *ports, size_t n_ports, char ret[static FILTER_SIZE]) {
+        size_t length;
+
+        /* oldstate alone isn't enough: an accepted session begins as a copy of its listener, and so goes from LISTEN to
+         * SYN_RECV. */
+        length = (size_t) snprintf(ret, FILTER_SIZE, "protocol==%d&&(newstate==%d||(oldstate==%d&&newstate==%d))",
+                                   IPPROTO_TCP, TCP_LISTEN, TCP_LISTEN, TCP_CLOSE);
+        for (size_t i = 0; i < n_ports; i++)
+                length += (size_t) snprintf(ret + length, FILTER_SIZE - length, "%ssport==%u%s",
+                                            i == 0 ? "&&(" : "||", ports[i], i == n_ports - 1 ? ")" : "");
 }
 
 static int on_wakeup(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
@@ -71,7 +134,7 @@ static int on_wakeup(sd_event_source *source, int fd, uint32_t revents, void *us
 
         (void) fd;
 
-        /* Polling it has taken the wake-up back. A hang-up would come again and again. */
+        /* The poll itself has consumed the wake-up. A hang-up would come again and again. */
         if (revents & (EPOLLHUP | EPOLLERR))
                 (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
 
@@ -97,7 +160,8 @@ static int add_cpu(ListenWatch *watch, sd_event *event, int event_fd, const char
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(cpu->source, "listenwatch");
-        /* Anybody can listen and leave off a hundred thousand times a second; what was last is seen when it goes on. */
+        /* Anybody can start and stop to listen a hundred thousand times a second. The event loop dispatches the source again
+         * when the second is over, so that the last change is seen. */
         (void) sd_event_source_set_ratelimit(cpu->source, USEC_PER_SEC, 20);
 
         return ioctl(cpu->fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
@@ -107,13 +171,11 @@ int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, s
                     ListenWatchCallback callback, void *userdata) {
         _cleanup_(listenwatch_freep) ListenWatch *watch = NULL;
         int fds[HELPER_FDS_MAX], n, r; /* one a CPU: WSL has at most 64 */
-        char filter[512];
+        char filter[FILTER_SIZE];
 
         if (n_ports == 0 || n_ports > LISTENWATCH_PORTS_MAX)
                 return -EINVAL;
-        r = render_filter(ports, n_ports, filter, sizeof(filter));
-        if (r < 0)
-                return r;
+        render_filter(ports, n_ports, filter);
 
         n = tracepoint_open(fds, ELEMENTSOF(fds));
         if (n <= 0)

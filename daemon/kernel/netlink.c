@@ -4,9 +4,8 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
-/* The kernel fills up to 32 KiB per read of a dump, and never makes a datagram of a dump larger than the
- * buffer it was last read with. (net/netlink/af_netlink.c, netlink_dump)
- * On the stack, one for all sockets: each keeps nothing between two reads. */
+/* The kernel fills up to 32 KiB per read of a dump, and never makes a datagram of a dump larger than the buffer of the read
+ * before. (net/netlink/af_netlink.c, netlink_dump) A Buffer lies on the stack: a socket keeps nothing between two reads. */
 #define BUFFER_SIZE 32768U
 typedef struct Buffer {
         uint8_t bytes[BUFFER_SIZE] __attribute__((aligned(8)));
@@ -70,9 +69,8 @@ int netlink_leave(Netlink *netlink, unsigned group) {
         return 0;
 }
 
-/* Reads a datagram into the buffer. Returns its length, 0 for one that isn't the kernel's, -EAGAIN where
- * none is queued, -ENOBUFS where some were lost (a truncated one counts as lost), or another negative errno.
- */
+/* Reads a datagram into the buffer. Returns its length, 0 for one that the kernel hasn't sent, -EAGAIN if none is queued,
+ * -ENOBUFS if some were lost (a truncated one counts as lost), or another negative errno. */
 static ssize_t receive(Netlink *netlink, Buffer *buffer) {
         struct sockaddr_nl sender = {};
         struct iovec iov = { .iov_base = buffer->bytes, .iov_len = sizeof(buffer->bytes) };
@@ -95,14 +93,14 @@ static ssize_t receive(Netlink *netlink, Buffer *buffer) {
         return n;
 }
 
-/* A dump that isn't read to its end makes the next one fail with EBUSY. */
+/* Reads the rest of a dump, without which the next dump fails with EBUSY. */
 static void drain(Netlink *netlink, Buffer *buffer) {
         for (unsigned reads = 0; reads < ANSWER_READS_MAX; reads++)
                 if (receive(netlink, buffer) == -EAGAIN)
                         return;
 }
 
-/* mnl_nlmsg_ok() takes a length of 2 GiB and more for a negative one, and lets it pass (libmnl 1.0.4). */
+/* Replaces mnl_nlmsg_ok(), which takes a length of 2 GiB and more for a negative one, and lets it pass (libmnl 1.0.4). */
 static bool message_ok(const struct nlmsghdr *message, int rest) {
         return rest >= (int) sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
                message->nlmsg_len <= (uint32_t) rest;

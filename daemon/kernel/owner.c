@@ -9,25 +9,31 @@
 
 #include "process/helper.h"
 
-/* Each process has its share, so that one with very many files can't hide what another has. */
+/* Each process has a share of the files, so that a process with very many files can't hide another's. */
 #define FILES_MAX 16384U
 #define FILES_PER_PROCESS_MAX 4096U
 #define PROCESSES_MAX 1024U
 #define FILEID_KERNFS 0xfe /* include/linux/exportfs.h */
 
-/* One search. */
 typedef struct Search {
         int proc_fd;
         uint32_t inode;
         unsigned files_left;
-        bool incomplete; /* not every file could be looked at, so that "nowhere" proves nothing */
-        int error;       /* something could not be done for the moment: what was found proves nothing either; 0: no */
+        bool incomplete; /* some file could not be read: not to have found the socket proves nothing */
+        int error;       /* a passing error (errno_is_passing()): to have found it proves nothing either. 0: none */
         Owner owner;
 } Search;
 
 static void note_failure(Search *search, int error) {
         if (errno_is_passing(error))
                 search->error = error;
+}
+
+/* Notes a process or a file that can't be read. One that is gone doesn't have the socket. */
+static void note_unreadable(Search *search, int error) {
+        note_failure(search, error);
+        if (error != -ENOENT && error != -ESRCH)
+                search->incomplete = true;
 }
 
 static DIR *open_directory(int at_fd, const char *path) {
@@ -44,7 +50,7 @@ static DIR *open_directory(int at_fd, const char *path) {
         return directory;
 }
 
-/* A short file of /proc, NUL-terminated and without the last newline. */
+/* Reads a short file of /proc, NUL-terminated and without the last newline. */
 static int read_text(int at_fd, const char *path, char *buffer, size_t size) {
         _cleanup_close_ int fd = -1;
         ssize_t n;
@@ -62,48 +68,41 @@ static int read_text(int at_fd, const char *path, char *buffer, size_t size) {
         return 0;
 }
 
-static bool is_unit(const char *name, size_t length) {
-        static const char *const suffixes[] = { ".service", ".socket", ".scope" };
+static bool has_suffix(const char *name, size_t length, const char *suffix) {
+        size_t n = strlen(suffix);
 
+        return length > n && memcmp(name + length - n, suffix, n) == 0;
+}
+
+static bool is_unit(const char *name, size_t length) {
         for (size_t i = 0; i < length; i++)
                 if (!isascii(name[i]) || (!isalnum(name[i]) && !strchr(":-_.\\@", name[i])))
                         return false;
-
-        for (size_t i = 0; i < ELEMENTSOF(suffixes); i++) {
-                size_t suffix = strlen(suffixes[i]);
-
-                if (length > suffix && memcmp(name + length - suffix, suffixes[i], suffix) == 0)
-                        return true;
-        }
-        return false;
+        return has_suffix(name, length, ".service") || has_suffix(name, length, ".socket") ||
+               has_suffix(name, length, ".scope");
 }
 
 int owner_unit_from_path(const char *path, char ret[static 256]) {
-        static const char slice[] = ".slice";
+        size_t length;
 
-        for (;;) {
-                size_t length;
-
+        do {
                 path += strspn(path, "/");
                 length = strcspn(path, "/");
-                if (length > strlen(slice) &&
-                    memcmp(path + length - strlen(slice), slice, strlen(slice)) == 0) {
-                        path += length;
-                        continue;
-                }
+                path += length;
+        } while (has_suffix(path - length, length, ".slice"));
+        path -= length;
 
-                if (*path == '_') /* systemd's mark for names that could be taken for the kernel's files */
-                        path++, length--;
-                if (length >= 256 || !is_unit(path, length))
-                        return -ENXIO;
+        if (*path == '_') /* systemd puts it before names that could be taken for the kernel's files */
+                path++, length--;
+        if (length >= 256 || !is_unit(path, length))
+                return -ENXIO;
 
-                memcpy(ret, path, length);
-                ret[length] = '\0';
-                return 0;
-        }
+        memcpy(ret, path, length);
+        ret[length] = '\0';
+        return 0;
 }
 
-/* Hybrid hosts have cgroup2 in a folder of its own. */
+/* On hybrid hosts cgroup2 has a folder of its own. */
 static int open_cgroup_root(void) {
         static const char *const paths[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 
@@ -158,7 +157,7 @@ static int read_cgroup_unit(int proc_fd, int root_fd, int cgroup_fd, char ret[st
         if (r < 0)
                 return r;
 
-        /* Outside of it is what the mount doesn't show: of others. */
+        /* The mount doesn't show cgroups outside of its root, which are others'. */
         inner = startswith(path, root);
         if (!inner || *inner != '/')
                 return -ENXIO;
@@ -166,7 +165,7 @@ static int read_cgroup_unit(int proc_fd, int root_fd, int cgroup_fd, char ret[st
         return owner_unit_from_path(inner, ret);
 }
 
-/* From "0::/system.slice/ssh.service", or on hybrid hosts "1:name=systemd:/…". */
+/* Reads the unit from "0::/system.slice/ssh.service", or on hybrid hosts from "1:name=systemd:/…". */
 static int read_process_unit(int process_fd, char ret[static 256]) {
         char buffer[8192], *rest = buffer, *line;
         int r;
@@ -185,34 +184,20 @@ static int read_process_unit(int process_fd, char ret[static 256]) {
         return -ENXIO;
 }
 
-/* Its files are looked up beneath the process' own folder, held open: should the process end, they are gone,
- * and never those of another with the same number. True once the socket is found. */
-static bool search_process(Search *search, const char *pid) {
-        _cleanup_closedir_ DIR *files = NULL;
-        _cleanup_close_ int process_fd = -1;
-        char wanted[32], comm[sizeof(search->owner.comm)];
-        unsigned files_here = 0;
+static bool has_socket(Search *search, int process_fd) {
+        _cleanup_closedir_ DIR *files = open_directory(process_fd, "fd");
+        char wanted[32], target[64];
         const struct dirent *file;
-        ssize_t n;
-        int r;
+        unsigned files_here = 0;
 
-        process_fd = openat(search->proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (process_fd < 0) {
-                note_failure(search, -errno);
-                return false;
-        }
-
-        files = open_directory(process_fd, "fd");
         if (!files) {
-                note_failure(search, -errno);
-                if (errno != ENOENT && errno != ESRCH)
-                        search->incomplete = true;
+                note_unreadable(search, -errno);
                 return false;
         }
 
         snprintf(wanted, sizeof(wanted), "socket:[%u]", search->inode);
         while ((file = readdir(files))) {
-                char target[64];
+                ssize_t n;
 
                 if (!isdigit(file->d_name[0]))
                         continue;
@@ -225,38 +210,52 @@ static bool search_process(Search *search, const char *pid) {
 
                 n = readlinkat(dirfd(files), file->d_name, target, sizeof(target) - 1);
                 if (n < 0) {
-                        note_failure(search, -errno);
-                        if (errno != ENOENT && errno != ESRCH)
-                                search->incomplete = true;
+                        note_unreadable(search, -errno);
                         continue;
                 }
                 target[n] = '\0';
-                if (!streq(target, wanted))
-                        continue;
-
-                /* It can still end before it is asked its name; then it has the socket no more. */
-                r = read_text(process_fd, "comm", comm, sizeof(comm));
-                if (r < 0) {
-                        note_failure(search, r);
-                        return false;
-                }
-                /* NOLINTNEXTLINE(core.uninitialized.Branch): set, as what a failed call leaves in errno is greater than 0 */
-                for (char *c = comm; *c; c++)
-                        if (*c < ' ' || *c > '~')
-                                *c = '?';
-
-                search->owner.result = OWNER_FOUND;
-                search->owner.pid = (pid_t) strtol(pid, NULL, 10);
-                memcpy(search->owner.comm, comm, sizeof(comm));
-                if (isempty(search->owner.unit))
-                        note_failure(search, read_process_unit(process_fd, search->owner.unit));
-                return true;
+                if (streq(target, wanted))
+                        return true;
         }
-
         return false;
 }
 
-/* Sets *@ret_ours if a process of this PID namespace lives in the cgroup; the others' read as 0. */
+/* Makes the process the owner. Returns false if the process has ended meanwhile: then it has the socket no more. */
+static bool describe_owner(Search *search, int process_fd, const char *pid) {
+        char comm[sizeof(search->owner.comm)];
+        int r;
+
+        r = read_text(process_fd, "comm", comm, sizeof(comm));
+        if (r < 0) {
+                note_failure(search, r);
+                return false;
+        }
+        /* NOLINTNEXTLINE(core.uninitialized.Branch): set, as what a failed call leaves in errno is greater than 0 */
+        for (char *c = comm; *c; c++)
+                if (*c < ' ' || *c > '~')
+                        *c = '?';
+
+        search->owner.result = OWNER_FOUND;
+        search->owner.pid = (pid_t) strtol(pid, NULL, 10);
+        memcpy(search->owner.comm, comm, sizeof(comm));
+        if (isempty(search->owner.unit))
+                note_failure(search, read_process_unit(process_fd, search->owner.unit));
+        return true;
+}
+
+/* Holds the process' folder open while it reads there: if the process ends, its files are gone, and the search never reads
+ * those of a new process with the same number. Returns true once the socket is found. */
+static bool search_process(Search *search, const char *pid) {
+        _cleanup_close_ int process_fd = openat(search->proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+        if (process_fd < 0) {
+                note_failure(search, -errno);
+                return false;
+        }
+        return has_socket(search, process_fd) && describe_owner(search, process_fd, pid);
+}
+
+/* Sets *@ret_ours if a process of this PID namespace lives in the cgroup. Other namespaces' processes read as 0. */
 static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
         _cleanup_fclose_ FILE *processes = NULL;
         bool ours = false, found = false;
@@ -305,7 +304,7 @@ static bool search_all(Search *search) {
                 seen_init |= streq(process->d_name, "1");
         }
 
-        /* hidepid= and ProtectProc= leave out what may not be looked into. */
+        /* hidepid= and ProtectProc= leave out processes that this one may not look into. */
         if (!seen_init)
                 search->incomplete = true;
         return false;
@@ -320,7 +319,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         if (proc_fd < 0)
                 return -errno;
 
-        if (inode == 0) { /* no process can have it */
+        if (inode == 0) { /* a socket without a file: no process has it */
                 *ret = search.owner;
                 return 0;
         }
@@ -328,7 +327,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         root_fd = open_cgroup_root();
         if (root_fd >= 0 && cgroup_id > 1)
                 cgroup_fd = open_cgroup(root_fd, cgroup_id);
-        if (root_fd == -EIO) /* with it, systemd's own socket would be told as its unit's */
+        if (root_fd == -EIO) /* without the cgroup, systemd's own socket would pass for its unit's */
                 return root_fd;
         note_failure(&search, root_fd < 0 ? root_fd : cgroup_fd);
         if (cgroup_fd >= 0) {
@@ -337,8 +336,8 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
                 found = search_cgroup(&search, cgroup_fd, &ours);
         }
 
-        /* Twice before it is called nowhere: a process that forks and ends as it is looked for can be
-         * missed. Where its own cgroup has too many files, nothing is gained by reading them again. */
+        /* Two passes before the socket counts as nobody's: a pass can miss a process that forks and ends meanwhile. A
+         * cgroup with too many files would have as many in the next pass. */
         for (unsigned pass = 0; pass < 2 && !found && (!search.incomplete || (pass == 0 && search.files_left > 0)); pass++) {
                 search.files_left = FILES_MAX;
                 found = search_all(&search);
@@ -349,8 +348,8 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         if (!found && !search.incomplete)
                 search.owner.result = OWNER_ELSEWHERE;
 
-        /* Other distros have their own ssh.service, perhaps in a cgroup of the same name: without the
-         * process, a name counts only where processes of ours live there. */
+        /* Other distros have their own ssh.service, perhaps in a cgroup of the same name. Without the process, the name
+         * counts only if processes of ours live in that cgroup. */
         if (search.owner.result == OWNER_ELSEWHERE || (!found && !ours))
                 search.owner.unit[0] = '\0';
 

@@ -5,44 +5,43 @@
 
 #include "base/util.h"
 
-/* Which process and systemd unit a listening socket belongs to. */
+/* The process and the systemd unit that a listening socket belongs to. */
 
 typedef enum OwnerResult {
-        OWNER_UNKNOWN, /* some process could not be looked into, or there were too many files */
+        OWNER_UNKNOWN, /* some process could not be looked into, or had too many files */
         OWNER_FOUND,
-        OWNER_ELSEWHERE, /* no process here has it: it is another distro's, or the kernel's own */
+        OWNER_ELSEWHERE, /* no process here has the socket: another distro has it, or the kernel itself */
 } OwnerResult;
 
 typedef struct Owner {
         OwnerResult result;
-        pid_t pid;     /* 0 unless found; of several that share it, the first in the unit, else the lowest */
-        char comm[16]; /* the process' name for itself, so not to be trusted; printable ASCII; may be empty
-                        */
-        char unit[256]; /* system unit, empty where there is none or it isn't known to be ours. It is the one
-                         * that made the socket: ssh.socket, not ssh.service, with socket activation */
-        char cgroup_unit[256]; /* the name of its cgroup, found or not: perhaps that of another distro's unit */
-        usec_t helper_time; /* CPU time that the search took in the helper; 0 for a search in this process */
+        pid_t pid;             /* 0 unless found; of several that share the socket, the first in the unit, else the lowest */
+        char comm[16];         /* the process' own, untrusted name for itself; printable ASCII; may be empty */
+        char unit[256];        /* the system unit that made the socket: with socket activation ssh.socket, not ssh.service.
+                                * Empty where there is none, or where it isn't known to be a unit of this distro */
+        char cgroup_unit[256]; /* the name of the socket's cgroup, found or not: perhaps another distro's unit */
+        usec_t helper_time;    /* CPU time that the search took in the helper; 0 for a search in this process */
 } Owner;
 
-/* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up
- * to 16,384 open files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: when
- * that matters, list the listeners again, and believe it only where the inode is still there.
+/* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up to 16,384 open
+ * files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: where that matters, list the listeners
+ * again, and believe the answer only if the inode is still there.
  *
- * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and
- * CAP_DAC_READ_SEARCH to find a cgroup by its id; what they would have told is unknown without them.
- * Returns 0, or a negative errno where there is no /proc. */
+ * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and CAP_DAC_READ_SEARCH to
+ * find a cgroup by its id; without them, the answer lacks what they would have told. Returns 0, or a negative errno: a
+ * passing one (errno_is_passing()), or the reason why /proc can't be read. */
 int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret);
 
-/* The same, by the helper where there is one; also returns what helper_ask() does then. */
+/* The same, by the helper where there is one; then it also fails as helper_ask() does. */
 int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret);
 
-/* The helper's answer to HELPER_FIND_OWNER: what owner_search() returned. */
+/* The helper's answer to HELPER_FIND_OWNER. */
 typedef struct OwnerAnswer {
-        int result;
+        int result; /* of owner_search() */
         Owner owner;
 } OwnerAnswer;
 
-/* The system unit that a cgroup's path ("/system.slice/ssh.service/worker") lies in: the first component
- * that isn't a slice, as systemd has it (cg_path_get_unit()), so that nobody gains a name by making cgroups
- * within their own unit. Returns 0, or -ENXIO where there is no service, socket or scope. */
+/* The system unit in which a cgroup's path lies ("/system.slice/ssh.service/worker"): the first component that isn't a
+ * slice, as in systemd's cg_path_get_unit(), so that nobody gains another unit's name by making cgroups within their own.
+ * Returns 0, or -ENXIO where there is no service, socket or scope. */
 int owner_unit_from_path(const char *path, char ret[static 256]);

@@ -22,8 +22,7 @@ struct Routes {
         Netlink *events;
         sd_event_source *source;
         sd_event_source *timer; /* enabled only while a change waits to be told */
-        usec_t first_change;
-        bool pending;
+        usec_t latest; /* when a waiting change is told at the latest; 0: none waits */
         RoutesCallback callback;
         void *userdata;
 };
@@ -128,7 +127,7 @@ int routes_parse_route(const struct nlmsghdr *message, Route *ret) {
         return 0;
 }
 
-int routes_parse_address(const struct nlmsghdr *message, Address *ret, unsigned *ret_interface) {
+int routes_parse_address(const struct nlmsghdr *message, Address *ret) {
         const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
         const struct nlattr *attribute, *own = NULL;
         Address address = {};
@@ -149,7 +148,7 @@ int routes_parse_address(const struct nlmsghdr *message, Address *ret, unsigned 
 
         NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
                 switch (mnl_attr_get_type(attribute)) {
-                case IFA_ADDRESS: /* on a point-to-point link the other end, if there is an IFA_LOCAL */
+                case IFA_ADDRESS: /* beside an IFA_LOCAL it is the other end of a point-to-point link */
                         own = own ?: attribute;
                         break;
 
@@ -172,9 +171,9 @@ int routes_parse_address(const struct nlmsghdr *message, Address *ret, unsigned 
 
         memcpy(&address.address, mnl_attr_get_payload(own), size);
         address.kind = address_to_kind(address.family, &address.address);
+        address.index = header->ifa_index;
 
         *ret = address;
-        *ret_interface = header->ifa_index;
         return 1;
 }
 
@@ -186,7 +185,7 @@ static int take_route(const struct nlmsghdr *message, void *userdata) {
         return message ? routes_parse_route(message, userdata) : 0;
 }
 
-/* By @name, or by @index where that is NULL. -ENODEV: there is none. */
+/* Finds the link by @name, or by @index where @name is NULL. -ENODEV: there is no such link. */
 static int read_link(Routes *routes, const char *name, unsigned index, Link *ret) {
         uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -209,7 +208,7 @@ static int read_link(Routes *routes, const char *name, unsigned index, Link *ret
         return 0;
 }
 
-/* The route of a TCP connection to 127.0.0.1; WSL's rules tell TCP and UDP from the rest. */
+/* Reads the route of a TCP connection to 127.0.0.1. The protocol matters: WSL's rules are about TCP and UDP only. */
 static int read_loopback_route(Routes *routes, Route *ret) {
         uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -221,7 +220,7 @@ static int read_loopback_route(Routes *routes, Route *ret) {
         header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
         header->rtm_family = AF_INET;
         header->rtm_dst_len = 32;
-        header->rtm_flags = RTM_F_LOOKUP_TABLE; /* else each answer says table 254 */
+        header->rtm_flags = RTM_F_LOOKUP_TABLE; /* without it each answer says table 254 */
         mnl_attr_put_u32(request, RTA_DST, htonl(INADDR_LOOPBACK));
         mnl_attr_put_u8(request, RTA_IP_PROTO, IPPROTO_TCP);
 
@@ -256,7 +255,7 @@ int routes_read(Routes *routes, RouteFacts *ret) {
                 facts.loopback_routed = route.interface == link.index && route.table == LOOPBACK_TABLE;
                 break;
 
-        /* There is no route, or one that refuses. */
+        /* There is no route, or the route refuses. */
         case -ENETUNREACH:
         case -EHOSTUNREACH:
         case -EACCES:
@@ -280,7 +279,6 @@ NetworkingMode route_facts_to_mode(const RouteFacts *facts) {
 
 typedef struct Found {
         Address addresses[ADDRESSES_MAX];
-        unsigned interfaces[ADDRESSES_MAX];
         size_t count;
 } Found;
 
@@ -295,7 +293,7 @@ static int add_address(const struct nlmsghdr *message, void *userdata) {
         if (found->count == ADDRESSES_MAX)
                 return 0;
 
-        r = routes_parse_address(message, &found->addresses[found->count], &found->interfaces[found->count]);
+        r = routes_parse_address(message, &found->addresses[found->count]);
         if (r < 0)
                 return r;
 
@@ -303,7 +301,7 @@ static int add_address(const struct nlmsghdr *message, void *userdata) {
         return 0;
 }
 
-/* What belongs to containers and the like is of no use to other machines. */
+/* Interfaces of containers and virtual machines, whose addresses are of no use to other machines. */
 static bool is_inner(const char *interface) {
         static const char *const names[] = { "docker", "br-", "veth", "virbr", "cni", "podman", "lxc" };
 
@@ -336,7 +334,7 @@ int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
                 Address address = found->addresses[i];
                 Link link;
 
-                r = read_link(routes, NULL, found->interfaces[i], &link);
+                r = read_link(routes, NULL, address.index, &link);
                 if (r == -ENODEV)
                         continue;
                 if (r < 0)
@@ -390,7 +388,7 @@ static int on_settled(sd_event_source *source, usec_t usec, void *userdata) {
 
         (void) source, (void) usec;
 
-        routes->pending = false;
+        routes->latest = 0;
         routes->callback(routes->userdata);
         return 0;
 }
@@ -410,7 +408,7 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents, void *us
 
         (void) fd, (void) revents;
 
-        /* Which change it was doesn't matter, so one that was lost is as good. */
+        /* The kind of change doesn't matter, so that a lost event counts as a change, too. */
         if (netlink_receive(routes->events, note_change, &changed) < 0)
                 changed = true;
         if (!changed)
@@ -420,13 +418,9 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents, void *us
         if (r < 0)
                 return r;
 
-        if (!routes->pending)
-                routes->first_change = now;
-        routes->pending = true;
-
-        due = now + QUIET_USEC;
-        if (due > routes->first_change + LATEST_USEC)
-                due = routes->first_change + LATEST_USEC;
+        if (routes->latest == 0)
+                routes->latest = now + LATEST_USEC;
+        due = now + QUIET_USEC < routes->latest ? now + QUIET_USEC : routes->latest;
 
         r = sd_event_source_set_time(routes->timer, due);
         if (r < 0)

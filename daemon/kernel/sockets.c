@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 
 #define STATES_LISTEN (1U << TCP_LISTEN)
-#define TIMER_TIME_WAIT 3 /* of idiag_timer; it has no name for user space */
-/* 12 is TCP_NEW_SYN_RECV, a half-open connection; it has no name for user space. */
+#define TIMER_TIME_WAIT 3 /* of idiag_timer; the kernel's headers for user space don't name it */
+/* 12 is TCP_NEW_SYN_RECV, a half-open connection, which those headers don't name either. */
 #define STATES_SESSION (((1U << 13) - 1) & ~(1U | 1U << TCP_LISTEN | 1U << TCP_CLOSE))
 
 struct Sockets {
@@ -51,7 +51,7 @@ Sockets *sockets_free(Sockets *sockets) {
         return NULL;
 }
 
-/* The payload, checked to be there and of a family that we know. */
+/* The payload, or NULL if the message has none, or one of an unknown family. */
 static const struct inet_diag_msg *get_diag(const struct nlmsghdr *message) {
         const struct inet_diag_msg *diag = mnl_nlmsg_get_payload(message);
 
@@ -110,7 +110,7 @@ int sockets_parse_event(const struct nlmsghdr *message, SocketEvent *ret_event, 
         return 0;
 }
 
-/* AF_UNSPEC finds nothing: each family is asked for itself. */
+/* Asks about one family: AF_UNSPEC finds nothing. */
 static int ask(Sockets *sockets, int family, uint32_t states, uint16_t port, NetlinkVisit visit,
                void *userdata) {
         uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8))) = {};
@@ -246,7 +246,7 @@ static int report_event(const struct nlmsghdr *message, void *userdata) {
         if (sockets_parse_event(message, &event, &port) < 0)
                 return 0;
 
-        /* The kernel has filtered, but perhaps before the ports were changed. */
+        /* The kernel may have queued the event before the filter was changed. */
         for (size_t i = 0; i < sockets->n_ports; i++)
                 if (sockets->ports[i] == port) {
                         sockets->callback(event, port, sockets->userdata);
@@ -267,8 +267,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         return 0;
 }
 
-/* Takes the place of the filter before it in one step. A message is one datagram; the filter sees it from
- * its header on, and loads in network order, as the port is kept. */
+/* Replaces the filter before it in one step. Each message is one datagram, which the filter sees from its header on. The
+ * filter loads in network order, as which the kernel keeps the port. */
 static int attach_filter(Netlink *netlink, const uint16_t *ports, size_t n_ports) {
         const uint32_t offset = MNL_NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_sport);
         struct sock_filter code[SOCKETS_WATCH_MAX + 3];
@@ -295,7 +295,7 @@ static int start_watch(Sockets *sockets, sd_event *event) {
                 return r;
         (void) sd_event_source_set_description(source, "sockets-destroyed");
 
-        /* A dual-stack listener is told in the group of IPv6 only. */
+        /* The kernel tells of a dual-stack listener in the group of IPv6 only. */
         r = netlink_join(sockets->events, SKNLGRP_INET_TCP_DESTROY);
         if (r < 0)
                 return r;
@@ -322,7 +322,7 @@ int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size
                         return r;
         }
 
-        /* Before joining, so that not one message of another port is ever queued. */
+        /* Comes before the groups are joined, so that no message of another port is ever queued. */
         r = attach_filter(sockets->events, ports, n_ports);
         if (r < 0)
                 return r;
@@ -344,7 +344,7 @@ void sockets_unwatch(Sockets *sockets) {
         if (!sockets->source)
                 return;
 
-        /* What is still queued is read at the next watch, and told only where it is of a watched port. */
+        /* The next watch reads the events that are still queued, and tells those of its own ports. */
         sockets->source = sd_event_source_disable_unref(sockets->source);
         sockets->n_ports = 0;
         (void) netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);

@@ -17,7 +17,6 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
         Listener listener;
         SocketEvent event;
         Address address;
-        unsigned interface;
         uint16_t port;
         Route route;
         Link link;
@@ -64,8 +63,7 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
                 require_untouched(route);
 
         fuzz_untouched(address);
-        fuzz_untouched(interface);
-        r = routes_parse_address(message, &address, &interface);
+        r = routes_parse_address(message, &address);
         require(r == 0 || r == 1 || r == -EBADMSG);
         if (r == 1) {
                 require(address.family == AF_INET || address.family == AF_INET6);
@@ -75,7 +73,6 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
                 require(address.kind == address_to_kind(address.family, &address.address));
         } else {
                 require_untouched(address);
-                require_untouched(interface);
         }
 
         return 0;

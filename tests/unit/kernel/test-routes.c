@@ -341,7 +341,6 @@ static void test_parses_malformed(void) {
         uint8_t buffer[256] __attribute__((aligned(8)));
         struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
         struct ifaddrmsg *header;
-        unsigned interface;
         Address address;
         Route route;
         Link link;
@@ -360,17 +359,17 @@ static void test_parses_malformed(void) {
 
         message = mnl_nlmsg_put_header(buffer);
         message->nlmsg_type = RTM_NEWADDR;
-        test_equal_int(routes_parse_address(message, &address, &interface), -EBADMSG);
+        test_equal_int(routes_parse_address(message, &address), -EBADMSG);
         header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-        test_equal_int(routes_parse_address(message, &address, &interface), 0); /* no family of ours */
+        test_equal_int(routes_parse_address(message, &address), 0); /* no family of ours */
         header->ifa_family = AF_INET6;
-        test_equal_int(routes_parse_address(message, &address, &interface), -EBADMSG);
+        test_equal_int(routes_parse_address(message, &address), -EBADMSG);
         mnl_attr_put_u32(message, IFA_ADDRESS, 0);
-        test_equal_int(routes_parse_address(message, &address, &interface), -EBADMSG);
+        test_equal_int(routes_parse_address(message, &address), -EBADMSG);
         header->ifa_family = AF_INET;
-        test_equal_int(routes_parse_address(message, &address, &interface), 1);
+        test_equal_int(routes_parse_address(message, &address), 1);
         mnl_attr_put_u32(message, IFA_FLAGS, IFA_F_TENTATIVE);
-        test_equal_int(routes_parse_address(message, &address, &interface), 0);
+        test_equal_int(routes_parse_address(message, &address), 0);
 }
 
 int main(int argc, char *argv[]) {

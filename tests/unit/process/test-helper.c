@@ -8,9 +8,9 @@
 
 #include "unit/netns.h"
 #include "unit/outcome.h"
+#include "kernel/listenwatch.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"
-#include "kernel/tracepoint.h"
 
 /* The helper as it is installed, here without systemd; argv[1] is its program. */
 typedef struct Server {
