@@ -6,7 +6,7 @@
 #include "core/config.h"
 #include "core/policy.h"
 #include "sshd/hints.h"
-#include "windows/text.h"
+#include "windows/programs.h"
 #include "windows/wslconfig.h"
 
 /* What the checks look at, by subject. A zeroed struct claims nothing. */

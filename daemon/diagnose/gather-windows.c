@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/gather-windows.h"
 
-#include "base/fs.h"
 #include "diagnose/finding.h"
 #include "facts/naming.h"
 #include "windows/inquiry.h"
 #include "windows/interop.h"
 #include "windows/profile.h"
-#include "windows/wsl-conf.h"
 
 #define CHILD_TIMEOUT (3 * USEC_PER_SEC)
 #define GREETING_TIMEOUT (1 * USEC_PER_SEC)
@@ -110,7 +108,7 @@ int gather_wslconfig_main(int argc, char *argv[]) {
 
         if (argc < 3 || !text)
                 return EXIT_FAILURE;
-        r = winprofile_read(argv[2], argc > 3 ? argv[3] : NULL, path, sizeof(path), text, &wide);
+        r = profile_read(argv[2], argc > 3 ? argv[3] : NULL, path, sizeof(path), text, &wide);
         if (r < 0)
                 return EXIT_FAILURE;
 
@@ -150,15 +148,10 @@ static void ask_for_profile(sd_event *event, Profile *profile) {
 }
 
 static void read_wsl_conf(MachineFacts *f, Profile *profile) {
-        char text[16384], value[64];
         WslConf conf;
 
-        if (fs_read("/etc/wsl.conf", text, sizeof(text)) < 0)
-                text[0] = '\0';
-        f->systemd_setting.section_line = wslconfig_find_section(text, "boot");
-        (void) wslconfig_get(text, "boot", "systemd", value, sizeof(value), &f->systemd_setting.line);
-
-        wsl_conf_parse(text, &conf);
+        (void) wsl_conf_read(&conf);
+        f->systemd_setting = conf.systemd;
         snprintf(profile->drives, sizeof(profile->drives), "%s", conf.automount ? conf.root : "");
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "process/child.h"
-#include "windows/text.h"
+#include "windows/programs.h"
 
 /* A question to Windows. One of Windows' own programs answers it, or a few do one after the other, within one deadline. */
 

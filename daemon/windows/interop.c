@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/interop.h"
 
-#include "base/fs.h"
-#include "windows/wsl-conf.h"
 #include "windows/wsl.h"
-
-#define WSL_CONF_FILE "/etc/wsl.conf"
-#define WSL_CONF_SIZE_MAX (64 * 1024)
+#include "windows/wslconfig.h"
 
 /* WSL's first session listens there for as long as the distro runs. (microsoft/WSL, util.cpp) */
 #define INTEROP_SOCKET "/run/WSL/1_interop"
@@ -19,22 +15,6 @@ static const char *const programs[_INTEROP_PROGRAM_MAX] = {
         [INTEROP_POWERSHELL] = "WindowsPowerShell/v1.0/powershell.exe",
 };
 
-/* Follows no symbolic link, which could lead to where reading hangs. */
-static int read_conf(WslConf *ret) {
-        _cleanup_free_ char *text = malloc(WSL_CONF_SIZE_MAX);
-        ssize_t n;
-
-        if (!text)
-                return -ENOMEM;
-
-        n = fs_read(WSL_CONF_FILE, text, WSL_CONF_SIZE_MAX);
-        if (n < 0 && n != -ENOENT)
-                return (int) n;
-
-        wsl_conf_parse(n < 0 ? "" : text, ret);
-        return 0;
-}
-
 int interop_start(sd_event *event, InteropProgram program, const char *const arguments[], usec_t timeout,
                   ChildHandler handler, void *userdata, Child **ret) {
         const char *argv[INTEROP_ARGUMENTS_MAX + 2], *own = getenv("WSL_INTEROP");
@@ -46,7 +26,7 @@ int interop_start(sd_event *event, InteropProgram program, const char *const arg
 
         r = wsl_detect(&mode);
         if (r >= 0)
-                r = read_conf(&conf);
+                r = wsl_conf_read(&conf);
         if (r < 0)
                 return r;
         if (mode == MODE_NOT_WSL || mode == MODE_WSL1 || !conf.automount || !conf.interop)

@@ -7,7 +7,7 @@
 
 #define NAME ".wslconfig"
 
-/* Of no person: Windows makes these. */
+/* Windows makes the other folders, which are no person's. */
 static bool is_profile_name(const char *name) {
         static const char *const others[] = { "All Users", "Default", "Default User", "Public", "WDAGUtilityAccount" };
 
@@ -33,7 +33,7 @@ static int find_profile(const char *users, char *ret, size_t size) {
                         continue;
                 with = stat(path, &st) == 0 && S_ISREG(st.st_mode);
                 *strrchr(path, '/') = '\0';
-                /* What this user may not look into is somebody else's. */
+                /* A folder that this user may not look into is another user's. */
                 if ((!with && access(path, R_OK | X_OK) < 0) || stat(path, &st) < 0 || !S_ISDIR(st.st_mode) ||
                     (!with && n_with > 0))
                         continue;
@@ -46,8 +46,8 @@ static int find_profile(const char *users, char *ret, size_t size) {
         return n_with == 1 || (n_with == 0 && n == 1) ? 0 : n == 0 ? -ENOENT : -ENOTUNIQ;
 }
 
-int winprofile_read(const char *users, const char *profile, char *ret_path, size_t path_size,
-                    char ret_text[static WSLCONFIG_SIZE_MAX], bool *ret_wide) {
+int profile_read(const char *users, const char *profile, char *ret_path, size_t path_size,
+                 char ret_text[static WSLCONFIG_SIZE_MAX], bool *ret_wide) {
         _cleanup_free_ char *data = malloc(WSLCONFIG_SIZE_MAX);
         char found[2048], path[sizeof(found) + sizeof(NAME)];
         ssize_t n;

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <strings.h>
 
+#include "base/fs.h"
+
 #define NAME_SIZE 64
 #define VALUE_SIZE 512
 
@@ -26,15 +28,16 @@ int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, 
         return 0;
 }
 
-/* Where in the text, and what was read there last. */
 typedef struct Reader {
         const char *next;
-        unsigned line;            /* the one that .next is on */
-        unsigned key_line;        /* of the last key */
-        char section[NAME_SIZE];  /* "" before the first */
-        char key[NAME_SIZE];      /* "": the last line was a section's own */
+        unsigned line; /* the line of .next */
+
+        /* The last good line. */
+        unsigned key_line;
+        char section[NAME_SIZE]; /* "" before the first section */
+        char key[NAME_SIZE];     /* "": the line begins a section */
         char value[VALUE_SIZE];
-        bool cut;                 /* the value was longer */
+        bool cut; /* the value was longer */
 } Reader;
 
 static bool is_end(char c) {
@@ -54,7 +57,7 @@ static void skip_line(Reader *r) {
         }
 }
 
-/* Letters and digits, the first a letter. One that doesn't fit is none of those that are looked for. */
+/* Reads letters and digits, of which the first is a letter. Cuts a name that doesn't fit: nobody looks for such a long one. */
 static bool read_name(Reader *r, char ret[static NAME_SIZE]) {
         size_t length = 0;
 
@@ -142,7 +145,7 @@ static bool read_key(Reader *r) {
         return read_value(r);
 }
 
-/* The next good line; false at the end. */
+/* Finds the next good line. Returns false at the end. */
 static bool read_next(Reader *r) {
         while (*r->next) {
                 unsigned line = r->line;
@@ -186,12 +189,18 @@ unsigned wslconfig_find_section(const char *text, const char *section) {
         return 0;
 }
 
+/* ── .wslconfig and wsl.conf ── */
+
+static bool get(const char *text, const char *section, const char *key, WslSetting *ret, char value[static VALUE_SIZE]) {
+        ret->section_line = wslconfig_find_section(text, section);
+        return wslconfig_get(text, section, key, value, VALUE_SIZE, &ret->line) > 0;
+}
+
 static void get_number(const char *text, const char *section, const char *key, WslSetting *ret, int *ret_number) {
         char value[VALUE_SIZE], *end;
         long number;
 
-        ret->section_line = wslconfig_find_section(text, section);
-        if (wslconfig_get(text, section, key, value, sizeof(value), &ret->line) <= 0)
+        if (!get(text, section, key, ret, value))
                 return;
         errno = 0;
         number = strtol(value, &end, 0);
@@ -199,12 +208,11 @@ static void get_number(const char *text, const char *section, const char *key, W
                 *ret_number = (int) number;
 }
 
-/* Each part is read as std::stoi() does: blanks before it and anything behind it don't matter. */
+/* Reads each port as std::stoi() does, which ignores blanks before the number and anything behind it. */
 static void get_ports(const char *text, WslConfig *config) {
         char value[VALUE_SIZE], *rest = value, *part;
 
-        config->ignored_ports.section_line = wslconfig_find_section(text, "experimental");
-        if (wslconfig_get(text, "experimental", "ignoredPorts", value, sizeof(value), &config->ignored_ports.line) <= 0)
+        if (!get(text, "experimental", "ignoredPorts", &config->ignored_ports, value))
                 return;
         while ((part = strsep(&rest, ","))) {
                 long number = strtol(part, NULL, 10);
@@ -214,24 +222,20 @@ static void get_ports(const char *text, WslConfig *config) {
         }
 }
 
-/* One key with two homes: whichever comes first counts. */
+/* Two sections may have the key. WSL takes the value that comes first. */
 static void get_mode(const char *text, WslConfig *config) {
-        static const char *const sections[] = { "wsl2", "experimental" };
-        char value[VALUE_SIZE], first[VALUE_SIZE] = "";
+        WslSetting experimental, *first = &config->networking_mode;
+        char value[VALUE_SIZE] = "", other[VALUE_SIZE];
+        bool found = get(text, "wsl2", "networkingMode", first, value);
 
-        config->networking_mode.section_line = wslconfig_find_section(text, "wsl2");
-        for (size_t i = 0; i < ELEMENTSOF(sections); i++) {
-                unsigned line;
-
-                if (wslconfig_get(text, sections[i], "networkingMode", value, sizeof(value), &line) <= 0 ||
-                    (config->networking_mode.line != 0 && line > config->networking_mode.line))
-                        continue;
-                config->networking_mode.line = line;
-                memcpy(first, value, sizeof(first));
+        if (get(text, "experimental", "networkingMode", &experimental, other) &&
+            (!found || experimental.line < first->line)) {
+                first->line = experimental.line;
+                memcpy(value, other, sizeof(value));
         }
-        for (char *c = first; *c; c++)
+        for (char *c = value; *c; c++)
                 *c = (char) tolower((unsigned char) *c);
-        if (networking_mode_from_string(first, &config->mode) < 0 || config->mode >= MODE_WSL1)
+        if (networking_mode_from_string(value, &config->mode) < 0 || config->mode >= MODE_WSL1)
                 config->mode = MODE_UNKNOWN;
 }
 
@@ -246,4 +250,49 @@ void wslconfig_parse(const char *text, WslConfig *ret) {
         get_number(text, "general", "instanceIdleTimeout", &config.instance_idle_timeout, &config.instance_idle_msec);
         get_number(text, "wsl2", "vmIdleTimeout", &config.vm_idle_timeout, &config.vm_idle_msec);
         *ret = config;
+}
+
+static void get_bool(const char *text, const char *section, const char *key, bool *ret) {
+        char value[VALUE_SIZE];
+        WslSetting setting;
+
+        if (!get(text, section, key, &setting, value))
+                return;
+        if (streq(value, "1") || strcasecmp(value, "true") == 0)
+                *ret = true;
+        else if (streq(value, "0") || strcasecmp(value, "false") == 0)
+                *ret = false;
+}
+
+/* Leaves the default for a value that isn't an absolute path, or doesn't fit. */
+static void get_root(const char *text, char ret[static WSL_CONF_ROOT_SIZE]) {
+        char value[VALUE_SIZE];
+        WslSetting setting;
+        size_t length;
+
+        if (!get(text, "automount", "root", &setting, value) || value[0] != '/')
+                return;
+        length = strlen(value);
+        while (length > 0 && value[length - 1] == '/')
+                length--;
+        if (length + 2 <= WSL_CONF_ROOT_SIZE)
+                snprintf(ret, WSL_CONF_ROOT_SIZE, "%.*s/", (int) length, value);
+}
+
+void wsl_conf_parse(const char *text, WslConf *ret) {
+        char value[VALUE_SIZE];
+
+        *ret = (WslConf){ .automount = true, .interop = true, .root = "/mnt/" };
+        (void) get(text, "boot", "systemd", &ret->systemd, value);
+        get_bool(text, "automount", "enabled", &ret->automount);
+        get_bool(text, "interop", "enabled", &ret->interop);
+        get_root(text, ret->root);
+}
+
+int wsl_conf_read(WslConf *ret) {
+        _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
+        ssize_t n = text ? fs_read("/etc/wsl.conf", text, WSLCONFIG_SIZE_MAX) : -ENOMEM;
+
+        wsl_conf_parse(n < 0 ? "" : text, ret);
+        return n < 0 && n != -ENOENT ? (int) n : 0;
 }

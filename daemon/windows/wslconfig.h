@@ -3,41 +3,64 @@
 
 #include "core/model.h"
 
-/* What WSL is told by its user: %USERPROFILE%\.wslconfig of Windows, for the virtual machine, and /etc/wsl.conf, for the
- * distro. Both have one form (microsoft/WSL, configfile.cpp): [section] and key = value in letters and digits, names in
- * any case, '#' comments, quotes, a backslash before the end of a line that goes on. A line that isn't so is passed
- * over, and of a key that stands there twice the first counts. */
+/* What its user has told WSL, in two files of one form: Windows' %USERPROFILE%\.wslconfig, for the virtual machine, and
+ * /etc/wsl.conf, for the distro. The form (microsoft/WSL, configfile.cpp): [section] and key = value, their names in letters
+ * and digits and in any case, '#' comments, quotes, a backslash before the end of a line that goes on. WSL passes over any
+ * other line, and takes the first of several values for a key. */
+
+/* ── the form ── */
 
 #define WSLCONFIG_SIZE_MAX ((size_t) 64 * 1024)
-#define WSLCONFIG_PORTS_MAX 64
 
-/* Writes @data, which may be UTF-8 with a byte order mark, or UTF-16 as PowerShell writes it, to @ret as text: NUL-terminated,
- * what isn't ASCII and NUL bytes as '?' where it was UTF-16. *@ret_wide: it was. Returns 0, or -E2BIG. */
+/* Makes text of @data, which may be UTF-8 with a byte order mark, or UTF-16 as PowerShell writes it (then *@ret_wide is
+ * true). NUL ends the text; '?' stands for NUL bytes, and in UTF-16 for all that isn't ASCII. Returns 0, or -E2BIG. */
 int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, bool *ret_wide);
 
-/* The first value of a key, and its line, counted from 1. Returns 1, 0 where there is none, or -E2BIG for a value that
+/* Finds the first value of a key, and its line, counted from 1. Returns 1, 0 where there is none, or -E2BIG for a value that
  * doesn't fit. */
 int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
                   unsigned *ret_line);
 
-/* The line of the first [section], 0 where there is none. */
+/* Returns the line of the first [section], 0 where there is none. */
 unsigned wslconfig_find_section(const char *text, const char *section);
 
-/* A key: .line is 0 where it isn't given, and then .section_line tells where it could be put, 0 for nowhere yet. */
+/* Where a key is, and where it could be put. */
 typedef struct WslSetting {
-        unsigned line, section_line;
+        unsigned line;         /* 0: the file doesn't have the key */
+        unsigned section_line; /* 0: nor its section */
 } WslSetting;
 
-/* What of .wslconfig matters here. */
+/* ── .wslconfig ── */
+
+#define WSLCONFIG_PORTS_MAX 64
+
 typedef struct WslConfig {
         WslSetting networking_mode, ignored_ports, instance_idle_timeout, vm_idle_timeout;
-        NetworkingMode mode; /* MODE_UNKNOWN: not given, or not a word of ours */
+        NetworkingMode mode; /* MODE_UNKNOWN where it isn't given, or isn't a word that we know */
         uint16_t ports[WSLCONFIG_PORTS_MAX];
         size_t n_ports;
-        int instance_idle_msec, vm_idle_msec; /* negative: never; WSL's own where they aren't given */
+        int instance_idle_msec, vm_idle_msec; /* negative: never; WSL's defaults where they aren't given */
 } WslConfig;
 
 #define WSLCONFIG_INSTANCE_IDLE_MSEC 15000
 #define WSLCONFIG_VM_IDLE_MSEC 60000
 
 void wslconfig_parse(const char *text, WslConfig *ret);
+
+/* ── /etc/wsl.conf ── */
+
+#define WSL_CONF_ROOT_SIZE 200
+
+typedef struct WslConf {
+        WslSetting systemd;            /* [boot] systemd */
+        bool automount;                /* [automount] enabled: Windows' drives are mounted */
+        bool interop;                  /* [interop] enabled: Windows' programs can be run */
+        char root[WSL_CONF_ROOT_SIZE]; /* [automount] root, with one slash at its end: the folder of the drives */
+} WslConf;
+
+/* @text may be anything. (microsoft/WSL, WslDistributionConfig.h) */
+void wsl_conf_parse(const char *text, WslConf *ret);
+
+/* Reads the file, which may be missing, but not if it is a symbolic link: that could lead to where reading hangs. On failure,
+ * a negative errno, *@ret has the defaults. */
+int wsl_conf_read(WslConf *ret);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz/fuzz.h"
-#include "windows/wsl-conf.h"
 #include "windows/wslconfig.h"
 
 /* Any .wslconfig, as bytes, and any wsl.conf: nothing beyond them is read, a line that is told is there, a value is one

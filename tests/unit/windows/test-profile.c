@@ -43,7 +43,7 @@ static void put(const char *users, char *folder) {
 
 static void test_profile(const void *data) {
         const __typeof__(rows[0]) *row = data;
-        char users[] = "/tmp/test-winprofile-XXXXXX", names[128], *rest = names, *name, path[256] = "", expected[256], profile[256];
+        char users[] = "/tmp/test-profile-XXXXXX", names[128], *rest = names, *name, path[256] = "", expected[256], profile[256];
         char *text = malloc(WSLCONFIG_SIZE_MAX);
         bool wide = true;
         int r;
@@ -55,7 +55,7 @@ static void test_profile(const void *data) {
                         put(users, name);
         snprintf(profile, sizeof(profile), "%s/%s", users, strempty(row->profile));
 
-        r = winprofile_read(users, row->profile ? profile : NULL, path, sizeof(path), text, &wide);
+        r = profile_read(users, row->profile ? profile : NULL, path, sizeof(path), text, &wide);
         if (strchr(row->folders, '='))
                 test_equal_int(r, -EINVAL);
         else
@@ -74,7 +74,7 @@ static void test_no_drive(void) {
         bool wide;
 
         test_assert(text);
-        test_equal_int(winprofile_read("/tmp/no such folder", NULL, path, sizeof(path), text, &wide), -ENOENT);
+        test_equal_int(profile_read("/tmp/no such folder", NULL, path, sizeof(path), text, &wide), -ENOENT);
         free(text);
 }
 

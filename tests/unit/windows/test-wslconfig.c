@@ -116,6 +116,19 @@ static void test_ports_beyond_what_fits(void) {
         test_equal_int(config.n_ports, WSLCONFIG_PORTS_MAX);
 }
 
+static void test_where_a_setting_is_or_could_be(void) {
+        WslConf conf;
+
+        wsl_conf_parse("[boot]\ncommand=x\n", &conf);
+        test_equal_int(conf.systemd.line, 0);
+        test_equal_int(conf.systemd.section_line, 1);
+        wsl_conf_parse("# x\n[boot]\ncommand=x\nsystemd=false\n", &conf);
+        test_equal_int(conf.systemd.line, 4);
+        test_equal_int(conf.systemd.section_line, 2);
+        wsl_conf_parse("", &conf);
+        test_equal_int(conf.systemd.section_line, 0);
+}
+
 static void test_decode(void) {
         static const char wide[] = "\xff\xfe[\0a\0]\0\xe9\0\0\0\x30\x04";
         char text[8];
@@ -136,6 +149,64 @@ static void test_decode(void) {
         test_equal_string(text, "");
 }
 
+static const struct {
+        const char *name, *text;
+        bool automount, interop;
+        const char *root;
+} wsl_conf_files[] = {
+        { "nothing", "", true, true, "/mnt/" },
+        { "all of it", "[automount]\nenabled = false\nroot = /windir/\n[interop]\nenabled=false\n", false,
+          false, "/windir/" },
+        { "as Ubuntu has it", "[boot]\nsystemd=true\n", true, true, "/mnt/" },
+        { "upper and lower case", "[InterOp]\nENABLED=False\n", true, false, "/mnt/" },
+        { "numbers", "[interop]\nenabled=0\n[automount]\nenabled=1\n", true, false, "/mnt/" },
+        { "another section's", "[network]\nenabled=false\n", true, true, "/mnt/" },
+        { "no section", "enabled=false\n", true, true, "/mnt/" },
+        { "a comment", "#[interop]\n[interop] # here\n# enabled=false\nenabled=false # now\n", true, false,
+          "/mnt/" },
+        { "CR LF", "[interop]\r\nenabled=false\r\n", true, false, "/mnt/" },
+        { "no line end", "[interop]\nenabled=false", true, false, "/mnt/" },
+        { "indented", "  [interop]\n\tenabled = false\n", true, false, "/mnt/" },
+        { "the first counts", "[interop]\nenabled=true\nenabled=false\n", true, true, "/mnt/" },
+        { "what isn't a truth value", "[interop]\nenabled=no\n", true, true, "/mnt/" },
+        { "and it counts", "[interop]\nenabled=no\nenabled=false\n", true, true, "/mnt/" },
+        { "quotes", "[automount]\nroot=\"/a # b/\" # c\n", true, true, "/a # b/" },
+        { "a root without a slash", "[automount]\nroot=/d\n", true, true, "/d/" },
+        { "many slashes", "[automount]\nroot = /d///\n", true, true, "/d/" },
+        { "the root of all", "[automount]\nroot = /\n", true, true, "/" },
+        { "a relative root", "[automount]\nroot = mnt\n", true, true, "/mnt/" },
+        { "an empty root", "[automount]\nroot =\n", true, true, "/mnt/" },
+        { "an escape that WSL refuses", "[automount]\nroot = /\\x\n", true, true, "/mnt/" },
+        { "junk between", "[interop\n=\n[]\n[interop]\n]\n\x01\xff\nenabled=false\n", true, false, "/mnt/" },
+        { "a key with a tail", "[interop]\nenabledx=false\nenabled x=false\n", true, true, "/mnt/" },
+};
+
+static void test_wsl_conf(const void *data) {
+        const __typeof__(wsl_conf_files[0]) *row = data;
+        WslConf conf;
+
+        wsl_conf_parse(row->text, &conf);
+        test_equal_int(conf.automount, row->automount);
+        test_equal_int(conf.interop, row->interop);
+        test_equal_string(conf.root, row->root);
+}
+
+static void test_long_root(void) {
+        char text[2 * WSL_CONF_ROOT_SIZE] = "[automount]\nroot=/";
+        size_t head = strlen(text);
+        WslConf conf;
+
+        memset(text + head, 'a', WSL_CONF_ROOT_SIZE - 3);
+        wsl_conf_parse(text, &conf);
+        test_equal_int(strlen(conf.root), WSL_CONF_ROOT_SIZE - 1);
+        memset(text + head, 'a', WSL_CONF_ROOT_SIZE - 2);
+        wsl_conf_parse(text, &conf);
+        test_equal_string(conf.root, "/mnt/");
+        memset(text + head, 'a', WSL_CONF_ROOT_SIZE + 10);
+        wsl_conf_parse(text, &conf);
+        test_equal_string(conf.root, "/mnt/");
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_value, values),
@@ -143,7 +214,10 @@ int main(int argc, char *argv[]) {
                 TEST(test_every_beginning_of_hostile_text),
                 TEST(test_settings),
                 TEST(test_ports_beyond_what_fits),
+                TEST(test_where_a_setting_is_or_could_be),
                 TEST(test_decode),
+                TEST_TABLE(test_wsl_conf, wsl_conf_files),
+                TEST(test_long_root),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/text.h"
+#include "windows/programs.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -22,7 +22,7 @@ static bool is_space(char c) {
         return is_blank(c) || c == '\r';
 }
 
-/* The first words of a line, and its last one (in *@ret_last). Returns how many of the first there are. */
+/* Splits a line into words. *@ret_last is the last word. Returns the number of words, TOKENS_MAX at most. */
 static size_t split(const char *line, Token ret[static TOKENS_MAX], Token *ret_last) {
         size_t n = 0;
 
@@ -77,12 +77,12 @@ static void copy_printable(const char *text, size_t length, char *ret, size_t si
 size_t windows_parse_excluded_ranges(const char *text, PortRange *ret, size_t size) {
         size_t found = 0;
 
-        LINES_FOREACH(line, text) {
+        LINES_FOREACH (line, text) {
                 Token tokens[TOKENS_MAX], last;
                 size_t n = split(line, tokens, &last);
                 uint32_t first, end;
 
-                /* A third one marks ranges that an administrator has made. */
+                /* "*" marks a range that an administrator has made. */
                 if ((n != 2 && !(n == 3 && token_is(tokens[2], "*"))) ||
                     !parse_number(tokens[0], UINT16_MAX, &first) ||
                     !parse_number(tokens[1], UINT16_MAX, &end) || first > end)
@@ -98,7 +98,7 @@ int windows_parse_dynamic_range(const char *text, PortRange *ret) {
         uint32_t values[2], number;
         size_t n = 0;
 
-        LINES_FOREACH(line, text) {
+        LINES_FOREACH (line, text) {
                 Token tokens[TOKENS_MAX], last;
 
                 if (split(line, tokens, &last) < 2 || !parse_number(last, UINT16_MAX + 1, &number))
@@ -128,11 +128,11 @@ static bool parse_port_of(Token token, uint32_t *ret) {
 }
 
 int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
-        LINES_FOREACH(line, text) {
+        LINES_FOREACH (line, text) {
                 Token tokens[TOKENS_MAX], last;
                 uint32_t local, remote, pid;
 
-                /* A listener is the one whose remote port is 0; the word for its state is translated. */
+                /* A listener has the remote port 0; Windows translates the word for its state. */
                 if (split(line, tokens, &last) < 4 || !token_is(tokens[0], "TCP") ||
                     !parse_port_of(tokens[1], &local) || local != port ||
                     !parse_port_of(tokens[2], &remote) || remote != 0 ||
@@ -144,7 +144,7 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
         return 0;
 }
 
-/* A field in quotes, with what is behind it in *@line. */
+/* Reads a field in quotes, and moves *@line behind it. */
 static bool parse_field(const char **line, Token *ret) {
         const char *end;
 
@@ -159,7 +159,7 @@ static bool parse_field(const char **line, Token *ret) {
 }
 
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]) {
-        LINES_FOREACH(line, text) {
+        LINES_FOREACH (line, text) {
                 const char *rest = line;
                 Token name, number;
                 uint32_t value;
@@ -183,7 +183,7 @@ int windows_parse_start(const char *text, WindowsStart *ret) {
                        { "0x3", WINDOWS_START_MANUAL },
                        { "0x4", WINDOWS_START_DISABLED } };
 
-        LINES_FOREACH(line, text) {
+        LINES_FOREACH (line, text) {
                 Token tokens[TOKENS_MAX], last;
 
                 if (split(line, tokens, &last) != 3 || !token_is(tokens[0], "Start") ||
@@ -223,10 +223,10 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 
 #define LINE "\n"
 
-/* The COM object has numbers where the cmdlets have words, and needs no elevation. Rules of a program, a
- * service or an app don't let WSL's traffic in, and those of one local address, like Tailscale's own, or of a
- * profile that no network here has, not all of it. The Hyper-V firewall came with Windows 11 22H2. (Microsoft:
- * netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule) */
+/* Prints the rules of both firewalls. The COM object has numbers where the cmdlets have words, and needs no elevation. The
+ * script leaves out rules that don't let WSL's traffic in, those of a program, a service or an app, and rules that don't let
+ * in all of it: those of one local address, like Tailscale's own, or of a profile that no network here has. The Hyper-V
+ * firewall came with Windows 11 22H2. (Microsoft: netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule) */
 const char windows_rules_script[] =
                 "$ErrorActionPreference='Stop'" LINE "$ProgressPreference='SilentlyContinue'" LINE
                 "function Show($ports,$remote,$name){'rule|'+$ports+'|'+$remote+'|'+"
@@ -251,40 +251,35 @@ static bool is_any(Token token) {
         return token.length == 0 || token_is(token, "*") || token_is(token, "Any");
 }
 
-/* The next of a list with commas; false at its end. */
-static bool next_item(Token *list, Token *ret) {
-        const char *comma;
+/* Takes the next item of a list off its beginning. Returns false at its end. */
+static bool next_item(Token *list, char separator, Token *ret) {
+        const char *end;
 
         if (!list->text)
                 return false;
-        comma = memchr(list->text, ',', list->length);
-        *ret = (Token){ .text = list->text, .length = comma ? (size_t) (comma - list->text) : list->length };
-        *list = comma ? (Token){ .text = comma + 1, .length = list->length - ret->length - 1 }
-                      : (Token){ 0 };
+        end = memchr(list->text, separator, list->length);
+        *ret = (Token){ .text = list->text, .length = end ? (size_t) (end - list->text) : list->length };
+        *list = end ? (Token){ .text = end + 1, .length = list->length - ret->length - 1 } : (Token){ 0 };
         return true;
 }
 
 static bool has_port(Token list, uint16_t port) {
-        Token item;
+        Token range, first;
 
         if (is_any(list))
                 return true;
-        while (next_item(&list, &item)) {
-                const char *dash = memchr(item.text, '-', item.length);
-                Token first = { .text = item.text,
-                                .length = dash ? (size_t) (dash - item.text) : item.length };
-                Token last = dash ? (Token){ .text = dash + 1, .length = item.length - first.length - 1 }
-                                  : first;
+        while (next_item(&list, ',', &range)) {
                 uint32_t from, to;
 
-                if (parse_number(first, UINT16_MAX, &from) && parse_number(last, UINT16_MAX, &to) &&
-                    port >= from && port <= to)
+                (void) next_item(&range, '-', &first);
+                if (parse_number(first, UINT16_MAX, &from) &&
+                    parse_number(range.text ? range : first, UINT16_MAX, &to) && port >= from && port <= to)
                         return true;
         }
         return false;
 }
 
-/* A mask as the length of its prefix, -1 where it has none. */
+/* Returns the length of the prefix that a mask stands for, or -1. */
 static int mask_length(const char *mask) {
         struct in_addr address;
         uint32_t bits;
@@ -292,12 +287,10 @@ static int mask_length(const char *mask) {
         if (inet_pton(AF_INET, mask, &address) != 1)
                 return -1;
         bits = ntohl(address.s_addr);
-        if (bits != 0 && (~bits & (~bits + 1)) != 0)
-                return -1;
-        return bits == 0 ? 0 : __builtin_popcount(bits);
+        return (~bits & (~bits + 1)) == 0 ? __builtin_popcount(bits) : -1;
 }
 
-/* "100.64.0.0/255.192.0.0" is "100.64.0.0/10" for people. */
+/* Writes "100.64.0.0/255.192.0.0" as "100.64.0.0/10". */
 static void format_remote(Token list, char *ret, size_t size) {
         size_t used = 0;
         Token item;
@@ -305,21 +298,16 @@ static void format_remote(Token list, char *ret, size_t size) {
         snprintf(ret, size, "%s", "Any");
         if (is_any(list))
                 return;
-        while (next_item(&list, &item) && used < size - 1) {
+        while (next_item(&list, ',', &item) && used < size - 1) {
                 char address[64], *slash;
-                int length = -1, n;
+                int length;
 
                 copy_printable(item.text, item.length, address, sizeof(address));
                 slash = strchr(address, '/');
-                if (slash)
-                        length = mask_length(slash + 1);
-                if (length >= 0) {
-                        *slash = '\0';
-                        n = snprintf(ret + used, size - used, "%s%s/%d", used > 0 ? "," : "", address,
-                                     length);
-                } else
-                        n = snprintf(ret + used, size - used, "%s%s", used > 0 ? "," : "", address);
-                used += n < 0 ? 0 : (size_t) n;
+                length = slash ? mask_length(slash + 1) : -1;
+                if (length >= 0)
+                        snprintf(slash + 1, sizeof(address) - (size_t) (slash + 1 - address), "%d", length);
+                used += (size_t) snprintf(ret + used, size - used, "%s%s", used > 0 ? "," : "", address);
         }
 }
 
@@ -327,29 +315,18 @@ int windows_parse_rules(const char *text, uint16_t port, WindowsRules *ret) {
         WindowsRules rules = { .n = 0 };
         bool whole = false;
 
-        LINES_FOREACH(line, text) {
-                size_t length = strcspn(line, "\r\n");
-                Token fields[4];
-                size_t n = 0;
+        LINES_FOREACH (line, text) {
+                Token rest = { .text = line, .length = strcspn(line, "\r\n") }, kind, ports, remote;
+                WindowsRule *rule;
 
-                if (length == 3 && memcmp(line, "end", 3) == 0)
-                        whole = true;
-                for (const char *s = line; n < ELEMENTSOF(fields);) {
-                        const char *bar = memchr(s, '|', (size_t) (line + length - s));
-                        const char *end = bar && n < ELEMENTSOF(fields) - 1 ? bar : line + length;
-
-                        fields[n++] = (Token){ .text = s, .length = (size_t) (end - s) };
-                        if (end == line + length)
-                                break;
-                        s = end + 1;
-                }
-                if (n != ELEMENTSOF(fields) || !token_is(fields[0], "rule") || !has_port(fields[1], port) ||
-                    rules.n == WINDOWS_RULES_MAX)
+                whole |= token_is(rest, "end");
+                if (rules.n == WINDOWS_RULES_MAX || !next_item(&rest, '|', &kind) || !token_is(kind, "rule") ||
+                    !next_item(&rest, '|', &ports) || !next_item(&rest, '|', &remote) || !rest.text ||
+                    !has_port(ports, port))
                         continue;
-                format_remote(fields[2], rules.rules[rules.n].remote, sizeof(rules.rules[rules.n].remote));
-                copy_printable(fields[3].text, fields[3].length, rules.rules[rules.n].name,
-                               sizeof(rules.rules[rules.n].name));
-                rules.n++;
+                rule = &rules.rules[rules.n++];
+                format_remote(remote, rule->remote, sizeof(rule->remote));
+                copy_printable(rest.text, rest.length, rule->name, sizeof(rule->name));
         }
         if (!whole)
                 return -EBADMSG;
@@ -370,7 +347,7 @@ int windows_encode_command(const char *command, char *ret, size_t size) {
         for (size_t i = 0; i < length; i += 3) {
                 uint32_t bits = 0;
 
-                /* Every second byte of UTF-16LE is 0, as it is ASCII. */
+                /* Every second byte of ASCII in UTF-16LE is 0. */
                 for (size_t k = i; k < i + 3; k++)
                         bits = bits << 8 | (k < length && k % 2 == 0 ? (unsigned char) command[k / 2] : 0U);
                 for (size_t k = 0; k < 4; k++)
@@ -389,7 +366,7 @@ int windows_elevated_script(const char *command, char *ret, size_t size) {
         if (windows_encode_command(command, encoded, size) < 0)
                 return -E2BIG;
 
-        /* Windows knows exit statuses that a byte can't hold. */
+        /* A byte may not hold Windows' exit status, hence the 1. */
         n = snprintf(script, size,
                      "$ErrorActionPreference='Stop';$p=Start-Process -FilePath (Join-Path $PSHOME "
                      "'powershell.exe') "

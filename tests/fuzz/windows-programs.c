@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/text.h"
-#include "windows/wsl-conf.h"
+#include "windows/programs.h"
+#include "windows/wslconfig.h"
 
 /* What a program of Windows' may print, and any wsl.conf: nothing beyond the text is read, what is taken is
  * sound and printable, and what is refused leaves the output alone. */

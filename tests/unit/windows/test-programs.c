@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unit/test.h"
-#include "windows/text.h"
+#include "windows/programs.h"
 
 static const struct {
         const char *name, *text;
