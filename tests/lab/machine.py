@@ -79,6 +79,7 @@ class Machine:
             ssh: str = "service",
             tailscale: bool = False,
             relay: bool = False,
+            host_loopback: bool = False,
             trap_listen: bool = False,
             scan_ms: int = 500,
             keep_ms: int = 60_000) -> None:
@@ -92,6 +93,7 @@ class Machine:
         ssh: "service" as Debian has it, "socket" activation, or "off".
         tailscale: adds a second mirrored interface, eth1, with an address of 100.64.0.0/10.
         relay: adds loopback0 and its rules to consomme mode.
+        host_loopback: hostAddressLoopback=true of .wslconfig: Windows and the guest reach each other by their LAN addresses, too.
         trap_listen: listen() asks Windows too, from WSL 2.9.5 on.
         scan_ms, keep_ms: the tracker's rhythm. The defaults are Microsoft's.
         """
@@ -105,7 +107,8 @@ class Machine:
         self.boot_seconds = 0.0  # from boot() to wait_running()'s end
         self._booted_at = 0.0
         self.boot_ids: list[uuid.UUID] = []
-        self._suite, self._overlay, self._trap_listen, self._relay = suite, list(overlay), trap_listen, relay
+        self._suite, self._overlay, self._trap_listen = suite, list(overlay), trap_listen
+        self._relay, self._host_loopback = relay, host_loopback
         self._windows, self._excluded = dict(windows or {}), list(excluded)
         self._wslinfo, self._ssh = wslinfo, ssh
         self._settings = {"scan": scan_ms, "keep": keep_ms, "consomme": mode == "consomme",
@@ -177,7 +180,7 @@ class Machine:
             self.windows.exclude(ports)
         for port, greeting in self._windows.items():
             self.windows.claim(port, greeting)
-        self._shell("windows", network.windows_script(self.interfaces, self.namespaces["lan"]))
+        self._shell("windows", network.windows_script(self.interfaces, self.namespaces["lan"], self._host_loopback))
         self._shell("lan", network.lan_script(self.interfaces))
 
     def _start_holder(self) -> None:
@@ -254,9 +257,9 @@ class Machine:
 
     def plug(self) -> None:
         """Connects the network."""
-        windows = self.namespaces["windows"]
-        self._shell("guest", network.guest_script(self.mode, self._relay, self.interfaces, windows))
-        self._shell("windows", network.plug_script(self.mode, self._relay, self.interfaces))
+        cables = network.Cables(self.mode, self._relay, tuple(self.interfaces), self._host_loopback, "169.254.73.249")
+        self._shell("guest", cables.guest_script(self.namespaces["windows"]))
+        self._shell("windows", cables.windows_script())
 
     def wait_running(self, timeout: float = PATIENCE) -> str:
         """Waits until systemd has finished the boot. Returns "running", or "degraded" when a unit has failed."""

@@ -5,11 +5,15 @@
            ══ eth0 (eth1) ══         (══ l-e1 ══)
 
 In mirrored mode the guest and Windows have the same addresses and one space of ports. By the rules that WSL installs (see
-guest_script()), the guest sends packets for 127.0.0.1, and for its own addresses, to Windows first. Windows decides about the
-first packet of a connection: if one of its own sockets wants the packet, the connection is Windows'. Otherwise the packet goes
-(back) to the guest, and so do all later ones of that connection, even if Windows listens there later. So a refusal is the
-guest's own RST, and there is neither NAT nor a relay. Windows' packets to its own addresses take a detour over the pair w0/w1,
-because nftables can hand on only a packet that comes in. IPv6 stays in the guest.
+guest_script()), the guest sends packets for 127.0.0.1 to Windows first. Windows decides about the first packet of a connection:
+if one of its own sockets wants the packet, the connection is Windows'. Otherwise the packet goes (back) to the guest, and so do
+all later ones of that connection, even if Windows listens there later. So a refusal is the guest's own RST, and there is neither
+NAT nor a relay. Windows' own packets to such an address take a detour over the pair w0/w1, because nftables can hand on only a
+packet that comes in. IPv6 stays in the guest.
+
+The mirrored addresses of the network cards are such addresses only with hostAddressLoopback=true. By default each side keeps
+packets for its own addresses: the guest answers its own, and Windows answers its own where a program of Windows' listens. Where
+none does, connections from Windows time out; that is from reports of users, not from Microsoft's source.
 """
 
 from __future__ import annotations
@@ -17,7 +21,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TCP, UDP = 6, 17  # as numbers: a bare machine has no /etc/protocols
-GATEWAY = "169.254.73.249"  # for loopback traffic; .152 up to WSL 2.8
 GATEWAY_MAC = "00:11:22:33:44:55"
 EPHEMERAL = (40000, 44095)  # the guest's own block of ports
 
@@ -56,7 +59,28 @@ def _ip(commands: list[str], *options: str) -> str:
     return f"ip {' '.join(options)} -batch - <<'END'\n" + "\n".join(commands) + "\nEND\n"
 
 
-def windows_script(interfaces: list[Interface], lan: str) -> str:
+def lan_script(interfaces: list[Interface]) -> str:
+    commands = ["link set lo up"]
+    for i in interfaces:
+        commands += [f"address add {i.neighbour}/{i.prefix} dev {i.name}", f"link set {i.name} up"]
+    return _OPEN + _ip(commands)
+
+
+def unplug_script(interfaces: list[Interface]) -> str:
+    """Takes the last boot's cables away. The kernel would do so by itself, but maybe too late."""
+    return _ip([f"link del g-{i.name}" for i in [LOOPBACK, *interfaces]], "-force") + "true\n"
+
+
+# Connections from Windows to its own addresses, where no program of Windows' listens.
+_NO_ANSWER = """
+    chain own {{
+        type filter hook input priority 0;
+        iif lo ip daddr {{ {addresses} }} socket transparent 0 accept
+        iif lo ip daddr {{ {addresses} }} meta l4proto tcp drop
+    }}"""
+
+
+def windows_script(interfaces: list[Interface], lan: str, host_loopback: bool) -> str:
     """Sets up Windows' namespace, once for all boots. `lan` is the path of the neighbour's namespace."""
     commands = [
         "link set lo up",
@@ -76,9 +100,11 @@ def windows_script(interfaces: list[Interface], lan: str) -> str:
             f"link add l-{i.name} type veth peer name {i.name} netns {lan}",
             f"address add {i.address}/{i.prefix} dev l-{i.name}",
             f"link set l-{i.name} up",
-            f"route add {i.address} dev w0 src {i.address} table 127",
         ]
+        if host_loopback:
+            commands.append(f"route add {i.address} dev w0 src {i.address} table 127")
     marks = ", ".join(f"{i.address} : {i.mark}" for i in [LOOPBACK, *interfaces])
+    no_answer = "" if host_loopback else _NO_ANSWER.format(addresses=", ".join(i.address for i in interfaces))
     return _OPEN + """
 echo 1 > /proc/sys/net/ipv4/ip_forward
 echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet
@@ -95,90 +121,93 @@ table ip windows {{
         socket transparent 0 accept
         meta l4proto {{ tcp, udp }} meta mark set ip daddr map @mirrored
         ct direction original ct mark set meta mark
-    }}
+    }}{no_answer}
 }}
 END
 """
 
 
-def lan_script(interfaces: list[Interface]) -> str:
-    commands = ["link set lo up"]
-    for i in interfaces:
-        commands += [f"address add {i.neighbour}/{i.prefix} dev {i.name}", f"link set {i.name} up"]
-    return _OPEN + _ip(commands)
+@dataclass(frozen=True)
+class Cables:
+    """How the guest is connected to Windows.
 
-
-def unplug_script(interfaces: list[Interface]) -> str:
-    """Takes the last boot's cables away. The kernel would do so by itself, but maybe too late."""
-    return _ip([f"link del g-{i.name}" for i in [LOOPBACK, *interfaces]], "-force") + "true\n"
-
-
-def _cable(i: Interface, windows: str) -> list[str]:
-    return [
-        f"link add {i.name} address {i.guest_mac} type veth"
-        f" peer name g-{i.name} address {GATEWAY_MAC} netns {windows}",
-        f"link set {i.name} up",
-    ]
-
-
-def _to_windows_first(cables: list[Interface]) -> tuple[list[str], list[str]]:
-    """The settings and ip commands by which WSL sends packets for the guest's own addresses to Windows first.
-
-    Follows AddMirroredLoopbackRoutingRules() and InitializeLoopbackConfigurationImpl() in Microsoft's
-    src/linux/init/NetworkManager.cpp.
+    relay: consomme has a loopback0 and its rules, as mirrored mode has.
+    host_loopback: [experimental] hostAddressLoopback=true of .wslconfig.
+    gateway: the address by which loopback traffic goes to Windows.
     """
-    settings = [f"echo 1 > /proc/sys/net/ipv4/conf/{i.name}/{setting}"
-                for i in cables for setting in ("accept_local", "route_localnet")]
-    commands = ["rule add pref 2 lookup local", "rule del pref 0 lookup local"]
-    for i in cables:
-        commands += [f"rule add pref 0 iif {i.name} ipproto {protocol} lookup local"
-                     for protocol in (TCP, UDP)]
-        commands.append(f"neighbour add {GATEWAY} lladdr {GATEWAY_MAC} dev {i.name} nud permanent")
-    commands += [f"rule add pref 1 ipproto {protocol} lookup {table}"
-                 for table in (127, 128) for protocol in (TCP, UDP)]
-    for i in reversed(cables):  # as WSL does, so that the route of table 127 comes last
-        table = 127 if i is LOOPBACK else 128
-        commands.append(f"route add {i.address} via {GATEWAY} dev {i.name} onlink"
-                        f" src {i.address} table {table}")
-    return settings, commands
 
+    mode: str
+    relay: bool
+    interfaces: tuple[Interface, ...]
+    host_loopback: bool
+    gateway: str
 
-def guest_script(mode: str, relay: bool, interfaces: list[Interface], windows: str) -> str:
-    """Sets up the guest's namespace at each boot. `windows` is the path of Windows' namespace."""
-    if mode == "none":
-        return "true\n"
+    @property
+    def _mirrored(self) -> list[Interface]:
+        return [LOOPBACK, *self.interfaces] if self.mode == "mirrored" else [LOOPBACK] if self.relay else []
 
-    mirrored = [LOOPBACK, *interfaces] if mode == "mirrored" else [LOOPBACK] if relay else []
-    cables = mirrored if mode == "mirrored" else [*mirrored, ETH0]
-    commands = [command for i in cables for command in _cable(i, windows)]
-    if mode == "mirrored":
-        for i in interfaces:
-            commands += [f"address add {i.address}/{i.prefix} dev {i.name}",
-                         f"neighbour add {i.neighbour} lladdr {GATEWAY_MAC} dev {i.name} nud permanent"]
-    else:
-        commands += [f"address add {NAT_GUEST}/20 dev eth0", f"route add default via {NAT_WINDOWS}"]
-    block = f"echo {EPHEMERAL[0]} {EPHEMERAL[1]} > /proc/sys/net/ipv4/ip_local_port_range\n"
-    script = _OPEN + block + _ip(commands)
-    if mirrored:
-        settings, to_windows_first = _to_windows_first(mirrored)
-        script += "\n".join(settings) + "\n" + _ip(to_windows_first)
-    return script
+    def _to_windows_first(self) -> tuple[list[str], list[str]]:
+        """The settings and ip commands by which WSL sends packets for the guest's own addresses to Windows first.
 
+        Follows AddMirroredLoopbackRoutingRules(), InitializeLoopbackConfigurationImpl() and UpdateLoopbackRoute() in Microsoft's
+        src/linux/init/NetworkManager.cpp. Table 128 is empty unless hostAddressLoopback=true: SyncIpStateWithLinux() in
+        src/windows/service/exe/WslMirroredNetworking.cpp.
+        """
+        settings = [f"echo 1 > /proc/sys/net/ipv4/conf/{i.name}/{setting}"
+                    for i in self._mirrored for setting in ("accept_local", "route_localnet")]
+        commands = ["rule add pref 2 lookup local", "rule del pref 0 lookup local"]
+        for i in self._mirrored:
+            commands += [f"rule add pref 0 iif {i.name} ipproto {protocol} lookup local"
+                         for protocol in (TCP, UDP)]
+            commands.append(f"neighbour add {self.gateway} lladdr {GATEWAY_MAC} dev {i.name} nud permanent")
+        commands += [f"rule add pref 1 ipproto {protocol} lookup {table}"
+                     for table in (127, 128) for protocol in (TCP, UDP)]
+        for i in reversed(self._mirrored):  # as WSL does, so that the route of table 127 comes last
+            if i is LOOPBACK or self.host_loopback:
+                commands.append(f"route add {i.address} via {self.gateway} dev {i.name} onlink"
+                                f" src {i.address} table {127 if i is LOOPBACK else 128}")
+        return settings, commands
 
-def plug_script(mode: str, relay: bool, interfaces: list[Interface]) -> str:
-    """Sets up Windows' end of the cables that guest_script() lays."""
-    if mode == "none":
-        return "true\n"
-    commands = []
-    if mode != "mirrored":
-        commands = [f"address add {NAT_WINDOWS}/20 dev g-eth0", "link set g-eth0 up"]
-    for i in [LOOPBACK, *interfaces] if mode == "mirrored" else [LOOPBACK] if relay else []:
-        commands += [
-            f"link set g-{i.name} up",
-            f"neighbour add {GATEWAY} lladdr {i.guest_mac} dev g-{i.name} nud permanent",
-            f"route add default via {GATEWAY} dev g-{i.name} onlink table {200 + i.mark}",
-        ]
-    return _ip(commands)
+    def guest_script(self, windows: str) -> str:
+        """Sets up the guest's namespace at each boot. `windows` is the path of Windows' namespace."""
+        if self.mode == "none":
+            return "true\n"
+
+        cables = self._mirrored if self.mode == "mirrored" else [*self._mirrored, ETH0]
+        commands = []
+        for i in cables:
+            commands += [
+                f"link add {i.name} address {i.guest_mac} type veth"
+                f" peer name g-{i.name} address {GATEWAY_MAC} netns {windows}",
+                f"link set {i.name} up",
+            ]
+        if self.mode == "mirrored":
+            for i in self.interfaces:
+                commands += [f"address add {i.address}/{i.prefix} dev {i.name}",
+                             f"neighbour add {i.neighbour} lladdr {GATEWAY_MAC} dev {i.name} nud permanent"]
+        else:
+            commands += [f"address add {NAT_GUEST}/20 dev eth0", f"route add default via {NAT_WINDOWS}"]
+        block = f"echo {EPHEMERAL[0]} {EPHEMERAL[1]} > /proc/sys/net/ipv4/ip_local_port_range\n"
+        script = _OPEN + block + _ip(commands)
+        if self._mirrored:
+            settings, to_windows_first = self._to_windows_first()
+            script += "\n".join(settings) + "\n" + _ip(to_windows_first)
+        return script
+
+    def windows_script(self) -> str:
+        """Sets up Windows' end of the cables that guest_script() lays."""
+        if self.mode == "none":
+            return "true\n"
+        commands = []
+        if self.mode != "mirrored":
+            commands = [f"address add {NAT_WINDOWS}/20 dev g-eth0", "link set g-eth0 up"]
+        for i in self._mirrored:
+            commands += [
+                f"link set g-{i.name} up",
+                f"neighbour add {self.gateway} lladdr {i.guest_mac} dev g-{i.name} nud permanent",
+                f"route add default via {self.gateway} dev g-{i.name} onlink table {200 + i.mark}",
+            ]
+        return _ip(commands)
 
 
 HANG_ON = """nft -f - <<'END'
