@@ -27,7 +27,7 @@
  *   status          "pid PID", then "exit CODE" or "signal N"; a number sent back is a signal to send, EOF a
  *                   SIGKILL
  *
- * Options: trap-listen, and osrelease=, version=, boot-id=, container=, hostname= with their values.
+ * Options: trap-listen, interruptible (see install_filter()), and osrelease=, version=, boot-id=, container=, hostname= with their values.
  */
 
 #ifndef _GNU_SOURCE
@@ -63,7 +63,7 @@
 
 typedef struct Options {
         const char *osrelease, *version, *boot_id, *container, *hostname;
-        bool trap_listen;
+        bool trap_listen, interruptible;
 } Options;
 
 /* The machine's cgroups as descriptors: their paths can't be reached any more
@@ -194,9 +194,13 @@ static struct sock_filter load(size_t offset) {
         return (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t) offset);
 }
 
-/* Puts this process, and all that come of it, under the filter. Returns where
- * its calls are heard. */
-static int install_filter(bool trap_listen) {
+/* Puts this process, and all that it will start, under the filter. Returns the descriptor on which their calls
+ * are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp:
+ *   trap-listen     listen() is trapped, too: from WSL 2.9.5 on
+ *   interruptible   a signal ends the wait for Windows: before WSL 2.7.2, in 2.8.0 to 2.8.2, and on Linux before
+ *                   5.19, which has no WAIT_KILLABLE_RECV */
+static int install_filter(const Options *options) {
+        bool trap_listen = options->trap_listen;
         struct sock_filter program[64];
         size_t n = 0;
 
@@ -230,9 +234,12 @@ static int install_filter(bool trap_listen) {
         /* Without no_new_privs, which would take sudo from the machine: CAP_SYS_ADMIN
          * does as well. */
         struct sock_fprog filter = { .len = (unsigned short) n, .filter = program };
+        unsigned long killable = options->interruptible ? 0 : SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
         int fd = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                               SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-                               &filter);
+                               SECCOMP_FILTER_FLAG_NEW_LISTENER | killable, &filter);
+        if (fd < 0 && errno == EINVAL && killable)
+                fd = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER,
+                                   &filter);
         if (fd < 0)
                 err(EXIT_FAILURE, "seccomp");
         return fd;
@@ -240,11 +247,11 @@ static int install_filter(bool trap_listen) {
 
 /* Hands the filter and the network namespace to the tracker, which alone may
  * keep the former. */
-static void hand_to_tracker(int tracker_fd, bool trap_listen) {
+static void hand_to_tracker(int tracker_fd, const Options *options) {
         char reply[16];
         int fds[LAB_FDS_MAX];
         _cleanup_close_ int network = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        _cleanup_close_ int listener = install_filter(trap_listen);
+        _cleanup_close_ int listener = install_filter(options);
 
         if (network < 0)
                 err(EXIT_FAILURE, "/proc/self/ns/net");
@@ -592,7 +599,7 @@ __attribute__((noreturn)) static void run_agent(const Options *options, const ch
                 _exit(EXIT_FAILURE);
 
         if (tracker_fd >= 0) {
-                hand_to_tracker(tracker_fd, options->trap_listen);
+                hand_to_tracker(tracker_fd, options);
                 (void) lab_close(tracker_fd);
         }
         start_init(&agent, options);
@@ -645,9 +652,11 @@ static void parse_options(Options *ret, char **strings) {
         };
 
         for (; *strings; strings++) {
-                bool known = strcmp(*strings, "trap-listen") == 0;
+                bool listen = strcmp(*strings, "trap-listen") == 0;
+                bool interruptible = strcmp(*strings, "interruptible") == 0, known = listen || interruptible;
 
-                options.trap_listen |= known;
+                options.trap_listen |= listen;
+                options.interruptible |= interruptible;
                 for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
                         size_t length = strlen(values[i].prefix);
 

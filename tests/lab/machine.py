@@ -32,7 +32,7 @@ from typing import Any
 import network
 import roots
 from processes import PATIENCE, GuestProcess, Process, Session, SideProcess, until
-from windows import Greeting, Windows
+from windows import RELEASE, Greeting, Windows, behaviour, filter_options, gateway
 
 HERE = Path(__file__).parent
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wmissing-prototypes", "-Wstrict-prototypes"]
@@ -80,7 +80,7 @@ class Machine:
             tailscale: bool = False,
             relay: bool = False,
             host_loopback: bool = False,
-            trap_listen: bool = False,
+            release: str = RELEASE,
             scan_ms: int = 500,
             keep_ms: int = 60_000) -> None:
         """
@@ -94,7 +94,7 @@ class Machine:
         tailscale: adds a second mirrored interface, eth1, with an address of 100.64.0.0/10.
         relay: adds loopback0 and its rules to consomme mode.
         host_loopback: hostAddressLoopback=true of .wslconfig: Windows and the guest reach each other by their LAN addresses, too.
-        trap_listen: listen() asks Windows too, from WSL 2.9.5 on.
+        release: of WSL; see behaviour() and filter_options() in windows.py.
         scan_ms, keep_ms: the tracker's rhythm. The defaults are Microsoft's.
         """
         if mode not in (*WSL_MODES, "not-wsl"):
@@ -107,12 +107,12 @@ class Machine:
         self.boot_seconds = 0.0  # from boot() to wait_running()'s end
         self._booted_at = 0.0
         self.boot_ids: list[uuid.UUID] = []
-        self._suite, self._overlay, self._trap_listen = suite, list(overlay), trap_listen
+        self._suite, self._overlay, self.release = suite, list(overlay), release
         self._relay, self._host_loopback = relay, host_loopback
         self._windows, self._excluded = dict(windows or {}), list(excluded)
         self._wslinfo, self._ssh = wslinfo, ssh
-        self._settings = {"scan": scan_ms, "keep": keep_ms, "consomme": mode == "consomme",
-                          "guest-range": "{}-{}".format(*network.EPHEMERAL)}
+        self._settings = {"scan": scan_ms, "keep": keep_ms, "guest-range": "{}-{}".format(*network.EPHEMERAL),
+                          **behaviour(mode, release)}
         version = re.match(r"(\d+)\.(\d+)", self.kernel)
         if version and (int(version[1]), int(version[2])) < (6, 8):
             self._settings["hide-idle"] = True
@@ -224,8 +224,7 @@ class Machine:
         if self.mode != "not-wsl":
             options += ["container=wsl", f"osrelease={self.kernel}\n",
                         f"version=Linux version {self.kernel} (root@lab) #1 SMP PREEMPT_DYNAMIC\n"]
-        if self._trap_listen:
-            options.append("trap-listen")
+        options += filter_options(self.release)
 
         with contextlib.ExitStack() as stack:
             ours, agents = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -257,7 +256,7 @@ class Machine:
 
     def plug(self) -> None:
         """Connects the network."""
-        cables = network.Cables(self.mode, self._relay, tuple(self.interfaces), self._host_loopback, "169.254.73.249")
+        cables = network.Cables(self.mode, self._relay, tuple(self.interfaces), self._host_loopback, gateway(self.release))
         self._shell("guest", cables.guest_script(self.namespaces["windows"]))
         self._shell("windows", cables.windows_script())
 

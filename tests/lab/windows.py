@@ -33,6 +33,41 @@ class NotListening(Greeting):
 NOT_LISTENING = NotListening(b"")
 
 
+RELEASE = "2.8.6"  # the one that machines imitate unless a test says otherwise
+
+
+def numbers(release: str) -> tuple[int, ...]:
+    return tuple(map(int, release.split(".")))
+
+
+def behaviour(mode: str, release: str) -> dict[str, bool]:
+    """How the tracker behaves in that networking mode and release of WSL, by the names of its switches (tracker/control.c).
+
+    Read in Microsoft's published source at the tags of the releases; 2.9.5 is what follows 2.9.4 there.
+    """
+    version = numbers(release)
+    return {
+        "consomme": mode == "consomme",
+        "by-address": mode != "mirrored" or version < (2, 8, 5),
+        "restart": version >= (2, 7, 1),
+        "port-zero": version >= (2, 7, 1),
+        "deny-dynamic": (2, 8, 7) <= version <= (2, 9, 4),
+        "cap-dynamic": version >= (2, 9, 5),
+    }
+
+
+def filter_options(release: str) -> list[str]:
+    """How the release's seccomp filter differs, by lab-guest's options (guest.c)."""
+    version = numbers(release)
+    return [*(["trap-listen"] if version >= (2, 9, 5) else []),
+            *(["interruptible"] if version < (2, 7, 2) or (2, 8, 0) <= version <= (2, 8, 2) else [])]
+
+
+def gateway(release: str) -> str:
+    """The address by which loopback traffic goes to Windows."""
+    return "169.254.73.249" if numbers(release) >= (2, 9, 0) else "169.254.73.152"
+
+
 class Windows:
     def __init__(self, control: socket.socket) -> None:
         self._control = control
@@ -45,19 +80,19 @@ class Windows:
             raise RuntimeError(f"lab-tracker: {request!r}: {answer or 'has gone'}")
         return answer
 
-    def claim(self, port: int, greeting: Greeting = Greeting(), when: str = "now") -> bool:
-        """A program of Windows' takes the port. Returns False if the guest has the port."""
+    def claim(self, port: int | str, greeting: Greeting = Greeting(), when: str = "now") -> bool:
+        """A program of Windows' takes the port: 22, "udp/53", or "22@127.0.0.1" for one address. Returns False if it can't."""
         return self.ask(f"claim {port} {when} {greeting.encode()}") == "ok"
 
-    def claim_when_free(self, port: int, greeting: Greeting = Greeting()) -> bool:
+    def claim_when_free(self, port: int | str, greeting: Greeting = Greeting()) -> bool:
         """A program of Windows' takes the port at once, or as soon as the guest gives it back. Returns whether it was at once."""
         return self.claim(port, greeting, "free")
 
-    def claim_after(self, seconds: float, port: int, greeting: Greeting = Greeting()) -> None:
+    def claim_after(self, seconds: float, port: int | str, greeting: Greeting = Greeting()) -> None:
         """As claim_when_free(), but some seconds later."""
         self.claim(port, greeting, f"{seconds:.3f}")
 
-    def release(self, port: int) -> None:
+    def release(self, port: int | str) -> None:
         self.ask(f"release {port}")
 
     def exclude(self, ports: str) -> None:
@@ -98,9 +133,10 @@ class Windows:
         """The tracker dies, and each bind() gives ENOSYS until the next boot."""
         self.set("dead", True)
 
-    def consomme(self, on: bool = True) -> None:
-        """A refused bind() returns a positive number, and leaves the socket unbound."""
-        self.set("consomme", on)
+    def set_mode(self, mode: str, release: str) -> None:
+        """Windows decides as that networking mode and that release of WSL do."""
+        for name, value in behaviour(mode, release).items():
+            self.set(name, value)
 
     def release_by_address(self, on: bool = True) -> None:
         """A session doesn't keep the port of a listener that was closed: before WSL 2.8.5."""
@@ -110,6 +146,11 @@ class Windows:
         """Windows refuses each port of its dynamic range: WSL 2.8.7 to 2.9.4."""
         self.set("dynamic-range", ports)
         self.set("deny-dynamic", on)
+
+    def cap_dynamic(self, on: bool = True, ports: str = "49152-65535") -> None:
+        """Windows refuses more than half of its dynamic range: from WSL 2.9.5 on."""
+        self.set("dynamic-range", ports)
+        self.set("cap-dynamic", on)
 
     def reservations(self) -> set[str]:
         """The ports that Windows keeps for the guest: {"tcp/22", ...}."""

@@ -148,7 +148,7 @@ def set_mode(m: Machine, mode: str) -> None:
     """Sets the networking mode from the next boot on."""
     assert not m.running and mode in (*WSL_MODES, "not-wsl")
     m.mode = mode
-    m.windows.consomme(mode == "consomme")
+    m.windows.set_mode(mode, m.release)
     if mode == "not-wsl":
         m.path("/usr/bin/wslinfo").unlink()
     else:

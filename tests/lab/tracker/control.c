@@ -8,11 +8,15 @@
  *                                    a program on Windows takes the port: at once or not at all, as soon as it
  *                                    can, or as soon as it can after some seconds; "none": the program doesn't
  *                                    listen, HEX: its greeting
- *   release PORT                     that program ends
+ *   release PORT                     the programs that have the port end
  *   exclude A-B, include A-B         Windows gets, or loses, an excluded port range
  *   set NAME VALUE                   see switches[] and set_range()
  *   reservations                     the ports that Windows keeps for the machine
+ *
+ * PORT is a number: TCP, on every address. "udp/" may stand before it, and "@" with an IPv4 address behind it.
  */
+
+#include <arpa/inet.h>
 
 #include <stdio.h>
 
@@ -35,14 +39,20 @@ static const Switch switches[] = {
         SWITCH("late", late),
         /* The host's service itself fails: ENOBUFS. */
         SWITCH("broken", broken),
-        /* A refused bind() returns a positive number. */
+        /* The host decides by address, and a refused bind() returns a huge positive number: mode consomme. */
         SWITCH("consomme", consomme),
-        /* A port is released by exact address: before WSL 2.8.5. */
+        /* A port is released by exact address: before WSL 2.8.5, and in any mode but mirrored. */
         SWITCH("by-address", by_address),
+        /* Each bind of a tracked port restarts the time for which a port is kept: from WSL 2.7.1 on. */
+        SWITCH("restart", restart),
+        /* A bind of port 0 is tracked: from WSL 2.7.1 on. */
+        SWITCH("port-zero", port_zero),
         /* Scans don't show bound sockets that don't listen: Linux before 6.8. */
         SWITCH("hide-idle", hide_idle),
         /* The host refuses each port of Windows' dynamic range: WSL 2.8.7 to 2.9.4. */
         SWITCH("deny-dynamic", deny_dynamic),
+        /* The host refuses more than half of Windows' dynamic range: from WSL 2.9.5 on. */
+        SWITCH("cap-dynamic", cap_dynamic),
         /* So many waits for the host end early with EINTR: before WSL 2.7.2. */
         SWITCH("interrupt", interrupt),
         /* ms between two scans; Microsoft's: 500 (c_sock_diag_refresh_delay). */
@@ -60,6 +70,27 @@ static bool parse_range(const char *text, uint16_t *ret_first, uint16_t *ret_las
                 return false;
         *ret_first = (uint16_t) first;
         *ret_last = (uint16_t) (n == 2 ? last : first);
+        return true;
+}
+
+static bool parse_port(char *text, Key *ret) {
+        Key key = { .family = AF_UNSPEC, .protocol = TCP };
+        char *address = strchr(text, '@');
+        uint16_t last;
+
+        if (address) {
+                *address++ = '\0';
+                key.family = AF_INET;
+                if (inet_pton(AF_INET, address, &key.address) != 1)
+                        return false;
+        }
+        if (strncmp(text, "udp/", 4) == 0) {
+                key.protocol = UDP;
+                text += 4;
+        }
+        if (!parse_range(text, &key.port, &last))
+                return false;
+        *ret = key;
         return true;
 }
 
@@ -96,19 +127,21 @@ static bool set(Tracker *t, const char *name, const char *value) {
         return set_range(t, name, value);
 }
 
-static const char *claim(Tracker *t, const char *port_text, const char *when, const char *greeting) {
-        uint16_t port, last;
+static const char *claim(Tracker *t, char *port, const char *when, const char *greeting) {
+        Key key;
 
-        if (!parse_range(port_text, &port, &last) ||
-            strlen(greeting) / 2 > sizeof(((Claim *) NULL)->greeting))
+        if (!parse_port(port, &key) || strlen(greeting) / 2 > sizeof(((Claim *) NULL)->greeting))
                 return "error arguments";
-        if (find_claim(t, port))
-                return "refused by Windows";
+        for (size_t i = 0; i < t->claims.n; i++)
+                if (collide(&t->claims.items[i]->key, &key))
+                        return "refused by Windows";
 
         Claim *new_claim = calloc(1, sizeof(*new_claim));
         if (!new_claim)
                 err(EXIT_FAILURE, "calloc");
-        *new_claim = (Claim){ .port = port, .listen_fd = -1, .listens = strcmp(greeting, "none") != 0 };
+        *new_claim = (Claim){ .key = key,
+                              .listen_fd = -1,
+                              .listens = key.protocol == TCP && strcmp(greeting, "none") != 0 };
         if (new_claim->listens && strcmp(greeting, "-") != 0)
                 for (const char *p = greeting;
                      sscanf(p, "%2hhx", (unsigned char *) &new_claim->greeting[new_claim->greeting_size]) ==
@@ -121,10 +154,10 @@ static const char *claim(Tracker *t, const char *port_text, const char *when, co
         if (strcmp(when, "now") != 0 && strcmp(when, "free") != 0)
                 new_claim->not_before_ms = now_ms() + (uint64_t) (strtod(when, NULL) * 1000);
         else if (!try_claim(t, new_claim)) {
-                log_event(t, "claim-refused", "\"port\": %u", port);
+                log_event(t, "claim-refused", "\"port\": %u", key.port);
                 if (strcmp(when, "free") == 0)
                         return "ok waiting";
-                drop_claim(t, port);
+                drop_claims(t, &key);
                 return "refused by the guest";
         }
         return "ok";
@@ -146,6 +179,7 @@ void serve_test(Tracker *t) {
         char *words[5] = { 0 }, *position = request;
         int fds[LAB_FDS_MAX];
         uint16_t first, last;
+        Key key;
 
         if (lab_receive(STDIN_FILENO, request, sizeof(request), fds) <= 0)
                 exit(EXIT_SUCCESS);
@@ -159,15 +193,16 @@ void serve_test(Tracker *t) {
                 fds[0] = -1;
         } else if (strcmp(words[0], "claim") == 0)
                 snprintf(reply, sizeof(reply), "%s", claim(t, words[1], words[2], words[3]));
-        else if (strcmp(words[0], "release") == 0 && parse_range(words[1], &first, &last)) {
-                drop_claim(t, first);
-                log_event(t, "unclaimed", "\"port\": %u", first);
+        else if (strcmp(words[0], "release") == 0 && parse_port(words[1], &key)) {
+                drop_claims(t, &key);
+                log_event(t, "unclaimed", "\"port\": %u", key.port);
         } else if (strcmp(words[0], "exclude") == 0 && parse_range(words[1], &first, &last)) {
                 for (unsigned port = first; port <= last; port++)
                         t->book.excluded[port]++;
         } else if (strcmp(words[0], "include") == 0 && parse_range(words[1], &first, &last)) {
                 for (unsigned port = first; port <= last; port++)
                         t->book.excluded[port] -= t->book.excluded[port] > 0;
+                try_waiting_claims(t);
         } else if (strcmp(words[0], "reservations") == 0)
                 list_reservations(t, reply, sizeof(reply));
         else if (strcmp(words[0], "set") != 0 || !set(t, words[1], words[2]))

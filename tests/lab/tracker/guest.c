@@ -118,7 +118,10 @@ static bool read_call(const Tracker *t, const struct seccomp_notif *notification
         uint32_t arguments[3] = { (uint32_t) data->args[0], (uint32_t) data->args[1],
                                   (uint32_t) data->args[2] };
 
-        *ret = (Call){ .id = notification->id, .pid = (pid_t) notification->pid, .address = data->args[1] };
+        *ret = (Call){ .id = notification->id,
+                       .pid = (pid_t) notification->pid,
+                       .socket_fd = -1,
+                       .address = data->args[1] };
         read_command(ret);
         read_cgroup(ret);
         ret->is_listen = data->nr == SYS_listen;
@@ -159,53 +162,72 @@ static bool read_protocol(const Call *call, uint8_t *ret) {
         return true;
 }
 
-/* The address of a socket that is about to listen. */
-static bool read_bound_name(const Call *call, struct sockaddr_in6 *ret) {
-        socklen_t size = sizeof(*ret);
+/* Follows DuplicateSocketFd(). Returns the caller's socket, or -1. */
+static int duplicate_socket(const Call *call) {
         _cleanup_close_ int pid_fd = (int) syscall(SYS_pidfd_open, call->pid, O_EXCL /* PIDFD_THREAD */);
-        _cleanup_close_ int fd = pid_fd >= 0 ? (int) syscall(SYS_pidfd_getfd, pid_fd, call->fd, 0) : -1;
 
-        return fd >= 0 && getsockname(fd, (struct sockaddr *) ret, &size) == 0;
+        if (pid_fd < 0 && errno == EINVAL) /* Linux before 6.9 */
+                pid_fd = (int) syscall(SYS_pidfd_open, call->pid, 0);
+        return pid_fd >= 0 ? (int) syscall(SYS_pidfd_getfd, pid_fd, call->fd, 0) : -1;
 }
 
-/* Returns false when the kernel may decide alone, or will refuse the call anyway. */
-static bool read_key(const Tracker *t, const Call *call, Key *ret) {
-        char path[64];
-        struct stat status;
-        struct sockaddr_in6 address = { 0 };
-        const struct sockaddr_in *address4 = (const struct sockaddr_in *) &address;
-        Key key = { 0 };
+static bool key_of(const struct sockaddr_in6 *address, Key *ret) {
+        const struct sockaddr_in *address4 = (const struct sockaddr_in *) address;
+        Key key = { .protocol = ret->protocol };
 
-        snprintf(path, sizeof(path), "/proc/%d/ns/net", call->pid);
-        if (stat(path, &status) < 0 || status.st_ino != t->guest.network)
-                return false;
-
-        if (call->is_listen) {
-                if (!read_bound_name(call, &address))
-                        return false;
-        } else {
-                size_t size = call->address_size < sizeof(address) ? call->address_size : sizeof(address);
-
-                if (size < sizeof(struct sockaddr) || !read_memory(t, call, call->address, &address, size) ||
-                    (address.sin6_family == AF_INET6 && size < sizeof(address)))
-                        return false;
-        }
-
-        if (address.sin6_family == AF_INET)
+        if (address->sin6_family == AF_INET)
                 memcpy(&key.address, &address4->sin_addr, sizeof(address4->sin_addr));
-        else if (address.sin6_family == AF_INET6)
-                key.address = address.sin6_addr;
+        else if (address->sin6_family == AF_INET6)
+                key.address = address->sin6_addr;
         else
                 return false;
-        key.family = (uint8_t) address.sin6_family;
-        key.port = ntohs(address.sin6_port); /* in the same place for both families */
-        if (key.port == 0 || !read_protocol(call, &key.protocol) || !still_valid(t, call->id))
-                return false;
+        key.family = (uint8_t) address->sin6_family;
+        key.port = ntohs(address->sin6_port); /* in the same place for both families */
         *ret = key;
         return true;
 }
 
-bool receive_call(Tracker *t, Call *ret_call, Key *ret_key, bool *ret_is_ip) {
+bool read_name(int socket_fd, Key *ret_key) {
+        struct sockaddr_in6 address = { 0 };
+        socklen_t size = sizeof(address);
+
+        return getsockname(socket_fd, (struct sockaddr *) &address, &size) == 0 && key_of(&address, ret_key);
+}
+
+/* The address of a bind() is in the caller's memory. */
+static bool read_address(const Tracker *t, const Call *call, Key *ret) {
+        struct sockaddr_in6 address = { 0 };
+        size_t size = call->address_size < sizeof(address) ? call->address_size : sizeof(address);
+
+        return size >= sizeof(struct sockaddr) && read_memory(t, call, call->address, &address, size) &&
+               (address.sin6_family != AF_INET6 || size == sizeof(address)) && key_of(&address, ret);
+}
+
+static CallKind classify(const Tracker *t, Call *call, Key *ret) {
+        char path[64];
+        struct stat status;
+        Key key = { 0 };
+
+        snprintf(path, sizeof(path), "/proc/%d/ns/net", call->pid);
+        if (stat(path, &status) < 0 || status.st_ino != t->guest.network)
+                return CALL_OTHER;
+        if (call->is_listen ? !read_protocol(call, &key.protocol) : !read_address(t, call, &key))
+                return CALL_OTHER;
+
+        if (call->is_listen || key.port == 0) {
+                if (!call->is_listen && !t->switches.port_zero)
+                        return CALL_OTHER;
+                call->socket_fd = duplicate_socket(call);
+                if (call->socket_fd < 0 || (call->is_listen && !read_name(call->socket_fd, &key)))
+                        return CALL_OTHER;
+        }
+        if (!read_protocol(call, &key.protocol) || !still_valid(t, call->id))
+                return CALL_OTHER;
+        *ret = key;
+        return key.port == 0 ? CALL_AUTOBIND : CALL_ADDRESS;
+}
+
+bool receive_call(Tracker *t, Call *ret_call, Key *ret_key) {
         struct seccomp_notif notification = { 0 };
 
         if (ioctl(t->guest.filter_fd, SECCOMP_IOCTL_NOTIF_RECV, &notification) < 0) {
@@ -213,7 +235,7 @@ bool receive_call(Tracker *t, Call *ret_call, Key *ret_key, bool *ret_is_ip) {
                         return false;
                 err(EXIT_FAILURE, "SECCOMP_IOCTL_NOTIF_RECV");
         }
-        *ret_is_ip = read_call(t, &notification, ret_call) && read_key(t, ret_call, ret_key);
+        ret_call->kind = read_call(t, &notification, ret_call) ? classify(t, ret_call, ret_key) : CALL_OTHER;
         return true;
 }
 

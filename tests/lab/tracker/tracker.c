@@ -46,6 +46,19 @@ bool same_key(const Key *a, const Key *b) {
                memcmp(&a->address, &b->address, sizeof(a->address)) == 0;
 }
 
+static bool is_wildcard(const Key *key) {
+        return key->family == AF_UNSPEC || IN6_IS_ADDR_UNSPECIFIED(&key->address);
+}
+
+/* It is a guess that a wildcard collides with each address: with some socket options Windows allows both. */
+bool collide(const Key *a, const Key *b) {
+        if (!same_port(a, b))
+                return false;
+        if (a->family == AF_UNSPEC || b->family == AF_UNSPEC)
+                return true;
+        return a->family == b->family && (is_wildcard(a) || is_wildcard(b) || same_key(a, b));
+}
+
 /* ---- waiting ---- */
 
 typedef struct Polled {
@@ -125,12 +138,15 @@ static bool wait_for(Tracker *t, Awaited awaited, uint64_t deadline_ms) {
         }
 }
 
-/* Waits for the host's answer, as long as the host takes; the tracker can do nothing else meanwhile. Returns
- * false when the machine that asked has gone, or the tracker has died. */
-static bool await_host(Tracker *t) {
+/* Waits for the host's answer about `key`, as long as the host takes; the tracker can do nothing else meanwhile.
+ * Returns false when the machine that asked has gone, or the tracker has died. */
+static bool await_host(Tracker *t, const Key *key) {
         uint64_t asked = now_ms();
         unsigned generation = t->guest.generation;
+        char text[256];
 
+        if (t->switches.silent || t->switches.delay_ms > 0)
+                log_event(t, "waiting", "%s", format_key(key, text));
         while (t->guest.generation == generation &&
                (t->switches.silent || now_ms() < asked + t->switches.delay_ms))
                 (void) wait_for(t, AWAIT_DEADLINE,
@@ -155,7 +171,7 @@ static int decide(Tracker *t, const Call *call, const Key *key, bool *ret_asked)
         remember_binder(t, call);
         *ret_asked = !tracked;
         if (!tracked) {
-                if (!await_host(t))
+                if (!await_host(t, key))
                         return 0;
 
                 const unsigned *reserved = &t->book.reserved[key->protocol][key->port];
@@ -168,7 +184,8 @@ static int decide(Tracker *t, const Call *call, const Key *key, bool *ret_asked)
                                   format_key(key, text), call->command, call->pid);
                 append(&t->tracked, ((Tracked){ .key = *key }));
                 tracked = &t->tracked.items[t->tracked.n - 1];
-        }
+        } else if (!t->switches.restart)
+                return 0;
         tracked->seen = false;
         tracked->expires_ms = now_ms() + t->switches.keep_ms;
         return 0;
@@ -182,17 +199,56 @@ static const char *name_verdict(const Tracker *t, int verdict) {
                                        : "ENOBUFS";
 }
 
-static void serve_bind(Tracker *t) {
-        Call call;
-        Key key = { .family = AF_UNSPEC };
+static void log_verdict(Tracker *t, const char *event, const Call *call, const Key *key, bool asked,
+                        int verdict, int given) {
         char text[256];
-        bool is_ip, asked = false;
+
+        log_event(t, event,
+                  "%s, \"pid\": %d, \"command\": \"%s\", \"cgroup\": \"%s\", \"asked\": %s, "
+                  "\"verdict\": \"%s\", \"given\": \"%s\"",
+                  format_key(key, text), call->pid, call->command, call->cgroup, asked ? "true" : "false",
+                  name_verdict(t, verdict), name_verdict(t, given));
+}
+
+/* The number with which the call returns, negated; see struct seccomp_notif_resp. With consomme Microsoft's answer
+ * is a negative HRESULT, negated once more, so that the caller gets a huge positive number and no error. Which
+ * HRESULT that is, is a guess: that of WSAEADDRINUSE. */
+static int error_of(const Tracker *t, int verdict) {
+        return verdict == 0 ? 0 : t->switches.consomme ? -(int) 0x80072740 : -verdict;
+}
+
+/* Follows ResolvePortZeroBind(): the call has gone on, and the kernel is about to choose a port. The tracker looks
+ * for it up to 25 times, 10 ms apart, and hears no other call meanwhile. The host's verdict can't be enforced. */
+static void resolve_autobind(Tracker *t, const Call *call, Key *key) {
+        unsigned generation = t->guest.generation;
+        bool asked;
+
+        for (int attempt = 0; attempt < 25; attempt++) {
+                if (attempt > 0)
+                        (void) wait_for(t, AWAIT_DEADLINE, now_ms() + 10);
+                if (t->guest.generation != generation || !read_name(call->socket_fd, key))
+                        return;
+                if (key->port != 0)
+                        break;
+        }
+        if (key->port == 0)
+                return;
+        int verdict = decide(t, call, key, &asked);
+        if (t->guest.generation == generation)
+                log_verdict(t, "autobind", call, key, asked, verdict, 0);
+}
+
+static void serve_bind(Tracker *t) {
+        Call call = { .socket_fd = -1 };
+        Key key = { .family = AF_UNSPEC };
+        bool asked = false;
         int verdict = 0;
         unsigned generation = t->guest.generation;
 
-        if (!receive_call(t, &call, &key, &is_ip))
+        if (!receive_call(t, &call, &key))
                 return;
-        if (is_ip)
+        _cleanup_close_ int socket_fd = call.socket_fd;
+        if (call.kind == CALL_ADDRESS)
                 verdict = decide(t, &call, &key, &asked);
         if (t->guest.generation != generation)
                 return;
@@ -202,14 +258,11 @@ static void serve_bind(Tracker *t) {
                 given = t->last_verdict;
                 t->last_verdict = verdict;
         }
-        if (is_ip)
-                log_event(t, call.is_listen ? "listen" : "bind",
-                          "%s, \"pid\": %d, \"command\": \"%s\", \"cgroup\": \"%s\", \"asked\": %s, "
-                          "\"verdict\": \"%s\", \"given\": \"%s\"",
-                          format_key(&key, text), call.pid, call.command, call.cgroup,
-                          asked ? "true" : "false", name_verdict(t, verdict), name_verdict(t, given));
-        /* With consomme Microsoft's sign is wrong. */
-        answer_call(t, &call, t->switches.consomme ? given : -given);
+        if (call.kind == CALL_ADDRESS)
+                log_verdict(t, call.is_listen ? "listen" : "bind", &call, &key, asked, verdict, given);
+        answer_call(t, &call, error_of(t, given));
+        if (call.kind == CALL_AUTOBIND)
+                resolve_autobind(t, &call, &key);
 }
 
 /* ---- releases ---- */
@@ -223,12 +276,18 @@ static void give_back(Tracker *t) {
                 for (size_t k = 0; k < t->scan.keys.n && !present; k++)
                         present = t->switches.by_address ? same_key(&t->scan.keys.items[k], &tracked->key)
                                                          : same_port(&t->scan.keys.items[k], &tracked->key);
-                if (present)
+                if (present && !tracked->seen) {
+                        char text[256];
+
                         tracked->seen = true;
+                        log_event(t, "seen", "%s", format_key(&tracked->key, text));
+                } else if (present)
+                        continue;
                 else if (tracked->seen || tracked->expires_ms < t->scan.time_ms) {
                         Key key = tracked->key;
 
-                        if (!await_host(t)) /* the host is asked about releases as about reservations */
+                        if (!await_host(t,
+                                        &key)) /* the host is asked about releases as about reservations */
                                 return;
                         host_release(t, &key);
                         remove_at(&t->tracked, i);
@@ -261,7 +320,7 @@ static void turn(Tracker *t) {
 
 int main(int argc, char **argv) {
         static Tracker t = {
-                .switches = { .scan_ms = 500, .keep_ms = 60 * 1000 },
+                .switches = { .scan_ms = 500, .keep_ms = 60 * 1000, .restart = 1, .port_zero = 1 },
                 .guest = { .handshake_fd = -1, .filter_fd = -1, .diag_fd = -1 },
                 .scan = { .due_ms = NEVER },
                 .observe_due_ms = NEVER,

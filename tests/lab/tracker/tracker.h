@@ -75,7 +75,7 @@ typedef struct Listener {
 
 /* A program on Windows that has a port, or waits for it. */
 typedef struct Claim {
-        uint16_t port;
+        Key key; /* family AF_UNSPEC: the port on every address, of both families */
         bool held;
         uint64_t not_before_ms;
         int listen_fd; /* -1: the program doesn't listen, or doesn't have the port yet */
@@ -87,7 +87,7 @@ typedef struct Claim {
 /* Somebody who is connected to a program on Windows. */
 typedef struct Client {
         int fd;
-        uint16_t port;
+        const Claim *claim;
 } Client;
 
 #define ARRAY_OF(type)               \
@@ -113,7 +113,8 @@ typedef struct Client {
 /* What a test can change with "set NAME VALUE"; control.c says what each one does. */
 typedef struct Switches {
         uint64_t delay_ms, scan_ms, keep_ms;
-        uint64_t silent, late, broken, consomme, by_address, hide_idle, deny_dynamic, interrupt;
+        uint64_t silent, late, broken, interrupt; /* faults */
+        uint64_t consomme, by_address, restart, port_zero, hide_idle, deny_dynamic, cap_dynamic;
 } Switches;
 
 /* The machine beneath the filter. */
@@ -158,11 +159,19 @@ typedef struct Tracker {
         ARRAY_OF(Client) clients;
 } Tracker;
 
+typedef enum CallKind {
+        CALL_OTHER,    /* the kernel may decide alone, or will refuse the call anyway */
+        CALL_ADDRESS,  /* names a port: the host is asked before the call goes on */
+        CALL_AUTOBIND, /* the kernel will choose the port: the host is asked afterwards */
+} CallKind;
+
 /* A trapped call of the machine's. */
 typedef struct Call {
         uint64_t id;
         pid_t pid;
         int fd;
+        CallKind kind;
+        int socket_fd; /* a duplicate of the caller's socket, for CALL_AUTOBIND; else -1 */
         bool is_listen;
         uint64_t address;
         uint32_t address_size;
@@ -176,15 +185,21 @@ uint64_t now_ms(void);
 bool same_port(const Key *a, const Key *b);
 bool same_key(const Key *a, const Key *b);
 
+/* Whether both can't be bound at once where addresses count, as with consomme. */
+bool collide(const Key *a, const Key *b);
+
 /* ---- guest.c ---- */
 
 void welcome_guest(Tracker *t);
 void forget_guest(Tracker *t);
 void kill_tracker(Tracker *t);
 
-/* Reads the notification. Returns false when the call has gone meanwhile. `ret_is_ip` says whether the host
- * has to be asked, about `ret_key`; otherwise the kernel decides alone, or will refuse the call anyway. */
-bool receive_call(Tracker *t, Call *ret_call, Key *ret_key, bool *ret_is_ip);
+/* Reads the notification. Returns false when the call has gone meanwhile. `ret_key` is set for CALL_ADDRESS;
+ * for CALL_AUTOBIND only its protocol, and the caller closes `ret_call->socket_fd`. */
+bool receive_call(Tracker *t, Call *ret_call, Key *ret_key);
+
+/* Reads the address of a socket into `ret_key`, whose protocol stays. The port is 0 for an unbound socket. */
+bool read_name(int socket_fd, Key *ret_key);
 
 /* 0 lets the call through to the kernel; anything else becomes the call's error (struct seccomp_notif_resp).
  */
@@ -204,12 +219,10 @@ void host_release(Tracker *t, const Key *key);
 
 /* ---- programs.c ---- */
 
-Claim *find_claim(const Tracker *t, uint16_t port);
-
 /* Returns whether Windows lets its program have the port now. */
 bool try_claim(Tracker *t, Claim *claim);
 void try_waiting_claims(Tracker *t);
-void drop_claim(Tracker *t, uint16_t port);
+void drop_claims(Tracker *t, const Key *key);
 void accept_client(Tracker *t, const Claim *claim);
 void serve_client(Tracker *t, size_t i);
 
