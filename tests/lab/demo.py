@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The whole story in one machine, to be read as it goes: `tests/run demo`.
+"""The whole story in one machine, to be read while it happens: `tests/run demo`.
 
-Each thing that is told is looked at first, and what isn't so ends it.
+The demo checks each thing before it tells it, and ends with an error if the thing isn't so.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def run(machine: Machine, command: str, status: int = 0) -> str:
 
 
 def must_greet(machine: Machine, port: int, who: str, origin: str = "guest") -> None:
-    """Shows who greets on that port, and wants it to be "OpenSSH_for_Windows" or WSL's own sshd."""
+    """Shows who greets on that port, and checks that it is "OpenSSH_for_Windows", or WSL's own sshd."""
     greeting = machine.banner(port, origin).decode(errors="replace").strip()
     place = {"guest": "WSL", "windows": "Windows", "lan": "a neighbour"}[origin]
     show(f"port {port}, asked from {place}: {greeting}")
@@ -136,7 +136,7 @@ def restore(machine: Machine, session: Session) -> None:
 
 
 def story(destdir: Path) -> None:
-    """Raises NotAsTold, or what a machine raises."""
+    """Raises NotAsTold, or an error of the machine's."""
     with Machine(mode="mirrored", overlay=[destdir], windows={22: Greeting()}) as machine:
         conflict(machine)
         rescue(machine)
@@ -156,7 +156,7 @@ def main() -> int:
     say("A Debian root for the machine: built once, in half a minute, and kept.")
     try:
         show(str(roots.root(progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {shorten(text, 100)}"))))
-    except RuntimeError as error:  # there is no mirror, or it can't be reached
+    except RuntimeError as error:  # no mirror is configured, or it can't be reached
         print(f"✗ {error}", file=sys.stderr)
         return 1
     try:

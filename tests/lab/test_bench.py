@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The benchmarks, which are only run when named, still run: one of them, which takes a single boot."""
+"""The benchmarks run only when named. This test sees that they still do: it runs the one that needs a single boot."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The daemon on D-Bus: what it shows and to whom, who may do what, and clients that mean it no good."""
+"""The daemon on D-Bus: its interface, its answers, who may do what, and hostile clients."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ DENIED = {f"{ERROR}.AccessDenied", f"{ERROR}.InteractiveAuthorizationRequired"}
 # ---- helpers ----
 
 def client(m: Machine, *arguments: object, uid: int = 0) -> Process:
-    """busclient.py, under way."""
-    if not m.exists("/usr/local/lib/busclient.py"):  # others of it may be starting
+    """Starts busclient.py in the machine."""
+    if not m.exists("/usr/local/lib/busclient.py"):  # another one may just be starting: never write the file twice
         m.write("/usr/local/lib/busclient.py", (HERE / "busclient.py").read_text())
     argv = ["/usr/bin/python3", "-SE", "/usr/local/lib/busclient.py", *map(str, arguments)]
     if uid:
@@ -42,7 +42,7 @@ def client(m: Machine, *arguments: object, uid: int = 0) -> Process:
 
 
 def answer(process: Process, timeout: float = 40) -> tuple[str, str]:
-    """"return" or an error's name, and the text with it."""
+    """The answer of a call: "return" or an error's name, and the text."""
     assert process.wait(timeout) == 0, process.stderr
     name, _, text = process.stdout.partition("\n")
     return name, text.rstrip("\n")
@@ -57,7 +57,7 @@ def ask_manager(m: Machine, member: str, *arguments: object, uid: int = 0) -> tu
 
 
 class Subscriber:
-    """Everything that the daemon says to all, as busctl sees it."""
+    """busctl's record of all signals of the daemon's."""
 
     def __init__(self, m: Machine) -> None:
         self.process = m.spawn(["busctl", "--json=short", "monitor", w.BUS[0]])
@@ -66,17 +66,17 @@ class Subscriber:
     def signals(self, member: str) -> list[list[Any]]:
         found = []
         for line in self.process.stdout.splitlines():
-            with contextlib.suppress(ValueError):  # the first line isn't JSON, and the last can be half a line
+            with contextlib.suppress(ValueError):  # the first line isn't JSON, and the last may be incomplete
                 message = json.loads(line)
                 if message.get("type") == "signal" and message.get("member") == member:
                     found.append(message["payload"]["data"])
         return found
 
 
-# ---- what it shows ----
+# ---- the interface ----
 
 def members(interface: ElementTree.Element) -> dict[str, Any]:
-    """Each member with its arguments and annotations, in a form that compares."""
+    """Each member with its arguments and annotations, to be compared."""
     return {f"{member.tag} {member.get('name')}": (
         member.get("type"), member.get("access"),
         [(arg.get("type"), arg.get("direction", "out" if member.tag == "signal" else "in"), arg.get("name"))
@@ -95,7 +95,7 @@ def test_the_interface_is_what_its_description_says(make):
     assert members(live) == members(told)
     assert len(members(live)) == 26
 
-    # And each property has the type that it is said to have.
+    # Each property has the type that the description gives it.
     for member in told.iter("property"):
         shown = m.run(["busctl", "get-property", *w.BUS, w.INTERFACE, member.get("name")], check=True).stdout
         assert shown.startswith(member.get("type") + " "), shown
@@ -150,7 +150,7 @@ def test_texts_for_windows_and_for_clients(make):
 # ---- diagnose ----
 
 def stand_in(m: Machine, script: str) -> None:
-    """In the place of wslportd-diagnose; counts its runs."""
+    """Puts a script in the place of wslportd-diagnose, and counts its runs."""
     m.write(DIAGNOSE, f"#!/bin/sh\necho run >>/run/diagnoses\n{script}\n", 0o755)
 
 
@@ -162,16 +162,16 @@ def runs(m: Machine) -> int:
 def test_diagnose_runs_once_for_all_who_ask(make):
     m = w.boot(make())
     w.wait_properties(m, State="clear")
-    # It asks the daemon itself, as the real one does, and what it prints is not taken on trust.
+    # The script asks the daemon, as the real program does, and prints lines that the daemon must drop.
     stand_in(m, "busctl get-property org.wslport1 /org/wslport1 org.wslport1.Manager State >/run/asked\n"
                 "until [ -e /run/go ]; do sleep 0.02; done\n"
                 r"printf 'mode\tok\tmirrored\t\nbad line\nred\tok\t\033[31m\t\nlatin\tok\t\344\t\n'" "\n"
                 r"printf 'sshd-enabled\tproblem\tssh.service ist „aus“\tsystemctl enable ssh.service\n'" "\n"
                 "exit 1")
     callers = [client(m, "call", w.BUS[1], w.INTERFACE, "Diagnose", uid=uid) for uid in (0, 65534, 1)]
-    w.eventually(lambda: m.exists("/run/asked") and m.read("/run/asked") == 's "clear"\n', "it has asked")
+    w.eventually(lambda: m.exists("/run/asked") and m.read("/run/asked") == 's "clear"\n', "the script has asked the daemon")
 
-    # So many wait, and no more.
+    # 32 callers may wait; the others are refused.
     waiting = [client(m, "call", w.BUS[1], w.INTERFACE, "Diagnose") for _ in range(40)]
     w.eventually(lambda: sum(process.poll() is not None for process in waiting) == 40 - (32 - 3), "the others are refused")
     refused = [answer(process)[0] for process in waiting if process.poll() is not None]
@@ -181,7 +181,7 @@ def test_diagnose_runs_once_for_all_who_ask(make):
     m.write("/run/go", "")
     assert {answer(process)[0] for process in callers} == {"return"}
     assert sum(answer(process)[0] == "return" for process in waiting) == 29
-    assert runs(m) == 2  # one for the first, one for all who came while it ran
+    assert runs(m) == 2  # one for the first caller, one for all who called while that one ran
     shown = m.run(["busctl", "--json=short", "call", *w.BUS, w.INTERFACE, "Diagnose"], check=True).stdout
     assert json.loads(shown)["data"] == [[["mode", "ok", "mirrored", ""],
                                           ["sshd-enabled", "problem", "ssh.service ist „aus“",
@@ -220,7 +220,7 @@ def test_diagnose_without_a_diagnosis(make, trouble):
     assert w.properties(m)["State"] == "clear"
 
 
-# ---- who may ----
+# ---- who may do what ----
 
 READS = {
     "Get": (w.BUS[1], PROPERTIES, "Get", "ss", w.INTERFACE, "State"),
@@ -309,7 +309,7 @@ def test_where_the_bus_policy_is_wider_polkit_still_decides(make):
 
 
 def test_polkit_that_does_not_answer(make):
-    """Only so many questions of a user are open at a time, and nobody else waits for them."""
+    """A user can have a few questions open at a time, and nobody else waits for them."""
     m = make()
     m.write("/etc/polkit-1/rules.d/49-test.rules", 'polkit.addRule(function(action, subject) {'
             ' polkit.spawn(["/bin/sh", "-c", "until [ -e /run/go ]; do sleep 0.05; done"]); });')
@@ -318,13 +318,13 @@ def test_polkit_that_does_not_answer(make):
     askers = [client(m, "call", *ACTS["Restore"], uid=65534) for _ in range(6)]
     w.eventually(lambda: sum(asker.poll() is not None for asker in askers) == 2, "two are refused")
     assert {answer(asker)[0] for asker in askers if asker.poll() is not None} == {f"{OURS}.Busy"}
-    # Those who wait vanish, and root is served meanwhile.
+    # The callers end, and the daemon answers root meanwhile.
     for asker in askers:
         asker.kill()
     assert ask(m, *ACTS["Probe"])[0] == "return"
     assert ask(m, *READS["Get"], uid=65534)[0] == "return"
     m.write("/run/go", "")
-    w.eventually(lambda: ask(m, *ACTS["Restore"], uid=65534)[0] in DENIED, "the next can be asked", 30)
+    w.eventually(lambda: ask(m, *ACTS["Restore"], uid=65534)[0] in DENIED, "the user can ask again")
     assert w.properties(m)["Port"] == 22
 
 
@@ -338,14 +338,14 @@ def test_probe_sees_who_is_there_now_and_never_binds(make):
     m.windows.claim(22, w.Greeting(b"SSH-2.0-dropbear_2022.83\r\n"))
     w.hold(lambda: w.properties(m)["HomePortHolderDetail"] == w.WINDOWS_SOFTWARE, 0.5, "it doesn't look by itself")
     assert ask_manager(m, "Probe") == ("return", "")
-    # The answer comes when the properties show it.
+    # When the answer comes, the properties have the new values.
     p = w.properties(m)
     assert (p["HomePortHolder"], p["HomePortHolderDetail"]) == ("windows", "dropbear_2022.83")
 
     for _ in range(5):
         assert ask_manager(m, "Probe") == ("return", "")
 
-    # The same for a daemon that was started later, and so has no answer of bind()'s.
+    # The same with a new daemon, which has not bound 22 itself.
     m.run(["systemctl", "restart", w.UNIT], check=True)
     w.wait_properties(m, State="relocated", HomePortHolderDetail="dropbear_2022.83")
     m.windows.release(22)
@@ -378,7 +378,7 @@ def test_signals_for_conflict_relocated_restored(make):
     w.wait_properties(m, State="clear")
     seen = Subscriber(m)
     m.run(["systemctl", "stop", "ssh.service"], check=True)
-    w.eventually(lambda: m.windows.claim(22, w.WINDOWS), "Windows has it", 80)
+    w.eventually(lambda: m.windows.claim(22, w.WINDOWS), "Windows has 22", 80)
     m.run(["systemctl", "start", "ssh.service"])
     w.wait_properties(m, State="relocated", Port=2222, HomePortHolderDetail=w.WINDOWS_SOFTWARE)
     w.eventually(lambda: seen.signals("Relocated") == [[22, 2222]], "Relocated")
@@ -392,7 +392,7 @@ def test_signals_for_conflict_relocated_restored(make):
     assert len(seen.signals("Conflict")) == 1
 
 
-# Bound once, for a bind() takes its time; shutdown() ends the listening alone.
+# Binds once, as each bind() takes its time, and then begins and ends to listen: shutdown() leaves the socket bound.
 COME_AND_GO = """
 import socket, sys, time
 s = socket.socket()
@@ -430,7 +430,7 @@ def test_a_burst_of_changes_is_told_once_for_each_evaluation(make, capsys):
         print(f"\n{burst.stdout.strip()} listeners came and went, {evaluations} evaluations, {len(changes)} signals")
     assert int(burst.stdout) > 30 < 10 * evaluations, "this isn't a burst"  # the daemon paces its evaluations
     assert 2 <= len(changes) <= evaluations
-    # What was said last is what is.
+    # The last values that were told are the present ones.
     told: dict[str, Any] = {}
     for _, values, _ in changes:
         told.update({name: value["data"] for name, value in values.items()})
@@ -441,7 +441,7 @@ def test_a_burst_of_changes_is_told_once_for_each_evaluation(make, capsys):
 # ---- hostile and broken surroundings ----
 
 def memory(m: Machine) -> dict[str, int]:
-    """kB of the daemon's own, and how many files it has open."""
+    """The daemon's private memory in kB, and the number of its open files."""
     pid = w.main_pid(m, w.UNIT)
     rollup = dict(re.findall(r"^(\w+):\s+(\d+) kB", m.read(f"/proc/{pid}/smaps_rollup"), re.MULTILINE))
     return {"Private_Dirty": int(rollup["Private_Dirty"]), "fds": len(list(m.path(f"/proc/{pid}/fd").iterdir()))}
@@ -459,7 +459,7 @@ def test_ten_thousand_calls_of_fifty_clients(make, capsys):
     w.boot(m)
     w.wait_properties(m, State="clear")
     pid = w.main_pid(m, w.UNIT)
-    flood(m, 8, 40)  # what it needs for any such call at all
+    flood(m, 8, 40)  # so that the daemon has what it needs for the first call of each kind
     before = memory(m)
     result = flood(m, 50, 200)
     w.eventually(lambda: memory(m)["fds"] == before["fds"], "its descriptors are as they were")
@@ -526,7 +526,7 @@ def test_a_hostile_greeting_is_never_seen_unclean(make, greeting):
     assert ask_manager(m, "Probe")[0] == "return"
     assert server.poll() is None
 
-    # Everything that it says anywhere, byte by byte: no control characters, and nothing but ASCII.
+    # Whatever the daemon says, on D-Bus, in its status and in the journal, is printable ASCII.
     clean = re.compile(r"[ -~\t]*")
     for value in map(str, w.properties(m).values()):
         assert clean.fullmatch(value), value
@@ -541,8 +541,8 @@ def test_the_bus_daemon_is_restarted(make):
     w.wait_properties(m, State="clear")
     pid = w.main_pid(m, w.UNIT)
     m.run(["systemctl", "restart", "dbus.service"], check=True)
-    w.wait_properties(m, State="clear", timeout=30)
-    # All of it: signals, calls, the log's control.
+    w.wait_properties(m, State="clear")
+    # Calls and the log's control work again.
     assert ask_manager(m, "Probe")[0] == "return"
     assert ask(m, *ROOTS["Set LogLevel"])[0] == "return"
     assert w.main_pid(m, w.UNIT) == pid
@@ -560,7 +560,7 @@ def test_another_has_the_name(make):
 
 
 def test_the_bus_policy_comes_late(make):
-    """Installed, and enabled at once: the bus daemon may not know the name yet."""
+    """A daemon that is enabled directly after its installation may come before the bus daemon has read the policy."""
     m = make(enabled=False)
     policy = "/usr/share/dbus-1/system.d/org.wslport1.conf"
     text = m.read(policy)
@@ -570,10 +570,10 @@ def test_the_bus_policy_comes_late(make):
     w.eventually(lambda: w.said(m, "the name org.wslport1 is refused"), "it is told")
     m.write(policy, text)
     m.run(["systemctl", "reload", "dbus.service"], check=True)
-    w.wait_properties(m, State="clear", timeout=40)
+    w.wait_properties(m, State="clear")
 
 
-# ---- systemd's side ----
+# ---- systemd ----
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_systemctl_sets_the_log_level(make, suite):
@@ -589,7 +589,7 @@ def test_systemctl_sets_the_log_level(make, suite):
     assert w.evaluations(m) == before
     m.run([*level, "debug"], check=True)
     assert ask_manager(m, "Probe")[0] == "return"
-    w.eventually(lambda: w.evaluations(m) > before, "it says more again")
+    w.eventually(lambda: w.evaluations(m) > before, "the daemon logs evaluations again")
 
     assert m.run(target, check=True).stdout == "journal\n"
     m.run([*target, "console"], check=True)
@@ -605,7 +605,7 @@ def test_systemctl_sets_the_log_level(make, suite):
                  check=True).stdout == 's "wslportd"\n'
 
 
-def test_a_call_starts_it(make):
+def test_a_call_starts_the_daemon(make):
     m = w.boot(make())
     w.wait_properties(m, State="clear")
     m.run(["systemctl", "stop", w.UNIT], check=True)
@@ -615,7 +615,7 @@ def test_a_call_starts_it(make):
 
 
 def test_a_call_where_there_is_no_wsl(make):
-    """systemd doesn't tell the bus daemon that a condition has failed: its own limit, 25 s, ends the wait."""
+    """systemd doesn't tell the bus daemon that a condition has failed, so that the bus daemon waits for its own limit, 25 s."""
     m = w.boot(make(mode="not-wsl"))
     assert m.run(["busctl", "call", *w.BUS, "org.freedesktop.DBus.Peer", "Ping"]).returncode != 0
     assert w.active_state(m, w.UNIT) == "inactive" and w.failed_units(m) == []

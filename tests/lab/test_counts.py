@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""How much work the daemon does, counted in system calls: unlike time, nothing that goes on beside it changes that.
+"""The daemon's work, counted in system calls. Unlike times, other work on the host doesn't change these counts.
 
-Each bound is what was counted when it was written, with a margin for what differs from time to time: how many messages come
-in one read, and how often systemd tells of its units. A change that goes past one of them is to be worth it.
+Each bound is the count at the time of writing, with a margin for what differs from run to run: how many messages come in one
+read, and how often systemd tells of its units. A change that exceeds a bound must be worth it.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def _tracing() -> None:
 
 
 def calls(events: Iterable[Event], *pids: int) -> Counter[str]:
-    """System calls by name; of the daemon itself, its children are others."""
+    """The system calls of these processes, by name. The daemon's children are other processes."""
     return Counter(numbers()[int(event.text.split()[1])] for event in events if event.name == "sys_enter" and event.pid in pids)
 
 
 def children(events: Iterable[Event]) -> list[str]:
-    """The programs that the daemon has started."""
+    """The programs that children of the traced processes have executed."""
     forked = {event.fields["child_pid"] for event in events if event.name == "sched_process_fork"}
     return [event.fields["filename"].rpartition("/")[2] for event in events
             if event.name == "sched_process_exec" and str(event.pid) in forked]
@@ -48,7 +48,7 @@ def tell(capsys, what: str, found: Counter[str], more: object = "") -> None:
 
 
 def at_rest(make, **options) -> tuple[Machine, int, int]:
-    """A machine that no other one's listeners wake, the daemon's process and the home port."""
+    """A machine whose daemon no other machine's listeners wake, the daemon's process, and the home port."""
     port, = own_ports(1)
     m = make(**options)
     at_home_on(m, port)
@@ -63,7 +63,7 @@ def at_rest(make, **options) -> tuple[Machine, int, int]:
 def test_a_boot_without_conflict(make, capsys):
     m = make()
     m.write(w.CONFIG, "[Daemon]\nLogLevel=info\n")
-    for _ in range(2):  # the first of all, and one that finds what it left
+    for _ in range(2):  # a first boot, and one that finds the first one's files
         with Trace(m, EVENTS) as trace:
             w.boot(m)
             w.wait_properties(m, State="clear", Port=22)
@@ -78,9 +78,9 @@ def test_a_boot_without_conflict(make, capsys):
 
 
 def test_an_evaluation(make, capsys):
-    """Probe(), with its answer: who holds the home port, and all that is reported."""
+    """A Probe() with its answer. The daemon finds out who holds the home port, and all else that it reports."""
     m, pid, _ = at_rest(make)
-    assert w.call(m, "Probe")[0] == 0  # what is done once
+    assert w.call(m, "Probe")[0] == 0  # the first one does more: it opens what later ones share
     quiet(m, pid)
     found = []
     with Trace(m, EVENTS, pid) as trace:
@@ -92,7 +92,7 @@ def test_an_evaluation(make, capsys):
             assert not children(trace.events())
     typical = sorted(found, key=Counter.total)[len(found) // 2]
     tell(capsys, "an evaluation", typical, sorted(map(Counter.total, found)))
-    # Each owner of a listener is asked of the helper, once for the call and once for what is reported after its answer.
+    # The daemon asks the helper for the owner of each listener twice: for the call, and for the report after its answer.
     assert typical.total() <= 74, typical
 
 
@@ -106,7 +106,7 @@ def test_a_move(make, capsys):
             found = calls(trace.events(), pid)
             tell(capsys, method, found, children(trace.events()))
             assert found.total() <= bound, found
-            assert children(trace.events()).count("sshd") <= 2  # what it is about to be given, and what it says of it then
+            assert children(trace.events()).count("sshd") <= 2  # about the new configuration before and after the file is written
 
 
 @pytest.mark.waits
@@ -118,5 +118,5 @@ def test_an_idle_minute(make, capsys):
         w.hold(lambda: True, seconds)
         found, took = calls(trace.events(), pid), time.monotonic() - start
     tell(capsys, f"{took:.0f} s idle", found)
-    # Of a beat of the watchdog's: the timer, and the message, by a socket of its own.
+    # A beat of the watchdog needs a timer, and a message on a socket of its own.
     assert found.total() <= 12 * watchdog_beats(took), found

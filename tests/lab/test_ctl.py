@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""wslportctl: what it prints is what the kernel, ss, systemd and the bus say at that moment; how it ends is what a script
-needs to know; and nothing that others have made up gets to the terminal as a command."""
+"""wslportctl: it prints what the kernel, ss, systemd and the bus show at that moment; its exit status tells a script what
+happened; and hostile text doesn't reach the terminal as a command."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def succeeds(m: Machine, *arguments: str, before: Iterable[str] = ()) -> str:
 
 
 def fails(m: Machine, status: int, *arguments: str, before: Iterable[str] = ()) -> str:
-    """Its error: one line, and nothing on stdout."""
+    """Checks that the command fails with that status, and prints nothing on stdout. Returns its error, which is one line."""
     result = ctl(m, *arguments, before=before)
     assert (result.returncode, result.stdout) == (status, ""), result.stderr
     assert result.stderr.startswith("wslportctl: ") and result.stderr.count("\n") == 1
@@ -56,7 +56,7 @@ def on_a_terminal(m: Machine, command: str, **env: str) -> str:
 
 
 def named(properties: dict[str, Any]) -> dict[str, Any]:
-    """The bus' properties as --json has them."""
+    """D-Bus properties as --json prints them."""
     found = {name: value for name, value in properties.items() if name not in ("Version", "ConfigurationFile")}
     for name, members in NAMES.items():
         found[name] = [dict(zip(members, row, strict=True)) for row in found[name]]
@@ -68,7 +68,7 @@ def without_ago(picture: str) -> str:
 
 
 def is_clean(text: str, color: bool = False) -> bool:
-    """No control character of either set, nor one that turns a line around; colours where they are wanted."""
+    """Returns whether the text has no control character, and none that changes a line's direction; colours may be allowed."""
     if color:
         text = re.sub(r"\x1b\[[0-9]+m", "", text)
     return not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]", text)
@@ -84,9 +84,9 @@ def relocated(make: w.Make, **options: Any) -> Machine:
     return m
 
 
-# ---- what is printed ----
+# ---- what it prints ----
 
-def test_what_is_printed_is_what_is(make):
+def test_it_prints_what_others_show(make):
     m = relocated(make, tailscale=True, **w.HASTE)
     properties = w.properties(m)
     assert properties is not None
@@ -96,7 +96,7 @@ def test_what_is_printed_is_what_is(make):
     assert without_ago(picture) == without_ago(succeeds(m, "status"))
     assert picture.count("\n") <= 24 and max(map(len, picture.splitlines())) <= 80
     assert picture.startswith("relocated: sshd is on port 2222, away from 22\n")
-    # The two sides, from who says it first: the greeting, the socket's owner, systemd.
+    # The two sides, from the first sources: Windows' greeting, the socket's owner, systemd.
     software = m.banner(22).decode().strip().removeprefix("SSH-2.0-")
     unit = w.show(m, "ssh.service", "Id")["Id"]
     assert re.search(rf"^ +22  {software} +-$", picture, re.MULTILINE)
@@ -118,7 +118,7 @@ def test_what_is_printed_is_what_is(make):
     assert "wslportctl firewall\n" in picture and "wslportctl ssh-config\n" in picture
     assert "diagnose" not in picture and "wslconfig" not in picture
 
-    # The listeners, by ss.
+    # The listeners, as ss shows them.
     head, *rows = [line.split() for line in succeeds(m, "listeners").splitlines()]
     assert head == ["address", "port", "holder", "unit"]
     ss = [line.split()[3].rpartition(":") for line in m.run(["ss", "-Hltn"], check=True).stdout.splitlines()]
@@ -126,9 +126,9 @@ def test_what_is_printed_is_what_is(make):
     assert len(rows) == 2
     assert json.loads(succeeds(m, "listeners", "--json")) == named(properties)["Listeners"]
 
-    # A session that stays on the home port is told, while it does.
+    # A session that stays on the home port is shown until it ends.
     m.windows.release(22)
-    w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
+    w.eventually(lambda: ctl(m, "restore").returncode == OK, "Windows gives 22 back")
     session = m.ssh_session(22, "lan")
     succeeds(m, "relocate")
     w.wait_properties(m, PinnedSessions=1)
@@ -156,7 +156,7 @@ def test_nothing_in_the_way(make, mode):
 
 
 def test_the_first_look(make):
-    """Where wslportd doesn't run, has nothing to look after, or all is well: what is the case, and what comes next."""
+    """A new user's first look: without the daemon, without an sshd, and where all is well, it says what to do next."""
     m = w.boot(make(mode="not-wsl"))
     error = fails(m, NOT_RUNNING)
     assert "this isn't WSL" in error and "wslportctl diagnose" in error and "systemctl start" not in error
@@ -191,7 +191,7 @@ def test_colour_on_a_terminal_only(make):
     assert without_ago(re.sub(r"\x1b\[[0-9]+m", "", on_a_terminal(m, "wslportctl"))) == plain
     assert without_ago(on_a_terminal(m, "wslportctl", NO_COLOR="1")) == plain
     assert without_ago(on_a_terminal(m, "wslportctl", TERM="dumb")) == plain
-    assert ESCAPE in on_a_terminal(m, "wslportctl", NO_COLOR="")  # no-color.org: only where it isn't empty
+    assert ESCAPE in on_a_terminal(m, "wslportctl", NO_COLOR="")  # no-color.org: an empty value doesn't count
     assert ESCAPE not in ctl(m, TERM="xterm-256color").stdout
     assert ESCAPE not in on_a_terminal(m, "wslportctl --json")
 
@@ -291,25 +291,25 @@ def test_probe(make):
     assert "sudo" in fails(m, NOT_ALLOWED, "probe", before=SOMEBODY)
 
 
-def test_where_nothing_can_be_printed(make):
+def test_it_cannot_print(make):
     m = relocated(make)
     shell = lambda script: m.run(["sh", "-c", script])  # noqa: E731
     assert shell("wslportctl >&-").returncode == FAILED
     closed = shell("wslportctl monitor >&-")
-    assert closed.returncode == FAILED and "lost" in closed.stderr  # and the bus has not got its number
+    assert closed.returncode == FAILED and "lost" in closed.stderr  # its bus connection has not taken descriptor 1
     full = shell("wslportctl status >/dev/full")
     assert full.returncode == FAILED and "No space left" in full.stderr
     assert shell("wslportctl monitor >/dev/full").returncode == FAILED
     closed = shell("wslportctl status --json <&- 2>&-")
     assert closed.returncode == OK and json.loads(closed.stdout)["Port"] == 2222
-    # The reader of a pipe has gone: it ends at once, without a word, though nothing more is to be told.
+    # When the reader of its pipe has gone, monitor ends at once and silently, without waiting for another event.
     piped = shell("{ wslportctl monitor; echo $? >/run/status; } | head -n 1")
     assert piped.stdout.count("\n") == 1 and piped.stderr == "" and m.read("/run/status") == "0\n"
 
 
 @pytest.mark.parametrize("suite", ["bookworm", "trixie"])
 def test_it_binds_nothing(make, suite):
-    """Each bind() waits for Windows; the libsystemd of Debian 13 would do one to connect to the bus."""
+    """Each bind() waits for Windows. Debian 13's libsystemd would bind to connect to the bus, so wslportctl avoids that."""
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22, suite=suite))
     w.wait_properties(m, State="relocated", Port=2222)
     for verb in (["status"], ["relocate"]):
@@ -329,7 +329,7 @@ def test_monitor_follows(make):
     succeeds(m, "relocate", "22022")
     w.eventually(lambda: [line for line in lines(plain) if line.startswith("ssh on 22022; ")], "the move")
     m.windows.release(22)
-    w.eventually(lambda: ctl(m, "restore").returncode == OK, "it can be had back")
+    w.eventually(lambda: ctl(m, "restore").returncode == OK, "Windows gives 22 back")
     w.eventually(lambda: "ssh on 22; nothing in its way" in lines(plain), "and back")
 
     told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
@@ -341,7 +341,7 @@ def test_monitor_follows(make):
     again = lines(plain)[seen:]
     assert again[0].startswith("wslportd has ended") and "wslportd is running again" in again
 
-    # All three have seen the same, and all of it.
+    # All three have seen the same events, and none is missing.
     w.eventually(lambda: lines(somebodys) == lines(plain), "a user sees as much")
     w.eventually(last_is_what_is, "the last is what is")
     events = told()
@@ -370,7 +370,7 @@ def test_monitor_tells_the_signals(make):
     w.eventually(lambda: told() == moves, "both moves")
     w.eventually(lambda: not m.stray_reservations(), "the tracker has seen sshd on 22")
 
-    # Windows takes it while sshd is down.
+    # Windows takes 22 while sshd is down.
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.eventually(lambda: m.windows.claim(22, Greeting()), "Windows has it")
     m.run(["systemctl", "start", "--no-block", "ssh.service"], check=True)
@@ -385,10 +385,10 @@ def test_monitor_tells_the_signals(make):
     assert re.match(r"conflict: Windows .*\b22\b", signals()[2]) and signals()[3] == "relocated: from 22 to 22022"
 
 
-# ---- what others make up ----
+# ---- hostile text ----
 
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\r\nsshd is fine\n\x9b31m\u202etxt.exe\u2028\u200b" + 300 * "A"
-LAST = ("restored: back on 22", '{"Event":"Restored","Port":22}')  # of what the impostor sends
+LAST = ("restored: back on 22", '{"Event":"Restored","Port":22}')  # the last of the impostor's signals
 
 
 def test_nothing_hostile_reaches_the_terminal(make):
@@ -418,7 +418,7 @@ def test_nothing_hostile_reaches_the_terminal(make):
         w.eventually(lambda: process.stdout.rstrip().endswith(last), "all the signals")  # noqa: B023
         assert is_clean(process.stdout) and len(lines(process)) == 5, process.stdout
 
-    # Another one's signals are nobody's, though the bus lets them through.
+    # The bus delivers signals of another sender, and wslportctl ignores them.
     before = [process.stdout for process in monitors]
     names = [line.split()[0] for line in m.run(["busctl", "list", "--no-legend"], check=True).stdout.splitlines()
              if line.split()[2] == "wslportctl"]

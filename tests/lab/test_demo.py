@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The demo is told as it is, and ends where something isn't."""
+"""The demo runs to its end, and stops with an error where something isn't as it tells."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def test_the_whole_story(capsys):
     assert max(map(len, told.splitlines())) <= 120
 
 
-def test_what_is_not_so_ends_it(monkeypatch, capsys, tmp_path):
-    monkeypatch.setenv("WSLPORTD_DESTDIR", str(tmp_path))  # there is no daemon
+def test_it_ends_where_something_is_not_so(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("WSLPORTD_DESTDIR", str(tmp_path))  # a tree without a daemon
     assert demo.main() == 1
     told = capsys.readouterr()
     assert "enable --now wslportd.service ended with" in told.err and "That was all" not in told.out
 
 
-def test_where_it_cannot_be_shown_it_says_why(monkeypatch, capsys, tmp_path):
+def test_it_says_why_it_cannot_run(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("WSLPORTD_LAB_CACHE", str(tmp_path))
     monkeypatch.setenv("WSLPORTD_LAB_MIRROR", f"file://{tmp_path}/nothing")
     assert demo.main() == 1
@@ -44,8 +44,8 @@ def test_where_it_cannot_be_shown_it_says_why(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("step, lie", [("must_greet", "who greets"), ("must_live", "has died"), ("must_listen", "listen")])
-def test_each_look_can_fail(step, lie):
-    """The looks themselves, at a machine where nothing is as it should be."""
+def test_each_check_can_fail(step, lie):
+    """Each check of the demo fails in a machine where nothing is as it should be."""
     class Nobody:
         def banner(self, *_: object) -> bytes:
             return b"SSH-2.0-OpenSSH_for_Windows_9.5\r\n"

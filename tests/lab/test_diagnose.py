@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""wslportctl diagnose: each check is provoked and found, and its remedy, typed as printed, mends it.
+"""wslportctl diagnose: the tests provoke each problem, diagnose finds it, and the remedy, typed as printed, mends it.
 
-Windows' own programs are stand-ins that note what they were called with; what `wsl.exe --shutdown` does is done here, by
-a new boot in the mode that .wslconfig then says.
+Windows' programs are stand-ins that record their calls. For `wsl.exe --shutdown` the test boots the machine again, in the mode
+that .wslconfig then has.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CALLS = "/root/calls"
 WSLCONFIG = "/mnt/c/Users/O'Neil Smith/.wslconfig"
 GOOD_WSLCONFIG = "[wsl2]\r\nnetworkingMode=mirrored\r\n[general]\r\ninstanceIdleTimeout=-1\r\n"
 SSHD_CONFIG = "/etc/ssh/sshd_config"
-UNKNOWN_HERE = {"windows-firewall"}  # only Windows knows
+UNKNOWN_HERE = {"windows-firewall"}  # wslportd asks Windows only with Interop=yes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Check:
 
 
 def parse(text: str) -> dict[str, Check]:
-    """What wslportctl diagnose prints for people."""
+    """The output of wslportctl diagnose for people."""
     found: dict[str, Check] = {}
     name = ""
     for line in text.splitlines():
@@ -75,7 +75,7 @@ def furnish(m: Machine, wslconfig: str = GOOD_WSLCONFIG) -> Machine:
 
 
 def verdicts(found: dict[str, Check]) -> dict[str, str]:
-    """Those that ask for something to be done."""
+    """The checks that ask a person to do something."""
     return {name: check.verdict for name, check in found.items() if check.verdict not in ("ok", "skipped")}
 
 
@@ -116,7 +116,8 @@ def wslconfig(more: str) -> Callable[[Machine], None]:
 
 
 def tools(m: Machine) -> None:
-    """Stand-ins for what the lab's root has not: each notes its call, and does to its own records what the real one does."""
+    """Writes stand-ins for programs that the lab's root doesn't have. Each records its call, and keeps such state as the real
+    program does."""
     m.path("/etc/firewalld/zones").mkdir(parents=True, exist_ok=True)
     m.path("/etc/ufw").mkdir(exist_ok=True)
     m.path("/var/lib/selinux/targeted/active").mkdir(parents=True, exist_ok=True)
@@ -128,15 +129,15 @@ def tools(m: Machine) -> None:
              'echo "portcon tcp $7 system_u:object_r:ssh_port_t:s0" >> /var/lib/selinux/targeted/active/ports.local')
 
 
-# SELinux is not in the kernel, so the file that says it enforces is put there for one command; the daemon, which would
-# be asked otherwise, doesn't see it.
+# The kernel has no SELinux, so one command sees a file that says SELinux enforces. D-Bus is hidden from that command, because the
+# daemon, which would answer in its place, doesn't see the file.
 ENFORCING = ["unshare", "--mount", "sh", "-ec", """
 mkdir -p /run/cgroup && mount --rbind /sys/fs/cgroup /run/cgroup && mount -t tmpfs none /sys/fs
 mkdir /sys/fs/cgroup /sys/fs/selinux && mount --rbind /run/cgroup /sys/fs/cgroup && printf 1 > /sys/fs/selinux/enforce
 mount --bind /dev/null /run/dbus/system_bus_socket
 exec "$@" """, "sh"]
 
-# What is wrong, what is found (verdict and a part of the text), and what else may be.
+# How to provoke the problem, the finding (verdict and a part of the text), and other findings that may come with it.
 CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("daemon", script("systemctl disable --now wslportd"), "problem", "does not run, and is not enabled"),
     ("daemon", script("systemctl mask --now wslportd"), "problem", "masked"),
@@ -161,7 +162,7 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
 ]
 
 
-# All distros' listeners are seen here.
+# Listeners of all distros show up in the kernel's list, so one program makes many of them.
 MANY = "import socket, time; s = [socket.create_server(('127.0.0.1', port)) for port in range(40000, 40200)]; time.sleep(100000)"
 
 
@@ -172,7 +173,7 @@ def expect(m: Machine, name: str, verdict: str, text: str) -> Check:
 
 
 def mends(m: Machine, name: str, verdict: str, text: str) -> str:
-    """It is found, and not any more once its remedy was typed. Returns that."""
+    """Checks that diagnose finds the problem, and that it is gone once the remedy was typed. Returns the remedy."""
     remedy = expect(m, name, verdict, text).remedy
     type_it(m, remedy)
     w.eventually(lambda: diagnose(m)[name].verdict == "ok", f"{name}: {remedy}")
@@ -207,7 +208,7 @@ def test_each_check_is_found_and_mended(make):
 
 
 def test_half_of_its_port(make):
-    """Another had it on IPv4 when sshd came; the daemon would see to it."""
+    """Another program had 22 on IPv4 when sshd came. The daemon, which doesn't run, would mend that."""
     m = w.boot(furnish(make(enabled=False)))
     m.wait_listening(22)
     w.come_up_on_ipv6(m)
@@ -215,7 +216,7 @@ def test_half_of_its_port(make):
     assert mends(m, "listen-address", "problem", "IPv6 only: something else had port 22") == "systemctl restart ssh.service"
     assert sorted(m.listeners()[22]) == ["0.0.0.0", "::"]
 
-    # Who wants it so has it so.
+    # With AddressFamily=inet6 that is no problem.
     append(SSHD_CONFIG, "AddressFamily inet6")(m)
     run(m, "systemctl restart ssh.service")
     w.eventually(lambda: m.listeners().get(22) == ["::"], "IPv6")
@@ -223,7 +224,7 @@ def test_half_of_its_port(make):
 
 
 def test_without_the_daemon(make):
-    """Who has the port, why sshd failed, what Windows has to do with it, and the socket against the policy."""
+    """diagnose tells who has the port, why sshd failed, what Windows has to do with it, and whether the socket fits the policy."""
     m = furnish(make(enabled=False, foreign=(22,), keep_ms=2000))
     append(SSHD_CONFIG, "AddressFamily inet")(m)
     w.linux_holder(m, 22)
@@ -241,14 +242,14 @@ def test_without_the_daemon(make):
     mends(m, "sshd-running", "problem", "Address already in use")
     assert w.logs_in(m, 22)
 
-    # Somebody's own program, in no unit of systemd's.
+    # A user's own program, in no unit of systemd's, has the port.
     run(m, "systemctl stop ssh.service")
     m.write("/root/listen.py", w.LISTEN)
     m.spawn(["python3", "-S", "/root/listen.py", "0.0.0.0", "22", "listen"])
     m.wait_listening(22)
     assert mends(m, "port-holder", "problem", "python3 (pid ").startswith("kill ")
 
-    # Another distro's.
+    # A program of another distro has it.
     other = m.other_distro(["python3", "-S", "/root/listen.py", "0.0.0.0", "22", "listen"])
     m.wait_listening(22)
     check = expect(m, "port-holder", "problem", "another WSL distro has port 22")
@@ -257,7 +258,7 @@ def test_without_the_daemon(make):
     other.kill()
     w.eventually(lambda: 22 not in m.listeners(), "the other distro's is gone")
 
-    # Windows', which only greets; then wslportd is what helps.
+    # A program of Windows' has it. Then the remedy is wslportd.
     w.eventually(lambda: m.windows.claim(22), "Windows has 22")
     m.run(["systemctl", "start", "ssh.service"])
     assert "Address already in use" in diagnose(m)["sshd-running"].finding
@@ -266,7 +267,7 @@ def test_without_the_daemon(make):
     w.wait_sshd(m, 2222)
     wait_well(m)
 
-    # The socket unit, against what the policy says; the daemon would see to that itself.
+    # The socket unit is active, and the policy disables it. The daemon would do so itself.
     m.windows.release(22)
     run(m, "systemctl disable --now wslportd.service ssh.service && systemctl enable --now ssh.socket")
     m.write(w.CONFIG, w.configuration(SSH={"SocketActivation": "disable"}))
@@ -291,7 +292,7 @@ def test_windows_refuses_every_candidate(make):
 
 
 def wsl_starts_anew(m: Machine, mode: str) -> None:
-    """What `wsl.exe --shutdown` leads to."""
+    """Boots the machine again, as after `wsl.exe --shutdown`."""
     assert calls(m)[-1] == "wsl.exe --shutdown"
     m.kill()
     w.set_mode(m, mode)
@@ -353,13 +354,13 @@ def test_sshd_is_not_installed(make):
 
 
 USER = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-# The bus is stopped and hidden; or PID 1 as well, as in a distro whose wsl.conf does not turn systemd on.
+# Hides the bus; or PID 1 as well, as in a distro whose wsl.conf doesn't turn systemd on.
 NO_BUS = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /run/dbus; exec "$@"', "sh"]
 NO_SYSTEMD = ["unshare", "--mount", "sh", "-ec", 'mount -t tmpfs none /run/dbus; mount -t tmpfs none /run/systemd; exec "$@"', "sh"]
 
 
 def test_as_far_as_it_can(make):
-    """As a user, in the daemon's sandbox, without the daemon, without D-Bus, without systemd, and where it isn't WSL."""
+    """diagnose works for a user, in the daemon's sandbox, without the daemon, D-Bus or systemd, and outside of WSL."""
     m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
     w.wait_sshd(m, 2222)
     well = wait_well(m)
@@ -368,11 +369,11 @@ def test_as_far_as_it_can(make):
     assert {entry["Check"]: Check(entry["Verdict"], entry["Finding"], entry["Remedy"]) for entry in of_json} == well
     assert json.loads(m.run(["wslportctl", "--json", "diagnose"], check=True).stdout) == of_json
 
-    # The daemon runs it in its own sandbox, and it sees there what root sees.
+    # The daemon runs diagnose in a sandbox, where diagnose sees what root sees.
     lines = [line.split("\t") for line in m.run(["/usr/libexec/wslportd-diagnose"], check=True).stdout.splitlines()]
     assert {name: Check(verdict, finding, remedy) for name, verdict, finding, remedy in lines} == well
 
-    # A user sees less, and is told so; what needs root begins with sudo.
+    # A user sees less, and diagnose says so. Commands that need root begin with sudo.
     as_user = diagnose(m, *USER)
     assert verdicts(as_user) == verdicts(well) and as_user["sshd-config"].verdict == "ok"
     run(m, "systemctl stop wslportd.service")
@@ -409,7 +410,7 @@ exec sleep infinity
 
 
 def test_a_drive_that_hangs(make):
-    """Windows' file server takes questions and answers none: a file system whose server never reads."""
+    """Windows' file server doesn't answer: drive C: is a file system whose server never reads a request."""
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
     w.wait_sshd(m, 2222)
     m.spawn(["sh", "-ec", HANGING_DRIVE])
@@ -455,7 +456,7 @@ case "$4" in
 excludedportrange) printf '\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n' ;;
 dynamicport) printf '\r\nStartport : 49152\r\nAnzahl : 16384\r\n' ;;
 esac """)
-    # One script asks for the rules, another has a command run elevated.
+    # One script asks for the rules, another one runs a command elevated.
     stand_in(m, f"{SYSTEM32}/WindowsPowerShell/v1.0/powershell.exe", r"""
 case "$3" in
 -EncodedCommand) cat /root/rules 2> /dev/null; echo end ;;
@@ -464,7 +465,7 @@ esac """)
     w.boot(m)
     w.wait_sshd(m, 2222)
     found = diagnose(m)
-    assert found["windows-range"].verdict == "ok"  # sshd has it, so Windows gave it
+    assert found["windows-range"].verdict == "ok"  # sshd has 2222, so Windows has allowed it
     assert "an sshd that starts with Windows" in found["port-holder"].finding
 
     assert "'" not in mends(m, "idle-timeout", "warning", "7 s after").split("sed -i '5s/.*/instanceIdleTimeout=-1/'")[1]
@@ -472,7 +473,7 @@ esac """)
 
     remedy = expect(m, "windows-firewall", "problem", "no rule that lets other machines in to port 2222").remedy
     assert remedy == "wslportctl firewall --apply"
-    # It asks on the terminal that it is typed on.
+    # wslportctl asks on the terminal on which it was typed.
     type_it(m, f"printf 'y\\n' | script --quiet --return --command '{remedy}' /dev/null")
     assert diagnose(m)["windows-firewall"].verdict == "ok"
     assert any(call.startswith("powershell.exe ") and "RunAs" in call for call in calls(m))

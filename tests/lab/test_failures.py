@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What goes wrong around the daemon, and to it: sshd is never worse off than without it, and is told about."""
+"""Something goes wrong around the daemon, or with it: sshd is never worse off than without the daemon, and the reason is told."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WINDOWS = pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-
 
 
 def settles(m: Machine, windows: dict, timeout: float = 60) -> None:
-    """The end of the story: sshd is where it has to be, nobody has failed, and the report is right."""
+    """Checks the end of each story: sshd is on the right port, no unit has failed, and the report is right."""
     port = 2222 if windows else 22
     w.wait_sshd(m, port, timeout)
     m.wait_running()
@@ -63,13 +63,13 @@ def test_windows_falls_silent_while_sshd_runs(make, windows):
 
 # ---- one EADDRINUSE is no proof, and ENOSYS says nothing ----
 
+# A line for wrap_helper() that binds a port which Windows refuses, so that the helper's own bind gets that verdict.
 REFUSED_FIRST = "python3 -S -c 'import socket; socket.socket().bind((\"\", 4444))' 2> /dev/null || :"
 
 
 @WINDOWS
 def test_verdicts_come_one_call_late(make, windows):
     m = make(windows={**windows, 4444: w.WINDOWS})
-    # The bind before the daemon's is refused, and that is what the daemon's first then gets.
     w.wrap_helper(m, REFUSED_FIRST)
     m.windows.late()
     m.boot()
@@ -85,12 +85,12 @@ def test_verdicts_come_one_call_late(make, windows):
 
 @WINDOWS
 def test_allowed_one_call_late(make, windows):
-    """The other way round: what the daemon's first bind gets is the consent to another one."""
+    """The other way round: the daemon's first bind gets the consent that was another bind's."""
     m = make(windows=windows)
     m.windows.late()
     m.boot()
     w.wait_systemd(m)
-    w.wait_sshd(m, 2222 if windows else 22, 90)  # where yet another bind came between, it is asked anew after a minute
+    w.wait_sshd(m, 2222 if windows else 22, 90)  # if another bind came between, the daemon asks again after a minute
     m.wait_running()
     assert w.logs_in(m, 2222 if windows else 22)
 
@@ -104,7 +104,7 @@ def test_the_tracker_dies_during_boot(make, windows):
     m.windows.dead()
     w.open_barrier(m)
     m.wait_running()
-    # sshd can't bind anywhere: as without us. It isn't moved or started over and over, and the reason is told.
+    # sshd can't bind anywhere, as without wslportd. The daemon doesn't start or move it again and again, and tells the reason.
     p = w.wait_properties(m, State="blocked", Port=0)
     assert "wsl --shutdown" in p["Reason"] and "wsl --shutdown" in w.status_text(m)
     assert w.said(m, "wsl --shutdown")
@@ -133,7 +133,7 @@ def test_the_tracker_is_dead_and_sshd_has_failed(make):
     m = w.boot(make(enabled=False, windows=w.WINDOWS_HOLDS_22))
     m.windows.dead()
     m.run(["systemctl", "start", w.UNIT], check=True)
-    p = w.wait_properties(m, State="unknown", Port=0)  # systemd itself can bind no socket any more, not the helper's either
+    p = w.wait_properties(m, State="unknown", Port=0)  # systemd can't bind the helper's socket any more
     assert "wsl --shutdown" in p["Reason"] and w.said(m, "wsl --shutdown")
     assert w.own_files(m) == {} and w.active_state(m, "ssh.service") == "failed"
 
@@ -147,7 +147,7 @@ def test_waits_for_windows_end_early(make, windows):
     settles(m, windows)
     given = [entry["given"] for entry in w.binds(m, command="wslportd-bindpr")]
     assert given[:5] == ["EINTR"] * 5 and "EINTR" not in given[5:]
-    # Nor did sshd see anything of it.
+    # sshd's own binds were not interrupted.
     assert {entry["given"] for entry in w.binds(m, command="sshd")} == {"allow"}
 
 
@@ -159,7 +159,7 @@ def test_the_whole_dynamic_range_is_refused(make, policy, dynamic, port):
     w.boot_in_time(m)
     w.check_relocated_boot(m, port)
     w.check_report(m, "relocated", port)
-    # The range is skipped, not walked.
+    # The daemon skips the range, and doesn't try each port of it.
     assert len({entry["port"] for entry in w.binds(m, command="wslportd-bindpr")}) < 25
     w.check_hold(m)
 
@@ -184,11 +184,11 @@ def no_include(m: Machine) -> None:
 
 
 def match_first(m: Machine) -> None:
-    """Valid as it is, but whatever is included stands within the block."""
+    """A valid configuration, but the included files stand within the Match block."""
     m.write(MAIN, "UsePAM yes\nMatch User nobody\n    X11Forwarding no\nInclude /etc/ssh/sshd_config.d/*.conf\n")
 
 
-# What is done, and the words with which it is told where 22 is held; none where sshd can be moved by its command line.
+# Each oddity, and a part of the reason when Windows holds 22. No reason: the daemon moves sshd by its command line.
 ODDITIES: dict[str, tuple[Callable[[Machine], None], str]] = {
     "broken": (prepend("NoSuchOption yes\n"), "Bad configuration option: NoSuchOption"),
     "no-host-keys": (no_host_keys, "no hostkeys available"),
@@ -201,7 +201,7 @@ ODD = pytest.mark.parametrize("oddity", ODDITIES)
 
 
 def told(m: Machine, words: str) -> None:
-    """In the reason on D-Bus, and in the journal."""
+    """Checks that the words are in the reason on D-Bus, and in the journal."""
     w.eventually(lambda: words in (w.properties(m) or {"Reason": ""})["Reason"], f"Reason: {words}")
     assert w.said(m, words), w.daemon_messages(m)
 
@@ -224,7 +224,7 @@ def test_odd_configuration_at_boot(make, oddity):
         assert w.failed_units(m) == []
         return
     told(m, words)
-    # As without us: sshd can't come up. (systemd tries five times where it is sshd -t that fails.)
+    # As without wslportd, sshd can't come up. (systemd tries five times if sshd -t fails.)
     w.eventually(lambda: w.active_state(m, "ssh.service") == "failed", "sshd's unit gives up")
     assert not m.exists(w.PORT_FILE) and w.own_files(m) == {}
     assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
@@ -232,7 +232,7 @@ def test_odd_configuration_at_boot(make, oddity):
 
 
 @ODD
-def test_odd_configuration_where_sshd_failed_before_us(make, oddity):
+def test_odd_configuration_where_sshd_failed_before_the_daemon_came(make, oddity):
     apply, words = ODDITIES[oddity]
     m = w.boot(w.clock_hold(make(enabled=False, windows=w.WINDOWS_HOLDS_22)))
     apply(m)
@@ -248,7 +248,7 @@ def test_odd_configuration_where_sshd_failed_before_us(make, oddity):
 
 
 def odd_while_running(m: Machine, oddity: str, port: int) -> None:
-    """sshd runs, and then the configuration is changed beneath it: nothing is to happen to it."""
+    """Changes the configuration of a running sshd, and checks that the daemon leaves sshd alone."""
     pid = w.main_pid(m)
     ODDITIES[oddity][0](m)
     before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
@@ -257,7 +257,7 @@ def odd_while_running(m: Machine, oddity: str, port: int) -> None:
         w.wait_properties(m, Port=port)
         assert w.main_pid(m) == pid and w.sshd_ports(m) == {port}
         assert w.contents(m, "/etc/ssh", w.STATE_DIRECTORY) == before
-    if oddity != "no-host-keys":  # sshd reads them anew for each connection
+    if oddity != "no-host-keys":  # sshd reads its host keys for each connection
         assert w.logs_in(m, port)
 
 
@@ -284,7 +284,7 @@ def test_a_decision_was_kept_and_then_the_configuration_changed(make, oddity):
     apply(m)
     m.windows.release(22)
     w.boot(m)
-    if oddity == "match-first":  # only our file stands in its way, so that has to go
+    if oddity == "match-first":  # the daemon's own file makes the configuration invalid, so the daemon removes the file
         w.wait_sshd(m, 22)
         assert w.logs_in(m, 22) and not m.exists(w.PORT_FILE)
         assert w.failed_units(m) == []
@@ -298,8 +298,8 @@ def test_a_decision_was_kept_and_then_the_configuration_changed(make, oddity):
     w.wait_properties(m, State="relocated", Port=2222)
 
 
-def test_our_file_comes_to_be_refused(make):
-    """sshd is restarted by somebody, and can't come up for it: it is moved otherwise, and started."""
+def test_the_daemons_file_comes_to_be_refused(make):
+    """Somebody restarts sshd, and it can't come up because of the file. The daemon moves it in another way, and starts it."""
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
     w.wait_properties(m, State="relocated", Mechanism="sshd-config")
     match_first(m)
@@ -309,7 +309,7 @@ def test_our_file_comes_to_be_refused(make):
 
 
 def test_without_ipv6_in_the_kernel(make):
-    """As with ipv6.disable=1: sshd still names [::] in its configuration, and runs on IPv4."""
+    """As with ipv6.disable=1: sshd's configuration still has [::], and sshd runs on IPv4."""
     m = make()
     m.write("/etc/systemd/system/ssh.service.d/no-ipv6.conf", "[Service]\nRestrictAddressFamilies=~AF_INET6\n")
     m.write(f"/etc/systemd/system/{w.UNIT}.d/no-ipv6.conf", "[Service]\nTemporaryFileSystem=/proc/net\n")
@@ -321,7 +321,7 @@ def test_without_ipv6_in_the_kernel(make):
 
 
 def test_keys_that_root_would_not_use(make):
-    """sshd passes over those that others can read only where they are its own user's: its unit refuses the reload."""
+    """sshd ignores a host key that others can read, if the key is its own user's. Its unit refuses the reload then."""
     m = w.boot(make(stray=(2222,)))
     pid = w.main_pid(m)
     m.run(["chmod", "-R", "a+rX", "/etc/ssh"], check=True)
@@ -336,7 +336,7 @@ def test_without_run_sshd(make):
     m.run(["systemctl", "stop", w.UNIT], check=True)
     m.run(["rm", "-rf", "/run/sshd"], check=True)
     m.run(["systemctl", "start", w.UNIT], check=True)
-    # Each connection needs the directory; that isn't ours to mend.
+    # Each connection needs the directory, but the daemon doesn't make it.
     w.wait_properties(m, State="clear", Port=22)
     assert w.main_pid(m) == pid and w.sshd_ports(m) == {22} and not m.exists("/run/sshd")
 
@@ -370,7 +370,7 @@ def test_a_read_only_state_directory(make, windows):
     if not windows:
         w.check_report(m, "clear", 22)
         return
-    assert w.failed_units(m) == ["ssh.service"]  # as without us
+    assert w.failed_units(m) == ["ssh.service"]  # as without wslportd
     told(m, "Read-only file system")
     before = len(w.binds(m))
     assert w.own_files(m) == {}
@@ -383,8 +383,8 @@ exec /usr/lib/real/sshd "$@"
 """
 
 
-def test_sshd_is_killed_when_it_is_asked(make):
-    """That says nothing of its configuration, and is over in a moment."""
+def test_sshd_is_killed_while_the_daemon_asks_it(make):
+    """The death of sshd -T says nothing about the configuration. The daemon asks again soon."""
     m = make(scan_ms=30, keep_ms=1500)
     m.write("/usr/lib/real/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
     m.write("/usr/sbin/sshd", KILLED_ONCE_MOVED, 0o755)
@@ -401,7 +401,7 @@ def test_sshd_is_killed_when_it_is_asked(make):
     settles(m, w.WINDOWS_HOLDS_22)
 
 
-# ---- our configuration ----
+# ---- the daemon's configuration ----
 
 BAD_CONFIG = "[Policy]\nRelocate=conflict\nCandidatePorts=22x\n"
 
@@ -494,7 +494,7 @@ def test_killed_while_relocated(make):
 
 
 def test_killed_on_the_way_back(make):
-    # After the file was taken away, and before sshd was told: it still listens where it was.
+    # The daemon was killed after it had removed its file, and before sshd's reload: sshd still listens on 2222.
     m, sshd = relocated(make)
     m.run(["systemctl", "stop", w.UNIT], check=True)
     files = w.own_files(m)
@@ -528,7 +528,7 @@ def test_stopped_while_relocated(make):
     assert w.main_pid(m) == sshd and w.sshd_ports(m) == {2222} and w.own_files(m) == files
     assert session.alive() and w.logs_in(m, 2222)
     session.close()
-    m.run(["systemctl", "restart", "ssh.service"], check=True)  # nor does it need us to start again
+    m.run(["systemctl", "restart", "ssh.service"], check=True)  # sshd starts on 2222 without the daemon, too
     w.wait_sshd(m, 2222)
 
 
@@ -590,7 +590,7 @@ def test_a_corrupted_last_port(make, last_port):
                                   "restart dbus.service"])
 def test_others_are_restarted_while_relocated(make, argv):
     m, sshd = relocated(make)
-    m.run(["systemctl", *argv.split()])  # its own connection may be cut
+    m.run(["systemctl", *argv.split()])  # it may fail, as the command can cut its own connection
     w.eventually(lambda: w.active_state(m, "ssh.service") == "active" and w.properties(m), "all is back")
     w.wait_sshd(m, 2222)
     assert w.logs_in(m, 2222)
@@ -598,7 +598,7 @@ def test_others_are_restarted_while_relocated(make, argv):
     assert (w.main_pid(m) == sshd) == (argv != "restart ssh.service")
     assert w.failed_units(m) == []
 
-    # It hears of the unit's changes as before.
+    # The daemon still hears of the unit's changes.
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.wait_properties(m, Port=0)
     m.run(["systemctl", "start", "ssh.service"], check=True)

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the daemon asks for is refused: each system call and each allocation once, over its start and over a move; and the
-disk is full, read-only, or holds what a power cut has left; and the clock jumps.
+"""The kernel refuses the daemon a system call, or malloc() fails, once, at its start or during a move. Or the disk is full,
+read-only, or holds what a power cut has left. Or the clock jumps.
 
-A point names an error and which of the calls that can fail so gets it: "ENOSPC:3" is the third, "malloc:240" the 240th
-allocation. It is refused once, and nothing of it is done. Afterwards there is a way in by ssh, the daemon runs (if it had
-to be started again, by systemd), what it tells is what the kernel shows, its files are whole and nothing is beside them,
-and the next request is carried out.
+A point names an error, and which of the calls that can fail with it does: "ENOSPC:3" is the third one, "malloc:240" the 240th
+allocation. The call fails once, and nothing of it is done. Afterwards a login works, the daemon runs (systemd may have restarted
+it), its report is what the kernel shows, its files are whole and nothing is beside them, and the next request succeeds.
 
 WSLPORTD_FAULT_POINTS  how many points of each kind in each case (1), spread evenly, each at random within its share; or "sites",
-                       one of each error for each way by which the daemon's own functions come to such a call; or "all"; or those
+                       one of each error for each path of the daemon's own functions to such a call; or "all"; or those
                        that are named: "ENOSPC:3,malloc:240" ("ENOSPC:3," is one)
 WSLPORTD_FAULT_KINDS   "calls", "allocations", or both with a blank between (both)
 WSLPORTD_SEED          replays a choice; the seed is printed, and told where it fails
@@ -38,14 +37,15 @@ import machine as lab
 import test_kill as kill
 import wslport as w
 from machine import Machine
+from processes import PATIENCE
 
 LIBRARY = "/usr/lib/lab-faults.so"
 PLAN = "/run/wslportd-faults"
 GATE = "/run/wslportd-gate"
-IDLE_SECONDS = 0.05  # without a system call: it has come to the end of what it does
+IDLE_SECONDS = 0.05  # a daemon that makes no system call for so long has finished
 
-# The daemon is preloaded with faults.c; where there is a gate it waits there to be attached to; and it is started again at
-# once, and as often as it likes. A call that is refused has no number any more, and systemd's filter would kill for that.
+# The daemon is preloaded with faults.c. If there is a gate, it waits there until the test has attached to it. systemd restarts it
+# at once, and as often as it ends. The test refuses a call by taking away its number, and systemd's filter would kill for that.
 DROP_IN = f"""\
 [Unit]
 StartLimitIntervalSec=0
@@ -60,13 +60,13 @@ SystemCallFilter=
 
 @dataclass(frozen=True)
 class Case:
-    request: tuple[str, ...]  # (): both units are started, as at boot
+    request: tuple[str, ...]  # (): both units start, as at boot
     before: str
     after: str
 
 
 CASES = {
-    "boot": Case((), "", "relocated"),  # Windows has 22
+    "boot": Case((), "", "relocated"),  # Windows holds 22
     "relocate": Case(("Relocate", "q", "2222"), "clear", "relocated"),
     "restore": Case(("Restore",), "relocated", "clear"),
 }
@@ -79,8 +79,8 @@ def _table(text: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(errors.split()) for names, errors in rows for name in names.split()}
 
 
-# What a call can fail with of ENOSPC, EROFS, EIO, EINTR, ENOBUFS, EMFILE, ENOMEM, ETIMEDOUT, and EAGAIN for processes. None
-# for close(), whose error says nothing, nor for brk(), which malloc() stands behind and which has no error of its own.
+# The errors of each call, out of ENOSPC, EROFS, EIO, EINTR, ENOBUFS, EMFILE, ENOMEM, ETIMEDOUT, and EAGAIN for processes. close()
+# has none, as its error says nothing. brk() has none, as it returns no error; malloc() uses it.
 ERRORS = _table("""
     read pread64 readv: EIO EINTR
     write pwrite64 writev: EIO EINTR ENOSPC
@@ -108,7 +108,7 @@ ERRORS = _table("""
 CREATES = ("ENOSPC", "EROFS")
 
 
-class Registers(ctypes.Structure):  # struct user_regs_struct of x86-64, as far as it is of interest
+class Registers(ctypes.Structure):  # struct user_regs_struct of x86-64, as far as it is used here
     _fields_ = [("_before", ctypes.c_ulonglong * 10), ("rax", ctypes.c_ulonglong), ("_between", ctypes.c_ulonglong * 4),
                 ("orig_rax", ctypes.c_ulonglong),
                 ("_then", ctypes.c_ulonglong * 3), ("rsp", ctypes.c_ulonglong), ("_after", ctypes.c_ulonglong * 7)]
@@ -118,10 +118,10 @@ PTRACE_GETREGS, PTRACE_SETREGS = 12, 13
 
 
 class Faulty(kill.Traced):
-    """A process that has a system call of its own refused."""
+    """A process whose system calls can be made to fail."""
 
     def errors(self, call: int) -> tuple[str, ...]:
-        """What the call that it is about to make can fail with."""
+        """The errors with which the next call can fail."""
         name = kill.numbers().get(call, "")
         errors = ERRORS.get(name, ())
         info = kill.SyscallInfo()
@@ -131,7 +131,7 @@ class Faulty(kill.Traced):
         return errors
 
     def site(self, call: int) -> int:
-        """The same for the same call, by the same functions of the daemon's own: what of its stack lies in its text."""
+        """Identifies the place of the next call: the addresses on the stack that lie in the daemon's own text."""
         registers, text, top = Registers(), range(0), 0
         kill.ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.byref(registers))
         for line in Path(f"/proc/{self.pid}/maps").read_text().splitlines():
@@ -145,7 +145,7 @@ class Faulty(kill.Traced):
         return hash((call, *(word - text.start for word, in struct.iter_unpack("=Q", stack) if word in text)))
 
     def refuse(self, error: str) -> None:
-        """The call that it is about to make fails, and nothing of it is done."""
+        """Makes the next call fail, and nothing of it is done."""
         registers = Registers()
         kill.ptrace(PTRACE_GETREGS, self.pid, 0, ctypes.byref(registers))
         registers.orig_rax = ctypes.c_ulonglong(-1).value
@@ -161,7 +161,7 @@ class Faulty(kill.Traced):
 # ---- allocations, and the clock ----
 
 class Plan:
-    """What faults.c is told, and tells."""
+    """The memory that the test shares with faults.c: orders and results."""
 
     LAYOUT = struct.Struct("=QQQq960s")
     SITES = struct.Struct("=32768Q")
@@ -184,11 +184,11 @@ class Plan:
         return self.LAYOUT.unpack_from(self._bytes)[2] > 0
 
     def sites(self) -> list[int]:
-        """Of each allocation since it was last set; those past the table count as one each."""
+        """The site of each allocation since the last set(). Allocations beyond the table have a site each."""
         return [*self.SITES.unpack_from(self._bytes, self.LAYOUT.size), *range(self.count)][:self.count]
 
     def where(self) -> list[str]:
-        """The daemon's own functions that led to the allocation that failed, the innermost first."""
+        """The daemon's own functions on the way to the failed allocation, the innermost first."""
         words = self.LAYOUT.unpack_from(self._bytes)[4].split(b"\0")[0].decode().split()
         program = Path(os.environ["WSLPORTD_DESTDIR"]) / "usr/sbin/wslportd"
         offsets = [word.rpartition("+")[2] for word in words if "/wslportd+" in word]
@@ -201,7 +201,7 @@ class Plan:
 
 
 def furnish(m: Machine) -> None:
-    """Before it boots."""
+    """Prepares a machine that is off."""
     m.write(LIBRARY, (lab.programs() / "lab-faults.so").read_bytes(), 0o755)
     m.write(f"/etc/systemd/system/{w.UNIT}.d/faults.conf", DROP_IN)
     for unit in ("ssh.service", "ssh.socket"):
@@ -210,12 +210,12 @@ def furnish(m: Machine) -> None:
 
 # ---- what has to hold ----
 
-# Where the question about the first candidate failed, it is the second.
+# If the question about the first candidate failed, sshd gets the second.
 PORTS = {"clear": {22}, "relocated": {2222, 22022}}
 
 
 def told(m: Machine, addresses: tuple[str, ...] = ("0.0.0.0", "::")) -> str | None:
-    """The state that the report, the kernel and systemd agree on."""
+    """The state, if the report, the kernel and systemd agree on it."""
     p = w.properties(m)
     listeners = {(address, port) for port, found in m.listeners().items() for address in found
                  if port in {22, 2222, 22022}}
@@ -231,38 +231,38 @@ def logs_in(m: Machine) -> bool:
 
 
 def addresses(shape: str) -> tuple[str, ...]:
-    """Debian's socket unit has one listener for both families."""
+    """sshd's addresses: Debian's socket unit has one listener for both families."""
     return ("::",) if shape == "debian-12-socket" else ("0.0.0.0", "::")
 
 
 # ---- trials ----
 
 class Trials:
-    """One case, as often as is wanted, on one machine."""
+    """One machine, and one case that is tried again and again there."""
 
     def __init__(self, m: Machine, case: Case, shape: str, unit: str, by_site: bool, tell: Callable[[str], None]) -> None:
         self.m, self.case, self.shape, self.unit, self.by_site, self.tell = m, case, shape, unit, by_site, tell
         self.plan = Plan(m)
-        self.expected: dict[str, dict[str, bytes | str]] = {}  # by state, as the daemon leaves it when it isn't disturbed
+        self.expected: dict[str, dict[str, bytes | str]] = {}  # the files of each state, as an undisturbed daemon leaves them
         self.outages: list[float] = []
         self.tried: collections.Counter[str] = collections.Counter()  # by error
         self.ends: collections.Counter[str] = collections.Counter()
         self.restarts = 0
         self.problems: dict[str, list[str]] = {}
-        self.accounts: dict[str, str] = {}  # of a problem's first point
+        self.accounts: dict[str, str] = {}  # what went on at the first point with that problem
         self.sites: dict[str, int] = {}  # of each point, if by_site
 
-    # -- where it begins --
+    # -- before a trial --
 
     def request(self, *words: str) -> None:
         status, error = w.call(self.m, *words)
         assert (status, error) == (0, ""), f"{words[0]}: {error}"
 
     def arrives(self, state: str) -> None:
-        w.eventually(lambda: told(self.m, addresses(self.shape)) == state and not self.astray(state), f"{state}, undisturbed", 10)
+        w.eventually(lambda: told(self.m, addresses(self.shape)) == state and not self.astray(state), f"{state}, undisturbed")
 
     def astray(self, state: str) -> list[str]:
-        """The files that an undisturbed daemon would have left otherwise."""
+        """The names of files that an undisturbed daemon would have left otherwise."""
         if state not in self.expected:
             return []
         left, right = kill.files(self.m), self.expected[state]
@@ -270,7 +270,7 @@ class Trials:
         return sorted(name for name in left.keys() | right.keys() if left.get(name) != right.get(name))
 
     def turn_off(self) -> None:
-        """As it is just before a boot, with nothing kept."""
+        """Stops daemon and sshd, and removes all of the daemon's files, as before a first boot."""
         m = self.m
         m.run(["systemctl", "stop", w.UNIT, "ssh.socket", "ssh.service"])
         for name in kill.own(kill.files(m)):
@@ -279,11 +279,11 @@ class Trials:
         m.run(["systemctl", "reset-failed"])
 
     def begin(self) -> None:
-        """To where the case begins, by the daemon itself."""
+        """Goes to where the case begins, by the daemon's own moves."""
         if not self.case.request:
             self.turn_off()
             return
-        for _ in range(2):  # a move that was refused is made now
+        for _ in range(2):  # a move that failed in the last trial succeeds now
             state = told(self.m, addresses(self.shape))
             if state == self.case.before and not self.astray(state):
                 return
@@ -293,7 +293,7 @@ class Trials:
         self.arrives(self.case.before)
 
     def repair(self) -> None:
-        """After a trial that went wrong."""
+        """Makes the machine usable again after a trial that went wrong."""
         self.turn_off()
         for name, data in kill.own(self.expected.get(self.case.before, {})).items():
             self.m.write(name, data)
@@ -339,12 +339,12 @@ class Trials:
         self.m._finish(start, False, 30)
 
     def attach(self) -> Faulty:
-        """Before the request, or at the exec() of the daemon."""
+        """Attaches to the daemon: before the request, or at the daemon's exec()."""
         m = self.m
         if self.case.request:
             pid, = kill.processes(m)
             daemon = Faulty(pid)
-            for _ in range(500):  # to be attached has woken it up; and others' listeners may, all the while
+            for _ in range(500):  # attaching has woken the daemon up, and listeners of other machines may at any time
                 if daemon.next_call(0.05) is None:
                     break
             return daemon
@@ -361,15 +361,15 @@ class Trials:
             os.write(gate, b"go\n")
             call = None
             while kill.numbers().get(call) != "execve":
-                call = daemon.next_call(10)
-                assert call is not None, "it never began"
+                call = daemon.next_call(PATIENCE)
+                assert call is not None, "the daemon doesn't start"
         finally:
             m.path(GATE).unlink()
             os.close(gate)
         return daemon
 
     def calls(self, error: str, number: int) -> tuple[list[str], bool]:
-        """Has the number-th call that can fail with the error do so. The points that it came to, and whether it was refused."""
+        """Makes the number-th call that can fail with the error do so. Returns the points up to there, and whether it failed."""
         if not self.case.request:
             os.mkfifo(self.m.path(GATE))
             with self.under_way() as over:
@@ -381,7 +381,7 @@ class Trials:
 
     def _walk(self, daemon: Faulty, over: Callable[[], bool], error: str, number: int) -> tuple[list[str], bool]:
         points: list[str] = []
-        by_site = self.by_site and not error  # while it is measured
+        by_site = self.by_site and not error  # the undisturbed run, which is measured
         counts: collections.Counter[str] = collections.Counter()
         self.last_calls: collections.deque[str] = collections.deque(maxlen=10)
         while True:
@@ -407,7 +407,7 @@ class Trials:
     def allocations(self, number: int) -> bool:
         self.plan.set(fail_at=number)
         with self.under_way() as over:
-            w.eventually(lambda: over() or self.plan.failed, "it comes to its end, or to its failure")
+            w.eventually(lambda: over() or self.plan.failed, "the case ends, or the allocation fails")
         deadline = time.monotonic() + 2
         while not self.plan.failed and time.monotonic() < deadline:
             count = self.plan.count
@@ -416,7 +416,7 @@ class Trials:
                 break
         failed = self.plan.failed
         if not failed and number:
-            self.plan.set()  # nor is it to, when the next case is prepared
+            self.plan.set()  # so that it doesn't fail while the next trial is prepared
         return failed
 
     def refuse(self, point: str) -> bool:
@@ -424,7 +424,7 @@ class Trials:
         self.last_calls = collections.deque()
         return self.allocations(int(number)) if error == "malloc" else self.calls(error, int(number))[1]
 
-    # -- what has to hold --
+    # -- after a trial --
 
     def note(self, point: str, problem: str, began: float) -> None:
         self.problems.setdefault(problem, []).append(point)
@@ -439,16 +439,16 @@ class Trials:
             "journal:", *journal])
 
     def check(self, error: str) -> None:
-        # At boot there is no sshd before it is moved; and with a bad disk that is tried again after a minute.
-        patience = 75 if not self.case.request and error in ("EIO", "ENOSPC", "EROFS") else 15
+        # At boot sshd can't come up before it is moved, and after a disk error the daemon tries again in a minute.
+        patience = PATIENCE + 75 if not self.case.request and error in ("EIO", "ENOSPC", "EROFS") else PATIENCE
         m, allowed = self.m, {self.case.after, self.case.before or self.case.after}
-        state = w.eventually(lambda: (s := told(m, addresses(self.shape))) in allowed and s, "it knows where sshd is", patience)
+        state = w.eventually(lambda: (s := told(m, addresses(self.shape))) in allowed and s, "the daemon knows where sshd is", patience)
         assert logs_in(m)
         with contextlib.suppress(AssertionError):
-            w.eventually(lambda: not self.astray(state), timeout=0.5)
+            w.eventually(lambda: not self.astray(state), timeout=5)
         assert not (names := self.astray(state)), f"{state}, and these files aren't as they should be: {names}"
-        # What is refused late may be the answer to our own question.
-        now = w.eventually(lambda: told(m, addresses(self.shape)), "it still knows")
+        # The call that failed may have been a part of the answer to this very question.
+        now = w.eventually(lambda: told(m, addresses(self.shape)), "the daemon still knows")
         assert now == state, "the state was none to stay"
         check = m.run(["sshd", "-t"])
         assert (check.returncode, check.stderr) == (0, "")
@@ -457,7 +457,7 @@ class Trials:
         self.ends[state] += 1
 
     def reloads(self, since: float) -> float:
-        """The seconds that systemd was reading its units."""
+        """The seconds in which systemd read its units."""
         found = [re.fullmatch(r"Reloading finished in (\d+) ms\.", str(entry.get("MESSAGE", ""))) for entry in self.m.journal()
                  if int(entry["__REALTIME_TIMESTAMP"]) / 1e6 >= since]
         return sum(int(match[1]) / 1000 for match in found if match)
@@ -470,7 +470,7 @@ class Trials:
                 with outage:
                     refused = self.refuse(point)
                     self.check(point.partition(':')[0])
-                # What systemd takes to read its units while the machine is busy, and an undone move has it do twice, is its own.
+                # systemd reads its units meanwhile, twice if the move is undone. That time doesn't count.
                 assert outage.longest < kill.RELOAD_SECONDS or outage.longest - self.reloads(began) < kill.RELOAD_SECONDS, \
                     "sshd was away for longer than a reload takes"
             else:
@@ -503,7 +503,7 @@ def choose(points: Sequence[str], sites: dict[str, int], wanted: str, chance: ra
 def test_refused_once(make, name, shape, capsys, record_property):
     m, unit, _ = kill.machine(make, shape)
     furnish(m)
-    if name != "boot":  # others' listeners would wake it in the midst of each move
+    if name != "boot":  # listeners of other machines would wake the daemon during each move
         w.hide_tracepoint(m)
     w.boot(m)
     if name == "boot":
@@ -516,7 +516,7 @@ def test_refused_once(make, name, shape, capsys, record_property):
 
     wanted = os.environ.get("WSLPORTD_FAULT_POINTS", "1")
     trials = Trials(m, CASES[name], shape, unit, wanted == "sites", tell)
-    m.run(["systemctl", "restart", w.UNIT], check=True)  # it has the plan now
+    m.run(["systemctl", "restart", w.UNIT], check=True)  # from now on the daemon shares the plan
     calls, allocations = trials.measure()
 
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
@@ -544,10 +544,10 @@ def test_refused_once(make, name, shape, capsys, record_property):
     assert sum(tried.values()) - tried.get("past the end", 0) >= len(points) / 2
 
 
-# ---- what the kernel does not list ----
+# ---- answers of the kernel that fail ----
 
 def asks_for(daemon: Faulty) -> str:
-    """What is in the netlink request that it is about to send. (linux/rtnetlink.h, linux/inet_diag.h)"""
+    """The subject of the netlink request that the daemon is about to send (linux/rtnetlink.h, linux/inet_diag.h)."""
     info = kill.SyscallInfo()
     kill.ptrace(kill.PTRACE_GET_SYSCALL_INFO, daemon.pid, ctypes.sizeof(info), ctypes.byref(info))
     with open(f"/proc/{daemon.pid}/mem", "rb", buffering=0) as memory:
@@ -582,7 +582,7 @@ def test_what_is_not_listed_is_not_gone(make):
     w.wait_properties(m, PinnedSessions=0)
 
 
-# ---- what a power cut leaves, and what a newer version has written ----
+# ---- files after a power cut, and files of a newer version ----
 
 KEPT = {
     w.PORT_FILE: b"# Written by wslportd: sshd can't have port 22. Taken away when it goes back; edits are lost.\nPort 2222\n",
@@ -591,7 +591,7 @@ KEPT = {
     f"{w.STATE_DIRECTORY}/disabled-socket": b"ssh.socket ssh.service enabled\n",
     f"{w.STATE_DIRECTORY}/unread": b"",
 }
-# Those that only wslportd reads, and takes for no reason to touch anything: they may stay as they are.
+# Only wslportd reads these, and it changes nothing because of them. They may stay damaged.
 MERE_NOTES = {w.LAST_PORT_FILE, f"{w.STATE_DIRECTORY}/disabled-socket"}
 
 DAMAGES: dict[str, Callable[[bytes, random.Random], bytes]] = {
@@ -610,7 +610,7 @@ def temporary(name: str) -> str:
 
 
 def damages(wanted: str, chance: random.Random) -> list[tuple[str, str]]:
-    """What is damaged, and how: each file itself, and what a write that was cut off has left beside it."""
+    """The damaged files, and how each is damaged: a file itself, or the temporary file of an interrupted write beside it."""
     pairs = [(name, how) for file in KEPT for name in (file, temporary(file)) for how in DAMAGES]
     return pairs if wanted == "all" else chance.sample(pairs, min(int(wanted), len(pairs)))
 
@@ -629,7 +629,7 @@ def test_half_written_state_at_boot(make, windows, shape, capsys):
     for name, how in pairs:
         for other in kill.own(kill.files(m)):
             m.path(other).unlink()
-        for file, data in KEPT.items():  # what else was kept is whole
+        for file, data in KEPT.items():  # the other files are whole
             if file in (name, w.PORT_FILE, w.LAST_PORT_FILE) or (shape == "debian-12-socket" and file.endswith("moved")):
                 m.write(file, data)
         if shape == "debian-12-socket" and name != w.PORT_FILE:
@@ -662,7 +662,7 @@ def test_half_written_state_at_boot(make, windows, shape, capsys):
 
 # ---- disks ----
 
-# As small as can be, and every byte and name of it taken; what was there before stays.
+# Makes a folder a small file system, keeps the folder's files, and fills every byte and inode.
 FILL = """
 set -e
 cd {folder}
@@ -675,7 +675,7 @@ dd if=/dev/zero of=filler bs=4k 2>/dev/null || :
 i=0
 while touch filler-$i; do i=$((i+1)); done 2>/dev/null
 """
-# systemd lives there: what it has stays.
+# The same for /run, in place, as systemd has its sockets there.
 FILL_RUN = """
 mount -o remount,size=$(($(du -sxk /run | cut -f1) + 16))k /run
 cat /dev/zero >/run/filler 2>/dev/null || :
@@ -686,13 +686,13 @@ WRITABLE = "umount {folder}"
 
 DISKS = {
     "state-full": (FILL, FREE, w.STATE_DIRECTORY, "No space left on device"),
-    "run-full": (FILL_RUN, f"{FREE} && mount -o remount,size=100m /run", "/run", "No space left on device|not enough space available"),  # by us; by systemd
+    "run-full": (FILL_RUN, f"{FREE} && mount -o remount,size=100m /run", "/run", "No space left on device|not enough space available"),  # wslportd says the first, systemd the second
     "state-read-only": (READ_ONLY, WRITABLE, w.STATE_DIRECTORY, "Read-only file system"),
 }
 
 
 def on_disk(m: Machine, script: str, folder: str) -> None:
-    """The daemon has its own view of the mounts: it is started in it."""
+    """Runs the script while the daemon is stopped, as the daemon has a mount namespace of its own."""
     m.run(["systemctl", "stop", w.UNIT], check=True)
     m.run(["sh", "-c", script.format(folder=folder)], check=True)
     m.run(["systemctl", "start", w.UNIT], check=True)
@@ -701,7 +701,7 @@ def on_disk(m: Machine, script: str, folder: str) -> None:
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
 @pytest.mark.parametrize("disk", DISKS)
 def test_disk(make, disk, shape):
-    """Nothing can be written: a move is refused, and told why, or made in full; and made when there is room again."""
+    """Nothing can be written: the daemon refuses a move and says why, or makes it in full. With room again it makes the move."""
     spoil, mend, folder, words = DISKS[disk]
     m, unit, _ = kill.machine(make, shape)
     w.boot(m)
@@ -720,18 +720,18 @@ def test_disk(make, disk, shape):
         files = kill.own(kill.files(m))
         with kill.Outage(m) as outage:
             status, error = w.call(m, *request)
-            w.eventually(lambda: is_told(before if status else after), "it is one of the two")  # noqa: B023
+            w.eventually(lambda: is_told(before if status else after), "sshd is where it was, or where it was to go")  # noqa: B023
         assert outage.longest < kill.RELOAD_SECONDS
         assert status == 0 or re.search(words, error), error
         assert beside() == []
         if status:
             left = kill.own(kill.files(m))
-            if disk == "run-full":  # systemd refuses to read its units then, and the mark for that stands
+            if disk == "run-full":  # systemd refuses to read its units then, and the daemon notes that in a file
                 left.pop(f"{w.STATE_DIRECTORY}/unread", None)
             assert left == files
-            assert before == "relocated" or disk != "run-full" or shape != "service", "that one needs nothing of it"
+            assert before == "relocated" or disk != "run-full" or shape != "service", "going home needs no room in /run"
         on_disk(m, mend, folder)
-        w.eventually(lambda: is_told(before if status else after), "it is the same with room again")  # noqa: B023
+        w.eventually(lambda: is_told(before if status else after), "the same with room again")  # noqa: B023
         if status:
             assert w.call(m, *request) == (0, "")
         w.eventually(lambda: is_told(after), f"{after}, with room again")  # noqa: B023
@@ -741,8 +741,7 @@ def test_disk(make, disk, shape):
 # ---- the time of day ----
 
 def test_the_clock_jumps(make):
-    """By hours, to and fro, between the moves and in the midst of them: it is told by the new time, and nothing else is
-    different."""
+    """The clock jumps by hours, to and fro, between moves and during them. Reports have the new time, and nothing else differs."""
     m, _, _ = kill.machine(make, "service")
     furnish(m)
     w.boot(m)

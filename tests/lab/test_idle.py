@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the daemon costs while nothing happens on a watched port: no wake-up but the watchdog's.
+"""While nothing happens on a watched port, only the watchdog wakes the daemon.
 
-The tracepoint sees the listeners of all network namespaces, so those of other tests' machines too. Hence ports of
-their own here, or an account of what the kernel told.
+The tracepoint tells of listeners in all network namespaces, in those of other tests' machines, too. So these tests use ports of
+their own, or count what the kernel told.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from machine import Machine
 
 
 def host_pid(m: Machine, unit: str = w.UNIT) -> int:
-    """As seen from outside of the machine."""
+    """The host's number of the unit's main process."""
     return int((m._cgroup / f"guest/system.slice/{unit}/cgroup.procs").read_text().split()[0])
 
 
@@ -36,7 +36,7 @@ def cpu_ticks(pid: int) -> int:
 
 
 def quiet(m: Machine, pid: int, demanded: bool = True) -> None:
-    """Waits until the machine's boot and what came after it is over for the daemon; for a while, if not demanded."""
+    """Waits until the daemon rests after the boot: no wake-up for 2 s. Fails after 30 s, or gives up after 5 s if not demanded."""
     m.wait_running()
     before, since = voluntary(pid), time.monotonic()
     deadline = since + (30 if demanded else 5)
@@ -50,7 +50,7 @@ def quiet(m: Machine, pid: int, demanded: bool = True) -> None:
 
 
 def own_ports(count: int) -> list[int]:
-    """Ports that no other machine's sshd is likely to have."""
+    """Random ports, which no other machine's sshd is likely to have."""
     return random.sample(range(10000, 32000), count)
 
 
@@ -78,7 +78,7 @@ for family, address in ((socket.AF_INET, "127.0.0.2"), (socket.AF_INET6, "::1"))
 print(count, flush=True)
 """
 
-# Joined to the same two groups as the daemon, but without a filter.
+# Joins the same two multicast groups as the daemon, but without a filter.
 SUBSCRIBER = """
 import socket
 s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4)
@@ -96,12 +96,12 @@ while True:
 
 @pytest.mark.parametrize("state", ["clear", "blocked"])
 def test_connections_on_other_ports(make, state, capsys):
-    """Blocked is the state in which the end of sockets is subscribed to."""
+    """In state blocked the daemon subscribes to the ends of sockets; in state clear it doesn't."""
     count = int(os.environ.get("WSLPORTD_FLOOD", "50000"))
     mine, other = own_ports(2)
     m = make(windows={} if state == "clear" else {other: w.WINDOWS})
     at_home_on(m, mine, other)
-    if state == "blocked":  # an address of its own that nothing beside it can change
+    if state == "blocked":  # ListenAddress with a port: the daemon can't move that
         m.write("/etc/ssh/sshd_config.d/50-port.conf", f"ListenAddress 0.0.0.0:{mine}\nListenAddress 0.0.0.0:{other}\n")
     m.write(f"/etc/systemd/system/{w.UNIT}.d/watchdog.conf", "[Service]\nWatchdogSec=0\n")
     w.boot(m)
@@ -121,7 +121,7 @@ def test_connections_on_other_ports(make, state, capsys):
     assert wakeups == 0 and ticks == 0
     assert their_wakeups > count // 100
 
-    # Where it is subscribed, the end of a connection on a port of its own does wake it.
+    # In state blocked the end of a connection on a watched port does wake the daemon.
     m.banner(mine)
     if state == "blocked":
         w.eventually(lambda: voluntary(pid) > after[0], "a watched port")
@@ -130,7 +130,7 @@ def test_connections_on_other_ports(make, state, capsys):
 # ---- idle ----
 
 class Told:
-    """How often the kernel has told of a listener on these ports, in whatever network namespace."""
+    """Counts the kernel's events of listeners on these ports, in all network namespaces."""
 
     def __init__(self, mountpoint: Path, *ports: int) -> None:
         self._mountpoint = mountpoint
@@ -152,7 +152,7 @@ class Told:
 
 
 def watchdog_beats(seconds: float) -> int:
-    return int(seconds / 15) + 2  # sd-event: between half and three quarters of WatchdogSec=30
+    return int(seconds / 15) + 2  # sd-event beats after half to three quarters of WatchdogSec=30
 
 
 @pytest.mark.waits

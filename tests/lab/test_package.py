@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What is given to others: the Debian package in a machine's whole life, and how it and its siblings are built.
+"""The packages: how they are built, and the Debian package in a machine's whole life.
 
-`tests/run package` builds what these tests look at and tells where it is by WSLPORTD_PACKAGES: `first` and `second` are
-the same version, built in different places at different times, `next` is a later one with another text in its
-configuration.
+`tests/run package` builds them, and WSLPORTD_PACKAGES tells where they are: `first` and `second` are the same version, built in
+different places at different times; `next` is a later version, with another text in its configuration.
 """
 
 from __future__ import annotations
@@ -42,12 +41,12 @@ def version(name: str) -> str:
     return package(name).name.split("_")[1]
 
 
-# ---- how they are built ----
+# ---- builds ----
 
 def test_two_builds_are_the_same_bytes():
     def digests(name: str) -> dict[str, str]:
         return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in (PACKAGES / name).iterdir()
-                if path.suffix in (".deb", ".dsc", ".xz")}  # the others tell of when and where
+                if path.suffix in (".deb", ".dsc", ".xz")}  # the other files tell when and where the build was
 
     assert len(digests("first")) == 4
     assert digests("first") == digests("second")
@@ -74,7 +73,7 @@ def installed() -> set[str]:
             if not name.endswith("/") and "/share/doc/" not in name and "/lintian/" not in name}
 
 
-# What Fedora's meson and systemd-rpm-macros define, as far as the spec needs it.
+# Stand-ins for those macros of Fedora's meson and systemd-rpm-macros that the spec needs.
 MACROS = r"""
 %_unitdir /usr/lib/systemd/system
 %_sharedstatedir /var/lib
@@ -113,19 +112,19 @@ def test_an_rpm_can_be_built(tmp_path):
     assert query("--configfiles") == [w.STATIC_FILE, w.CONFIG]
     assert "wslportd --reset || :" in "\n".join(query("--scripts"))
     checked = subprocess.run(["rpmlint", FORMS / "rpm/wslportd.spec"], capture_output=True, text=True)
-    # rpm has had a build root of its own for long, and the source isn't had from anywhere yet.
+    # rpmlint asks for a BuildRoot, which rpm no longer needs, and for a source that can be downloaded, which isn't published yet.
     assert "1 specfiles checked" in checked.stdout
     assert set(re.findall(r": [WE]: (\S+)", checked.stdout)) <= {"no-buildroot-tag", "invalid-url"}, checked.stdout
 
 
 def test_an_arch_package_can_be_built():
     number = version("first")
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # pytest's own are root's alone
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # pytest's own folders are for root only
         place = Path(name)
         for part in ("PKGBUILD", "wslportd.install"):
             shutil.copy(FORMS / "arch" / part, place)
         shutil.copy(PACKAGES / f"first/wslportd_{number}.tar.xz", place / f"wslportd-{number}.tar.xz")
-        subprocess.run(["chown", "-R", "nobody", place], check=True)  # it refuses to run as root
+        subprocess.run(["chown", "-R", "nobody", place], check=True)  # makepkg refuses to run as root
         built = subprocess.run(
             ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "makepkg", "--nodeps", "--nocheck"],
             cwd=place, env={"PATH": os.environ["PATH"], "HOME": name, "LANG": "C.UTF-8", "PACMAN": "true"},
@@ -134,18 +133,18 @@ def test_an_arch_package_can_be_built():
         listing = subprocess.run(["bsdtar", "-tf", next(place.glob("wslportd-*.pkg.tar.gz"))], check=True, capture_output=True,
                                  text=True).stdout.splitlines()
     files = {"/" + name.removesuffix(".gz") for name in listing if not name.startswith(".") and not name.endswith("/")}
-    # There are neither /usr/sbin nor /usr/libexec there.
+    # Arch has neither /usr/sbin nor /usr/libexec.
     assert files == {name.replace("/sbin/", "/bin/").replace("/libexec/", "/lib/wslportd/") for name in installed()}
 
 
-# ---- a machine's life with it ----
+# ---- a machine's life with the package ----
 
 BARE = Callable[..., Machine]
 
 
 @pytest.fixture
 def bare(machine: BARE) -> BARE:
-    """bare(...) is a machine that runs, without the daemon, and with the packages in /root."""
+    """bare(...) makes a machine that runs, without the daemon, and with the packages in /root."""
     def factory(**options: object) -> Machine:
         m = machine(overlay=[], **options)
         for name in ("first", "next"):
@@ -157,7 +156,7 @@ def bare(machine: BARE) -> BARE:
 
 def install(m: Machine, name: str, *options: str) -> None:
     m.run(["dpkg", *options, "--install", f"/root/{name}.deb"], check=True)
-    # Not eventually: that's what dpkg's end promises.
+    # No eventually(): when dpkg has ended, sshd must be reachable.
     assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
     assert m.run(["wslportd", "--version"]).stdout == f"wslportd {version(name)}\n"
 
@@ -198,7 +197,7 @@ def test_nothing_runs_outside_of_wsl(bare):
 
 
 def in_place(m: Machine, session: Session, pid: int) -> None:
-    """Nothing has happened to sshd."""
+    """Checks that sshd and its session are as they were."""
     assert session.alive()
     assert w.main_pid(m) == pid and 2222 in m.listeners()
     assert w.logs_in(m, 2222, "windows")
@@ -213,10 +212,10 @@ def test_upgrade_and_downgrade_while_relocated(bare, suite):
         daemon = w.main_pid(m, w.UNIT)
         install(m, name, "--force-confnew")
         in_place(m, session, pid)
-        assert w.main_pid(m, w.UNIT) not in (0, daemon)  # the new one runs
+        assert w.main_pid(m, w.UNIT) not in (0, daemon)  # the new version runs
         p = w.check_report(m, "relocated", 2222)
         assert p["Version"] == version(name)
-    assert len(w.binds(m, command="sshd")) == 2 * 2  # the boot's, which failed, and the one on 2222: two families each
+    assert len(w.binds(m, command="sshd")) == 2 * 2  # two families at the boot, which failed, and two on 2222
     assert w.failed_units(m) == []
 
 
@@ -247,13 +246,13 @@ def test_what_its_owner_has_changed_is_kept(bare):
     assert m.run(["sshd", "-t"]).returncode == 0
 
 
-# What dpkg, systemd and the machine's own life leave behind whatever is installed.
+# Files that dpkg, systemd and the machine's own life leave behind, whatever package is installed.
 NOT_OURS = re.compile(r"/var/(lib/dpkg/|log/|lib/systemd/(catalog/database|random-seed|timesync|timers|linger)|cache/ldconfig"
                       r"|tmp/|lib/private)|/root/|/etc/(\.updated|\.pwd\.lock|resolv\.conf)|/run/|/tmp/|/proc/|/sys/|/dev/")
 
 
 def files(m: Machine) -> dict[str, tuple[int, str | bytes]]:
-    """Everything on the machine's disk: modes, and bytes or where it links to."""
+    """Everything on the machine's disk: each path with its mode, and its bytes or its link's target."""
     found: dict[str, tuple[int, str | bytes]] = {}
     top = m.path("/")
     for directory, names, others in os.walk(top):
@@ -283,7 +282,7 @@ def test_nothing_is_left(bare, suite, steps):
     asker = m.spawn(["sh", "-c", f"while :; do busctl get-property {' '.join(w.BUS)} {w.INTERFACE} State; done"])
     for step in steps:
         m.run(["dpkg", step, "wslportd"], check=True)
-        in_place(m, session, pid)  # Windows has its port still
+        in_place(m, session, pid)  # sshd stays, as Windows still has 22
         assert not m.exists(w.STATE_DIRECTORY)
         assert w.active_state(m, w.UNIT) == "inactive"
     asker.kill()
@@ -307,17 +306,17 @@ def test_removed_and_installed_again(bare):
     in_place(m, session, pid)
     install(m, "first")
     in_place(m, session, pid)
-    w.check_report(m, "relocated", 2222)  # nobody remembers it, and the kernel shows it
+    w.check_report(m, "relocated", 2222)  # no file says that sshd was moved; the kernel shows it
     m.run(["systemctl", "restart", "ssh"], check=True)
     w.wait_sshd(m, 2222)
     w.check_report(m, "relocated", 2222)
     assert session.alive()
 
 
-# ---- the other way in ----
+# ---- without a package ----
 
 def test_the_readmes_first_command(machine):
-    """On WSL it builds and installs: here in a machine that has what apt would get, for there is no network."""
+    """On WSL the command builds and installs. This machine has the packages that apt would get, as it has no network."""
     needed = re.search(r"(?m)^packages_build=\((.*)\)$", (TREE / "tests/run").read_text())
     assert needed
     m = machine(overlay=[roots.build_root([*needed[1].split(), *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
@@ -325,9 +324,9 @@ def test_the_readmes_first_command(machine):
     shutil.copytree(TREE, m.path("/root") / "wslportd", symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__"))
     w.boot(m)
     assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
-    for _ in range(2):  # and once more, as for a newer tree
+    for _ in range(2):  # the second time as for a newer tree
         printed = m.run(["tests/run", "here"], check=True, timeout=300, directory="/root/wslportd").stdout
-        # Not eventually: that's what its end promises.
+        # No eventually(): when the command has ended, sshd must be reachable.
         assert 2222 in m.listeners() and w.failed_units(m) == []
         assert "relocated: sshd is on port 2222, away from 22\n" in printed and "wslportctl firewall\n" in printed
     assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
@@ -336,13 +335,13 @@ def test_the_readmes_first_command(machine):
     w.boot(m)
     w.check_relocated_boot(m)
 
-    # And taken away again, as it says.
+    # The README's commands take it away again.
     session = m.ssh_session(2222)
     readme.with_sudo(m)
     removal, = [text for text in readme.fences("sh") if "uninstall" in text]
     for command in readme.commands(removal):
         printed = m.run(["sh", "-ec", command], check=True, timeout=60).stdout
-        assert "--reset" not in command or "stays on port 2222" in printed  # for Windows has 22 still
+        assert "--reset" not in command or "stays on port 2222" in printed  # as Windows still has 22
     m.run(["systemctl", "daemon-reload"], check=True)
     assert session.alive() and w.logs_in(m, 2222)
     assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout

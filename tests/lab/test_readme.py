@@ -30,7 +30,7 @@ README = DOCUMENTS[TREE / "README.md"]
 PROGRAMS = ("wslportctl", "wslportd", "wsl", "systemctl", "journalctl", "busctl", "sudo", "ssh", "sshd", "ss", "netsh", "meson",
             "dpkg", "echo", "wslinfo", "tests/run", "units/packages/build-deb")
 
-# Who runs those that aren't run here: a file, and what is in it. Or why nobody can.
+# Commands that this file doesn't run: another file runs them, and a part of its text proves it. Or a reason why nobody can.
 INSTALLED = "tests/lab/test_package.py:def test_the_readmes_first_command("
 ELSEWHERE = {
     "sudo tests/run here": INSTALLED,
@@ -54,7 +54,7 @@ ELSEWHERE = {
     "netsh interface portproxy": "a program of Windows'",
 }
 
-# In a fence, and on a machine of this one's kind; without the sudo, for who runs this is root.
+# Commands for this host. They run without sudo, as the tests run as root.
 HERE = ("sudo tests/run checks", "sudo tests/run one policy", "sudo tests/run one test_usage")
 
 
@@ -64,7 +64,7 @@ def fences(language: str, document: str = README) -> list[str]:
 
 
 def commands(text: str) -> list[str]:
-    """Each line, without the remark behind it."""
+    """Each line, without its remark."""
     return [line for line in (re.sub(r"\s+# .*", "", line).strip() for line in text.splitlines()) if line]
 
 
@@ -78,16 +78,16 @@ def between_quotes() -> list[str]:
     return [span for span in found if span.split()[0] in PROGRAMS and (" " in span or "/" in span) and ";" not in span]
 
 
-# ---- what is done with each ----
+# ---- commands in a machine ----
 
 @dataclass(frozen=True)
 class Step:
     command: str
-    expected: str = ""  # stands in what it prints
+    expected: str = ""  # a part of its output
     status: int = 0
-    answer: str = ""  # it asks, on a terminal
+    answer: str = ""  # typed on a terminal when the command asks
     before: Callable[[Machine], object] | None = None
-    without: str = "\0"  # and this doesn't
+    without: str = "\0"  # what its output must not have
 
 
 def windows_sshd_ends(m: Machine) -> None:
@@ -102,7 +102,7 @@ def daemon_ends(m: Machine) -> None:
     m.run(["systemctl", "stop", w.UNIT], check=True)
 
 
-# In this order: the life of one machine.
+# All of these run in this order, in one machine.
 STEPS = [
     Step("wslportctl firewall --check", "no rule of Windows' firewall lets it in", 6),
     Step("wslportctl firewall --apply", "let in from LocalSubnet", answer="y\n"),
@@ -136,7 +136,7 @@ BY_HAND = [
     Step("ss -ltn 'sport = :2222'", "LISTEN"),
 ]
 
-# Told to be typed, and printed by the tool that tells of it: see test_what_is_for_windows.
+# Commands for Windows that wslportctl prints: see test_what_is_for_windows.
 PRINTED = ("wsl --shutdown",)
 
 
@@ -154,12 +154,12 @@ def take(m: Machine, step: Step) -> str:
 
 
 def with_sudo(m: Machine) -> Machine:
-    """Who is root needs none, and the lab's roots have none."""
+    """Gives the machine a sudo that does nothing but run the command: the lab's roots have none, and root needs none."""
     m.write("/usr/local/bin/sudo", '#!/bin/sh\nexec "$@"\n', 0o755)
     return m
 
 
-# ---- all of them ----
+# ---- tests ----
 
 def test_each_command_is_run():
     known = {*ELSEWHERE, *HERE, *PRINTED, *(step.command for step in STEPS + BY_HAND)}
@@ -223,7 +223,7 @@ def test_each_check_is_told(make):
 
 def test_what_is_for_windows(make):
     switch_off, rule = (commands(text) for text in fences("powershell"))
-    # By the texts themselves: that they are printed where they should is test_diagnose's.
+    # test_diagnose sees that diagnose prints these; here the texts are compared.
     checks = re.sub(r'"\s+"', "", (TREE / "daemon/diagnose/check-port.c").read_text())
     assert len(switch_off) == 2 and all(line in checks for line in switch_off)
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A day of a machine's, at random: everybody comes and goes, and after each event sshd is reachable and the report true.
+"""A machine's day, at random: everybody comes and goes. After each event sshd is reachable, and the report is true.
 
 WSLPORTD_SOAK_EVENTS    how many events (150)
-WSLPORTD_SOAK_SEED      replays a day; the seed is printed, and told where it fails
+WSLPORTD_SOAK_SEED      replays a day; each run prints its seed
 WSLPORTD_SOAK_MACHINES  how many machines share the events (1)
-WSLPORTD_SOAK_SCRIPT    replays what is in this file instead: an event a line, as a shrunk failure is printed
-WSLPORTD_SOAK_TRIES     how many days may be lived to shrink a failure (30)
+WSLPORTD_SOAK_SCRIPT    replays the events of this file instead, one a line, as the shrunk script of a failure has them
+WSLPORTD_SOAK_TRIES     how many days may be tried to shrink a failure (30)
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ import pytest
 
 import wslport as w
 from machine import Machine
-from processes import Process, Session
+from processes import PATIENCE, Process, Session
 
 PORTS = (22, 2222, 22022, 2200, 2201)
 POLICIES: tuple[dict[str, str], ...] = (
     {}, {}, {}, {"Restore": "auto"}, {"Restore": "boot"}, {"Relocate": "mirrored"}, {"Relocate": "never"},
     {"CandidatePorts": "2200-2299 2222"})
-Script = list[tuple[str, int]]  # each event's kind, and the seed of its own choices, so that it may stand without the others
+Script = list[tuple[str, int]]  # the kind of each event, and the seed of its choices, so that other events don't change them
 NEVER_AGAIN = "three times within a minute"
 
 
 class Day:
     def __init__(self, m: Machine, name: str, script: Script) -> None:
         self.m, self.name, self.script, self.chance = m, name, script, random.Random(0)
-        self.meant = True  # sshd is to run
+        self.meant = True  # whether sshd is to run
         self.policy: dict[str, str] = {}
         self.windows: set[int] = set()
         self.strangers: dict[int, Process] = {}
@@ -46,25 +46,25 @@ class Day:
         self.counts: Counter[str] = Counter()
         self.problem = ""
         self.failed_by_itself = False
-        self.expected_port = 0  # where a request that went well has put it
-        self.entered: tuple[int, set[int]] = (0, set())  # the sshd that a login has gone through to, and where
+        self.expected_port = 0  # sshd's port after a Relocate() that succeeded
+        self.entered: tuple[int, set[int]] = (0, set())  # the sshd process, and its ports, by which the last login came
 
-    # ---- what the kernel says ----
+    # ---- what the kernel shows ----
 
     def has_socket(self, port: int) -> bool:
-        """Listening, a session, or TIME_WAIT."""
+        """Whether any socket has the port: a listener, a session, a TIME_WAIT."""
         return any(line.split()[1].endswith(f":{port:04X}") for name in ("tcp", "tcp6")
                    for line in Path(f"/proc/{self.m._agent_pid}/net/{name}").read_text().splitlines()[1:])
 
     def sshd(self) -> tuple[int, set[int]]:
-        """The service's main process, as the host counts, and where it listens."""
+        """The host's number of the service's main process, and the ports on which it listens."""
         path = self.m._cgroup / "guest/system.slice/ssh.service/cgroup.procs"
         try:
             pid = min(int(line) for line in path.read_text().split())
             links = [os.readlink(fd) for fd in Path(f"/proc/{pid}/fd").iterdir()]
             inodes = {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
             lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]]
-        except (OSError, ValueError):  # it isn't there, or has just ended
+        except (OSError, ValueError):  # there is no such process, or it has just ended
             return 0, set()
         return pid, {int(line[1].rpartition(":")[2], 16) for line in lines if line[3] == "0A" and line[9] in inodes}
 
@@ -76,7 +76,7 @@ class Day:
                 "dirty": int(re.search(r"Private_Dirty:\s+(\d+)", rollup)[1])}
 
     def has_ipv4(self, port: int) -> bool:
-        """Left alone, it stays on the family that it could have when it started."""
+        """Whether sshd can be reached by IPv4. With Relocate=never it may have to stay on IPv6."""
         return self.policy.get("Relocate") != "never" or "0.0.0.0" in self.m.listeners().get(port, [])
 
     # ---- events ----
@@ -90,9 +90,9 @@ class Day:
         if self.m.windows.claim(port):
             self.windows.add(port)
             return f"Windows takes {port}"
-        if not self.has_socket(port):  # it was closed a moment ago, and the tracker is yet to see it
+        if not self.has_socket(port):  # its socket was closed a moment ago, and no scan of the tracker's has seen that yet
             self.counts["Windows had to wait"] += 1
-            w.eventually(lambda: self.has_socket(port) or self.m.windows.claim(port), f"Windows gets {port}, which nobody has", 10)
+            w.eventually(lambda: self.has_socket(port) or self.m.windows.claim(port), f"Windows gets {port}, which nobody has")
             if not self.has_socket(port):
                 self.windows.add(port)
                 return f"Windows waits for {port} and takes it"
@@ -130,7 +130,7 @@ class Day:
         else:
             self.meant = verb != "stop"
             self.m.run(["systemctl", verb, "ssh.service"])
-            if verb == "stop":  # which leaves a failed unit failed, as if it were still wanted
+            if verb == "stop":  # a failed unit stays failed, as if somebody still wanted it
                 self.m.run(["systemctl", "reset-failed", "ssh.service"])
         return f"sshd: {verb}"
 
@@ -195,24 +195,24 @@ class Day:
             self.m.windows.delay(0)
             return "Windows is slow while: " + f"sshd is {'' if self.meant else 'not '}to run"
         self.m.windows.silent()
-        time.sleep(0.3)  # what it is about
+        time.sleep(0.3)  # the silence itself
         self.m.windows.silent(False)
         return "Windows is silent for a moment"
 
     EVENTS = {windows_claims: 30, stranger: 12, ssh: 22, daemon_ends: 3, systemd: 6, session: 14, configure: 8, request: 10,
               routes: 4, host: 4}
 
-    # ---- what holds after each ----
+    # ---- after each event ----
 
     def can_be_down(self, p: dict[str, Any]) -> bool:
-        """Where sshd may have no port although it is to run: nobody was to move it when it could not bind its own."""
+        """Whether sshd may have no port although it is to run: it could not bind its own, and Relocate=never forbade to move it."""
         never = self.policy.get("Relocate") == "never"
         if never and (22 in self.windows or 22 in self.strangers) and not self.m.exists(w.PORT_FILE):
             self.failed_by_itself = True
         return never and self.failed_by_itself
 
     def disagreement(self) -> str:
-        """What doesn't fit together yet; "" where all does."""
+        """The first thing that isn't as it should be, or ""."""
         p = w.properties(self.m)
         if not p:
             return "wslportd is not on the bus"
@@ -256,14 +256,14 @@ class Day:
         return ""
 
     def settle(self) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while said := self.disagreement():
             if self.problem == "hold":
                 self.patience()
             assert time.monotonic() < deadline, said
             time.sleep(0.05)
         self.expected_port = 0
-        self.m._children[:] = [child for child in self.m._children if child.poll() is None]  # each keeps files open
+        self.m._children[:] = [child for child in self.m._children if child.poll() is None]  # each child keeps files open
         pid, ports = self.sshd()
         for port in ports - self.strangers.keys() if (pid, ports) != self.entered else ():
             if self.has_ipv4(port):
@@ -275,7 +275,7 @@ class Day:
             assert session.process.poll() is None, (session.process.argv, session.process.stderr)
 
     def patience(self) -> None:
-        """It has moved three times within a minute, and waits. Nobody waits here: a new daemon has no past."""
+        """The daemon has moved sshd three times within a minute, and waits. The test doesn't: a new daemon has no past."""
         moves = [entry for entry in self.m.journal() if entry.get("SYSLOG_IDENTIFIER") == "wslportd"
                  and re.match("sshd is (moved|back)|sshd could not be moved|.*start", str(entry["MESSAGE"]))]
         assert len(moves) >= 3
@@ -290,7 +290,7 @@ class Day:
         self.settle()
 
     def calm(self) -> None:
-        """As at the beginning: nobody else has anything, and sshd is at home."""
+        """Goes back to the beginning: nobody else has a port, and sshd is at home."""
         for session in self.sessions:
             session.close()
         for process in self.strangers.values():
@@ -308,7 +308,7 @@ class Day:
         self.exercise()
 
     def exercise(self) -> None:
-        """What opens a socket at its first use, which then stays: the daemon has done it once before its files are counted."""
+        """Makes the daemon open each socket that it keeps from its first use on, before the test counts its files."""
         session = self.m.ssh_session(22, "lan")
         w.eventually(lambda: w.call(self.m, "Relocate", "q", "0") == (0, ""), "moved")
         w.wait_properties(self.m, State="relocated", PinnedSessions=1)
@@ -325,10 +325,10 @@ class Day:
             for kind, number in self.script:
                 self.event(kind, number)
             self.calm()
-            w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"files are left open: {first}, {self.daemon()}", 5)
+            w.eventually(lambda: self.daemon()["fds"] == first["fds"], f"files are left open: {first}, {self.daemon()}")
             last = self.daemon()
             assert last["dirty"] <= first["dirty"] + 40, (first, last)
-            w.eventually(lambda: not self.m.stray_reservations("wslport"), "sshd comes to listen on what wslportd had", 5)
+            w.eventually(lambda: not self.m.stray_reservations("wslport"), "sshd listens on each port that wslportd has bound")
         except BaseException as error:
             error.add_note(f"{self.name}, event {len(self.history)}, policy {self.policy}; before it: {self.history[-25:]}")
             raise
@@ -344,7 +344,7 @@ def make_script(seed: int, events: int) -> Script:
 
 
 def format_script(script: Script, history: list[str]) -> str:
-    """With what came of each event, as far as it came."""
+    """The script as text, with a remark about each event that has happened."""
     told = history + [""] * (len(script) - len(history))
     return "".join(f"{kind} {number}".ljust(24) + (f"  # {text}" if text else "") + "\n" for (kind, number), text in zip(script, told))
 
@@ -357,14 +357,17 @@ def parse_script(text: str) -> Script:
 
 
 def name_of(error: BaseException) -> str:
-    """Which promise: the same for the same one, whichever the ports."""
+    """A name for the broken promise, the same whatever the ports are."""
     first = str(error).splitlines()[0] if str(error) else ""
     return type(error).__name__ + " " + re.sub(r"\d+", "#", re.split("[:,]", first)[0])
 
 
 def shrink(script: Script, breaks: Callable[[Script], bool], tries: int) -> Script:
-    """The shortest part of a script that breaks() finds within so many tries: its end first, then less and less of it by delta
-    debugging (Zeller and Hildebrandt, 2002), which leaves out a part at a time and halves the parts when nothing more can go."""
+    """Finds a short part of a script for which breaks() is still true, within so many tries.
+
+    First it looks for the shortest end of the script. Then delta debugging (Zeller and Hildebrandt, 2002) leaves out one part at
+    a time, and halves the parts when none can be left out.
+    """
     left = tries
 
     def still(part: Script) -> bool:
@@ -407,7 +410,7 @@ def test_shrinking_finds_what_matters(needed, length):
     assert shrink(script, breaks, 200) == [("ssh", number) for number in needed]
     count = len(asked)
     assert count <= 60
-    # With fewer tries it is longer, and breaks it still.
+    # With fewer tries the script is longer, and still breaks.
     asked.clear()
     rest = shrink(script, breaks, count // 2)
     assert len(asked) <= count // 2 and breaks(rest)
@@ -424,7 +427,7 @@ def make_day(make: w.Make, name: str, script: Script) -> Day:
 
 
 def shrink_day(make: w.Make, day: Day, error: BaseException, tries: int) -> str:
-    """The shortest script that breaks the same promise, with what came of each event."""
+    """The shortest script that breaks the same promise, with remarks."""
     found = format_script(day.script, day.history)
 
     def breaks(script: Script) -> bool:

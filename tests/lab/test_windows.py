@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Towards Windows: its programs, its firewall, and the clients that come from elsewhere.
+"""Windows' programs and firewall, and clients on other machines.
 
-In place of Windows' programs there are stand-ins on drive C: of the machine. Each writes down how it was called, and
-answers as Microsoft documents it, in German where words are translated.
+Windows' programs are stand-ins on the machine's drive C:. Each records its calls, and answers as Microsoft documents it, in
+German where Windows translates its words.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ pid = sys.argv[2].split()[-1]
 out.write(f'"sshd.exe","{pid}","Services","0","9.876 K"\r\n'.encode())
 """
 
-# Keeps the rules that the elevated command makes, and shows them to the script that asks.
+# Keeps the rules that the elevated command makes, and prints them for the script that asks.
 POWERSHELL = r"""
 import binascii, re
 if sys.argv[-2] == "-EncodedCommand":
@@ -81,7 +81,7 @@ def stand_in(m: Machine, name: str, code: str, drive: str = DRIVE) -> None:
 
 
 def calls(m: Machine, name: str = "") -> list[tuple[str, list[str], dict[str, str], str]]:
-    """What was started, in order: path, arguments, environment and input."""
+    """The calls of the stand-ins, in order: path, arguments, environment and input."""
     if not m.exists(CALLS):
         return []
     return [call for call in map(ast.literal_eval, m.read(CALLS).splitlines()) if call[0].endswith(name)]
@@ -125,7 +125,7 @@ def detail(m: Machine) -> str:
 
 
 def refusals(m: Machine, why: str) -> int:
-    """How often the daemon has said that Windows doesn't name the program, and why."""
+    """How often the daemon has logged that Windows doesn't name the program, for this reason."""
     return sum("which program has port 22" in line and why in line for line in w.daemon_messages(m))
 
 
@@ -135,7 +135,7 @@ def wslportctl(m: Machine, *arguments: str, env: dict[str, str] | None = None) -
 
 
 def at_a_terminal(m: Machine, answer: str, command: str) -> tuple[int, str]:
-    """Runs it with a terminal of its own, where somebody answers its question."""
+    """Runs a command with a terminal, on which somebody types the answer to its question."""
     result = m.run(["script", "--quiet", "--return", "--command", command, "/dev/null"], stdin=answer.encode(), timeout=60)
     return result.returncode, result.stdout
 
@@ -146,7 +146,7 @@ def test_windows_programs_run_only_where_they_may(make):
     m = relocated(make)
     assert detail(m) == w.WINDOWS_SOFTWARE
     w.hold(lambda: not calls(m), 1, "with Interop=no nothing is run")
-    # Whoever types it may.
+    # A person may run Windows' programs by wslportctl.
     assert wslportctl(m, "firewall", "--check")[0] == 6 and len(calls(m)) == 1
     forget_calls(m)
 
@@ -157,15 +157,15 @@ def test_windows_programs_run_only_where_they_may(make):
     assert calls(m) == [
         (f"{DRIVE}/Windows/System32/NETSTAT.EXE", ["-ano", "-p", "TCP"], environment, "/dev/null"),
         (f"{DRIVE}/Windows/System32/tasklist.exe", ["/FI", "PID eq 4312", "/FO", "CSV", "/NH"], environment, "/dev/null")]
-    # WSL's own relay to them needs that (binfmt.cpp, CreateNtProcess); the stand-ins don't.
+    # WSL's relay to Windows' programs needs that (binfmt.cpp, CreateNtProcess); the stand-ins don't.
     assert "AF_VSOCK" in w.show(m, w.HELPER, "RestrictAddressFamilies")["RestrictAddressFamilies"].split()
-    # Once for each holder, not for each evaluation.
+    # The daemon asks once for each holder, not at each evaluation.
     before = w.evaluations(m)
     m.run(["systemctl", "restart", "ssh.service"], check=True)
     w.eventually(lambda: w.evaluations(m) > before, "it thinks it over")
     w.hold(lambda: detail(m) == SSHD_EXE and len(calls(m)) == 2, 1, "it stays")
 
-    # What /etc/wsl.conf says stands over it.
+    # /etc/wsl.conf can forbid it.
     for text in ("[interop]\nenabled = false\n", "[automount]\nenabled=false\n"):
         m.write(WSL_CONF, text)
         forget_calls(m)
@@ -186,7 +186,7 @@ def test_windows_programs_run_only_where_they_may(make):
 
 @pytest.mark.waits
 def test_a_look_at_the_home_port_keeps_the_name(make):
-    """Each minute where sshd is to go back by itself: a connection, and no program."""
+    """With Restore=auto the daemon looks each minute: it connects, and runs no program."""
     m = machine(make)
     m.write(w.CONFIG, w.configuration(Policy={"Restore": "auto"}, Windows={"Interop": "yes"}))
     w.boot(m)
@@ -220,7 +220,7 @@ def test_boot_does_not_wait_for_windows_programs(make):
     assert detail(m) == w.WINDOWS_SOFTWARE
 
 
-# The program, what it does, what is made of it, and what is told.
+# The program, its script, the holder that the daemon then reports, and the daemon's log.
 HOSTILE = {
     "escapes": ("tasklist.exe", r"""out.write(b'"\x1b]0;x\x07\x9b31m\xff\n","4312"\r\n"\x1b[31mred","4312"\r\n')""",
                 f"?[31mred, {w.WINDOWS_SOFTWARE}", ""),
@@ -263,7 +263,7 @@ def test_hostile_programs_do_no_harm(make):
 # ---- the firewall ----
 
 def elevated(call: tuple[str, list[str], dict[str, str], str]) -> str:
-    """What an elevated PowerShell was given to run."""
+    """The script that an elevated PowerShell was given to run."""
     path, arguments, _, stdin = call
     assert path == f"{DRIVE}/Windows/System32/WindowsPowerShell/v1.0/powershell.exe" and stdin == "/dev/null"
     assert arguments[:3] == ["-NoProfile", "-NonInteractive", "-Command"] and len(arguments) == 4
@@ -286,7 +286,7 @@ def test_firewall(make):
     assert wslportctl(m, "firewall", "--check", "--port", "445")[:2] == (
         0, 'port 445: let in from Any by "Datei- und Druckerfreigabe"\n')
 
-    # Nothing is run before somebody has said yes, on a terminal.
+    # Nothing runs before somebody has said yes on a terminal.
     forget_calls(m)
     code, output, errors = wslportctl(m, "firewall", "--apply")
     assert code == 2 and output == f"{rule}\n" and "--yes" in errors
@@ -304,7 +304,7 @@ def test_firewall(make):
     assert wslportctl(m, "firewall", "--apply", "--remove", "--yes") == (0, f"{removal}\n{nothing}", "")
     assert elevated(calls(m)[0]) == removal
 
-    # The other scopes and the other form.
+    # The other scopes, and the other form of rule.
     for options, remote in ((["--scope", "tailscale"], "100.64.0.0/10"), (["--scope", "any", "--hyperv"], "Any")):
         forget_calls(m)
         line = wslportctl(m, "firewall", *options)[1].splitlines()[1]
@@ -313,7 +313,7 @@ def test_firewall(make):
         assert f"let in from {remote} by" in output
         m.path(RULES).unlink()
 
-    # Refused, or not to be believed.
+    # The user refuses, or Windows' answer can't be trusted.
     program = "WindowsPowerShell/v1.0/powershell.exe"
     stand_in(m, program, "sys.exit(1)")
     code, output, errors = wslportctl(m, "firewall", "--apply", "--yes")
@@ -339,7 +339,7 @@ def test_usage(make):
     for arguments in (["--scope", "LAN"], ["--port", "0"], ["--port", "x"], ["--check", "--apply"], ["--check", "--remove"],
                       ["2222"], ["--timeout", "0"], ["--yes"], ["--what"]):
         assert wslportctl(m, "firewall", *arguments)[:2] == (2, ""), arguments
-    # What needs no daemon works without.
+    # These commands need no daemon.
     assert wslportctl(m, "firewall")[0] == wslportctl(m, "ssh-config")[0] == 3
     assert "-LocalPorts 2201 " in wslportctl(m, "firewall", "--port", "2201", "--hyperv")[1]
 
@@ -347,7 +347,7 @@ def test_usage(make):
 # ---- clients ----
 
 def blocks(text: str) -> list[str]:
-    """The Host blocks, with the comment before each."""
+    """The Host blocks, each with the comment before it."""
     return [f"# {block}" for block in re.split(r"(?m)^# (?=For )", text.split("\n# The fingerprints")[0])[1:]]
 
 
@@ -374,19 +374,19 @@ def test_ssh_config_works(make, tmp_path):
     assert (code, errors) == (0, "")
     others, windows = blocks(config)
 
-    # From a neighbour over the mesh, and over the LAN; from Windows by localhost.
+    # A neighbour comes over the mesh, and over the LAN; Windows comes by localhost.
     lan = re.sub("# (HostName 192)", r"\1", re.sub("(?m)^    HostName.*\n", "", others))
     for origin, text, address in (("lan", others, "100.64.0.10"), ("lan", lan, "192.168.50.10"), ("windows", windows, "127.0.0.1")):
         result = client(m, tmp_path, origin, text, known_hosts)
         assert result.returncode == 0, result.stderr
         connection, hostname = result.stdout.splitlines()
         assert connection.split()[2:] == [address, "2222"] and hostname == "lab"
-    # As one file, too; and a known host that isn't known is refused.
+    # The output works as one file, too; and ssh refuses a host key that isn't among the known ones.
     assert client(m, tmp_path, "lan", config, known_hosts).returncode == 0
     unknown = "".join(line for line in known_hosts.splitlines(True) if "100.64" not in line)
     assert client(m, tmp_path, "lan", others, unknown).returncode == 255
 
-    # What it says is what the machine says.
+    # The names and keys are the machine's own.
     keys = public_keys(m)
     fingerprints = [m.run(["ssh-keygen", "-lf", key], check=True).stdout.strip() for key in keys]
     assert len(keys) >= 2 and sorted(re.findall(r"(?m)^# (\d+ SHA256:.*)", config)) == sorted(fingerprints)
@@ -394,7 +394,7 @@ def test_ssh_config_works(make, tmp_path):
     types = {" ".join(m.read(key).split()[:2]) for key in keys}
     assert set(known_hosts.splitlines()) == {f"{name} {key}" for name in names for key in types}
 
-    # A user without rights gets the same; whoever came by sudo is named; and names are checked.
+    # A user without rights gets the same; after sudo the block has that user's name; and names are checked.
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "wslportctl", "ssh-config"]
     as_user = m.run(argv, check=True).stdout
     assert sorted(as_user.splitlines()) == sorted(config.replace("User root", "User nobody").splitlines())
@@ -404,7 +404,7 @@ def test_ssh_config_works(make, tmp_path):
     for wrong in (["--host", "a b"], ["--host", "*"], ["--user", "x\nProxyCommand y"], ["x"]):
         assert wslportctl(m, "ssh-config", *wrong)[:2] == (2, "")
 
-    # Back on 22 there are no brackets.
+    # When sshd is back on 22, known hosts have no brackets.
     m.windows.release(22)
     assert w.call(m, "Restore") == (0, "")
     w.wait_properties(m, State="clear", Port=22)
