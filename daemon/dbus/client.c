@@ -106,9 +106,9 @@ static int read_reachable(sd_bus_message *m, Status *status) {
 
 typedef struct Property {
         const char *name, *type;
-        int (*read)(sd_bus_message *m,
-                    Status *status); /* NULL: the text or number itself goes into Status */
-        size_t offset, size;         /* of that member of Status */
+        /* NULL: the text or number itself goes to .offset of Status, where there are .size bytes for it. */
+        int (*read)(sd_bus_message *m, Status *status);
+        size_t offset, size;
 } Property;
 
 static const Property properties[] = {

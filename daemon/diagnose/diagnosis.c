@@ -14,7 +14,7 @@ struct Diagnosis {
         Child *child;
         sd_bus_message *waiting[DIAGNOSIS_WAITING_MAX];
         size_t n_waiting;
-        size_t n_asked; /* of those, how many the run is for; what the others want to know may be newer */
+        size_t n_asked; /* the run under way answers so many of them; the others may ask about something newer */
 };
 
 int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret) {
@@ -28,7 +28,7 @@ int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret) {
         return 0;
 }
 
-/* The first @n have been answered, or won't be. */
+/* Forgets the first @n callers. */
 static void diagnosis_drop(Diagnosis *d, size_t n) {
         for (size_t i = 0; i < n; i++)
                 sd_bus_message_unref(d->waiting[i]);
@@ -68,7 +68,7 @@ static int diagnosis_reply(sd_bus_message *call, const char *text) {
         return r < 0 ? r : sd_bus_send(NULL, reply, NULL);
 }
 
-/* Why there is no answer, or NULL. */
+/* Tells why the program gave no answer; NULL if it did. */
 static const char *complaint(const ChildResult *result) {
         const char *text = result->output;
         Finding finding;
@@ -80,7 +80,7 @@ static const char *complaint(const ChildResult *result) {
         if (result->error < 0)
                 return PROGRAM " was killed";
         if (!finding_read(&text, &finding))
-                return PROGRAM " has not said anything of use";
+                return PROGRAM " printed nothing of use";
         return NULL;
 }
 
@@ -126,7 +126,7 @@ static void diagnosis_on_end(const ChildResult *result, void *userdata) {
 int diagnosis_answer(Diagnosis *d, sd_bus_message *call) {
         if (d->n_waiting == ELEMENTSOF(d->waiting))
                 return sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
-                                                  "too many wait for a diagnosis; try again");
+                                                  "too many callers wait for a diagnosis; try again");
 
         d->waiting[d->n_waiting++] = sd_bus_message_ref(call);
         if (!d->child)

@@ -23,7 +23,6 @@ static inline Fact fact(bool is_so) {
         return is_so ? FACT_YES : FACT_NO;
 }
 
-/* What installs packages here. */
 typedef enum PackageManager {
         PACKAGES_UNKNOWN,
         PACKAGES_APT,
@@ -33,57 +32,57 @@ typedef enum PackageManager {
 } PackageManager;
 
 typedef struct MachineFacts {
-        bool root; /* the facts were gathered as root, so nothing was hidden */
+        bool root; /* root gathered the facts, so that none was hidden */
         NetworkingMode mode;
-        Fact systemd;               /* it runs */
+        Fact systemd;               /* systemd runs */
         WslSetting systemd_setting; /* of /etc/wsl.conf */
         PackageManager packages;
 } MachineFacts;
 
 typedef struct UnitFact {
         char name[256]; /* "": the unit isn't known, and the other members say nothing */
-        bool installed, masked, enabled, active, starting, failed; /* .starting is .active too */
-        char result[32];                                           /* systemd's word for how it ended */
+        bool installed, masked, enabled, failed;
+        bool active, starting; /* a unit that is .starting is .active too */
+        char result[32];       /* systemd's word for how the unit ended */
 } UnitFact;
 
 typedef struct DaemonFacts {
         UnitFact unit;
         Fact answers;             /* on D-Bus */
-        char reason[REASON_SIZE]; /* its property; "" where it doesn't answer */
+        char reason[REASON_SIZE]; /* its property Reason; "" where it doesn't answer */
 } DaemonFacts;
 
-/* wslportd.conf */
 typedef struct ConfigFacts {
         Fact valid;
-        unsigned error_line; /* of the first error; 0: the file as a whole */
+        unsigned error_line; /* where the first error is; 0: the file as a whole is refused */
         char error[256];
-        Config values; /* where the file isn't valid, the defaults */
+        Config values; /* the defaults if the file isn't valid */
 } ConfigFacts;
 
 typedef struct SshdFacts {
         Fact installed;
-        SshdVerdict verdict; /* of sshd on its configuration; it ignores host keys */
-        char error[256];     /* sshd's own words */
+        SshdVerdict verdict; /* what sshd says of its configuration, host keys aside */
+        char error[256];     /* in sshd's own words */
         Fact host_keys;
         Fact run_directory; /* /run/sshd is there, or not needed */
         UnitFact service, socket;
-        char last_error[256]; /* of sshd in the journal; "": not known */
-        bool fixed; /* the service could not be moved: a ListenAddress has a port, or its command */
+        char last_error[256]; /* sshd's last in the journal; "": unknown */
+        bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
 } SshdFacts;
 
 /* sshd's port and who has it, by the kernel; and its home port, by the daemon. */
 typedef struct ListenFacts {
         uint16_t home;
-        uint16_t number; /* where sshd is, or should be; 0: not known */
-        Fact listens;    /* sshd there */
-        bool ipv6_only;  /* although its configuration has all of IPv4 */
+        uint16_t number; /* the port that sshd has, or should have; 0: unknown */
+        Fact listens;    /* sshd listens on .number */
+        bool ipv6_only;  /* although sshd's configuration has all of IPv4 */
         bool loopback_only;
-        char listen_file[CHECK_PATH_SIZE]; /* where the ListenAddress of the loopback stands; "": not found */
+        char listen_file[CHECK_PATH_SIZE]; /* has the ListenAddress of the loopback interface; "": not found */
         unsigned listen_line;
-        Holder holder; /* of .number, sshd aside; HOLDER_NONE: nobody else */
+        Holder holder; /* who has .number, sshd aside; HOLDER_NONE: nobody else */
         int holder_pid;
         char holder_name[32], holder_unit[256];
-        char holder_detail[80]; /* of Windows */
+        char holder_detail[80]; /* names Windows' program */
         Holder home_holder;
         char home_detail[80];
 } ListenFacts;
@@ -92,7 +91,7 @@ typedef struct WindowsFacts {
         WindowsStart sshd_start; /* how Windows starts its own sshd */
         Fact refuses;            /* sshd's port lies in a range that Windows keeps for itself */
         PortRange range;         /* that range */
-        Fact firewall_rule;      /* one lets others in to sshd's port */
+        Fact firewall_rule;      /* a rule lets other machines in to sshd's port */
 } WindowsFacts;
 
 /* The Windows user's .wslconfig. */
@@ -103,12 +102,12 @@ typedef struct WslConfigFacts {
 } WslConfigFacts;
 
 typedef struct AddressFacts {
-        Fact usable; /* the addresses were read, and other machines may use one */
+        Fact usable; /* at least one is an address that other machines may use */
         char lan[INET6_ADDRSTRLEN], tailscale[INET6_ADDRSTRLEN], link_local[INET6_ADDRSTRLEN];
 } AddressFacts;
 
 typedef struct FirewallFact {
-        Fact on, allows; /* .allows: sshd's port */
+        Fact on, allows; /* .allows: it lets sshd's port pass */
 } FirewallFact;
 
 typedef struct CheckFacts {

@@ -74,26 +74,20 @@ void finding_clean(Finding *r) {
 }
 
 void remedy_without_sudo(char *remedy) {
-        static const char sudo[] = "sudo ";
         bool quoted = false, begins = true;
         char *to = remedy;
 
         for (const char *from = remedy; *from;) {
-                if (begins && !quoted && startswith(from, sudo)) {
-                        from += strlen(sudo);
-                        begins = false;
-                        continue;
-                }
-                if (!quoted && from[0] == '\\' && from[1]) {
-                        *to++ = *from++;
-                        *to++ = *from++;
+                if (begins && startswith(from, "sudo ")) {
+                        from += strlen("sudo ");
                         begins = false;
                         continue;
                 }
                 if (*from == '\'')
                         quoted = !quoted;
-                begins = !quoted &&
-                         (*from == '|' || *from == '&' || *from == ';' || (begins && *from == ' '));
+                begins = !quoted && (strchr("|&;", *from) || (begins && *from == ' '));
+                if (!quoted && from[0] == '\\' && from[1])
+                        *to++ = *from++;
                 *to++ = *from++;
         }
         *to = '\0';

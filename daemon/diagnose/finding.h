@@ -4,59 +4,59 @@
 #include "base/words.h"
 #include "diagnose/facts.h"
 
-/* What a check finds, in words, and as the line that wslportd-diagnose prints of it. */
+/* What a check has found, and the line of text in which wslportd-diagnose hands it on. */
 
 typedef enum Verdict {
-        VERDICT_UNKNOWN, /* the finding says what would tell */
+        VERDICT_UNKNOWN, /* the finding says how to find out */
         VERDICT_OK,
-        VERDICT_WARNING, /* works now, and may not always */
+        VERDICT_WARNING, /* it works now, and may not work later */
         VERDICT_PROBLEM,
-        VERDICT_SKIPPED, /* does not apply here */
+        VERDICT_SKIPPED, /* the check has no meaning here */
         _VERDICT_MAX,
 } Verdict;
 
 DECLARE_WORDS(verdict, Verdict);
 
-/* All of it is printable. Commands that need root begin with "sudo "; they may be pasted into a shell as
- * they stand. */
+/* All texts are printable. The remedy can be pasted into a shell; commands that need root begin with "sudo
+ * ". */
 typedef struct Finding {
         char check[32]; /* ASCII letters, digits, '-', '_' and '.' */
         Verdict verdict;
         char finding[512];
-        char remedy[512]; /* "" where no command mends it, or nothing is wrong */
+        char remedy[512]; /* "": nothing is wrong, or no command mends it */
 } Finding;
 
-/* More than there are checks: a program of another version may have more. */
+/* There are fewer checks; a program of another version may have more of them. */
 #define FINDINGS_MAX 64
 
 void say(Finding *r, Verdict verdict, const char *format, ...) _printf_(3, 4);
 
-/* Says one of three texts: @yes is well, @no a problem. Returns true for the problem, whose remedy the
- * caller suggests. */
+/* Says one of three texts, where @no is a problem. Returns true for @no; the caller then suggests a
+ * remedy. */
 bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char *unknown);
 
 /* Suggests a command. A command that doesn't fit is not suggested at all. */
 void suggest(Finding *r, const char *format, ...) _printf_(2, 3);
 
-/* A word of a shell's, quoted where it has to be. */
+/* A word for a shell, in quotes if it needs them. */
 typedef struct ShellWord {
         char text[4 * CHECK_PATH_SIZE];
 } ShellWord;
 
 ShellWord quote(const char *s);
 
-/* Whatever texts went in, one printable line comes out. */
+/* Replaces whatever isn't printable, line breaks too, so that each text is one line. */
 void finding_clean(Finding *r);
 
-/* Takes each "sudo" away that begins a command, for root. */
+/* Removes the "sudo" before each command, for root. */
 void remedy_without_sudo(char *remedy);
 
-/* Whether @text may be shown, and typed: UTF-8 that a terminal obeys nowhere. */
+/* Whether @text is UTF-8 without anything that a terminal obeys or doesn't show. */
 bool text_is_printable(const char *text);
 
 /* Prints @finding as a line of four fields with a tab between them: check, verdict, finding and remedy. */
 void finding_print(const Finding *finding, FILE *out);
 
-/* Reads the next good line of *@rest, any bytes with a NUL at their end, and moves *@rest behind it. Returns
- * false where there is none. */
+/* Reads the next line of *@rest that is such a line, passes over any other, and moves *@rest behind it. The
+ * text is untrusted. Returns false if no such line is left. */
 bool finding_read(const char **rest, Finding *ret);

@@ -12,7 +12,6 @@
 #include "facts/mode.h"
 #include "sshd/sshd.h"
 #include "systemd/bus.h"
-#include "windows/wsl.h"
 
 /* For everything together. The daemon and wslportctl wait longer than that for this program. */
 #define TIMEOUT (12 * USEC_PER_SEC)
@@ -22,7 +21,7 @@
 
 #define ADDRESSES_MAX 64
 
-/* A handler for objects that want one: whoever runs the loop looks at the object himself. */
+/* For objects that call a handler: the code that runs the loop looks at the object itself. */
 static void ignore(void *userdata) {
         (void) userdata;
 }
@@ -64,14 +63,11 @@ static void read_files(CheckFacts *facts) {
 }
 
 static NetworkingMode read_mode(sd_event *event, const Mode *mode, const Status *status) {
-        NetworkingMode seen = MODE_UNKNOWN;
+        NetworkingMode seen;
 
         while (mode && mode_is_pending(mode) && sd_event_run(event, UINT64_MAX) >= 0)
                 ;
-        if (mode)
-                seen = mode_get(mode);
-        else
-                (void) wsl_detect(&seen);
+        seen = mode ? mode_get(mode) : MODE_UNKNOWN;
         return seen == MODE_UNKNOWN && status ? status->mode : seen;
 }
 
@@ -123,7 +119,7 @@ static void fill_unit(const UnitState *state, UnitFact *ret) {
                                                          streq(state->active_state, "reloading")));
 }
 
-/* units_socket() has none where the socket unit is enabled, and stopped. */
+/* A socket unit that is enabled but stopped counts too; units_socket() leaves it out. */
 static void fill_socket(const Units *units, UnitFact *ret) {
         const UnitState *service = units_service(units);
 
@@ -135,7 +131,7 @@ static void fill_socket(const Units *units, UnitFact *ret) {
                  (int) (strlen(service->id) - strlen(".service")), service->id);
 }
 
-/* @bus leads to systemd. @sshd asks over it from now on. */
+/* Attaches @sshd to @bus, which leads to systemd, and waits for both units. */
 static void read_units(sd_event *event, sd_bus *bus, Units *sshd, CheckFacts *facts) {
         usec_t now, until = clock_usec(CLOCK_MONOTONIC) + SYSTEMD_TIMEOUT;
         _cleanup_(units_freep) Units *own = NULL;

@@ -2,11 +2,11 @@
 #include "diagnose/checks.h"
 #include "fuzz/fuzz.h"
 
-/* What `wslportctl diagnose` says of any facts, whatever the texts among them: one printable line each, and a
- * remedy that can be pasted, which runs none but commands of ours.
+/* Of any facts, with any texts among them, each check makes one printable line, and a remedy that a shell takes for
+ * commands of ours and nothing else.
  *
- * The input: a byte or two for each fact that isn't a text, in their order; then the texts, a line each, in
- * theirs; and what installs packages. */
+ * The input: a byte or two for each fact that isn't a text; then a line for each text; then a byte for the package
+ * manager. */
 
 static bool is_command(const char *word) {
         static const char *const commands[] = { "sed", "systemctl", "printf", "tee", "wsl.exe", "ssh-keygen", "mkdir",
@@ -19,8 +19,8 @@ static bool is_command(const char *word) {
         return false;
 }
 
-/* The next word as a shell takes it, the first of a command or not (POSIX, 2.2 and 2.3). Nothing is expanded but one
- * variable of ours, and quotes are closed. */
+/* Reads the next word as a shell does (POSIX, 2.2 and 2.3). Requires that each quote ends, and that the shell expands
+ * nothing but one variable of ours. */
 static const char *shell_word(const char *s, char *ret) {
         char quote = '\0';
 
@@ -58,7 +58,7 @@ static void require_remedy(const char *remedy) {
                 else {
                         const char *end = shell_word(s, word);
 
-                        require(end > s); /* no other sign of a shell's */
+                        require(end > s); /* a shell takes no other sign here */
                         s = end;
                         require(!begins || is_command(word) || streq(word, "sudo"));
                         begins = begins && streq(word, "sudo");
@@ -115,7 +115,7 @@ static void take_text(FuzzInput *input, char *ret, size_t size) {
         snprintf(ret, size, "%s", text);
 }
 
-/* Such names are systemd's (unit-name.c), or none at all. */
+/* A unit's name, of the characters that systemd allows (unit-name.c), or "". */
 static void take_name(FuzzInput *input, char *ret, size_t size) {
         take_text(input, ret, size);
         ret[strspn(ret, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@")] = '\0';

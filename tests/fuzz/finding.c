@@ -2,7 +2,7 @@
 #include "diagnose/finding.h"
 #include "fuzz/fuzz.h"
 
-/* Any bytes in the place of what wslportd-diagnose prints: each finding that is read of them is fit for the
+/* Any bytes, as if wslportd-diagnose had printed them: each finding that finding_read() makes of them is fit for the
  * bus and a terminal, and reads back to the same when it is printed again. */
 
 static void require_clean(const char *s, size_t size) {

@@ -201,8 +201,8 @@ static const struct {
         void (*change)(CheckFacts *facts);
         const char *check;
         Verdict verdict;
-        const char *finding; /* a part of it */
-        const char *remedy;  /* all of it */
+        const char *finding; /* a part of the finding */
+        const char *remedy;  /* the whole remedy */
 } rows[] = {
         { "systemd", nothing, "systemd", OK, "runs", "" },
         { "the daemon answers, systemd does not", daemon_answers_unseen, "daemon", OK, "answers", "" },
@@ -434,8 +434,8 @@ static void test_check(const void *data) {
         test_equal_string(finding->remedy, row->remedy);
 }
 
-/* Where nothing is known nothing is claimed, where nothing is wrong nothing is to be done, and every check was tried for
- * each of what it can say. */
+/* Without facts no check claims anything, without faults no check suggests anything, and the table has a row for each
+ * verdict of each check. */
 static void test_as_a_whole(void) {
         Finding findings[FINDINGS_MAX];
         CheckFacts f = { 0 };
@@ -468,7 +468,7 @@ static void test_as_a_whole(void) {
         }
 }
 
-/* Half a command is never printed, and nothing that isn't a line. */
+/* However long or strange the texts are, no half command comes out, and each text is one line. */
 static void test_hostile_facts(void) {
         Finding findings[FINDINGS_MAX];
         CheckFacts f = well();
@@ -489,7 +489,7 @@ static void test_hostile_facts(void) {
 }
 
 static const struct {
-        const char *name, *error, *file; /* NULL: none is named */
+        const char *name, *error, *file; /* .file NULL: the error names none */
         unsigned line;
 } errors[] = {
         { "an option", "/etc/ssh/sshd_config: line 3: Bad configuration option: x", "/etc/ssh/sshd_config", 3 },
