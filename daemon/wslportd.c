@@ -3,22 +3,11 @@
 #include <malloc.h>
 #include <signal.h>
 
-#include <systemd/sd-daemon.h>
-#include <systemd/sd-event.h>
-
-#include "core/config-file.h"
 #include "base/log.h"
+#include "core/config-file.h"
 #include "manager/manager.h"
 #include "manager/mend.h"
 #include "manager/reset.h"
-
-typedef enum Command {
-        COMMAND_RUN,
-        COMMAND_CHECK_CONFIG,
-        COMMAND_PRINT_CONFIG,
-        COMMAND_RESET,
-        COMMAND_MEND,
-} Command;
 
 static void print_help(void) {
         printf("wslportd [OPTION]\n\n"
@@ -33,60 +22,6 @@ static void print_help(void) {
                "  --version              print the version\n"
                "  --help                 print this\n\n"
                "See wslportd(8), wslportd.conf(5).\n");
-}
-
-static int parse_arguments(int argc, char *argv[], Command *ret) {
-        enum {
-                OPTION_CHECK = 0x100,
-                OPTION_PRINT,
-                OPTION_RESET,
-                OPTION_MEND,
-                OPTION_VERSION,
-                OPTION_HELP,
-        };
-        static const struct option options[] = {
-                { "check-config", no_argument, NULL, OPTION_CHECK },
-                { "print-config", no_argument, NULL, OPTION_PRINT },
-                { "reset", no_argument, NULL, OPTION_RESET },
-                { "mend", no_argument, NULL, OPTION_MEND },
-                { "version", no_argument, NULL, OPTION_VERSION },
-                { "help", no_argument, NULL, OPTION_HELP },
-                { NULL, 0, NULL, 0 },
-        };
-        Command command = COMMAND_RUN;
-        int c;
-
-        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0)
-                switch (c) {
-                case OPTION_CHECK:
-                        command = COMMAND_CHECK_CONFIG;
-                        break;
-                case OPTION_PRINT:
-                        command = COMMAND_PRINT_CONFIG;
-                        break;
-                case OPTION_RESET:
-                        command = COMMAND_RESET;
-                        break;
-                case OPTION_MEND:
-                        command = COMMAND_MEND;
-                        break;
-                case OPTION_VERSION:
-                        printf("wslportd %s\n", PROJECT_VERSION);
-                        return 0;
-                case OPTION_HELP:
-                        print_help();
-                        return 0;
-                default:
-                        return -EINVAL;
-                }
-
-        if (argc - optind > (command == COMMAND_CHECK_CONFIG ? 1 : 0)) {
-                fprintf(stderr, "wslportd: too many arguments; see wslportd --help\n");
-                return -EINVAL;
-        }
-
-        *ret = command;
-        return 1;
 }
 
 static void print_config_error(const char *path, unsigned line, const char *message, void *userdata) {
@@ -123,13 +58,7 @@ static int reset(void) {
         Log log = log_open(LOG_ERR);
         char text[RESET_TEXT_SIZE];
         Config config;
-        sigset_t signals;
         int r;
-
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return log_error_errno(&log, -errno, "Signals could not be blocked");
 
         r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
         if (r < 0)
@@ -137,7 +66,9 @@ static int reset(void) {
 
         r = reset_all(&log, config.unit, text);
         if (r == -EBUSY)
-                log_message(&log, LOG_ERR, "wslportd is running, and nothing is taken back before: systemctl disable --now wslportd");
+                log_message(&log, LOG_ERR,
+                            "wslportd is running, and nothing is taken back before: "
+                            "systemctl disable --now wslportd");
         else if (r < 0)
                 log_error_errno(&log, r, "Not all that wslportd has changed could be taken back");
         else if (r > 0)
@@ -145,25 +76,24 @@ static int reset(void) {
         return r;
 }
 
+static int mend(void) {
+        int r;
+
+        r = mend_units();
+        if (r < 0)
+                fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
+        return r;
+}
+
 static int run(void) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(manager_freep) Manager *manager = NULL;
         Log log = log_open(LOG_INFO);
         Config config;
-        sigset_t signals;
         int r;
 
         if (getuid() != 0)
                 return log_error_errno(&log, -EPERM,
                                        "wslportd acts on the ssh service and has to be run as root");
 
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        sigaddset(&signals, SIGHUP);
-        sigaddset(&signals, SIGINT);
-        sigaddset(&signals, SIGTERM);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return log_error_errno(&log, -errno, "Signals could not be blocked");
         (void) signal(SIGPIPE, SIG_IGN);
 
         /* Fixed: else glibc learns from the first huge message of D-Bus to keep room for the next, for good
@@ -180,51 +110,52 @@ static int run(void) {
                 config = config_default();
         }
         log.max_level = config.log_level;
-
-        r = sd_event_new(&event);
-        if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
-        if (r >= 0)
-                r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
-        if (r >= 0)
-                r = sd_event_set_watchdog(event, true);
-        if (r < 0)
-                return log_error_errno(&log, r, "The event loop could not be set up");
-
-        r = manager_new(event, &log, &config, &manager);
-        if (r < 0)
-                return r;
-
-        r = sd_event_loop(event);
-        (void) sd_notify(false, "STOPPING=1");
-        return r < 0 ? log_error_errno(&log, r, "The event loop failed") : 0;
+        return manager_run(&log, &config);
 }
 
 int main(int argc, char *argv[]) {
-        Command command;
-        int r;
+        static const struct option options[] = {
+                { "check-config", no_argument, NULL, 'c' },
+                { "print-config", no_argument, NULL, 'p' },
+                { "reset", no_argument, NULL, 'r' },
+                { "mend", no_argument, NULL, 'm' },
+                { "version", no_argument, NULL, 'v' },
+                { "help", no_argument, NULL, 'h' },
+                { NULL, 0, NULL, 0 },
+        };
+        int c, command = 'd', r = 0;
 
-        r = parse_arguments(argc, argv, &command);
-        if (r > 0)
-                switch (command) {
-                case COMMAND_CHECK_CONFIG:
-                        r = check_config(optind < argc ? argv[optind] : CONFIG_FILE);
-                        break;
-                case COMMAND_PRINT_CONFIG:
-                        r = print_config();
-                        break;
-                case COMMAND_RESET:
-                        r = reset();
-                        break;
-                case COMMAND_MEND:
-                        r = mend_units();
-                        if (r < 0)
-                                fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
-                        break;
-                case COMMAND_RUN:
-                default:
-                        r = run();
-                }
+        while ((c = getopt_long(argc, argv, "", options, NULL)) >= 0) {
+                if (c == '?')
+                        return EXIT_FAILURE;
+                command = command == 'v' || command == 'h' ? command : c;
+        }
+        if (argc - optind > (command == 'c' ? 1 : 0)) {
+                fprintf(stderr, "wslportd: too many arguments; see wslportd --help\n");
+                return EXIT_FAILURE;
+        }
 
+        switch (command) {
+        case 'c':
+                r = check_config(optind < argc ? argv[optind] : CONFIG_FILE);
+                break;
+        case 'p':
+                r = print_config();
+                break;
+        case 'r':
+                r = reset();
+                break;
+        case 'm':
+                r = mend();
+                break;
+        case 'v':
+                printf("wslportd %s\n", PROJECT_VERSION);
+                break;
+        case 'h':
+                print_help();
+                break;
+        default:
+                r = run();
+        }
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -20,6 +20,12 @@ typedef enum Cause {
         CAUSE_ANSWER = 1 << 1, /* systemd or sshd has answered, which takes memory */
 } Cause;
 
+typedef enum Stage {
+        STAGE_BOOTING, /* READY=1 is still to be said, and sshd's start waits for it */
+        STAGE_RUNNING, /* the daemon's, for as long as it runs */
+        STAGE_RESTORING, /* --reset: the loop ends when sshd is back on its own configuration, or can't go there */
+} Stage;
+
 /* What the parts of the manager share: the loop, the configuration, what our files say, and the objects that
  * each know or do one thing. manager.c makes all of it; it outlives the parts. */
 typedef struct Context {
@@ -27,7 +33,7 @@ typedef struct Context {
         Log log;
         Config config;
         Files files;
-        bool booting; /* READY=1 is still to be said, and sshd's start waits for it */
+        Stage stage;
         sd_event_source *evaluation;
         Cause causes; /* of the next one */
 

@@ -4,6 +4,8 @@
 #include <malloc.h>
 #include <signal.h>
 
+#include <systemd/sd-daemon.h>
+
 #include "base/timer.h"
 #include "core/config-file.h"
 #include "core/pace.h"
@@ -14,14 +16,17 @@
 #define BOOT_HOLD_OWN (500 * USEC_PER_MSEC)
 #define BOOT_HOLD_MAX (1800 * USEC_PER_MSEC)
 
-struct Manager {
+/* What --reset has in all; far more than a reload that sshd's unit takes its time for. */
+#define RESTORE_TIMEOUT (60 * USEC_PER_SEC)
+
+typedef struct Manager {
         Context c;
         Observer observer;
         Publisher publisher;
         Operator op;
         Pace pace; /* of evaluations for CAUSE_WATCH */
-        sd_event_source *pace_timer, *boot_timer;
-};
+        sd_event_source *pace_timer, *deadline_timer;
+} Manager;
 
 /* ── evaluating ── */
 
@@ -62,12 +67,12 @@ static int manager_on_evaluate(sd_event_source *source, void *userdata) {
         (void) source;
         m->observer.helper_time = 0;
         manager_evaluate(m);
-        if (!m->c.booting)
-                m->boot_timer = sd_event_source_disable_unref(m->boot_timer);
+        if (m->c.stage == STAGE_RUNNING)
+                m->deadline_timer = sd_event_source_disable_unref(m->deadline_timer);
 
         /* What was read of systemd's units or of sshd needs more than all that is kept of it. It pays for
          * itself: glibc would keep the pages, 100 KiB of them, until the daemon ends. */
-        if ((m->c.causes & CAUSE_ANSWER) && !m->c.booting) {
+        if ((m->c.causes & CAUSE_ANSWER) && m->c.stage == STAGE_RUNNING) {
                 (void) malloc_trim(0);
                 m->c.causes &= ~CAUSE_ANSWER;
         }
@@ -78,10 +83,13 @@ static int manager_on_evaluate(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static int manager_on_boot_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+static int manager_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
         Manager *m = userdata;
 
         (void) source, (void) usec;
+        if (m->c.stage == STAGE_RESTORING)
+                return sd_event_exit(m->c.event, -ETIMEDOUT);
+
         log_message(&m->c.log, LOG_WARNING, "Not all is known yet, boot goes on: %s",
                     m->op.state == OPERATOR_PROBING
                                     ? "Windows has not answered whether sshd can have its port"
@@ -213,11 +221,14 @@ static int manager_on_hangup(sd_event_source *source, const struct signalfd_sigi
 
 /* ── life ── */
 
-Manager *manager_free(Manager *m) {
-        Context *c = &m->c;
+static const BusObjectHandlers bus_handlers = {
+        .on_bus = manager_on_bus,
+        .reload = manager_reload,
+        .request = manager_on_request,
+};
 
-        if (!m)
-                return NULL;
+static void manager_done(Manager *m) {
+        Context *c = &m->c;
 
         operator_done(&m->op);
         home_finder_free(c->home_finder);
@@ -230,48 +241,53 @@ Manager *manager_free(Manager *m) {
         watch_free(c->watch);
         sockets_free(c->sockets);
         observer_done(&m->observer);
-        sd_event_source_disable_unref(c->evaluation);
         sd_event_source_disable_unref(m->pace_timer);
-        sd_event_source_disable_unref(m->boot_timer);
-        free(m);
-        return NULL;
+        sd_event_source_disable_unref(m->deadline_timer);
+        sd_event_source_disable_unref(c->evaluation);
+        sd_event_unref(c->event);
 }
 
-static int manager_set_up_loop(Manager *m) {
-        Context *c = &m->c;
-        usec_t hold = c->config.probe_timeout + BOOT_HOLD_OWN;
+/* As sd_event wants a signal that it takes in. */
+static int block_signal(int signal) {
+        sigset_t signals;
+
+        sigemptyset(&signals);
+        sigaddset(&signals, signal);
+        return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
+}
+
+static int manager_add_signal(Manager *m, int signal, sd_event_signal_handler_t handler) {
         int r;
 
-        r = sd_event_add_defer(c->event, &c->evaluation, manager_on_evaluate, m);
+        r = block_signal(signal);
+        return r < 0 ? r : sd_event_add_signal(m->c.event, NULL, signal, handler, handler ? m : NULL);
+}
+
+static int manager_set_up_loop(Manager *m, usec_t deadline) {
+        Context *c = &m->c;
+        int r;
+
+        r = block_signal(SIGCHLD);
         if (r >= 0)
-                r = sd_event_source_set_enabled(c->evaluation, SD_EVENT_OFF);
+                r = sd_event_new(&c->event);
+        if (r >= 0)
+                r = sd_event_set_watchdog(c->event, true);
+        if (r >= 0)
+                r = sd_event_add_defer(c->event, &c->evaluation, manager_on_evaluate, m);
         if (r >= 0)
                 r = sd_event_source_set_priority(c->evaluation, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)
-                r = sd_event_source_set_exit_on_failure(c->evaluation, true);
-        if (r >= 0)
                 r = sd_event_source_set_description(c->evaluation, "evaluate");
         if (r >= 0)
-                r = timer_arm(c->event, &m->boot_timer, hold < BOOT_HOLD_MAX ? hold : BOOT_HOLD_MAX, 1,
-                              "boot-deadline", manager_on_boot_deadline, m);
-        if (r >= 0)
-                r = sd_event_add_signal(c->event, NULL, SIGHUP, manager_on_hangup, m);
+                r = timer_arm(c->event, &m->deadline_timer, deadline, 1, "deadline", manager_on_deadline, m);
         return r;
 }
 
-static const BusObjectHandlers bus_handlers = {
-        .on_bus = manager_on_bus,
-        .reload = manager_reload,
-        .request = manager_on_request,
-};
-
-static int manager_set_up(Manager *m) {
+static int manager_make_objects(Manager *m) {
         Context *c = &m->c;
         int r;
 
-        r = manager_set_up_loop(m);
-        if (r >= 0)
-                r = sockets_new(&c->sockets);
+        r = sockets_new(&c->sockets);
         if (r >= 0)
                 r = watch_new(c->event, c->sockets, manager_on_watch, m, &c->watch);
         if (r >= 0)
@@ -287,34 +303,79 @@ static int manager_set_up(Manager *m) {
                 r = units_new(c->config.unit, manager_on_answer, c, &c->units);
         if (r >= 0)
                 r = bus_object_new(c->event, &c->log, &m->publisher.status, &bus_handlers, m, &c->bus);
+        if (r >= 0)
+                r = systemd_link_new(c->event, &c->log, c->units, &c->link);
         return r;
 }
 
-int manager_new(sd_event *event, const Log *log, const Config *config, Manager **ret) {
-        _cleanup_(manager_freep) Manager *m = calloc(1, sizeof(*m));
+/* @m is zeroed. */
+static int manager_set_up(Manager *m, Stage stage, const Log *log, const Config *config, usec_t deadline) {
+        Context *c = &m->c;
         int r;
 
-        if (!m)
-                return log_error_errno(log, -ENOMEM, "The daemon could not be set up");
-        m->c = (Context){ .event = event, .log = *log, .config = *config, .booting = true };
-        m->publisher = (Publisher){ .c = &m->c, .observer = &m->observer };
-        observer_init(&m->observer, &m->c);
-        operator_init(&m->op, &m->c, &m->observer, &m->publisher);
+        *c = (Context){ .log = *log, .config = *config, .stage = stage };
+        m->publisher = (Publisher){ .c = c, .observer = &m->observer };
+        observer_init(&m->observer, c);
+        operator_init(&m->op, c, &m->observer, &m->publisher);
 
-        r = manager_set_up(m);
-        if (r < 0)
-                return log_error_errno(log, r, "The daemon could not be set up");
-
-        r = files_read(&m->c.files, log);
+        r = files_read(&c->files, log);
         if (r < 0)
                 return r;
-        r = store_clean(&m->c.files.placement);
+        r = store_clean(&c->files.placement);
         if (r < 0)
                 log_error_errno(log, r, "What an earlier run has left could not be taken away");
-        r = systemd_link_new(event, &m->c.log, m->c.units, &m->c.link);
-        if (r < 0)
-                return log_error_errno(log, r, "The daemon could not be set up");
 
-        *ret = TAKE_PTR(m);
-        return 0;
+        r = manager_set_up_loop(m, deadline);
+        if (r >= 0)
+                r = manager_make_objects(m);
+        return r < 0 ? log_error_errno(log, r, "The event loop could not be set up") : 0;
+}
+
+int manager_run(const Log *log, const Config *config) {
+        usec_t hold = config->probe_timeout + BOOT_HOLD_OWN;
+        _cleanup_(manager_done) Manager m = { 0 };
+        int r;
+
+        r = manager_set_up(&m, STAGE_BOOTING, log, config, hold < BOOT_HOLD_MAX ? hold : BOOT_HOLD_MAX);
+        if (r < 0)
+                return r;
+
+        r = manager_add_signal(&m, SIGTERM, NULL);
+        if (r >= 0)
+                r = manager_add_signal(&m, SIGINT, NULL);
+        if (r >= 0)
+                r = manager_add_signal(&m, SIGHUP, manager_on_hangup);
+        if (r >= 0)
+                r = sd_event_loop(m.c.event);
+        (void) sd_notify(false, "STOPPING=1");
+        return r < 0 ? log_error_errno(log, r, "The event loop failed") : 0;
+}
+
+int manager_restore(const Log *log, const Config *config, Restored *ret) {
+        _cleanup_(manager_done) Manager m = { 0 };
+        const char *why;
+        int r, q;
+
+        r = manager_set_up(&m, STAGE_RESTORING, log, config, RESTORE_TIMEOUT);
+        if (r < 0)
+                return r;
+
+        m.op.request.kind = REQUEST_RESTORE;
+        r = sd_event_loop(m.c.event);
+        if (r < 0 && (r != -ETIMEDOUT || m.observer.phase == SERVICE_UNKNOWN))
+                return r;
+
+        *ret = (Restored){
+                .runs = m.observer.phase == SERVICE_RUNNING,
+                .port = m.c.files.placement.port,
+                .home_port = observer_home_port(&m.observer),
+        };
+        q = store_read_bare_units(units_managed(m.c.units), &ret->units);
+        if (ret->runs && ret->port != 0) {
+                why = r < 0                     ? "systemd or sshd did not answer in time"
+                      : m.op.retry.postponed[0] ? m.op.retry.postponed
+                                                : m.op.decision.reason;
+                snprintf(ret->why, sizeof(ret->why), "%s", why);
+        }
+        return q;
 }

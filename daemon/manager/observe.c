@@ -287,12 +287,14 @@ static Settled observer_settled(const Observer *o, bool by_socket) {
 void observer_fill(Observer *o, Snapshot *ret) {
         const Files *files = &o->c->files;
         ManagedUnits managed = units_managed(o->c->units);
+        bool restoring = o->c->stage == STAGE_RESTORING;
 
+        /* Whatever the mode, sshd goes back only where a bind() of its own ports is seen to work. */
         *ret = (Snapshot){
-                .mode = mode_get(o->c->mode),
+                .mode = restoring ? MODE_MIRRORED : mode_get(o->c->mode),
                 .service = o->phase,
                 .by_socket = managed.socket,
-                .booting = o->c->booting,
+                .booting = o->c->stage != STAGE_RUNNING,
                 .settled = observer_settled(o, managed.socket),
                 .verdict = o->sshd.verdict,
                 .verdict_detail = o->sshd.detail,

@@ -3,10 +3,7 @@
 
 #include "base/timer.h"
 #include "sshd/hints.h"
-
-/* The bind helper's deadline. Longer than boot is held: sshd's own bind() waits behind the same answer, and
- * a question that is taken back would leave the port reserved for nobody. */
-#define PROBE_TIMEOUT (30 * USEC_PER_SEC)
+#include "windows/bindprobe.h"
 
 /* How often to look whether Windows has left the home port, where sshd is to go back by itself. */
 #define LOOK_HOME_INTERVAL (60 * USEC_PER_SEC)
@@ -185,52 +182,29 @@ static bool operator_touches_unit(const Operator *op, const Decision *d) {
                (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE));
 }
 
-static void operator_choose_mechanisms(const Operator *op, const Decision *d, const BareUnits *units,
-                                       MoveRequest *request) {
-        if (d->action == ACTION_START) {
-                request->mechanisms[request->n_mechanisms++] = op->c->files.placement.mechanism;
-                return;
-        }
-
-        request->mechanisms[request->n_mechanisms++] = MECHANISM_CONFIG;
-        if (units->socket[0])
-                request->mechanisms[request->n_mechanisms++] = MECHANISM_SOCKET;
-        else if (units->command.program[0])
-                request->mechanisms[request->n_mechanisms++] = MECHANISM_COMMAND_LINE;
-}
-
 static int operator_start_move(Operator *op, const Decision *d) {
-        const Observer *o = op->observer;
         const Placement *placement = &op->c->files.placement;
-        const PortFact *fact = ports_find(&o->ports, d->port);
-        _cleanup_free_ BareUnits *units = malloc(sizeof(*units));
+        const PortFact *fact = ports_find(&op->observer->ports, d->port);
         MoveRequest request = {
                 .from = *placement,
-                .port = d->action == ACTION_RELOCATE  ? d->port
-                        : d->action == ACTION_RESTORE ? 0
-                                                      : placement->port,
-                .home = observer_home_port(o),
-                .probe = d->action == ACTION_RELOCATE &&
-                         !(fact && (fact->bind == BIND_FREE || fact->holder == HOLDER_SSHD)),
-                .ipv6 = o->sshd.home.ipv6 && !o->sshd.home.ipv4,
-                .rehearsed = op->rehearsed,
-                .probe_timeout = PROBE_TIMEOUT,
-                .units = units,
-                .options = o->sshd.options,
-                .shape = managed_shape(units_managed(op->c->units)),
-                .phase = operator_touches_unit(op, d) ? o->phase : SERVICE_INACTIVE,
+                .managed = units_managed(op->c->units),
+                .sshd = &op->observer->sshd,
+                .phase = operator_touches_unit(op, d) ? op->observer->phase : SERVICE_INACTIVE,
         };
-        int r;
 
-        r = units ? store_read_bare_units(units_managed(op->c->units), units) : -ENOMEM;
-        if (r < 0)
-                return r;
-
-        /* Where it is put in place once more, what it left beside it stays so. */
-        request.n_beside = d->port == placement->port ? placement->n_beside : d->n_beside;
-        memcpy(request.beside, d->port == placement->port ? placement->beside : d->beside,
-               sizeof(request.beside));
-        operator_choose_mechanisms(op, d, units, &request);
+        if (d->action == ACTION_START)
+                request.to = *placement;
+        else if (d->action == ACTION_RELOCATE) {
+                request.to = *placement; /* where it is put in place once more, what it left beside it stays so */
+                if (d->port != placement->port) {
+                        memcpy(request.to.beside, d->beside, sizeof(request.to.beside));
+                        request.to.n_beside = d->n_beside;
+                }
+                request.to.port = d->port;
+                request.to.mechanism = MECHANISM_NONE;
+                if (!fact || (fact->bind != BIND_FREE && fact->holder != HOLDER_SSHD))
+                        request.probe = op->rehearsed ? MOVE_PROBES_FIRST : MOVE_PROBES_LATER;
+        }
         if (request.phase != SERVICE_INACTIVE) {
                 request.expected = d->port;
                 /* The unit is ordered after ours: its job would wait for our READY=1, and we for the job. */
@@ -271,14 +245,13 @@ static void operator_move(Operator *op, const Decision *d) {
 
 static void operator_on_sequence(int result, const char *word, void *userdata);
 
-/* Each job on sshd's units that isn't a move's is asked for here. */
 static void operator_run(Operator *op, OperatorState state, const Plan *plan, const char *service,
                          const char *socket) {
         int r;
 
         op->state = state;
-        r = sequence_start(systemd_link_bus(op->c->link), plan, service, socket, operator_on_sequence, op,
-                           &op->sequence);
+        r = move_begin_jobs(systemd_link_bus(op->c->link), plan, service, socket, operator_on_sequence, op,
+                            &op->sequence);
         if (r < 0)
                 operator_on_sequence(r, strerrordesc_np(-r), op);
         else
@@ -438,6 +411,11 @@ static void operator_finish_request(Operator *op, const Decision *d) {
         if (kind == REQUEST_NONE || (naming_is_asking(op->c->naming) && (kind == REQUEST_PROBE || !met)))
                 return;
 
+        if (op->c->stage == STAGE_RESTORING) {
+                if (met || !d->port_missing || !timer_is_armed(op->observer->settle_timer))
+                        (void) sd_event_exit(op->c->event, 0);
+                return;
+        }
         if (met && kind != REQUEST_PROBE)
                 op->by_request = kind == REQUEST_RELOCATE;
         r = pending_request_answer(&op->request, met, d->reason);
@@ -489,7 +467,8 @@ static void operator_look_home_later(Operator *op, const Snapshot *s, const Deci
 }
 
 static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {
-        bool soon = op->observer->sshd.ask_again || (is_mode_late(op->c->mode) && d->state != STATE_UNMANAGED);
+        bool soon = op->observer->sshd.ask_again ||
+                    (is_mode_late(op->c->mode) && d->state != STATE_UNMANAGED);
 
         if (d->state == STATE_RELOCATED && s->service == SERVICE_RUNNING)
                 files_save_last_port(&op->c->files, &op->c->log);

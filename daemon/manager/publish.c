@@ -19,10 +19,10 @@ static void publisher_notify_ready(Publisher *p, const char *more) {
 }
 
 void publisher_say_ready(Publisher *p) {
-        if (!p->c->booting)
+        if (p->c->stage != STAGE_BOOTING)
                 return;
 
-        p->c->booting = false;
+        p->c->stage = STAGE_RUNNING;
         publisher_notify_ready(p, "");
 
         /* Not before: the bus daemon may be ordered after us, and would answer only then. */

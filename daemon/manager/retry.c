@@ -54,8 +54,10 @@ usec_t retry_later(Retry *retry, bool soon) {
 }
 
 void retry_postpone(Retry *retry, int error, const char *why) {
-        usec_t delay = retry_later(retry, context_is_passing(retry->observer->c, error));
+        const Context *c = retry->observer->c;
+        usec_t delay = retry_later(retry, context_is_passing(c, error));
 
-        snprintf(retry->postponed, sizeof(retry->postponed), "%s; tried again in %u s", why,
+        snprintf(retry->postponed, sizeof(retry->postponed),
+                 c->stage == STAGE_RESTORING ? "%s" : "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));
 }

@@ -44,7 +44,7 @@ def test_removal_where_its_port_is_taken(make, name):
     session = m.ssh_session(2222, "lan")
     told = reset(m)
     assert only(m, 2222) and gets_in(m, 2222) and m.banner(22) == w.WINDOWS.text
-    assert shape.unit in told and "2222" in told and "Windows refuses 22" in told and told.count("\n") == 1
+    assert shape.unit in told and "2222" in told and "Windows (OpenSSH_for_Windows_9.5) holds 22" in told and told.count("\n") == 1
     drop_in = f"/run/systemd/system/{shape.unit}.d/zz-wslportd.conf"
     assert list(w.own_files(m)) == ([drop_in] if shape.unit.endswith(".socket") else [])
     m.windows.release(22)

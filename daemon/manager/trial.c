@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "manager/trial.h"
+
+#include <stdarg.h>
+
+void trial_done(Trial *t) {
+        t->sshd = child_free(t->sshd);
+}
+
+void trial_take_back(Trial *t) {
+        if (store_write_placement(&t->from, t->home, &t->units) >= 0)
+                (void) store_set_reload_due(false);
+}
+
+int trial_write(Trial *t, const Placement *placement) {
+        bool units = t->by_socket || mechanism_is_drop_in(placement->mechanism) ||
+                     mechanism_is_drop_in(t->now.mechanism);
+        int r;
+
+        if (units) {
+                r = store_set_reload_due(true);
+                if (r < 0)
+                        return r;
+        }
+        r = store_write_placement(placement, t->home, &t->units);
+        if (r < 0)
+                return r;
+
+        /* A generator may make units of sshd's configuration; and an earlier reading that was cut off is
+         * made up for. */
+        t->reload_due = t->reload_due || r > 0 || units;
+        t->now = *placement;
+        return 0;
+}
+
+/* ── what is wanted ── */
+
+static bool trial_wants(const Trial *t, uint16_t port) {
+        return port == t->to.port || port_is_one_of(port, t->to.beside, t->to.n_beside);
+}
+
+bool trial_is_met_by(const Trial *t, const char *streams) {
+        WORDS_FOREACH(stream, streams) {
+                Endpoint endpoint;
+
+                if (endpoint_parse(stream, &endpoint) >= 0 && !trial_wants(t, endpoint.port))
+                        return false;
+        }
+        return endpoints_have_port(streams, t->to.port);
+}
+
+/* A socket's addresses are systemd's matter. */
+static bool trial_is_met_by_dump(const Trial *t, const SshdDump *dump) {
+        bool found = false;
+
+        if (t->to.port == 0 || t->by_socket)
+                return true;
+
+        for (size_t i = 0; i < dump->n_endpoints; i++) {
+                if (!trial_wants(t, dump->endpoints[i].port))
+                        return false;
+                found = found || dump->endpoints[i].port == t->to.port;
+        }
+        return found;
+}
+
+/* ── one mechanism after the other ── */
+
+static void trial_on_answer(const ChildResult *result, void *userdata);
+
+static int trial_check(Trial *t) {
+        char options[SSHD_COMMAND_SIZE], option[sizeof("-p65535")];
+        bool fits = true;
+
+        memcpy(options, t->options, sizeof(options));
+        for (size_t i = 0; i <= t->now.n_beside && t->now.mechanism == MECHANISM_COMMAND_LINE; i++) {
+                snprintf(option, sizeof(option), "-p%u",
+                         i < t->now.n_beside ? t->now.beside[i] : t->now.port);
+                fits = fits && words_append(options, sizeof(options), option);
+        }
+        if (!fits)
+                return -E2BIG;
+
+        t->sshd = child_free(t->sshd);
+        return sshd_ask(t->event, SSHD_TEST, t->units.command.program, options, trial_on_answer, t,
+                        &t->sshd);
+}
+
+static int trial_try(Trial *t, Mechanism mechanism) {
+        Placement placement = { .port = t->to.port, .mechanism = mechanism };
+        int r;
+
+        if (mechanism_is_drop_in(mechanism)) {
+                memcpy(placement.beside, t->to.beside, sizeof(placement.beside));
+                placement.n_beside = t->to.n_beside;
+        }
+        r = trial_write(t, &placement);
+        return r < 0 ? r : trial_check(t);
+}
+
+int trial_begin(Trial *t) {
+        int r;
+
+        r = trial_try(t, t->to.port == 0                     ? MECHANISM_NONE
+                         : t->to.mechanism != MECHANISM_NONE ? t->to.mechanism
+                                                             : MECHANISM_CONFIG);
+        if (r < 0)
+                trial_take_back(t);
+        return r;
+}
+
+void trial_go_on(Trial *t, int error, const char *text) {
+        Mechanism next = t->to.mechanism != MECHANISM_NONE || t->now.mechanism != MECHANISM_CONFIG
+                                         ? MECHANISM_NONE
+                         : t->units.socket[0]          ? MECHANISM_SOCKET
+                         : t->units.command.program[0] ? MECHANISM_COMMAND_LINE
+                                                       : MECHANISM_NONE;
+        char why[80];
+        int r;
+
+        if (next != MECHANISM_NONE) {
+                r = trial_try(t, next);
+                if (r >= 0)
+                        return;
+                snprintf(why, sizeof(why), "it can't be prepared: %s", strerrordesc_np(-r));
+                error = r;
+                text = why;
+        }
+        t->handler(error, text, t->userdata);
+}
+
+static void trial_on_answer(const ChildResult *result, void *userdata) {
+        char text[sizeof(((SshdAnswer *) NULL)->detail) + 80];
+        SshdAnswer answer;
+        Trial *t = userdata;
+
+        sshd_read_answer(result, &answer);
+        switch (answer.verdict) {
+        case SSHD_VERDICT_OUR_FILE_REFUSED:
+                snprintf(text, sizeof(text), "sshd refuses its configuration because of our file: %s",
+                         answer.detail);
+                trial_go_on(t, -EBADMSG, text);
+                return;
+        case SSHD_VERDICT_REFUSED:
+                snprintf(text, sizeof(text), "sshd refuses its configuration: %s", answer.detail);
+                t->handler(-EBADMSG, text, t->userdata);
+                return;
+        case SSHD_VERDICT_UNKNOWN: /* an sshd that was killed, say */
+        default:
+                snprintf(text, sizeof(text), "sshd does not say whether it accepts its configuration: %s",
+                         answer.detail);
+                t->handler(-EAGAIN, text, t->userdata);
+                return;
+        case SSHD_VERDICT_VALID:
+                break;
+        }
+
+        if (trial_is_met_by_dump(t, &answer.dump))
+                t->handler(0, "", t->userdata);
+        else {
+                snprintf(text, sizeof(text), "sshd does not take %u as its only port", t->to.port);
+                trial_go_on(t, -EEXIST, text);
+        }
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "sshd/sshd.h"
+#include "store/store.h"
+
+/* Writes our files and has sshd check them, by one mechanism after the other, until sshd would listen on
+ * what is wanted and on nothing else. */
+
+/* @result is 0, or a negative errno where no mechanism does it, with one line for people in @text: -EBADMSG
+ * where sshd refuses its configuration, -EEXIST where another port stands beside ours, -EAGAIN where sshd
+ * gave no verdict. May free the trial. */
+typedef void (*TrialHandler)(int result, const char *text, void *userdata);
+
+typedef struct Trial {
+        sd_event *event;
+        Placement from; /* what the files said before */
+        Placement to; /* what is wanted: .port 0 is sshd's own; .mechanism MECHANISM_NONE: whichever does it */
+        Placement now;   /* what the files say */
+        bool reload_due; /* systemd has not read what they say */
+        BareUnits units;
+        bool by_socket;
+        uint16_t home;                   /* for comments */
+        char options[SSHD_COMMAND_SIZE]; /* words: those that sshd is checked with */
+        Child *sshd;                     /* which checks them */
+        TrialHandler handler;
+        void *userdata;
+} Trial;
+
+void trial_done(Trial *trial);
+
+/* Begins with the first mechanism. Returns 0, or a negative errno and the files are as they were, as far as
+ * they can be. */
+int trial_begin(Trial *trial);
+
+/* The mechanism that the handler was told of does not do it after all: goes on with the next one, or calls
+ * the handler with @error and @text. */
+void trial_go_on(Trial *trial, int error, const char *text);
+
+/* Has the files say @placement. Returns 0 or a negative errno. */
+int trial_write(Trial *trial, const Placement *placement);
+
+/* Nobody has been told of the trial: the files are as they were, as far as they can be. */
+void trial_take_back(Trial *trial);
+
+/* Whether a socket unit on @streams (words) listens on what is wanted, and on nothing else. */
+bool trial_is_met_by(const Trial *trial, const char *streams);
