@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the daemon costs, beside others: each comparison in one run, the two sides in turn. To be run by `tests/run bench`.
+"""The daemon's costs beside those of other programs: `tests/run bench`. Each comparison measures both sides in turn, in one run.
 
-Prints a table of medians (least…most) and their ratio, and writes $WSLPORTD_BUILD_DIR/bench.json. Only ratios mean anything:
-whatever else the machine does, it does to both sides. With arguments, only the comparisons that are named.
+Prints a table of medians (least…most) and their ratio, and writes $WSLPORTD_BUILD_DIR/bench.json. Only ratios mean anything, as
+other work on the host slows both sides alike. Arguments name the comparisons to run; without any, all run.
 
 WSLPORTD_BENCH_BOOTS        boots of each kind (10)
 WSLPORTD_BENCH_IDLE         seconds without an event (60)
@@ -72,7 +72,7 @@ class Table:
 
     def row(self, what: str, ours: Sequence[float], against: str = "", theirs: Sequence[float] = (), *, goal: str = "",
             at_most: float | None = None, met: bool | None = None) -> float | None:
-        """One comparison. at_most: of the ratio; else met tells, or there is no goal but to know."""
+        """Prints one comparison. at_most is the goal for the ratio. Without it `met` tells, or there is no goal."""
         ratio = None
         if ours and theirs and statistics.median(theirs) > 0:
             ratio = statistics.median(ours) / statistics.median(theirs)
@@ -95,8 +95,8 @@ def machine(daemon: bool = True, config: str = "[Daemon]\nLogLevel=info\n", **op
     with Machine(overlay=[DESTDIR] if daemon else [], **options) as m:
         for name in ("bench-empty", "bench-reserve", "bench-yardstick"):
             m.write(f"{BIN}/{name}", (PROGRAMS / name).read_bytes(), 0o755)
-        for name in roots.MASKED_GENERATORS:  # a reload is to cost what it costs
-            (m.path(roots.GENERATORS) / name).unlink()  # the link itself, which path() would follow
+        for name in roots.MASKED_GENERATORS:  # so that a daemon-reload costs what it costs elsewhere
+            (m.path(roots.GENERATORS) / name).unlink()  # the link itself, as m.path() would follow it
         m.write(w.CONFIG, config)
         if daemon:
             m.enable(w.UNIT)
@@ -104,7 +104,7 @@ def machine(daemon: bool = True, config: str = "[Daemon]\nLogLevel=info\n", **op
 
 
 def with_timesyncd(m: Machine) -> None:
-    """It is masked in the root, and would not run in what counts as a container."""
+    """Enables systemd-timesyncd, which the root masks, and which doesn't run in a container by itself."""
     m.offline(["systemctl", "--root=/", "unmask", TIMESYNCD])
     m.write(f"/etc/systemd/system/{TIMESYNCD}.d/here.conf", "[Unit]\nConditionVirtualization=\nConditionCapability=\n")
     m.enable(TIMESYNCD)
@@ -125,7 +125,7 @@ def when(m: Machine, unit: str, name: str = "ActiveEnterTimestampMonotonic") -> 
 
 
 def cgroups(m: Machine, unit: str) -> list[Path]:
-    """The unit's; for the daemon, those of its helpers too."""
+    """The unit's cgroup; for the daemon, those of its helpers, too."""
     found = [m._cgroup / "guest/system.slice" / unit]
     if unit == w.UNIT:
         found += (m._cgroup / "guest/system.slice").glob("wslportd-*.service")
@@ -137,7 +137,7 @@ def cpu_usec(m: Machine, unit: str) -> int:
 
 
 def memory(m: Machine, unit: str) -> dict[str, int]:
-    """KiB, of all of the unit's processes."""
+    """The memory of all of the unit's processes, in KiB."""
     total = {"Private_Dirty": 0, "Pss": 0}
     for group in cgroups(m, unit):
         for pid in (group / "cgroup.procs").read_text().split():
@@ -154,7 +154,7 @@ def boot_kinds(conflict: bool) -> tuple[str, ...]:
 
 
 def prepare(m: Machine, kind: str) -> str:
-    """Returns the unit that stands in the daemon's place."""
+    """Prepares a boot of that kind. Returns the unit that stands in the daemon's place."""
     if kind == "sandboxed":
         m.write(f"/etc/systemd/system/{w.UNIT}.d/empty.conf", f"[Service]\nExecStart=\nExecStart={BIN}/bench-empty\nExecStopPost=\n")
     elif kind in ("empty", "none"):
@@ -167,7 +167,7 @@ def prepare(m: Machine, kind: str) -> str:
 
 
 def boots(table: Table) -> None:
-    """exec to READY=1, and until sshd listens: all by the kernel's and systemd's own clock."""
+    """From exec to READY=1, and until sshd listens, by the clock that the kernel and systemd share."""
     found: dict[tuple[str, str], list[float]] = {}
     evaluations: dict[bool, list[float]] = {False: [], True: []}
     for _ in range(BOOTS):
@@ -176,7 +176,7 @@ def boots(table: Table) -> None:
                 with machine() as m:
                     with_timesyncd(m)
                     unit = prepare(m, kind)
-                    w.boot(m)  # the very first is like no other
+                    w.boot(m)  # the first boot of a disk does more than later ones
                     m.poweroff()
                     if conflict:
                         w.eventually(lambda: m.windows.claim(22), "Windows takes 22")  # noqa: B023
@@ -218,7 +218,7 @@ def boots(table: Table) -> None:
 
 
 def size(table: Table) -> None:
-    """Stripped, as a package has them."""
+    """Sizes of the stripped programs."""
     def installed(top: Path, *patterns: str) -> int:
         with tempfile.TemporaryDirectory() as folder:
             total = 0
@@ -249,11 +249,11 @@ def size(table: Table) -> None:
 # ---- standing by ----
 
 def day(table: Table) -> None:
-    """Memory, before, and after a day of events at once; then nothing happens."""
+    """Memory before and after a day's events, which happen without pauses; then wake-ups while nothing happens."""
     port, other = own_ports(2)
     with machine() as m:
         at_home_on(m, port)
-        m.write("/etc/ssh/sshd_config.d/50-address.conf", "ListenAddress 127.0.0.1\n")  # leaves the rest to strangers
+        m.write("/etc/ssh/sshd_config.d/50-address.conf", "ListenAddress 127.0.0.1\n")  # so that strangers can listen beside it
         with_timesyncd(m)
         loop = with_service(m, "loop", f"/bin/sh -c '{SHELL_LOOP}'")
         reserve = with_service(m, "reserve", f"{BIN}/bench-reserve {other}")
@@ -261,7 +261,7 @@ def day(table: Table) -> None:
         w.wait_properties(m, State="clear", Port=port, ListenerWatch="tracepoint")
         pid = host_pid(m)
         quiet(m, pid, demanded=False)
-        os.sync()  # else what was just installed counts as private and dirty
+        os.sync()  # otherwise pages of files that were just written count as private and dirty
         memories = [memory(m, w.UNIT)]
         for tenth in range(10):
             m.run([YARDSTICK, "stir", "127.0.0.3", str(port), str(EVENTS // 10 // 2)], check=True, timeout=300)
@@ -291,14 +291,14 @@ def day(table: Table) -> None:
         time.sleep(IDLE)
         took = time.monotonic() - start
         wakeups, loop_wakeups = voluntary(pid) - counts[0], loop_pids() - counts[1]
-        beats = int(took / 15) + 2  # sd-event: between half and three quarters of WatchdogSec=30
+        beats = int(took / 15) + 2  # sd-event beats after half to three quarters of WatchdogSec=30
         table.row(f"wake-ups in {took:.0f} idle s", [wakeups], "a shell loop at 1 s (the shell alone)", [loop_wakeups],
                   goal=f"the watchdog's ({took / 22.5:.0f} to {beats})", met=wakeups <= beats)
         table.row(f"CPU in {took:.0f} idle s, µs", [cpu_usec(m, w.UNIT) - used[0]], "a shell loop at 1 s", [cpu_usec(m, loop) - used[1]])
 
 
 def evaluation(table: Table) -> None:
-    """Who holds the home port: a whole evaluation of the daemon's, asked for by Probe(), its answer included."""
+    """A whole evaluation: Probe() asks for it, and its answer is included."""
     port, = own_ports(1)
     for state, windows in (("clear", {}), ("relocated", {port: w.WINDOWS})):
         ours: dict[int, list[float]] = {}
@@ -385,7 +385,7 @@ def neighbours(table: Table) -> None:
 # ---- answering ----
 
 def move(table: Table) -> None:
-    """sshd could not bind; until it listens elsewhere. Against a restart, typed when sshd could not bind either."""
+    """From sshd's failed bind until it listens elsewhere, against a restart that a person types when sshd has failed."""
     ours, theirs = [], []
     with machine(scan_ms=30, keep_ms=300, config="[Policy]\nRestore=manual\n") as m:
         m.write("/etc/systemd/system/ssh.service.d/often.conf", "[Unit]\nStartLimitIntervalSec=0\n")
@@ -419,7 +419,7 @@ def host_pids(m: Machine) -> list[int]:
 
 
 def failed_at(m: Machine) -> int:
-    """When systemd had last seen that sshd has ended."""
+    """When systemd last saw sshd's end."""
     return when(m, "ssh.service", "ExecMainExitTimestampMonotonic") or when(m, "ssh.service", "InactiveEnterTimestampMonotonic")
 
 
@@ -448,7 +448,7 @@ def strangers(table: Table) -> None:
         thread = threading.Thread(target=poll)
         thread.start()
         for number in range(BOOTS):
-            time.sleep(number * 0.618 % 1)  # the poll's phase
+            time.sleep(number * 0.618 % 1)  # so that each listen() meets another phase of the poll
             stranger = m.spawn(["/usr/bin/python3", "-SEc", w.LISTEN, "127.0.0.3", str(port), "listen"])
             w.eventually(lambda: "127.0.0.3" in m.listeners()[port], "a stranger")
             listening.append(time.monotonic())
@@ -462,7 +462,7 @@ def strangers(table: Table) -> None:
 
 
 def properties(table: Table) -> None:
-    """Over one connection, by libsystemd; and by busctl, which is another process each time."""
+    """Reads properties over one connection of libsystemd's, and by busctl, which is a new process each time."""
     others = {"hostnamed": ("org.freedesktop.hostname1", "/org/freedesktop/hostname1", "org.freedesktop.hostname1", "Hostname"),
               "timedated": ("org.freedesktop.timedate1", "/org/freedesktop/timedate1", "org.freedesktop.timedate1", "LocalRTC")}
     with machine() as m:
@@ -486,7 +486,8 @@ def properties(table: Table) -> None:
 
 
 def callgrind(table: Table) -> None:
-    """Instructions, which nothing beside it changes: from exec to idle, and what more it takes; where valgrind is installed."""
+    """Counts instructions, if valgrind is installed: from exec to idle, and for evaluations and moves. Other work on the host
+    doesn't change these counts."""
     programs = [Path(path) for path in ("/usr/bin/valgrind", "/usr/bin/valgrind.bin", "/usr/libexec/valgrind/callgrind-amd64-linux",
                                         "/usr/libexec/valgrind/vgpreload_core-amd64-linux.so", "/usr/libexec/valgrind/default.supp")]
     if not programs[0].exists():
@@ -498,11 +499,11 @@ def callgrind(table: Table) -> None:
         return int(re.search(r"^(?:summary|totals): (\d+)", m.read("/var/lib/wslportd/callgrind"), re.MULTILINE)[1])
 
     def count(program: str, *requests: tuple[str, ...], typed: str = "") -> tuple[int, int]:
-        """What @program takes while it is asked for @requests, and what a command takes."""
+        """The instructions of a program from its start until it has served the requests, and those of a command."""
         with machine() as m:
             for path in filter(Path.exists, programs):
                 m.write(path, path.read_bytes(), 0o755)
-            # Valgrind makes code as it goes, and needs more than the unit allows.
+            # Valgrind generates code, which the unit's sandbox forbids.
             m.write(f"/etc/systemd/system/{w.UNIT}.d/callgrind.conf",
                     "[Service]\nExecStart=\nExecStopPost=\nSystemCallFilter=\nMemoryDenyWriteExecute=no\nWatchdogSec=0\nTimeoutStartSec=60\n"
                     f"ExecStart={counting} {program}\n")
@@ -539,7 +540,7 @@ def main() -> None:
         if comparison.__name__ in wanted:
             try:
                 comparison(table)
-            except Exception as error:  # the others are worth having
+            except Exception as error:  # the other comparisons go on
                 failed.append(comparison.__name__)
                 print(f"{comparison.__name__}: {error!r}", flush=True)
     out = Path(os.environ.get("WSLPORTD_BUILD_DIR", "/var/tmp/wslportd-build")) / "bench.json"

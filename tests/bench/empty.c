@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The least that a service can be: it says READY=1 through libsystemd, and waits to be ended. */
+/* The smallest service: it sends READY=1 by libsystemd, and waits for its end. */
 #include <stdlib.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* reserve PORT: what portreserve(1) does, which Debian has no more: it binds a port, without listening, and gives it up when
- * it is told to at a socket. On libc alone. */
+/* reserve PORT: does what portreserve(1) did, which Debian no longer has. It binds a port, without listening, and closes it at
+ * a message on a socket. It uses libc alone. */
 #include <netinet/in.h>
 #include <sys/un.h>
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the benchmarks need in a machine, and what they compare with; each prints its figures, one a line.
+ * The benchmarks' tools in the machine. Each one prints its figures, one a line.
  *
- * yardstick flood N                               N connections that come and go on a port of its own; ns of all
- * yardstick connections N                         as many established ones, held until it is killed; says "held"
- * yardstick subscriber                            joined to the daemon's two netlink groups, without a filter; says "joined"
- * yardstick cpu N COMMAND…                        the CPU time (µs) of each of N runs
- * yardstick get N DESTINATION PATH INTERFACE NAME N times a property, over one connection; ns of all
- * yardstick call N METHOD                         N times a method of the daemon's, each answered; ns of all
- * yardstick listen ADDRESS PORT N PAUSE           listens N times; ns from each listen() to the daemon's signal of it
- * yardstick stir ADDRESS PORT N                   listens N times, each until the daemon has told of it
+ * yardstick flood N                               opens and closes N connections on an own port; ns for all
+ * yardstick connections N                         holds N connections until it is killed; prints "held"
+ * yardstick subscriber                            joins the daemon's two netlink groups, without a filter; prints "joined"
+ * yardstick cpu N COMMAND…                        runs a command N times; µs of CPU for each
+ * yardstick get N DESTINATION PATH INTERFACE NAME reads a property N times, over one connection; ns for all
+ * yardstick call N METHOD                         calls a method of the daemon's N times; ns for all
+ * yardstick listen ADDRESS PORT N PAUSE           listens N times; ns from each listen() to the daemon's signal
+ * yardstick stir ADDRESS PORT N                   listens N times, each until the daemon's signal
  */
 #include <arpa/inet.h>
 #include <err.h>
@@ -29,7 +29,7 @@
 #define DAEMON "org.wslport1"
 #define DAEMON_PATH "/org/wslport1"
 #define DAEMON_INTERFACE "org.wslport1.Manager"
-#define SIGNAL_TIMEOUT_USEC (70 * 1000 * 1000) /* what strangers do has its share of the CPU, and may wait for a minute */
+#define SIGNAL_TIMEOUT_USEC (70 * 1000 * 1000) /* the daemon's pace may delay an evaluation by a minute */
 #define PER_PROCESS 2000 /* connections; the guest has some 4,000 ports of its own */
 
 static long long now(void) {
@@ -87,7 +87,7 @@ static void flood(long count) {
         printf("%lld\n", now() - start);
 }
 
-/* A process has not descriptors enough for all of them. */
+/* Several processes hold the connections, as one can't have so many descriptors. */
 static void connections(long count) {
         int ready[2];
         char byte;
@@ -177,7 +177,7 @@ static void call(long count, const char *destination, const char *path, const ch
         sd_bus *bus = open_bus();
         long long start = 0;
 
-        for (long i = -1; i < count; i++) { /* the first may have to start somebody */
+        for (long i = -1; i < count; i++) { /* the first call isn't timed: it may have to start a service */
                 sd_bus_error error = SD_BUS_ERROR_NULL;
                 sd_bus_message *answer = NULL;
 
@@ -198,7 +198,7 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-/* Until there is a signal; 0 if there is none for so long. */
+/* Waits for a signal. Returns its time, or 0 if none comes within `usec`. */
 static long long await(sd_bus *bus, long long *at, uint64_t usec) {
         long long deadline = now() + (long long) usec * 1000;
 
@@ -221,7 +221,7 @@ static void listen_often(const char *address, int port, long count, uint64_t pau
                                   on_changed, &at), "a match");
         for (long i = 0; i < count; i++) {
                 while (pause_usec > 0 && await(bus, &at, pause_usec) > 0)
-                        ; /* what came of the one before */
+                        ; /* signals about the listener before */
 
                 long long start = now();
                 int fd = listener(address, port, NULL);

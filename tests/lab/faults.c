@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Preloaded into the daemon by test_faults.py: counts its allocations, has one of them fail, and shifts what it takes
- * for the time of day. All that is told by a file that both have mapped.
+ * test_faults.py preloads this library into the daemon. It counts the daemon's allocations, makes one of
+ * them fail, and shifts the time of day. Test and library share a mapped file with orders and results.
  *
- * It acts in the daemon only: neither in its --mend, nor in a child between fork() and exec(); and exec() leaves it
- * behind, as the daemon's children get an environment of their own.
+ * The library acts in the daemon alone: not in `wslportd --mend`, and not in a child between fork() and
+ * exec(). The programs that the daemon starts don't have it, as they get another environment.
  */
 
 #ifndef _GNU_SOURCE
@@ -31,24 +31,27 @@
 #define FRAMES_MAX 48
 #define SITES_MAX 32768
 
-/* test_faults.py has the same, as struct "=QQQq960s" and what follows. */
+/* test_faults.py has the same, as struct "=QQQq960s", then the sites. */
 typedef struct Plan {
-        uint64_t count;    /* of allocations so far; over all processes, one after the other */
-        uint64_t fail_at;  /* the one that is to fail; 0: none */
-        uint64_t failed;   /* how many have */
-        int64_t shift;     /* of CLOCK_REALTIME, in seconds */
-        char where[960];   /* the calls that led there: words like "/usr/sbin/wslportd+0x1234", the innermost first */
-        uint64_t sites[SITES_MAX]; /* of each allocation, where none is to fail: the same for the same calls of the daemon's own */
+        uint64_t count;   /* allocations so far, in all processes of the daemon's one after the other */
+        uint64_t fail_at; /* the number of the allocation that is to fail; 0: none */
+        uint64_t failed;  /* how many have failed */
+        int64_t shift;    /* of CLOCK_REALTIME, in seconds */
+        /* The functions on the way to the failed allocation, the innermost first: "/usr/sbin/wslportd+0x1234
+         * …". */
+        char where[960];
+        /* While none is to fail, the site() of each allocation. */
+        uint64_t sites[SITES_MAX];
 } Plan;
 
-/* glibc's own, which a program may put functions of its own in front of (its manual, "Replacing malloc"). */
+/* glibc's own functions; a program may replace malloc() and its like (glibc manual, "Replacing malloc"). */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *old, size_t size);
 
 static Plan *plan;
 static pid_t plan_pid;
-static uintptr_t text_begin, text_end; /* the daemon's own */
+static uintptr_t text_begin, text_end; /* of the daemon's program */
 
 static void note_where(void) {
         void *frames[FRAMES_MAX];
@@ -70,7 +73,8 @@ static void note_where(void) {
         }
 }
 
-/* Of those functions of the daemon's own that led here (FNV-1a over their return addresses). */
+/* Identifies the way to this allocation through the daemon's own functions: FNV-1a over their return
+ * addresses. */
 static uint64_t site(void) {
         uint64_t hash = 0xcbf29ce484222325;
         void *frames[FRAMES_MAX];
@@ -86,7 +90,7 @@ static uint64_t site(void) {
         return hash;
 }
 
-/* The program itself comes first. (dl_iterate_phdr(3)) */
+/* dl_iterate_phdr(3) calls this for the program itself first, and stops then. */
 static int find_text(struct dl_phdr_info *info, size_t size, void *userdata) {
         (void) size, (void) userdata;
         for (size_t i = 0; i < info->dlpi_phnum; i++)
@@ -97,7 +101,7 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *userdata) {
         return 1;
 }
 
-/* Whether this is the one. */
+/* Counts an allocation. Returns whether it is the one that is to fail. */
 static bool fails(void) {
         uint64_t n;
 
@@ -109,7 +113,7 @@ static bool fails(void) {
         if (n != plan->fail_at)
                 return false;
 
-        plan->fail_at = 0; /* before anything here allocates */
+        plan->fail_at = 0; /* first of all, as note_where() may allocate */
         plan->failed++;
         note_where();
         errno = ENOMEM;
@@ -160,7 +164,7 @@ __attribute__((constructor)) static void faults_begin(int argc, char *argv[]) {
         if (mapped == MAP_FAILED)
                 return;
 
-        (void) backtrace(frames, 1); /* it loads a library at the first call */
+        (void) backtrace(frames, 1); /* the first call loads a library */
         (void) dl_iterate_phdr(find_text, NULL);
         plan_pid = getpid();
         plan = mapped;

@@ -7,15 +7,15 @@
  *
  * Three kinds of process:
  *
- *   the holder   Owns the machine's disk (an overlay whose upper layer is a tmpfs) in a mount namespace of its
- *                own, and its cgroup. It lives as long as the test's socket, over any number of boots.
- *   the agent    One per boot. In all of the machine's namespaces except the PID namespace, which its children
- *                enter, and beneath the seccomp filter. It starts PID 1, then commands on request, which thus
- *                behave like a WSL shell's: they are filtered, as nothing brought in with nsenter would be.
- *   init         The machine's PID 1: mounts its world, and becomes /sbin/init.
+ *   the holder   owns the machine's disk (an overlay whose upper layer is a tmpfs) in a mount namespace of
+ * its own, and the machine's cgroup. It lives as long as the test's socket, over any number of boots. the
+ * agent    one per boot. It is in all of the machine's namespaces but the PID namespace, which its children
+ * enter, and beneath the seccomp filter. It starts PID 1, and then commands on request. They are beneath the
+ * filter, too, as commands from a WSL shell are; programs that nsenter brings in aren't. init         the
+ * machine's PID 1. It mounts the machine's file systems, and becomes /sbin/init.
  *
- * Each dies with the one above it, so nothing stays behind when the test is killed: everything but the cgroup
- * directory, which the holder removes, is anonymous and goes with the last process.
+ * Each dies with the one above it, so nothing stays behind when the test is killed. Everything is anonymous
+ * and goes with the last process, but for the directory of the cgroup, which the holder removes.
  *
  * Messages are strings separated by NUL bytes, with descriptors:
  *
@@ -23,11 +23,12 @@
  *   holder → test   "ready", "booted PID", "down STATUS"
  *   test → agent    "start"
  *                   "run" ("here"|"other") CWD ARGC ARGV… ENV…     fds: stdin, stdout, stderr, status
- *   agent → test    "network" (the namespace is there, to be furnished), "started PID"
- *   status          "pid PID", then "exit CODE" or "signal N"; a number sent back is a signal to send, EOF a
+ *   agent → test    "network" (the namespace is there, and the test sets it up), "started PID"
+ *   status          "pid PID", then "exit CODE" or "signal N"; the test sends a number for a signal, EOF for
  *                   SIGKILL
  *
- * Options: trap-listen, interruptible (see install_filter()), and osrelease=, version=, boot-id=, container=, hostname= with their values.
+ * Options: trap-listen, interruptible (see install_filter()), and osrelease=, version=, boot-id=,
+ * container=, hostname= with their values.
  */
 
 #ifndef _GNU_SOURCE
@@ -66,13 +67,11 @@ typedef struct Options {
         bool trap_listen, interruptible;
 } Options;
 
-/* The machine's cgroups as descriptors: their paths can't be reached any more
- * once the root has been pivoted. */
+/* The machine's cgroups as descriptors, because their paths are gone once the root has been pivoted. */
 typedef struct Cgroups {
-        int guest_procs; /* the root of the machine's own cgroup namespace; empty but
-                            while PID 1 starts */
-        int agent_procs; /* beside it: systemd wants its root without foreign
-                            processes */
+        int guest_procs; /* the root of the machine's cgroup namespace; it has processes only while PID 1
+                            starts */
+        int agent_procs; /* beside that root, where systemd wants no foreign processes */
         int guest_dir;
 } Cgroups;
 
@@ -86,8 +85,7 @@ typedef struct Agent {
         int socket_fd;
         int self_fd;
         int outer_pid_namespace;
-        int shell_procs; /* a cgroup inside the machine for what the agent runs; -1
-                            until the first request */
+        int shell_procs; /* a cgroup in the machine for the agent's commands; -1 until the first request */
         Cgroups cgroups;
         Process init;
         Process processes[PROCESSES_MAX];
@@ -105,7 +103,7 @@ static void tell(int socket_fd, const char *format, ...) {
         va_start(arguments, format);
         int n = vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
-        (void) lab_send(socket_fd, text, (size_t) n, NULL, 0); /* the test may have gone: its EOF tells */
+        (void) lab_send(socket_fd, text, (size_t) n, NULL, 0); /* if the test has gone, its EOF tells */
 }
 
 /* Splits a message into its strings. The array ends with NULL. */
@@ -134,7 +132,8 @@ static int open_self(void) {
         return fd;
 }
 
-/* By descriptor, since across PID namespaces getppid() doesn't tell whether the parent has gone already. */
+/* Takes a descriptor, because getppid() doesn't show across PID namespaces whether the parent has gone
+ * already. */
 static void die_with_parent(int parent_fd) {
         struct pollfd polled = { .fd = parent_fd, .events = POLLIN };
 
@@ -168,8 +167,7 @@ typedef struct TrappedCalls {
         int socketcall; /* -1: there is none */
 } TrappedCalls;
 
-/* i386 programs reach bind() through socketcall(2); their own bind(2), of newer
- * libcs, WSL doesn't trap. */
+/* i386 programs call bind() by socketcall(2). Newer libcs use bind(2) there, which WSL doesn't trap. */
 static const TrappedCalls trapped_calls[] = {
 #if defined(__x86_64__)
         { AUDIT_ARCH_X86_64, 49, 50, -1 },
@@ -194,11 +192,10 @@ static struct sock_filter load(size_t offset) {
         return (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t) offset);
 }
 
-/* Puts this process, and all that it will start, under the filter. Returns the descriptor on which their calls
- * are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp:
- *   trap-listen     listen() is trapped, too: from WSL 2.9.5 on
- *   interruptible   a signal ends the wait for Windows: before WSL 2.7.2, in 2.8.0 to 2.8.2, and on Linux before
- *                   5.19, which has no WAIT_KILLABLE_RECV */
+/* Puts this process, and all that it will start, under the filter. Returns the descriptor on which their
+ * calls are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp: trap-listen
+ * listen() is trapped, too: from WSL 2.9.5 on interruptible   a signal ends the wait for Windows: before
+ * WSL 2.7.2, in 2.8.0 to 2.8.2, and on Linux before 5.19, which has no WAIT_KILLABLE_RECV */
 static int install_filter(const Options *options) {
         bool trap_listen = options->trap_listen;
         struct sock_filter program[64];
@@ -217,7 +214,7 @@ static int install_filter(const Options *options) {
                 if (calls->socketcall >= 0) {
                         size_t allow = n++;
 
-                        program[n++] = load(offsetof(struct seccomp_data, args[0])); /* its low half */
+                        program[n++] = load(offsetof(struct seccomp_data, args[0])); /* the low half */
                         n = trap(program, n, SOCKETCALL_BIND);
                         if (trap_listen)
                                 n = trap(program, n, SOCKETCALL_LISTEN);
@@ -231,8 +228,7 @@ static int install_filter(const Options *options) {
         }
         program[n++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
 
-        /* Without no_new_privs, which would take sudo from the machine: CAP_SYS_ADMIN
-         * does as well. */
+        /* Without no_new_privs, which would break sudo in the machine: CAP_SYS_ADMIN is enough. */
         struct sock_fprog filter = { .len = (unsigned short) n, .filter = program };
         unsigned long killable = options->interruptible ? 0 : SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
         int fd = (int) syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
@@ -245,8 +241,8 @@ static int install_filter(const Options *options) {
         return fd;
 }
 
-/* Hands the filter and the network namespace to the tracker, which alone may
- * keep the former. */
+/* Hands the filter and the network namespace to the tracker. Nobody else may keep the filter's descriptor.
+ */
 static void hand_to_tracker(int tracker_fd, const Options *options) {
         char reply[16];
         int fds[LAB_FDS_MAX];
@@ -304,8 +300,8 @@ static void make_devices(void) {
         must_mount("tmpfs", "dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, NULL);
 }
 
-/* Shows `text` where the kernel would show its own; `uname -r` can't be changed
- * this way. */
+/* Shows `text` in the place of the kernel's file. `uname -r` doesn't read such a file, and can't be changed
+ * so. */
 static void disguise(const char *path, const char *text) {
         static const char source[] = "run/.disguise";
 
@@ -315,14 +311,13 @@ static void disguise(const char *path, const char *text) {
                 err(EXIT_FAILURE, "%s", source);
 }
 
-/* A fresh /proc, /run and /tmp in the current directory, as any distro of the
- * machine has. */
+/* Mounts an own /proc, /run and /tmp in the current directory, as each distro of the machine has. */
 static void mount_own(const Options *options) {
         must_mount("proc", "proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
         must_mount("tmpfs", "run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=755");
         must_mount("tmpfs", "tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
 
-        /* The host's settings are out of reach, the network namespace's own aren't. */
+        /* The host's settings are read-only; those of the machine's own network namespace can be written. */
         bind_read_only("proc/sys");
         must_mount("proc/sys/net", "proc/sys/net", NULL, MS_BIND, NULL);
         must_mount(NULL, "proc/sys/net", NULL, MS_BIND | MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC,
@@ -382,7 +377,7 @@ static int join_shell_cgroup(Agent *agent) {
         return 0;
 }
 
-/* The part of run_command() that happens in the new process. */
+/* The part of run_command() in the new process. */
 __attribute__((noreturn)) static void become_command(Agent *agent, const Options *options, bool other_distro,
                                                      const char *directory, char **argv, char **environment,
                                                      const int fds[static 3]) {
@@ -394,7 +389,7 @@ __attribute__((noreturn)) static void become_command(Agent *agent, const Options
         if (write(agent->shell_procs, "0", 1) < 0)
                 err(126, "join the shell's cgroup");
         if (other_distro) {
-                die_with_parent(agent->self_fd); /* no PID 1 takes it along */
+                die_with_parent(agent->self_fd); /* no PID 1 would take it along when it ends */
                 if (unshare(CLONE_NEWNS) < 0 || chdir("/") < 0)
                         err(126, "unshare");
                 must_mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
@@ -409,8 +404,7 @@ __attribute__((noreturn)) static void become_command(Agent *agent, const Options
         err(127, "%s", argv[0]);
 }
 
-/* Children of the agent land in `pid_namespace` from now on; CLONE_NEWPID makes
- * a new one beside the machine's. */
+/* From now on the agent's children are in `pid_namespace`. */
 static void aim_children(int namespace_fd, int flags) {
         if (setns(namespace_fd, CLONE_NEWPID) < 0 || (flags && unshare(flags) < 0))
                 err(EXIT_FAILURE, "PID namespace");
@@ -438,7 +432,7 @@ static void run_command(Agent *agent, const Options *options, char **strings, si
                 become_command(agent, options, other_distro, strings[2], argv, strings + 4 + argc, fds);
         if (other_distro)
                 aim_children(agent->init.pid_fd, 0);
-        if (pid < 0) { /* PID 1 has gone, and with it the namespace */
+        if (pid < 0) { /* PID 1 has ended, and the namespace with it */
                 tell(fds[3], "exit 126");
                 return;
         }
@@ -453,7 +447,7 @@ static void run_command(Agent *agent, const Options *options, char **strings, si
         tell(agent->processes[agent->n_processes - 1].status_fd, "pid %d", pid);
 }
 
-/* A message, or the end, on a command's status socket. */
+/* Handles a message, or the end, of a command's status socket. */
 static void signal_command(Process *process) {
         char text[16];
         int fds[LAB_FDS_MAX];
@@ -505,8 +499,7 @@ static void start_init(Agent *agent, const Options *options) {
                 run_init(options, agent->self_fd);
         agent->init = (Process){ .pid = pid, .pid_fd = pidfd_open(pid, 0), .status_fd = -1 };
 
-        /* exec closes the child's end: from then on the root is the machine's, for
-         * the agent as well. */
+        /* exec() closes the child's end. From then on the machine's root is the agent's, too. */
         close(started[1]);
         if (read(started[0], &byte, 1) != 0)
                 errx(EXIT_FAILURE, "init");
@@ -537,8 +530,7 @@ static int serve(Agent *agent, const Options *options) {
                 if (poll(polled, 2 + 2 * n_processes, -1) < 0)
                         err(EXIT_FAILURE, "poll");
 
-                for (size_t i = n_processes;
-                     i-- > 0;) { /* backwards: reaping moves the last one into the gap */
+                for (size_t i = n_processes; i-- > 0;) { /* backwards: reap_command() moves the last one here */
                         if (polled[3 + 2 * i].revents)
                                 signal_command(&agent->processes[i]);
                         if (polled[2 + 2 * i].revents)
@@ -547,7 +539,8 @@ static int serve(Agent *agent, const Options *options) {
                 if (polled[0].revents) {
                         int status = wait_status(agent->init.pid);
 
-                        /* Other distros have PID namespaces of their own, and end with the VM. */
+                        /* Other distros have PID namespaces of their own, so nothing else ends them with the
+                         * VM. */
                         for (size_t i = agent->n_processes; i-- > 0;) {
                                 (void) kill(agent->processes[i].pid, SIGKILL);
                                 reap_command(agent, i);
@@ -558,7 +551,7 @@ static int serve(Agent *agent, const Options *options) {
                         int fds[LAB_FDS_MAX];
                         ssize_t n = lab_receive(agent->socket_fd, message, sizeof(message), fds);
 
-                        if (n <= 0) { /* the test has gone, or wants the machine dead */
+                        if (n <= 0) { /* the test has gone, or kills the machine */
                                 (void) kill(agent->init.pid, SIGKILL);
                                 agent->socket_fd = lab_close(agent->socket_fd);
                         } else {
@@ -626,8 +619,7 @@ static int remove_directory(const char *path, const struct stat *status, int typ
         return 0;
 }
 
-/* Everything in a dead machine's cgroups is dead, but a dead process may linger
- * there for a moment. */
+/* A dead process may stay in its cgroup for a moment. */
 static void remove_cgroups(const char *path) {
         for (int patience = 0; patience < 500; patience++) {
                 (void) nftw(path, remove_directory, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
@@ -671,7 +663,7 @@ static void parse_options(Options *ret, char **strings) {
         *ret = options;
 }
 
-/* Starts a boot; the agent takes over `fds`. Returns the agent. */
+/* Starts a boot. The agent takes over `fds`. Returns the agent's PID. */
 static pid_t boot(const Options *options, const char *root, const char *cgroup,
                   int fds[static LAB_FDS_MAX]) {
         _cleanup_close_ int cgroup_fd = -1, agent_fd = -1;
@@ -752,8 +744,8 @@ int main(int argc, char **argv) {
                         int fds[LAB_FDS_MAX];
                         ssize_t n = lab_receive(STDIN_FILENO, message, sizeof(message), fds);
 
-                        if (n <= 0) { /* the agent sees it on its own socket, and takes the
-                                         machine down */
+                        if (n <= 0) {
+                                /* The agent sees the end of its own socket, and takes the machine down. */
                                 test_is_there = false;
                         } else if (split(message, (size_t) n, strings) > 0 &&
                                    strcmp(strings[0], "boot") == 0 && agent == 0) {

@@ -3,8 +3,9 @@
 
 #include "systemd/bus.h"
 
-/* lab-impostor TEXT: takes the daemon's name on the bus, and has TEXT for each text it says. Relocate() is
- * refused with it; Restore() changes the port and sends all the signals. Ends when it is killed. */
+/* lab-impostor TEXT: takes the daemon's name on the bus, and answers TEXT wherever the answer is a text. It
+ * refuses Relocate() with TEXT; at Restore() it changes its port and sends all signals. It runs until it is
+ * killed. */
 
 static const char *text;
 static uint16_t port = 2222;
@@ -58,7 +59,7 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("NetworkingMode", "s", get_text),
         PROPERTY("State", "s", get_text),
         PROPERTY("Reason", "s", get_text),
-        PROPERTY("HomePort", "s", get_text), /* of another type than agreed */
+        PROPERTY("HomePort", "s", get_text), /* the daemon's is a number */
         PROPERTY("HomePortHolder", "s", get_text),
         PROPERTY("HomePortHolderDetail", "s", get_text),
         PROPERTY("Port", "q", get_port),

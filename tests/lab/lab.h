@@ -2,12 +2,10 @@
 #pragma once
 
 /*
- * What lab-guest and lab-tracker share: clean-up attributes and messages with
- * file descriptors.
+ * Clean-up attributes, and messages with file descriptors, for lab-guest and lab-tracker.
  *
- * Both are test tools that serve one test each: whatever goes wrong in them
- * that isn't part of the emulation ends them at once with a message (err(3)),
- * and the test sees the control socket close.
+ * Each of these programs serves one test. An error that isn't part of the emulation ends it at once, with a
+ * message (err(3)), and the test sees its control socket close.
  */
 
 #include <err.h>
@@ -41,8 +39,7 @@ static inline int lab_close(int fd) {
         return -1;
 }
 
-/* One message of a SOCK_SEQPACKET socket, with descriptors. Returns 0, or a
- * negative errno. */
+/* Sends one message with descriptors over a SOCK_SEQPACKET socket. Returns 0, or a negative errno. */
 static inline int lab_send(int socket_fd, const void *data, size_t size, const int *fds, size_t n_fds) {
         union {
                 struct cmsghdr header;
@@ -63,11 +60,8 @@ static inline int lab_send(int socket_fd, const void *data, size_t size, const i
         return sendmsg(socket_fd, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/*
- * Receives one message, NUL-terminated, and up to LAB_FDS_MAX descriptors
- * (close-on-exec; unset ones are -1). Returns its length, 0 when the other side
- * has gone, or a negative errno.
- */
+/* Receives one message, NUL-terminated, and up to LAB_FDS_MAX descriptors (close-on-exec; unset ones are
+ * -1). Returns the message's length, 0 when the other side has gone, or a negative errno. */
 static inline ssize_t lab_receive(int socket_fd, char *data, size_t size, int fds[static LAB_FDS_MAX]) {
         union {
                 struct cmsghdr header;

@@ -5,7 +5,7 @@
 
 #include "unit/test.h"
 
-/* Turns the loop until nothing happens for 100 ms; returns how often it woke up. */
+/* Runs the loop until nothing happens for 100 ms. Returns how often it woke up. */
 static inline unsigned settle(sd_event *event) {
         unsigned turns = 0;
         int r;

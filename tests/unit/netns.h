@@ -13,8 +13,8 @@
 
 #include "unit/test.h"
 
-/* A network namespace for this test case alone, with lo up; the case is skipped where none may be made. It
- * is gone with the case's process. */
+/* Enters a network namespace of the test case's own, with lo up. Skips the case where that isn't allowed.
+ * The namespace ends with the case's process. */
 static inline void netns_enter(void) {
         struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
         _cleanup_close_ int fd = -1;
@@ -27,14 +27,14 @@ static inline void netns_enter(void) {
         test_assert(ioctl(fd, SIOCSIFFLAGS, &request) == 0);
 }
 
-/* Mounts of this test case alone. */
+/* From now on only this test case sees its mounts. */
 static inline void netns_private_mounts(void) {
         if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL) < 0)
                 test_skip("unshare(CLONE_NEWNS): %s", strerror(errno));
 }
 
-/* Runs @body as PID 1 of a PID namespace with a /proc of its own, as a WSL distro is beside another, and
- * fails or skips with it. This process stays where it is. */
+/* Runs @body as PID 1 of a PID namespace with a /proc of its own, as another WSL distro has. Fails or skips
+ * if @body does. This process stays where it is. */
 static inline void netns_run_distro(void (*body)(const void *data), const void *data) {
         pid_t pid;
         int status;
@@ -57,7 +57,7 @@ static inline void netns_run_distro(void (*body)(const void *data), const void *
         test_equal_int(status, 0);
 }
 
-/* A shell command that must succeed. */
+/* Runs a shell command, which must succeed. */
 static inline void netns_run(const char *command) {
         int status = system(command);
 
@@ -65,7 +65,7 @@ static inline void netns_run(const char *command) {
                 test_fail("status %d: %s", status, command);
 }
 
-/* The same with iproute2; skips where that is not installed. */
+/* Runs ip(8), which must succeed. Skips the case where it isn't installed. */
 static inline void netns_ip(const char *arguments) {
         char command[256];
 
@@ -76,7 +76,7 @@ static inline void netns_ip(const char *arguments) {
         netns_run(command);
 }
 
-/* @text is "127.0.0.1", "::1"… */
+/* Parses an address, IPv4 or IPv6. Returns the size of @ret's address. */
 static inline socklen_t netns_address(const char *text, uint16_t port, struct sockaddr_storage *ret) {
         struct sockaddr_in6 *in6 = (struct sockaddr_in6 *) ret;
         struct sockaddr_in *in = (struct sockaddr_in *) ret;
@@ -94,7 +94,7 @@ static inline socklen_t netns_address(const char *text, uint16_t port, struct so
         return sizeof(*in6);
 }
 
-/* A TCP socket, or an MPTCP one, that is bound; both return an fd that is the caller's. */
+/* Returns a bound TCP or MPTCP socket, which the caller closes. */
 static inline int netns_bind(const char *address, uint16_t port, bool v6only, int protocol) {
         struct sockaddr_storage storage;
         socklen_t length = netns_address(address, port, &storage);

@@ -4,7 +4,7 @@
 #include "process/child.h"
 #include "unit/test.h"
 
-/* What came of a child, for a test that waits for it. */
+/* A child's result, for a test that waits for it. */
 typedef struct Outcome {
         sd_event *event;
         Child *child;

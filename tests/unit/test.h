@@ -25,21 +25,21 @@
  *         }
  *
  * Each case, and each row of a table, runs in a child process of its own. So an assertion may stand
- * anywhere, also deep in a callback, and ends its case only; a crash or a sanitizer's abort is a failed case
- * too; what a case does to its process (namespaces, signals, umask) is gone after it; and one that hangs is
- * killed. In gdb: `set follow-fork-mode child`. */
+ * anywhere, also deep in a callback, and ends only its case. A crash, or a sanitizer's abort, is a failed
+ * case. Changes to the process (namespaces, signals, umask) end with the case. A case that hangs is killed.
+ * In gdb: `set follow-fork-mode child`. */
 
 #ifndef TEST_TIMEOUT_SEC
 #define TEST_TIMEOUT_SEC 30
 #endif
 
-/* Tests that qemu-user is to run are built with this (tests/arm64.ini): some of the kernel can't be had there. */
+/* 1 in tests that qemu-user runs (tests/arm64.ini): it can't emulate all of the kernel. */
 #ifndef TEST_EMULATED
 #define TEST_EMULATED 0
 #endif
 
-/* How many times slower than usual tests run: more than 1 under valgrind (tests/meson.build). Deadlines are that much later,
- * and where a million combinations are tried, one of so many is. */
+/* How many times slower than usual the tests run: more than 1 under valgrind (tests/meson.build). Deadlines
+ * are so many times later, and tests with a million combinations try one of so many. */
 static inline unsigned test_slowness(void) {
         const char *slowness = getenv("TEST_SLOWNESS");
 
@@ -62,7 +62,7 @@ typedef struct Test {
                 .row_size = sizeof((table)[0])                                                              \
         }
 
-/* The one case that runs now: set before its process is made. */
+/* The case that runs now. The parent sets it before it makes the case's process. */
 static struct {
         int argc;
         char **argv;
@@ -70,7 +70,7 @@ static struct {
         char name[256];
 } test_now;
 
-/* Fails the case, with a reason for the reader. Used through the macros beneath. */
+/* Fails the case with a reason. The macros below call this. */
 static inline _Noreturn _printf_(3, 4) void test_fail_at(const char *file, int line,
                                                          const char *format, ...) {
         va_list arguments;
@@ -80,7 +80,7 @@ static inline _Noreturn _printf_(3, 4) void test_fail_at(const char *file, int l
         vsnprintf(text, sizeof(text), format, arguments);
         va_end(arguments);
 
-        /* TAP takes a line without '#' in front for something of its own. */
+        /* In TAP only a line that begins with '#' is a remark. */
         printf("# %s:%d: ", file, line);
         for (const char *c = text; *c; c++)
                 if (*c == '\n')
@@ -92,7 +92,7 @@ static inline _Noreturn _printf_(3, 4) void test_fail_at(const char *file, int l
         _exit(EXIT_FAILURE);
 }
 
-/* Ends the case as one that can't be tried here, with the reason. */
+/* Ends the case as one that can't run here, with the reason. */
 static inline _Noreturn _printf_(1, 2) void test_skip(const char *format, ...) {
         va_list arguments;
 
@@ -105,13 +105,13 @@ static inline _Noreturn _printf_(1, 2) void test_skip(const char *format, ...) {
         _exit(77);
 }
 
-/* Skips what qemu-user has no @what for; nowhere else. */
+/* Skips the case in qemu-user, which has no @what. */
 static inline void test_skip_emulated(const char *what) {
         if (TEST_EMULATED)
                 test_skip("qemu-user has no %s", what);
 }
 
-/* The program's argument @i, counted from 1, where meson passes paths; fails the case if it is missing. */
+/* Returns the program's argument @i, counted from 1; meson passes paths. Fails the case if it is missing. */
 static inline const char *test_argument(int i) {
         if (i >= test_now.argc)
                 test_fail_at(__FILE__, __LINE__, "%s needs %d argument(s)", test_now.argv[0], i);
@@ -134,7 +134,7 @@ static inline const char *test_argument(int i) {
                         test_fail("%s is %" PRIdMAX ", not %" PRIdMAX, #value, test_value, test_expected);  \
         } while (0)
 
-/* Either may be NULL, which equals NULL only. */
+/* Either may be NULL, which equals only NULL. */
 #define test_equal_string(value, expected)                                                                  \
         do {                                                                                                \
                 const char *test_value = (value), *test_expected = (expected);                              \
@@ -167,14 +167,14 @@ static inline bool test_run_one(const Test *test, const void *row) {
                         test->run_row(row);
                 else
                         test->run();
-                exit(EXIT_SUCCESS); /* not _exit(): the leak checker has its say */
+                exit(EXIT_SUCCESS); /* not _exit(), so that the leak checker runs */
         }
         if (pid < 0 || waitpid(pid, &status, 0) < 0) {
                 printf("Bail out! %s\n", strerror(errno));
                 exit(EXIT_FAILURE);
         }
 
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) /* test_skip() has written the line */
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) /* test_skip() has printed the line */
                 return true;
 
         if (WIFSIGNALED(status))
@@ -184,7 +184,7 @@ static inline bool test_run_one(const Test *test, const void *row) {
         return status == 0;
 }
 
-/* Runs every case; to be returned from main(). */
+/* Runs all cases. Returns main()'s exit status. */
 static inline int test_main(int argc, char *argv[], const Test *tests, size_t n_tests) {
         size_t n = 0;
         bool ok = true;

@@ -3,11 +3,12 @@
 
 #include "unit/test.h"
 
-/* Lists of words (util.h), written as "-D|-p|22" in tables. */
+/* Lists of words (base/words.h), which tables write as "-D|-p|22". */
 
 #define TEST_WORDS_SIZE 4096
 
-/* The list that @text names, in a buffer that ends where the list does; gone after four more lists. */
+/* Returns the list that @text names. Its buffer ends directly behind it, so that sanitizers see a read
+ * beyond. The fourth next call frees it. */
 static inline const char *test_words(const char *text) {
         static char *lists[4];
         static size_t next;
@@ -24,7 +25,7 @@ static inline const char *test_words(const char *text) {
         return *list;
 }
 
-/* The other way round, in one buffer. */
+/* Returns the text that names the list. The next call overwrites it. */
 static inline const char *test_words_text(const char *words) {
         static char text[TEST_WORDS_SIZE];
         size_t n = 0;
