@@ -18,12 +18,6 @@
 #define REQUEST_SECONDS 1      /* a client sends its request at once */
 #define OWNER_REQUEST_MSEC 2   /* how long all others wait for a client that may want an owner */
 
-static void answer(int connection_fd, const void *text, size_t size, const int fds[], size_t n_fds) {
-        struct iovec part = { (void *) text, size };
-
-        (void) helper_send(connection_fd, &part, 1, fds, n_fds);
-}
-
 /* Waits until the program has ended, or until the client hangs up, and then kills the program. */
 static int supervise(int connection_fd, pid_t pid) {
         _cleanup_close_ int pid_fd = (int) syscall(SYS_pidfd_open, pid, 0);
@@ -39,7 +33,7 @@ static int supervise(int connection_fd, pid_t pid) {
                         return -errno;
 
         if (waits[0].revents & POLLIN && info.si_code == CLD_EXITED)
-                answer(connection_fd, &info.si_status, sizeof(info.si_status), NULL, 0);
+                (void) helper_send(connection_fd, &info.si_status, sizeof(info.si_status), NULL, 0);
         return 0;
 }
 
@@ -67,14 +61,14 @@ static void find_owner(int connection_fd, const HelperRequest *request) {
 
         found.result = owner_search(request->inode, request->cgroup_id, &found.owner);
         found.owner.helper_time = clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before;
-        answer(connection_fd, &found, sizeof(found), NULL, 0);
+        (void) helper_send(connection_fd, &found, sizeof(found), NULL, 0);
 }
 
 static void trace(int connection_fd) {
         int fds[HELPER_FDS_MAX], n;
 
         n = tracepoint_open(fds, ELEMENTSOF(fds));
-        answer(connection_fd, &n, sizeof(n), fds, n > 0 ? (size_t) n : 0);
+        (void) helper_send(connection_fd, &n, sizeof(n), fds, n > 0 ? (size_t) n : 0);
 }
 
 static int serve(int connection_fd) {

@@ -44,7 +44,7 @@ static int check(const Wanted *wanted, WindowsRules *ret) {
         if (!answer)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
 
-        r = inquiry_wait(WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, answer);
+        r = inquiry_wait(NULL, WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, answer);
         if (r < 0) {
                 printf("port %u: unknown\n", wanted->port);
                 return windows_error(r, wanted->timeout);

@@ -4,7 +4,6 @@
 #include "diagnose/finding.h"
 #include "facts/naming.h"
 #include "windows/inquiry.h"
-#include "windows/interop.h"
 #include "windows/profile.h"
 
 #define CHILD_TIMEOUT (3 * USEC_PER_SEC)
@@ -95,11 +94,6 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
 
 /* ── .wslconfig ── */
 
-typedef struct Profile {
-        char drives[WSL_CONF_ROOT_SIZE]; /* the folder below which WSL mounts Windows' drives; "": none */
-        char folder[CHECK_PATH_SIZE];    /* the Windows user's own; "": unknown */
-} Profile;
-
 int gather_wslconfig_main(int argc, char *argv[]) {
         _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
         char path[CHECK_PATH_SIZE];
@@ -130,46 +124,21 @@ static void on_wslconfig(const ChildResult *result, void *userdata) {
         wslconfig_parse(line_next(second), &f->values);
 }
 
-static void on_profile(const ChildResult *result, void *userdata) {
-        Profile *profile = userdata;
-
-        if (result->exit_status == 0)
-                (void) windows_parse_profile(result->output, profile->drives, profile->folder,
-                                             sizeof(profile->folder));
-}
-
-static void ask_for_profile(sd_event *event, Profile *profile) {
-        static const char *const arguments[] = { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE",
-                                                 NULL };
+void gather_wslconfig(sd_event *event, CheckFacts *facts) {
+        char users[WSL_CONF_ROOT_SIZE + sizeof("c/Users")];
+        const char *argv[] = { "/proc/self/exe", GATHER_WSLCONFIG_OPTION, users, NULL, NULL };
         _cleanup_(child_freep) Child *child = NULL;
-
-        if (interop_start(event, INTEROP_REG, arguments, CHILD_TIMEOUT, on_profile, profile, &child) >= 0)
-                (void) child_wait(event, child);
-}
-
-static void read_wsl_conf(MachineFacts *f, Profile *profile) {
+        WindowsAnswer answer;
         WslConf conf;
 
         (void) wsl_conf_read(&conf);
-        f->systemd_setting = conf.systemd;
-        snprintf(profile->drives, sizeof(profile->drives), "%s", conf.automount ? conf.root : "");
-}
-
-void gather_wslconfig(sd_event *event, CheckFacts *facts) {
-        Profile profile = { 0 };
-        char users[sizeof(profile.drives) + 16];
-        const char *argv[] = { "/proc/self/exe", GATHER_WSLCONFIG_OPTION, users, NULL, NULL };
-        _cleanup_(child_freep) Child *child = NULL;
-
-        read_wsl_conf(&facts->machine, &profile);
-        if (profile.drives[0] == '\0' || facts->machine.mode == MODE_NOT_WSL)
+        facts->machine.systemd_setting = conf.systemd;
+        if (!conf.automount || facts->machine.mode == MODE_NOT_WSL)
                 return;
 
-        if (facts->config.values.interop)
-                ask_for_profile(event, &profile);
-        snprintf(users, sizeof(users), "%sc/Users", profile.drives);
-        if (profile.folder[0])
-                argv[3] = profile.folder;
+        if (facts->config.values.interop && inquiry_wait(event, WINDOWS_PROFILE, 0, CHILD_TIMEOUT, &answer) >= 0)
+                argv[3] = answer.profile;
+        snprintf(users, sizeof(users), "%sc/Users", conf.root);
         if (child_spawn(event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_wslconfig, &facts->wslconfig, &child) >=
             0)
                 (void) child_wait(event, child);

@@ -58,15 +58,11 @@ int netlink_get_fd(const Netlink *netlink) {
 }
 
 int netlink_join(Netlink *netlink, unsigned group) {
-        if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-                return -errno;
-        return 0;
+        return setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -errno : 0;
 }
 
-int netlink_leave(Netlink *netlink, unsigned group) {
-        if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group)) < 0)
-                return -errno;
-        return 0;
+void netlink_leave(Netlink *netlink, unsigned group) {
+        (void) setsockopt(netlink->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
 }
 
 /* Reads a datagram into the buffer. Returns its length, 0 for one that the kernel hasn't sent, -EAGAIN if none is queued,

@@ -34,7 +34,7 @@ int netlink_ask(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, 
 
 /* @group is a number (RTNLGRP_…, SKNLGRP_…), not a mask. */
 int netlink_join(Netlink *netlink, unsigned group);
-int netlink_leave(Netlink *netlink, unsigned group);
+void netlink_leave(Netlink *netlink, unsigned group);
 
 /* Shows the queued events to @visit, at most as many as is fair to other event sources: the rest keep the socket readable.
  * Returns 0, @visit's error, or, after showing all others, -ENOBUFS if the kernel has dropped some: then only a request

@@ -6,7 +6,8 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "base/timer.h"
 
 #define LOOPBACK_NAME "loopback0"
 #define LOOPBACK_TABLE 127U
@@ -21,7 +22,7 @@ struct Routes {
 
         Netlink *events;
         sd_event_source *source;
-        sd_event_source *timer; /* enabled only while a change waits to be told */
+        sd_event_source *timer; /* tells a change that waits */
         usec_t latest; /* when a waiting change is told at the latest; 0: none waits */
         RoutesCallback callback;
         void *userdata;
@@ -181,17 +182,11 @@ static int take_link(const struct nlmsghdr *message, void *userdata) {
         return message ? routes_parse_link(message, userdata) : 0;
 }
 
-static int take_route(const struct nlmsghdr *message, void *userdata) {
-        return message ? routes_parse_route(message, userdata) : 0;
-}
-
 /* Finds the link by @name, or by @index where @name is NULL. -ENODEV: there is no such link. */
 static int read_link(Routes *routes, const char *name, unsigned index, Link *ret) {
         uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         struct ifinfomsg *info;
-        Link link = {};
-        int r;
 
         request->nlmsg_type = RTM_GETLINK;
         info = mnl_nlmsg_put_extra_header(request, sizeof(*info));
@@ -200,12 +195,11 @@ static int read_link(Routes *routes, const char *name, unsigned index, Link *ret
         if (name)
                 mnl_attr_put_strz(request, IFLA_IFNAME, name);
 
-        r = netlink_ask(routes->requests, request, take_link, &link);
-        if (r < 0)
-                return r;
+        return netlink_ask(routes->requests, request, take_link, ret);
+}
 
-        *ret = link;
-        return 0;
+static int take_route(const struct nlmsghdr *message, void *userdata) {
+        return message ? routes_parse_route(message, userdata) : 0;
 }
 
 /* Reads the route of a TCP connection to 127.0.0.1. The protocol matters: WSL's rules are about TCP and UDP only. */
@@ -213,8 +207,6 @@ static int read_loopback_route(Routes *routes, Route *ret) {
         uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         struct rtmsg *header;
-        Route route = {};
-        int r;
 
         request->nlmsg_type = RTM_GETROUTE;
         header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
@@ -224,49 +216,32 @@ static int read_loopback_route(Routes *routes, Route *ret) {
         mnl_attr_put_u32(request, RTA_DST, htonl(INADDR_LOOPBACK));
         mnl_attr_put_u8(request, RTA_IP_PROTO, IPPROTO_TCP);
 
-        r = netlink_ask(routes->requests, request, take_route, &route);
-        if (r < 0)
-                return r;
-
-        *ret = route;
-        return 0;
+        return netlink_ask(routes->requests, request, take_route, ret);
 }
 
 int routes_read(Routes *routes, RouteFacts *ret) {
-        RouteFacts facts = {};
-        Link link;
-        Route route;
+        Link link = {};
+        Route route = {};
         int r;
 
         r = read_link(routes, LOOPBACK_NAME, 0, &link);
         if (r == -ENODEV) {
-                *ret = facts;
+                *ret = (RouteFacts){};
                 return 0;
         }
         if (r < 0)
                 return r;
 
-        facts.has_loopback0 = true;
-        facts.bus = link.bus;
-
         r = read_loopback_route(routes, &route);
-        switch (r) {
-        case 0:
-                facts.loopback_routed = route.interface == link.index && route.table == LOOPBACK_TABLE;
-                break;
-
-        /* There is no route, or the route refuses. */
-        case -ENETUNREACH:
-        case -EHOSTUNREACH:
-        case -EACCES:
-        case -EINVAL:
-                break;
-
-        default:
+        /* These mean that there is no route, or that the route refuses. */
+        if (r < 0 && r != -ENETUNREACH && r != -EHOSTUNREACH && r != -EACCES && r != -EINVAL)
                 return r;
-        }
 
-        *ret = facts;
+        *ret = (RouteFacts){
+                .has_loopback0 = true,
+                .loopback_routed = r >= 0 && route.interface == link.index && route.table == LOOPBACK_TABLE,
+                .bus = link.bus,
+        };
         return 0;
 }
 
@@ -332,7 +307,7 @@ int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
 
         for (size_t i = 0; i < found->count; i++) {
                 Address address = found->addresses[i];
-                Link link;
+                Link link = {};
 
                 r = read_link(routes, NULL, address.index, &link);
                 if (r == -ENODEV)
@@ -401,6 +376,7 @@ static int note_change(const struct nlmsghdr *message, void *userdata) {
 }
 
 static int on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+        sd_event *event = sd_event_source_get_event(source);
         Routes *routes = userdata;
         bool changed = false;
         usec_t now, due;
@@ -414,18 +390,14 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents, void *us
         if (!changed)
                 return 0;
 
-        r = sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
+        r = sd_event_now(event, CLOCK_MONOTONIC, &now);
         if (r < 0)
                 return r;
-
         if (routes->latest == 0)
                 routes->latest = now + LATEST_USEC;
         due = now + QUIET_USEC < routes->latest ? now + QUIET_USEC : routes->latest;
-
-        r = sd_event_source_set_time(routes->timer, due);
-        if (r < 0)
-                return r;
-        return sd_event_source_set_enabled(routes->timer, SD_EVENT_ONESHOT);
+        return timer_arm(event, &routes->timer, due > now ? due - now : 0, ACCURACY_USEC, "routes-settled",
+                         on_settled, routes);
 }
 
 int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void *userdata) {
@@ -433,7 +405,7 @@ int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void 
                 RTNLGRP_LINK,        RTNLGRP_IPV4_RULE,   RTNLGRP_IPV4_ROUTE,
                 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
         };
-        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL, *timer = NULL;
+        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         _cleanup_(netlink_freep) Netlink *events = NULL;
         int r;
 
@@ -450,21 +422,12 @@ int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void 
                         return r;
         }
 
-        r = sd_event_add_time(event, &timer, CLOCK_MONOTONIC, 0, ACCURACY_USEC, on_settled, routes);
-        if (r < 0)
-                return r;
-        (void) sd_event_source_set_description(timer, "routes-settled");
-        r = sd_event_source_set_enabled(timer, SD_EVENT_OFF);
-        if (r < 0)
-                return r;
-
         r = sd_event_add_io(event, &source, netlink_get_fd(events), EPOLLIN, on_change, routes);
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(source, "routes-changed");
 
         routes->events = TAKE_PTR(events);
-        routes->timer = TAKE_PTR(timer);
         routes->source = TAKE_PTR(source);
         routes->callback = callback;
         routes->userdata = userdata;

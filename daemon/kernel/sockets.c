@@ -110,25 +110,6 @@ int sockets_parse_event(const struct nlmsghdr *message, SocketEvent *ret_event, 
         return 0;
 }
 
-/* Asks about one family: AF_UNSPEC finds nothing. */
-static int ask(Sockets *sockets, int family, uint32_t states, uint16_t port, NetlinkVisit visit,
-               void *userdata) {
-        uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8))) = {};
-        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-        struct inet_diag_req_v2 *diag;
-
-        request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
-        request->nlmsg_flags = NLM_F_DUMP;
-
-        diag = mnl_nlmsg_put_extra_header(request, sizeof(*diag));
-        diag->sdiag_family = (uint8_t) family;
-        diag->sdiag_protocol = IPPROTO_TCP;
-        diag->idiag_states = states;
-        diag->id.idiag_sport = htons(port);
-
-        return netlink_ask(sockets->requests, request, visit, userdata);
-}
-
 typedef struct Found {
         bool of_root;
         Listener *listeners;
@@ -178,18 +159,29 @@ static int count_socket(const struct nlmsghdr *message, void *userdata) {
         return 0;
 }
 
-static int ask_both(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVisit visit, Found *found) {
-        int r;
+/* Asks about each family by itself: AF_UNSPEC finds nothing. Returns how many sockets @visit has counted. */
+static int ask(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVisit visit, Found *found) {
+        static const uint8_t families[] = { AF_INET, AF_INET6 };
 
-        r = ask(sockets, AF_INET, states, port, visit, found);
-        if (r < 0)
-                return r;
+        for (size_t i = 0; i < ELEMENTSOF(families); i++) {
+                uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8))) = {};
+                struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+                struct inet_diag_req_v2 *diag;
+                int r;
 
-        found->count_before = found->count;
-        r = ask(sockets, AF_INET6, states, port, visit, found);
-        if (r < 0)
-                return r;
+                request->nlmsg_type = SOCK_DIAG_BY_FAMILY;
+                request->nlmsg_flags = NLM_F_DUMP;
+                diag = mnl_nlmsg_put_extra_header(request, sizeof(*diag));
+                diag->sdiag_family = families[i];
+                diag->sdiag_protocol = IPPROTO_TCP;
+                diag->idiag_states = states;
+                diag->id.idiag_sport = htons(port);
 
+                found->count_before = found->count;
+                r = netlink_ask(sockets->requests, request, visit, found);
+                if (r < 0)
+                        return r;
+        }
         return found->count;
 }
 
@@ -202,7 +194,7 @@ static int list_listeners(Sockets *sockets, bool of_root, uint16_t port, Listene
         if (!listeners)
                 return -ENOMEM;
 
-        r = ask_both(sockets, STATES_LISTEN, port, add_listener, &found);
+        r = ask(sockets, STATES_LISTEN, port, add_listener, &found);
         if (r < 0)
                 return r;
 
@@ -226,7 +218,7 @@ int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in)
         if (port == 0)
                 return -EINVAL;
 
-        r = ask_both(sockets, STATES_SESSION, port, count_socket, &found);
+        r = ask(sockets, STATES_SESSION, port, count_socket, &found);
         if (r >= 0)
                 *ret_ends_in = found.ends_in;
         return r;
@@ -301,7 +293,7 @@ static int start_watch(Sockets *sockets, sd_event *event) {
                 return r;
         r = netlink_join(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
         if (r < 0) {
-                (void) netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
+                netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
                 return r;
         }
 
@@ -347,6 +339,6 @@ void sockets_unwatch(Sockets *sockets) {
         /* The next watch reads the events that are still queued, and tells those of its own ports. */
         sockets->source = sd_event_source_disable_unref(sockets->source);
         sockets->n_ports = 0;
-        (void) netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
-        (void) netlink_leave(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
+        netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
+        netlink_leave(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
 }

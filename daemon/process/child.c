@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include "base/timer.h"
 #include "process/helper.h"
 
 typedef enum ChildState {
@@ -195,11 +196,9 @@ int child_spawn_with(sd_event *event, const char *const argv[], const char *vari
                 return r;
         (void) sd_event_source_set_description(c->exit_source, "child-exit");
 
-        r = sd_event_add_time_relative(event, &c->deadline_source, CLOCK_MONOTONIC, timeout, 0,
-                                       child_on_deadline, c);
+        r = timer_arm(event, &c->deadline_source, timeout, 0, "child-deadline", child_on_deadline, c);
         if (r < 0)
                 return r;
-        (void) sd_event_source_set_description(c->deadline_source, "child-deadline");
 
         *ret = TAKE_PTR(c);
         return 0;

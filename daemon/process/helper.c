@@ -17,12 +17,13 @@ bool helper_is_there(void) {
         return helper_path();
 }
 
-int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds) {
+int helper_send(int fd, const void *text, size_t size, const int fds[], size_t n_fds) {
         union {
                 struct cmsghdr header;
                 char bytes[CMSG_SPACE(HELPER_FDS_MAX * sizeof(int))];
         } control = { 0 };
-        struct msghdr message = { .msg_iov = parts, .msg_iovlen = n_parts };
+        struct iovec part = { (void *) text, size };
+        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
 
         if (n_fds > 0) {
                 message.msg_control = &control;
@@ -36,7 +37,7 @@ int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], si
 }
 
 /* Returns a non-blocking connection on which the request has been sent. */
-static int helper_connect(struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds) {
+static int helper_connect(const void *request, size_t size, const int fds[], size_t n_fds) {
         struct sockaddr_un name = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = -1;
         const char *path = helper_path();
@@ -51,7 +52,7 @@ static int helper_connect(struct iovec *parts, size_t n_parts, const int fds[], 
                 return -errno;
         if (connect(fd, (struct sockaddr *) &name, sizeof(name)) < 0)
                 return errno == ENOENT || errno == ECONNREFUSED || errno == ETIMEDOUT ? -EHOSTDOWN : -errno;
-        r = helper_send(fd, parts, n_parts, fds, n_fds);
+        r = helper_send(fd, request, size, fds, n_fds);
         if (r < 0)
                 return r == -EPIPE || r == -ECONNRESET ? -EAGAIN : r; /* the helper has hung up already */
         return TAKE_FD(fd);
@@ -98,14 +99,13 @@ ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t 
 }
 
 int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds) {
-        struct iovec question = { (void *) request, sizeof(*request) };
         _cleanup_close_ int fd = -1;
         struct pollfd wait;
         size_t n_taken = 0;
         ssize_t n;
         int r;
 
-        fd = helper_connect(&question, 1, NULL, 0);
+        fd = helper_connect(request, sizeof(*request), NULL, 0);
         if (fd < 0)
                 return fd;
 
@@ -124,23 +124,30 @@ int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds
         return -EAGAIN;
 }
 
+static bool append(char *text, size_t *size, const char *string) {
+        size_t length = strlen(string) + 1;
+
+        if (length > HELPER_REQUEST_MAX - *size)
+                return false;
+        memcpy(text + *size, string, length);
+        *size += length;
+        return true;
+}
+
 int helper_run(const char *const argv[], const char *variable, ProgramRights rights, int output_fd, int errors_fd) {
         HelperRequest request = { .task = HELPER_RUN, .rights = rights, .n_variables = variable != NULL };
-        struct iovec parts[1 + HELPER_ARGUMENTS_MAX + 1] = { { &request, sizeof(request) } };
-        size_t n = 1, size = sizeof(request);
+        _cleanup_free_ char *text = malloc(HELPER_REQUEST_MAX);
+        size_t size = sizeof(request);
 
-        for (; argv[request.n_arguments]; request.n_arguments++) {
-                if (request.n_arguments == HELPER_ARGUMENTS_MAX)
+        if (!text)
+                return -ENOMEM;
+        for (; argv[request.n_arguments]; request.n_arguments++)
+                if (request.n_arguments == HELPER_ARGUMENTS_MAX || !append(text, &size, argv[request.n_arguments]))
                         return -E2BIG;
-                parts[n++].iov_base = (void *) argv[request.n_arguments];
-        }
-        if (variable)
-                parts[n++].iov_base = (void *) variable;
-        for (size_t i = 1; i < n; i++) {
-                parts[i].iov_len = strlen(parts[i].iov_base) + 1;
-                size += parts[i].iov_len;
-        }
-        return size > HELPER_REQUEST_MAX ? -E2BIG : helper_connect(parts, n, (const int[]){ output_fd, errors_fd }, 2);
+        if (variable && !append(text, &size, variable))
+                return -E2BIG;
+        memcpy(text, &request, sizeof(request));
+        return helper_connect(text, size, (const int[]){ output_fd, errors_fd }, 2);
 }
 
 int helper_parse(char *message, size_t size, size_t n_fds, HelperRequest *ret,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <sys/uio.h>
-
 #include "process/program.h"
 
 /* wslportd.service has next to no rights. wslportd-helper.service does what takes more: a small program to which only root
@@ -46,8 +44,8 @@ int helper_run(const char *const argv[], const char *variable, ProgramRights rig
 
 /* ── for the helper, too ── */
 
-/* Sends a message of @parts, with at most HELPER_FDS_MAX descriptors. Returns 0 or a negative errno. */
-int helper_send(int fd, struct iovec *parts, size_t n_parts, const int fds[], size_t n_fds);
+/* Sends a message, with at most HELPER_FDS_MAX descriptors. Returns 0 or a negative errno. */
+int helper_send(int fd, const void *text, size_t size, const int fds[], size_t n_fds);
 
 /* Receives a message of at most @size bytes, with at most @n_fds descriptors, which the caller owns then; their number goes
  * to *@ret_n_fds. Returns the number of bytes, -EMSGSIZE for a message with more of either, or another negative errno. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "systemd/sequence.h"
 
+#include "base/timer.h"
 #include "systemd/bus.h"
 
 /* A reload or restart takes 40 to 90 ms. The rest is for the unit's own checks and a slow machine. */
@@ -78,12 +79,9 @@ static int begin_step(Sequence *s) {
 
         s->job[0] = '\0';
         s->call_slot = sd_bus_slot_unref(s->call_slot);
-        s->deadline_source = sd_event_source_disable_unref(s->deadline_source);
-        r = sd_event_add_time_relative(sd_bus_get_event(s->bus), &s->deadline_source, CLOCK_MONOTONIC, STEP_TIMEOUT, 0,
-                                       on_deadline, s);
+        r = timer_arm(sd_bus_get_event(s->bus), &s->deadline_source, STEP_TIMEOUT, 0, "job-deadline", on_deadline, s);
         if (r < 0)
                 return r;
-        (void) sd_event_source_set_description(s->deadline_source, "job-deadline");
 
         /* Without this, earlier failures count towards the start limit, and a unit that has failed stays failed when it is
          * stopped. systemd's error for a unit that hasn't failed doesn't matter. */

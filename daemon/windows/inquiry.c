@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/inquiry.h"
 
-#include "windows/interop.h"
+#include "windows/wsl.h"
+#include "windows/wslconfig.h"
 
 #define ENCODED_SIZE 8192
+#define ARGUMENTS_MAX 8
 
+/* WSL's first session listens there for as long as the distro runs. (microsoft/WSL, util.cpp) */
+#define INTEROP_SOCKET "/run/WSL/1_interop"
+
+#define POWERSHELL "WindowsPowerShell/v1.0/powershell.exe"
 #define SSHD_KEY "HKLM\\SYSTEM\\CurrentControlSet\\Services\\sshd"
 
 /* WINDOWS_HOLDER takes up to three programs. */
@@ -20,8 +26,9 @@ struct Inquiry {
         WindowsQuestion question;
         uint16_t port;
         HolderStep step;
-        uint32_t pid;    /* the holder's, for HOLDER_NAME */
+        uint32_t pid; /* the holder's, for HOLDER_NAME */
         usec_t deadline;
+        WslConf conf;
         InquiryHandler handler;
         void *userdata;
         WindowsAnswer answer;
@@ -79,6 +86,8 @@ static int read_output(Inquiry *q, const ChildResult *result) {
                 return r;
         case WINDOWS_SSHD_START:
                 return windows_parse_start(result->output, &answer->sshd_start);
+        case WINDOWS_PROFILE:
+                return windows_parse_profile(result->output, q->conf.root, answer->profile, sizeof(answer->profile));
         case WINDOWS_RULES:
                 return windows_parse_rules(result->output, q->port, &answer->rules);
         case WINDOWS_HOLDER:
@@ -87,6 +96,41 @@ static int read_output(Inquiry *q, const ChildResult *result) {
         default:
                 return -EINVAL;
         }
+}
+
+/* A program below Windows/System32, with its arguments. */
+typedef struct Command {
+        const char *program;
+        const char *arguments[ARGUMENTS_MAX + 1];
+} Command;
+
+static int run_command(sd_event *event, const WslConf *conf, const Command *command, usec_t timeout,
+                       ChildHandler handler, void *userdata, Child **ret) {
+        const char *argv[ARGUMENTS_MAX + 2], *own = getenv("WSL_INTEROP");
+        char path[WSL_CONF_ROOT_SIZE + 80], variable[300];
+
+        snprintf(path, sizeof(path), "%sc/Windows/System32/%s", conf->root, command->program);
+        argv[0] = path;
+        memcpy(&argv[1], command->arguments, sizeof(command->arguments));
+
+        /* A shell whose session has ended names a socket that is gone. */
+        if (isempty(own) || strlen(own) > sizeof(variable) - 20 || access(own, F_OK) < 0)
+                own = INTEROP_SOCKET;
+        snprintf(variable, sizeof(variable), "WSL_INTEROP=%s", own);
+        return child_spawn_with(event, argv, variable, PROGRAM_ALL, timeout, handler, userdata, ret);
+}
+
+/* Returns -EOPNOTSUPP where there is no way to Windows, or another negative errno. */
+static int find_windows(WslConf *ret) {
+        NetworkingMode mode;
+        int r;
+
+        r = wsl_detect(&mode);
+        if (r >= 0)
+                r = wsl_conf_read(ret);
+        if (r < 0)
+                return r;
+        return mode == MODE_NOT_WSL || mode == MODE_WSL1 || !ret->automount || !ret->interop ? -EOPNOTSUPP : 0;
 }
 
 static int run_program(Inquiry *q);
@@ -105,32 +149,27 @@ static void on_end(const ChildResult *result, void *userdata) {
         q->handler(&q->answer, q->userdata);
 }
 
-typedef struct Command {
-        InteropProgram program;
-        const char *arguments[INTEROP_ARGUMENTS_MAX + 1];
-} Command;
-
 /* The next program to run. @buffer holds the text of an argument. */
 static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]) {
         switch (q->question) {
         case WINDOWS_DYNAMIC_RANGE:
-                return (Command){ INTEROP_NETSH, { "int", "ipv4", "show", "dynamicport", "tcp" } };
+                return (Command){ "netsh.exe", { "int", "ipv4", "show", "dynamicport", "tcp" } };
         case WINDOWS_HOLDER:
                 if (q->step != HOLDER_NAME)
-                        return (Command){ INTEROP_NETSTAT,
-                                          { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
+                        return (Command){ "NETSTAT.EXE", { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
                 snprintf(buffer, ENCODED_SIZE, "PID eq %u", q->pid);
-                return (Command){ INTEROP_TASKLIST, { "/FI", buffer, "/FO", "CSV", "/NH" } };
+                return (Command){ "tasklist.exe", { "/FI", buffer, "/FO", "CSV", "/NH" } };
         case WINDOWS_SSHD_START:
-                return (Command){ INTEROP_REG, { "query", SSHD_KEY, "/v", "Start" } };
+                return (Command){ "reg.exe", { "query", SSHD_KEY, "/v", "Start" } };
+        case WINDOWS_PROFILE:
+                return (Command){ "reg.exe", { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } };
         case WINDOWS_RULES:
                 (void) windows_encode_command(windows_rules_script, buffer, ENCODED_SIZE);
-                return (Command){ INTEROP_POWERSHELL,
-                                  { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
+                return (Command){ POWERSHELL, { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
         case WINDOWS_EXCLUDED_RANGES:
         case _WINDOWS_QUESTION_MAX:
         default:
-                return (Command){ INTEROP_NETSH, { "int", "ipv4", "show", "excludedportrange", "protocol=tcp" } };
+                return (Command){ "netsh.exe", { "int", "ipv4", "show", "excludedportrange", "protocol=tcp" } };
         }
 }
 
@@ -143,8 +182,7 @@ static int run_program(Inquiry *q) {
         r = sd_event_now(q->event, CLOCK_MONOTONIC, &now);
         if (r < 0)
                 return r;
-        return interop_start(q->event, command.program, command.arguments, q->deadline > now ? q->deadline - now : 0,
-                             on_end, q, &q->child);
+        return run_command(q->event, &q->conf, &command, q->deadline > now ? q->deadline - now : 0, on_end, q, &q->child);
 }
 
 int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, InquiryHandler handler,
@@ -169,7 +207,9 @@ int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec
                 .userdata = userdata,
         };
 
-        r = run_program(q);
+        r = find_windows(&q->conf);
+        if (r >= 0)
+                r = run_program(q);
         if (r < 0)
                 return r;
 
@@ -183,17 +223,18 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
         *(WindowsAnswer *) userdata = *answer;
 }
 
-int inquiry_wait(WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret) {
+        _cleanup_(sd_event_unrefp) sd_event *loop = sd_event_ref(event);
         _cleanup_(inquiry_freep) Inquiry *q = NULL;
-        int r;
+        int r = 0;
 
         *ret = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
-        r = sd_event_new(&event);
+        if (!loop)
+                r = sd_event_new(&loop);
         if (r >= 0)
-                r = inquiry_start(event, question, port, timeout, on_answer, ret, &q);
+                r = inquiry_start(loop, question, port, timeout, on_answer, ret, &q);
         while (r >= 0 && ret->error > 0)
-                r = sd_event_run(event, UINT64_MAX);
+                r = sd_event_run(loop, UINT64_MAX);
         if (r < 0)
                 ret->error = r;
         return ret->error;
@@ -206,17 +247,20 @@ static void on_elevated(const ChildResult *result, void *userdata) {
 
 int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status) {
         char script[ENCODED_SIZE];
-        const char *const arguments[] = { "-NoProfile", "-NonInteractive", "-Command", script, NULL };
+        const Command powershell = { POWERSHELL, { "-NoProfile", "-NonInteractive", "-Command", script } };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(child_freep) Child *child = NULL;
         ChildResult result = { .error = -EIO };
+        WslConf conf;
         int r;
 
         r = windows_elevated_script(command, script, sizeof(script));
         if (r >= 0)
+                r = find_windows(&conf);
+        if (r >= 0)
                 r = sd_event_new(&event);
         if (r >= 0)
-                r = interop_start(event, INTEROP_POWERSHELL, arguments, timeout, on_elevated, &result, &child);
+                r = run_command(event, &conf, &powershell, timeout, on_elevated, &result, &child);
         if (r >= 0)
                 r = child_wait(event, child);
         if (r < 0 || result.error < 0)

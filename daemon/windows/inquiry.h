@@ -4,7 +4,9 @@
 #include "process/child.h"
 #include "windows/programs.h"
 
-/* A question to Windows. One of Windows' own programs answers it, or a few do one after the other, within one deadline. */
+/* A question to Windows. One of Windows' own programs answers it, or a few do one after the other, within one deadline. The
+ * programs run as the Windows user: only for a user who has asked for it. They lie on drive C:, which may hang, so that only
+ * a child process touches it. */
 
 typedef enum WindowsQuestion {
         WINDOWS_EXCLUDED_RANGES, /* netsh: the ports that nobody may bind */
@@ -12,10 +14,12 @@ typedef enum WindowsQuestion {
         WINDOWS_HOLDER,          /* netstat and tasklist: the process that listens on a port */
         WINDOWS_SSHD_START,      /* reg: how Windows starts its OpenSSH server */
         WINDOWS_RULES,           /* PowerShell: the rules of the firewalls that let a port in */
+        WINDOWS_PROFILE,         /* reg: the folder of the Windows user */
         _WINDOWS_QUESTION_MAX,
 } WindowsQuestion;
 
 #define WINDOWS_RANGES_MAX 128
+#define WINDOWS_PATH_SIZE 256
 
 /* Only the members that belong to the question are set, and only where @error is 0. Otherwise the answer is unknown:
  * -EOPNOTSUPP where there is no way to Windows (not WSL 2, or /etc/wsl.conf says so), -ENOENT where the program isn't
@@ -27,6 +31,7 @@ typedef struct WindowsAnswer {
         size_t n_ranges;
         char holder[WINDOWS_NAME_SIZE]; /* "sshd.exe"; "" where nobody listens */
         WindowsStart sshd_start;
+        char profile[WINDOWS_PATH_SIZE]; /* as Linux has it: "/mnt/c/Users/Name" */
         WindowsRules rules;
 } WindowsAnswer;
 
@@ -43,8 +48,9 @@ int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec
 Inquiry *inquiry_free(Inquiry *inquiry);
 DEFINE_TRIVIAL_CLEANUP(Inquiry *, inquiry_free);
 
-/* The same for a caller that has nothing else to do, and has SIGCHLD blocked. Returns *@ret's error. */
-int inquiry_wait(WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret);
+/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event, or for NULL a loop of its own,
+ * until the answer is there. Returns *@ret's error. */
+int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret);
 
 /* Has Windows ask its user and then run @command (PowerShell) as an administrator, and waits for the command's end. Returns
  * 0 and the exit status, or a negative errno as above. After -ETIMEDOUT the command may still come to run. */

@@ -176,12 +176,9 @@ int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WIND
 /* ── reg ── */
 
 int windows_parse_start(const char *text, WindowsStart *ret) {
-        static const struct {
-                const char *value;
-                WindowsStart start;
-        } values[] = { { "0x2", WINDOWS_START_AUTOMATIC },
-                       { "0x3", WINDOWS_START_MANUAL },
-                       { "0x4", WINDOWS_START_DISABLED } };
+        static const char *const values[] = { [WINDOWS_START_AUTOMATIC] = "0x2",
+                                              [WINDOWS_START_MANUAL] = "0x3",
+                                              [WINDOWS_START_DISABLED] = "0x4" };
 
         LINES_FOREACH (line, text) {
                 Token tokens[TOKENS_MAX], last;
@@ -189,9 +186,9 @@ int windows_parse_start(const char *text, WindowsStart *ret) {
                 if (split(line, tokens, &last) != 3 || !token_is(tokens[0], "Start") ||
                     !token_is(tokens[1], "REG_DWORD"))
                         continue;
-                for (size_t i = 0; i < ELEMENTSOF(values); i++)
-                        if (token_is(last, values[i].value)) {
-                                *ret = values[i].start;
+                for (WindowsStart start = WINDOWS_START_AUTOMATIC; start < _WINDOWS_START_MAX; start++)
+                        if (token_is(last, values[start])) {
+                                *ret = start;
                                 return 0;
                         }
         }

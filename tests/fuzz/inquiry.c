@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "fuzz/fuzz.h"
-#include "windows/interop.h"
 #include "windows/inquiry.h"
+#include "windows/wsl.h"
+#include "windows/wslconfig.h"
 
 /* A question to Windows, whatever its programs print and however they end: it ends, after a few programs at most, with
  * an answer that is sound and printable, or with an error.
  *
  * The input: the question and the port; and for each program how it ends, its exit status and what it prints, up to a
- * NUL. This file stands in for windows/interop.c and process/child.c, which aren't linked. */
+ * NUL. This file stands in for process/child.c, wsl.c and wslconfig.c, which aren't linked. */
 
 #define PROGRAMS_MAX 3 /* netstat for each family, and tasklist */
 
@@ -22,23 +23,32 @@ static struct {
         bool refuse; /* none can be started */
 } programs;
 
-int interop_start(sd_event *event, InteropProgram program, const char *const arguments[], usec_t timeout,
-                  ChildHandler handler, void *userdata, Child **ret) {
-        size_t n = 0;
-
+int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
+                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
         (void) event;
-        require(!programs.child && program < _INTEROP_PROGRAM_MAX && timeout <= USEC_PER_SEC);
-        for (; arguments[n]; n++)
-                require(!isempty(arguments[n]));
-        require(n > 0 && n <= INTEROP_ARGUMENTS_MAX);
+        require(!programs.child && rights == PROGRAM_ALL && timeout <= USEC_PER_SEC);
+        require(startswith(argv[0], "/mnt/c/Windows/System32/") && startswith(variable, "WSL_INTEROP="));
+        require(argv[1]);
+        for (size_t i = 1; argv[i]; i++)
+                require(i <= 8 && !isempty(argv[i]));
         require(++programs.n <= PROGRAMS_MAX);
         if (programs.refuse)
-                return -EOPNOTSUPP;
+                return -EAGAIN;
 
         programs.child = malloc(sizeof(*programs.child));
         require(programs.child);
         *programs.child = (Child){ .handler = handler, .userdata = userdata };
         *ret = programs.child;
+        return 0;
+}
+
+int wsl_detect(NetworkingMode *ret) {
+        *ret = MODE_UNKNOWN;
+        return 0;
+}
+
+int wsl_conf_read(WslConf *ret) {
+        *ret = (WslConf){ .automount = true, .interop = true, .root = "/mnt/" };
         return 0;
 }
 
@@ -77,6 +87,8 @@ static void require_answer(WindowsQuestion question, const WindowsAnswer *answer
         require(question == WINDOWS_SSHD_START ? answer->sshd_start >= WINDOWS_START_ABSENT
                                                : answer->sshd_start == WINDOWS_START_UNKNOWN);
         require(!isempty(windows_start_to_string(answer->sshd_start)));
+        require(question == WINDOWS_PROFILE ? startswith(answer->profile, "/mnt/") != NULL : isempty(answer->profile));
+        require(fuzz_is_printable(answer->profile, sizeof(answer->profile)));
         require(answer->rules.n <= (question == WINDOWS_RULES ? WINDOWS_RULES_MAX : 0));
         for (size_t i = 0; i < answer->rules.n; i++) {
                 require(fuzz_is_printable(answer->rules.rules[i].name, sizeof(answer->rules.rules[i].name)));
