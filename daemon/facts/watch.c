@@ -3,19 +3,19 @@
 
 #include "kernel/listenwatch.h"
 
-/* Without the tracepoint. The slack lets the kernel wake us together with others. */
+/* The slack lets the kernel wake us together with others. */
 #define TIMER_INTERVAL (60 * USEC_PER_SEC)
 #define TIMER_SLACK (15 * USEC_PER_SEC)
 
 struct Watch {
         sd_event *event;
         Sockets *sockets;
-        ListenWatch *listeners;
+        ListenWatch *listeners; /* NULL: the tracepoint can't be had, or no port is watched */
         sd_event_source *timer_source;
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
-        uint64_t noted; /* who listens on them, boiled down, when that was last looked at; 0: not known */
+        uint64_t fingerprint; /* of the listeners at the last watch_note(); 0: not known */
         int fallback_reason;
         WatchHandler handler;
         void *userdata;
@@ -52,7 +52,7 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
 
 #define LISTENERS_MAX 16
 
-/* 0 where it can't be known. */
+/* Boils down who listens on the ports; 0 if that can't be known. */
 static uint64_t watch_fingerprint(Watch *w) {
         uint64_t hash = HASH_FIRST;
 
@@ -70,11 +70,11 @@ static uint64_t watch_fingerprint(Watch *w) {
 }
 
 void watch_note(Watch *w) {
-        w->noted = w->listeners ? watch_fingerprint(w) : 0;
+        w->fingerprint = w->listeners ? watch_fingerprint(w) : 0;
 }
 
 bool watch_has_changed(Watch *w) {
-        return w->noted == 0 || w->noted != watch_fingerprint(w);
+        return w->fingerprint == 0 || w->fingerprint != watch_fingerprint(w);
 }
 
 static void watch_on_listener(void *userdata) {
@@ -147,7 +147,7 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
                 if (n_ports > 0)
                         memcpy(w->ports, ports, n_ports * sizeof(*ports));
                 w->n_ports = n_ports;
-                w->noted = 0; /* they have not been looked at with the others */
+                w->fingerprint = 0;
         }
 
         if (closes && n_ports > 0 && (!w->closes || !same)) {

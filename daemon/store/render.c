@@ -156,9 +156,9 @@ static bool is_plain(const char *word) {
 }
 
 static bool words_have(const char *words, const char *word) {
-        WORDS_FOREACH(each, words)
-        if (streq(each, word))
-                return true;
+        WORDS_FOREACH (each, words)
+                if (streq(each, word))
+                        return true;
         return false;
 }
 
@@ -168,11 +168,11 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *be
         Text t = { .text = text };
 
         text_add(&t, "%s" STREAMS_KEY, DROP_IN_COMMENT);
-        WORDS_FOREACH(stream, streams)
-        text_add(&t, "%s%s", stream == streams ? "" : " ", stream);
+        WORDS_FOREACH (stream, streams)
+                text_add(&t, "%s%s", stream == streams ? "" : " ", stream);
         text_add(&t, "\n[Socket]\nListenStream=\n");
 
-        WORDS_FOREACH(stream, streams) {
+        WORDS_FOREACH (stream, streams) {
                 const char *moved = stream;
                 char address[ENDPOINT_SIZE];
                 Endpoint endpoint;
@@ -250,8 +250,8 @@ int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint
                 return -E2BIG;
 
         text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
-        WORDS_FOREACH(word, command->arguments)
-        text_add_word(&t, word);
+        WORDS_FOREACH (word, command->arguments)
+                text_add_word(&t, word);
         for (size_t i = 0; i < n_beside; i++)
                 text_add(&t, " -p %u", beside[i]);
         text_add(&t, " -p %u\n", port);
