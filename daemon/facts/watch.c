@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/watch.h"
 
+#include "base/timer.h"
 #include "kernel/listenwatch.h"
 
 /* The slack lets the kernel wake us together with others. */
@@ -11,7 +12,7 @@ struct Watch {
         sd_event *event;
         Sockets *sockets;
         ListenWatch *listeners; /* NULL: the tracepoint can't be had, or no port is watched */
-        sd_event_source *timer_source;
+        sd_event_source *timer;
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
@@ -28,7 +29,7 @@ Watch *watch_free(Watch *w) {
         listenwatch_free(w->listeners);
         if (w->closes)
                 sockets_unwatch(w->sockets);
-        sd_event_source_disable_unref(w->timer_source);
+        sd_event_source_disable_unref(w->timer);
         sd_event_unref(w->event);
         free(w);
         return NULL;
@@ -90,28 +91,19 @@ static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
         w->handler(false, w->userdata);
 }
 
-static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Watch *w = userdata;
-        int r;
+static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
-        (void) usec;
-        w->handler(false, w->userdata);
-        r = sd_event_source_set_time_relative(source, TIMER_INTERVAL);
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+static int watch_arm_timer(Watch *w) {
+        return timer_arm(w->event, &w->timer, TIMER_INTERVAL, TIMER_SLACK, "watch-timer", watch_on_timer, w);
 }
 
-static int watch_set_timer(Watch *w) {
-        int r;
+static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Watch *w = userdata;
+        int r = watch_arm_timer(w);
 
-        if (w->timer_source)
-                return 0;
-
-        r = sd_event_add_time_relative(w->event, &w->timer_source, CLOCK_MONOTONIC, TIMER_INTERVAL,
-                                       TIMER_SLACK, watch_on_timer, w);
-        if (r < 0)
-                return r;
-        (void) sd_event_source_set_description(w->timer_source, "watch-timer");
-        return 0;
+        (void) source, (void) usec;
+        w->handler(false, w->userdata);
+        return r;
 }
 
 static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) {
@@ -125,8 +117,8 @@ static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) 
         w->fallback_reason = r;
 
         if (r < 0)
-                return watch_set_timer(w);
-        w->timer_source = sd_event_source_disable_unref(w->timer_source);
+                return timer_is_armed(w->timer) ? 0 : watch_arm_timer(w);
+        w->timer = sd_event_source_disable_unref(w->timer);
         return 0;
 }
 
@@ -164,7 +156,7 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
 }
 
 const char *watch_kind(const Watch *w) {
-        return w->listeners ? "tracepoint" : w->timer_source ? "timer" : "none";
+        return w->listeners ? "tracepoint" : w->timer ? "timer" : "none";
 }
 
 int watch_fallback_reason(const Watch *w) {

@@ -5,8 +5,9 @@
 
 #include "kernel/sockets.h"
 
-/* Tells when something may have changed on sshd's ports. The kernel's tracepoint tells of listeners that come and go; where
- * it can't be had, a slow timer stands in. While somebody waits for a port, the ends of its sessions are told too. */
+/* Tells when something may have changed on sshd's ports. The kernel's tracepoint tells of listeners that
+ * come and go; where it can't be had, a slow timer stands in. While somebody waits for a port, the ends of
+ * its sessions are told too. */
 typedef struct Watch Watch;
 
 /* @maybe_elsewhere: the listener may be of another network namespace, which watch_has_changed() tells. */
@@ -17,12 +18,13 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
 Watch *watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
 
-/* Watches these ports only; none if @n_ports is 0. With @closes, sessions and bound sockets that end are told too, which
- * costs the kernel something for each socket that is closed. Cheap if nothing changes. Returns 0, or a negative errno if
- * not even the timer can be had. */
+/* Watches these ports only; none if @n_ports is 0. With @closes, sessions and bound sockets that end are
+ * told too, which costs the kernel something for each socket that is closed. Cheap if nothing changes.
+ * Returns 0, or a negative errno if not even the timer can be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
 
-/* To be called before the listeners are looked at. watch_has_changed(): whether they are others now, or that isn't known. */
+/* To be called before the listeners are looked at. watch_has_changed(): whether they are others now, or that
+ * isn't known. */
 void watch_note(Watch *watch);
 bool watch_has_changed(Watch *watch);
 

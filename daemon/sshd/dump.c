@@ -122,11 +122,12 @@ void sshd_errors_choose(const char *errors, char *ret, size_t size) {
 
         LINES_FOREACH (line, errors) {
                 size_t length = strcspn(line, "\n");
+                bool remark = is_remark(line, length);
 
-                if (!has_text(line, length) || (*chosen && is_remark(line, length)))
+                if (!has_text(line, length) || (remark && *chosen))
                         continue;
                 chosen = line;
-                if (!is_remark(line, length))
+                if (!remark)
                         break;
         }
 

@@ -53,8 +53,8 @@ static bool ufw_has(char *text, uint16_t port) {
         return false;
 }
 
-/* <port port="2222" protocol="tcp"/>, or <service name="ssh"/> for 22 (firewalld.zone(5)). Any zone will do: somebody has
- * asked for the port. */
+/* <port port="2222" protocol="tcp"/>, or <service name="ssh"/> for 22 (firewalld.zone(5)). Any zone will do:
+ * somebody has asked for the port. */
 static bool firewalld_has(char *text, uint16_t port) {
         for (char *tag = text; (tag = strchr(tag, '<')); tag++) {
                 size_t length = strcspn(tag, ">");
