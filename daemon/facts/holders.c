@@ -3,8 +3,6 @@
 
 #include "core/endpoint.h"
 
-#define ROOT_LISTENERS_MAX 64
-
 /* What listeners are classified by. */
 typedef struct Look {
         ManagedUnits managed;
@@ -103,21 +101,40 @@ static int look_at(Look *look, const Listener *listener) {
         return 0;
 }
 
+static int list_listeners_of_root(Sockets *sockets, uint16_t port, Listener **ret) {
+        _cleanup_free_ Listener *listeners = NULL;
+        int n, r;
+
+        n = sockets_list_listeners_of_root(sockets, port, NULL, 0);
+        if (n < 0)
+                return n;
+        listeners = calloc((size_t) n + 1, sizeof(*listeners));
+        if (!listeners)
+                return -ENOMEM;
+        r = sockets_list_listeners_of_root(sockets, port, listeners, (size_t) n);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(listeners);
+        return r < n ? r : n;
+}
+
 static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
-        Listener listeners[PORT_VIEW_LISTENERS_MAX], of_root[ROOT_LISTENERS_MAX];
+        Listener listeners[PORT_VIEW_LISTENERS_MAX];
+        _cleanup_free_ Listener *of_root = NULL;
         int n, n_of_root = 0, r = 0;
 
         n = sockets_list_listeners(sockets, port, listeners, ELEMENTSOF(listeners));
-        /* However many listeners a user makes, sshd's must not be lost among them. */
+        /* However many others there are, sshd's must not be lost among them. */
         if (n > PORT_VIEW_LISTENERS_MAX)
-                n_of_root = sockets_list_listeners_of_root(sockets, port, of_root, ELEMENTSOF(of_root));
+                n_of_root = list_listeners_of_root(sockets, port, &of_root);
         if (n < 0 || n_of_root < 0)
                 return n < 0 ? n : n_of_root;
 
-        for (int i = 0; i < n_of_root && i < ROOT_LISTENERS_MAX && r >= 0; i++)
+        for (int i = 0; i < n_of_root && r >= 0; i++)
                 r = look_at(look, &of_root[i]);
         for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX && r >= 0; i++)
-                if (n <= PORT_VIEW_LISTENERS_MAX || listeners[i].uid != 0)
+                if (!of_root || listeners[i].uid != 0)
                         r = look_at(look, &listeners[i]);
         return r;
 }

@@ -25,7 +25,7 @@ typedef struct PortView {
 } PortView;
 
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
- * exist than fit, root's (64 at most) come first. An sshd that has @port on all of the addresses of @home is
+ * exist than fit, root's come first. An sshd that has @port on all of the addresses of @home is
  * the holder, whoever else is there; a @home without addresses isn't known. It never binds. Each listener
  * may cost a wait for the helper, as in owner_find(). Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret);
