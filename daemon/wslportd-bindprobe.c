@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/bindprobe.h"
 
-/* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name behind it if bind() failed. */
+/* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name behind it if bind()
+ * failed. */
 int main(int argc, char *argv[]) {
         BindAnswer answer;
         uint16_t port;
         int error;
 
-        if (argc != 3 || (!streq(argv[1], "-4") && !streq(argv[1], "-6")) || parse_port(argv[2], &port) < 0) {
-                fprintf(stderr, "usage: wslportd-bindprobe -4|-6 PORT (a helper of wslportd; it takes the port from "
-                                "Windows for a minute)\n");
+        if (argc != 3 || (!streq(argv[1], "-4") && !streq(argv[1], "-6")) ||
+            parse_port(argv[2], &port) < 0) {
+                fprintf(stderr,
+                        "usage: wslportd-bindprobe -4|-6 PORT (a helper of wslportd; it takes the port from "
+                        "Windows for a minute)\n");
                 return 2;
         }
 
         answer = bindprobe_try(port, streq(argv[1], "-6"), &error);
-        printf("%s%s%s\n", bind_answer_to_string(answer), error ? " " : "", error ? strerrorname_np(error) : "");
+        printf("%s%s%s\n", bind_answer_to_string(answer), error ? " " : "",
+               error ? strerrorname_np(error) : "");
         return fflush(stdout) == 0 ? 0 : 1;
 }

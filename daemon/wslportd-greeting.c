@@ -2,8 +2,8 @@
 #include "core/model.h"
 #include "windows/greeting.h"
 
-/* wslportd-greeting PORT MILLISECONDS: asks the server on that port of 127.0.0.1 for its greeting, prints the name of its
- * software, and exits with a Greeting. */
+/* wslportd-greeting PORT MILLISECONDS: asks the server on that port of 127.0.0.1 for its greeting, prints
+ * the name of its software, and exits with a Greeting. */
 int main(int argc, char *argv[]) {
         char software[GREETING_SOFTWARE_SIZE];
         unsigned long timeout = 0;

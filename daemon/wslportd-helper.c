@@ -11,17 +11,19 @@
 #include "kernel/owner.h"
 #include "process/helper.h"
 
-/* wslportd-helper: does the tasks of process/helper.h for whoever connects to the socket that systemd hands over. A process
- * of its own serves each connection, so that no request is in another's way, and no request leaves anything behind. Only the
- * search of an owner has none: it is asked for often, and takes less time than making a process does. */
+/* wslportd-helper: does the tasks of process/helper.h for whoever connects to the socket that systemd hands
+ * over. A process of its own serves each connection, so that no request is in another's way, and no request
+ * leaves anything behind. Only the search of an owner has none: it is asked for often, and takes less time
+ * than making a process does. */
 
-#define REQUEST_SECONDS 1      /* a client sends its request at once */
-#define OWNER_REQUEST_MSEC 2   /* how long all others wait for a client that may want an owner */
+#define REQUEST_SECONDS 1    /* a client sends its request at once */
+#define OWNER_REQUEST_MSEC 2 /* how long all others wait for a client that may want an owner */
 
 /* Waits until the program has ended, or until the client hangs up, and then kills the program. */
 static int supervise(int connection_fd, pid_t pid) {
         _cleanup_close_ int pid_fd = (int) syscall(SYS_pidfd_open, pid, 0);
-        struct pollfd waits[] = { { .fd = pid_fd, .events = POLLIN }, { .fd = connection_fd, .events = POLLIN } };
+        struct pollfd waits[] = { { .fd = pid_fd, .events = POLLIN },
+                                  { .fd = connection_fd, .events = POLLIN } };
         siginfo_t info = { 0 };
 
         while (pid_fd >= 0 && poll(waits, ELEMENTSOF(waits), -1) < 0 && errno == EINTR)
@@ -137,7 +139,8 @@ int main(void) {
         const char *handed = getenv("LISTEN_FDS");
 
         if (!handed || !streq(handed, "1")) {
-                fprintf(stderr, "wslportd-helper: only systemd starts this program, by wslportd-helper.socket\n");
+                fprintf(stderr,
+                        "wslportd-helper: only systemd starts this program, by wslportd-helper.socket\n");
                 return EXIT_FAILURE;
         }
         (void) signal(SIGCHLD, SIG_IGN); /* the kernel reaps the processes that serve */

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ctl/command-line.h"
+
 #include "ctl/verb.h"
 
 static const Verb verbs[] = {

@@ -12,8 +12,9 @@
 #include "base/fs.h"
 #include "process/helper.h"
 
-/* One CPU's event. Only with a ring buffer (a page of header, a page of data) does the kernel wake us. The buffer is mapped
- * read-only, which lets the kernel overwrite unread records: it never fills, and nobody needs to read it. */
+/* One CPU's event. Only with a ring buffer (a page of header, a page of data) does the kernel wake us. The
+ * buffer is mapped read-only, which lets the kernel overwrite unread records: it never fills, and nobody
+ * needs to read it. */
 typedef struct Cpu {
         int fd;
         void *ring;
@@ -120,10 +121,11 @@ int tracepoint_open(int ret_fds[], size_t n_fds) {
 static void render_filter(const uint16_t *ports, size_t n_ports, char ret[static FILTER_SIZE]) {
         size_t length;
 
-        /* oldstate alone isn't enough: an accepted session begins as a copy of its listener, and so goes from LISTEN to
-         * SYN_RECV. */
-        length = (size_t) snprintf(ret, FILTER_SIZE, "protocol==%d&&(newstate==%d||(oldstate==%d&&newstate==%d))",
-                                   IPPROTO_TCP, TCP_LISTEN, TCP_LISTEN, TCP_CLOSE);
+        /* oldstate alone isn't enough: an accepted session begins as a copy of its listener, and so goes
+         * from LISTEN to SYN_RECV. */
+        length = (size_t) snprintf(ret, FILTER_SIZE,
+                                   "protocol==%d&&(newstate==%d||(oldstate==%d&&newstate==%d))", IPPROTO_TCP,
+                                   TCP_LISTEN, TCP_LISTEN, TCP_CLOSE);
         for (size_t i = 0; i < n_ports; i++)
                 length += (size_t) snprintf(ret + length, FILTER_SIZE - length, "%ssport==%u%s",
                                             i == 0 ? "&&(" : "||", ports[i], i == n_ports - 1 ? ")" : "");
@@ -160,8 +162,8 @@ static int add_cpu(ListenWatch *watch, sd_event *event, int event_fd, const char
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(cpu->source, "listenwatch");
-        /* Anybody can start and stop to listen a hundred thousand times a second. The event loop dispatches the source again
-         * when the second is over, so that the last change is seen. */
+        /* Anybody can start and stop to listen a hundred thousand times a second. The event loop dispatches
+         * the source again when the second is over, so that the last change is seen. */
         (void) sd_event_source_set_ratelimit(cpu->source, USEC_PER_SEC, 20);
 
         return ioctl(cpu->fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;

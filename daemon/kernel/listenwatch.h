@@ -6,9 +6,10 @@
 #include "base/util.h"
 
 /* Tells when a TCP socket with one of some ports starts or stops listening, by the kernel's tracepoint
- * sock:inet_sock_set_state. The tracepoint covers every network namespace without telling which, and every CPU that is
- * online when the watch is made, but none that comes later. So each call means "ask again", and other sources must tell the
- * same. A socket that is bound but doesn't listen isn't seen. The kernel filters: other ports cause no wake-up. */
+ * sock:inet_sock_set_state. The tracepoint covers every network namespace without telling which, and every
+ * CPU that is online when the watch is made, but none that comes later. So each call means "ask again", and
+ * other sources must tell the same. A socket that is bound but doesn't listen isn't seen. The kernel
+ * filters: other ports cause no wake-up. */
 typedef struct ListenWatch ListenWatch;
 
 #define LISTENWATCH_PORTS_MAX 16U
@@ -16,16 +17,16 @@ typedef struct ListenWatch ListenWatch;
 /* Called once for several changes at the same time, or once for each CPU. Must not free the ListenWatch. */
 typedef void (*ListenWatchCallback)(void *userdata);
 
-/* Takes 1 to LISTENWATCH_PORTS_MAX ports, else returns -EINVAL. To watch other ports, make a new watch before freeing the
- * old one: a filter can't be changed, and freeing the system's last watch takes some 50 ms, until every CPU has left the
- * tracepoint. Returns 0, or a negative errno as tracepoint_open() does. */
+/* Takes 1 to LISTENWATCH_PORTS_MAX ports, else returns -EINVAL. To watch other ports, make a new watch
+ * before freeing the old one: a filter can't be changed, and freeing the system's last watch takes some 50
+ * ms, until every CPU has left the tracepoint. Returns 0, or a negative errno as tracepoint_open() does. */
 int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, size_t n_ports,
                     ListenWatchCallback callback, void *userdata);
 ListenWatch *listenwatch_free(ListenWatch *watch);
 DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 
-/* Opens the tracepoint as perf events, one for each CPU that is online, each disabled and without a filter. The caller owns
- * them. Needs CAP_PERFMON, which the helper has, and a mounted tracefs. Returns their number, or a negative errno: -ENOENT
- * where there is no tracefs or no such tracepoint; -EACCES or -EPERM without the right; -E2BIG with more CPUs than @n_fds;
- * -ENOSYS and the like of perf_event_open(2). */
+/* Opens the tracepoint as perf events, one for each CPU that is online, each disabled and without a filter.
+ * The caller owns them. Needs CAP_PERFMON, which the helper has, and a mounted tracefs. Returns their
+ * number, or a negative errno: -ENOENT where there is no tracefs or no such tracepoint; -EACCES or -EPERM
+ * without the right; -E2BIG with more CPUs than @n_fds; -ENOSYS and the like of perf_event_open(2). */
 int tracepoint_open(int ret_fds[], size_t n_fds);

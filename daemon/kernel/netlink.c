@@ -4,8 +4,9 @@
 #include <linux/netlink.h>
 #include <sys/socket.h>
 
-/* The kernel fills up to 32 KiB per read of a dump, and never makes a datagram of a dump larger than the buffer of the read
- * before. (net/netlink/af_netlink.c, netlink_dump) A Buffer lies on the stack: a socket keeps nothing between two reads. */
+/* The kernel fills up to 32 KiB per read of a dump, and never makes a datagram of a dump larger than the
+ * buffer of the read before. (net/netlink/af_netlink.c, netlink_dump) A Buffer lies on the stack: a socket
+ * keeps nothing between two reads. */
 #define BUFFER_SIZE 32768U
 typedef struct Buffer {
         uint8_t bytes[BUFFER_SIZE] __attribute__((aligned(8)));
@@ -58,15 +59,17 @@ int netlink_get_fd(const Netlink *netlink) {
 }
 
 int netlink_join(Netlink *netlink, unsigned group) {
-        return setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0 ? -errno : 0;
+        if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+                return -errno;
+        return 0;
 }
 
 void netlink_leave(Netlink *netlink, unsigned group) {
         (void) setsockopt(netlink->fd, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, &group, sizeof(group));
 }
 
-/* Reads a datagram into the buffer. Returns its length, 0 for one that the kernel hasn't sent, -EAGAIN if none is queued,
- * -ENOBUFS if some were lost (a truncated one counts as lost), or another negative errno. */
+/* Reads a datagram into the buffer. Returns its length, 0 for one that the kernel hasn't sent, -EAGAIN if
+ * none is queued, -ENOBUFS if some were lost (a truncated one counts as lost), or another negative errno. */
 static ssize_t receive(Netlink *netlink, Buffer *buffer) {
         struct sockaddr_nl sender = {};
         struct iovec iov = { .iov_base = buffer->bytes, .iov_len = sizeof(buffer->bytes) };
@@ -96,7 +99,8 @@ static void drain(Netlink *netlink, Buffer *buffer) {
                         return;
 }
 
-/* Replaces mnl_nlmsg_ok(), which takes a length of 2 GiB and more for a negative one, and lets it pass (libmnl 1.0.4). */
+/* Replaces mnl_nlmsg_ok(), which takes a length of 2 GiB and more for a negative one, and lets it pass
+ * (libmnl 1.0.4). */
 static bool message_ok(const struct nlmsghdr *message, int rest) {
         return rest >= (int) sizeof(*message) && message->nlmsg_len >= sizeof(*message) &&
                message->nlmsg_len <= (uint32_t) rest;

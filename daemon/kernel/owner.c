@@ -20,7 +20,7 @@ typedef struct Search {
         uint32_t inode;
         unsigned files_left;
         bool incomplete; /* some file could not be read: not to have found the socket proves nothing */
-        int error;       /* a passing error (errno_is_passing()): to have found it proves nothing either. 0: none */
+        int error;       /* errno_is_passing(): to have found it proves nothing either; 0: none */
         Owner owner;
 } Search;
 
@@ -102,8 +102,8 @@ int owner_unit_from_path(const char *path, char ret[static 256]) {
         return 0;
 }
 
-/* On hybrid hosts cgroup2 has a folder of its own. */
-static int open_cgroup_root(void) {
+/* Opens the root of cgroup2, which on hybrid hosts is a folder of its own. */
+static int open_cgroup_root(const char **ret_path) {
         static const char *const paths[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
 
         for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
@@ -114,8 +114,10 @@ static int open_cgroup_root(void) {
                 if (fd < 0 || fstatfs(fd, &fs) < 0) {
                         if (errno != ENOENT)
                                 return -errno;
-                } else if (fs.f_type == CGROUP2_SUPER_MAGIC)
+                } else if (fs.f_type == CGROUP2_SUPER_MAGIC) {
+                        *ret_path = paths[i];
                         return TAKE_FD(fd);
+                }
         }
         return -ENOENT;
 }
@@ -132,37 +134,20 @@ static int open_cgroup(int root_fd, uint64_t cgroup_id) {
         return fd < 0 ? -errno : fd;
 }
 
-static int read_path(int proc_fd, int fd, char buffer[static PATH_MAX]) {
-        char link[32];
+static int read_cgroup_unit(int proc_fd, const char *root, int cgroup_fd, char ret[static 256]) {
+        char link[32], path[PATH_MAX];
+        const char *inner;
         ssize_t n;
 
-        snprintf(link, sizeof(link), "self/fd/%d", fd);
-        n = readlinkat(proc_fd, link, buffer, PATH_MAX - 1);
+        snprintf(link, sizeof(link), "self/fd/%d", cgroup_fd);
+        n = readlinkat(proc_fd, link, path, sizeof(path) - 1);
         if (n < 0)
                 return -errno;
+        path[n] = '\0';
 
-        buffer[n] = '\0';
-        return 0;
-}
-
-static int read_cgroup_unit(int proc_fd, int root_fd, int cgroup_fd, char ret[static 256]) {
-        char root[PATH_MAX], path[PATH_MAX];
-        const char *inner;
-        int r;
-
-        r = read_path(proc_fd, root_fd, root);
-        if (r < 0)
-                return r;
-        r = read_path(proc_fd, cgroup_fd, path);
-        if (r < 0)
-                return r;
-
-        /* The mount doesn't show cgroups outside of its root, which are others'. */
+        /* The mount doesn't show cgroups outside of its root: they belong to others. */
         inner = startswith(path, root);
-        if (!inner || *inner != '/')
-                return -ENXIO;
-
-        return owner_unit_from_path(inner, ret);
+        return inner && *inner == '/' ? owner_unit_from_path(inner, ret) : -ENXIO;
 }
 
 /* Reads the unit from "0::/system.slice/ssh.service", or on hybrid hosts from "1:name=systemd:/…". */
@@ -220,7 +205,8 @@ static bool has_socket(Search *search, int process_fd) {
         return false;
 }
 
-/* Makes the process the owner. Returns false if the process has ended meanwhile: then it has the socket no more. */
+/* Makes the process the owner. Returns false if the process has ended meanwhile: then it has the socket no
+ * more. */
 static bool describe_owner(Search *search, int process_fd, const char *pid) {
         char comm[sizeof(search->owner.comm)];
         int r;
@@ -230,7 +216,8 @@ static bool describe_owner(Search *search, int process_fd, const char *pid) {
                 note_failure(search, r);
                 return false;
         }
-        /* NOLINTNEXTLINE(core.uninitialized.Branch): set, as what a failed call leaves in errno is greater than 0 */
+        /* NOLINTNEXTLINE(core.uninitialized.Branch): set, as what a failed call leaves in errno is greater
+         * than 0 */
         for (char *c = comm; *c; c++)
                 if (*c < ' ' || *c > '~')
                         *c = '?';
@@ -243,8 +230,8 @@ static bool describe_owner(Search *search, int process_fd, const char *pid) {
         return true;
 }
 
-/* Holds the process' folder open while it reads there: if the process ends, its files are gone, and the search never reads
- * those of a new process with the same number. Returns true once the socket is found. */
+/* Holds the process' folder open while it reads there: if the process ends, its files are gone, and the
+ * search never reads those of a new process with the same number. Returns true once the socket is found. */
 static bool search_process(Search *search, const char *pid) {
         _cleanup_close_ int process_fd = openat(search->proc_fd, pid, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
@@ -255,7 +242,8 @@ static bool search_process(Search *search, const char *pid) {
         return has_socket(search, process_fd) && describe_owner(search, process_fd, pid);
 }
 
-/* Sets *@ret_ours if a process of this PID namespace lives in the cgroup. Other namespaces' processes read as 0. */
+/* Sets *@ret_ours if a process of this PID namespace lives in the cgroup. Other namespaces' processes read
+ * as 0. */
 static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
         _cleanup_fclose_ FILE *processes = NULL;
         bool ours = false, found = false;
@@ -314,6 +302,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         _cleanup_close_ int proc_fd = -1, root_fd = -1, cgroup_fd = -1;
         Search search = { .inode = inode, .files_left = FILES_MAX };
         bool found = false, ours = false;
+        const char *root = NULL;
 
         proc_fd = search.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (proc_fd < 0)
@@ -324,21 +313,23 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
                 return 0;
         }
 
-        root_fd = open_cgroup_root();
+        root_fd = open_cgroup_root(&root);
         if (root_fd >= 0 && cgroup_id > 1)
                 cgroup_fd = open_cgroup(root_fd, cgroup_id);
         if (root_fd == -EIO) /* without the cgroup, systemd's own socket would pass for its unit's */
                 return root_fd;
         note_failure(&search, root_fd < 0 ? root_fd : cgroup_fd);
         if (cgroup_fd >= 0) {
-                note_failure(&search, read_cgroup_unit(proc_fd, root_fd, cgroup_fd, search.owner.unit));
+                note_failure(&search, read_cgroup_unit(proc_fd, root, cgroup_fd, search.owner.unit));
                 memcpy(search.owner.cgroup_unit, search.owner.unit, sizeof(search.owner.unit));
                 found = search_cgroup(&search, cgroup_fd, &ours);
         }
 
-        /* Two passes before the socket counts as nobody's: a pass can miss a process that forks and ends meanwhile. A
-         * cgroup with too many files would have as many in the next pass. */
-        for (unsigned pass = 0; pass < 2 && !found && (!search.incomplete || (pass == 0 && search.files_left > 0)); pass++) {
+        /* Two passes before the socket counts as nobody's: a pass can miss a process that forks and ends
+         * meanwhile. A cgroup with too many files would have as many in the next pass. */
+        for (unsigned pass = 0; pass < 2 && !found; pass++) {
+                if (search.incomplete && (pass > 0 || search.files_left == 0))
+                        break;
                 search.files_left = FILES_MAX;
                 found = search_all(&search);
         }
@@ -348,8 +339,8 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         if (!found && !search.incomplete)
                 search.owner.result = OWNER_ELSEWHERE;
 
-        /* Other distros have their own ssh.service, perhaps in a cgroup of the same name. Without the process, the name
-         * counts only if processes of ours live in that cgroup. */
+        /* Other distros have their own ssh.service, perhaps in a cgroup of the same name. Without the
+         * process, the name counts only if processes of ours live in that cgroup. */
         if (search.owner.result == OWNER_ELSEWHERE || (!found && !ours))
                 search.owner.unit[0] = '\0';
 

@@ -15,21 +15,24 @@ typedef enum OwnerResult {
 
 typedef struct Owner {
         OwnerResult result;
-        pid_t pid;             /* 0 unless found; of several that share the socket, the first in the unit, else the lowest */
-        char comm[16];         /* the process' own, untrusted name for itself; printable ASCII; may be empty */
-        char unit[256];        /* the system unit that made the socket: with socket activation ssh.socket, not ssh.service.
-                                * Empty where there is none, or where it isn't known to be a unit of this distro */
-        char cgroup_unit[256]; /* the name of the socket's cgroup, found or not: perhaps another distro's unit */
-        usec_t helper_time;    /* CPU time that the search took in the helper; 0 for a search in this process */
+        pid_t pid;     /* 0 unless found; of several with the socket the first in the unit, else the lowest */
+        char comm[16]; /* the process' own, untrusted name for itself; printable ASCII; may be empty */
+
+        /* The system unit that made the socket: with socket activation ssh.socket, not ssh.service. "" where
+         * there is none, or where it isn't known to be a unit of this distro. */
+        char unit[256];
+        char cgroup_unit[256]; /* the name of the socket's cgroup, perhaps of another distro's unit */
+        usec_t helper_time;    /* CPU time of the search in the helper; 0 for a search in this process */
 } Owner;
 
-/* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up to 16,384 open
- * files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: where that matters, list the listeners
- * again, and believe the answer only if the inode is still there.
+/* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up
+ * to 16,384 open files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: where
+ * that matters, list the listeners again, and believe the answer only if the inode is still there.
  *
- * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and CAP_DAC_READ_SEARCH to
- * find a cgroup by its id; without them, the answer lacks what they would have told. Returns 0, or a negative errno: a
- * passing one (errno_is_passing()), or the reason why /proc can't be read. */
+ * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and
+ * CAP_DAC_READ_SEARCH to find a cgroup by its id; without them, the answer lacks what they would have
+ * told. Returns 0, or a negative errno: a passing one (errno_is_passing()), or the reason why /proc can't
+ * be read. */
 int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret);
 
 /* The same, by the helper where there is one; then it also fails as helper_ask() does. */
@@ -41,7 +44,7 @@ typedef struct OwnerAnswer {
         Owner owner;
 } OwnerAnswer;
 
-/* The system unit in which a cgroup's path lies ("/system.slice/ssh.service/worker"): the first component that isn't a
- * slice, as in systemd's cg_path_get_unit(), so that nobody gains another unit's name by making cgroups within their own.
- * Returns 0, or -ENXIO where there is no service, socket or scope. */
+/* The system unit in which a cgroup's path lies ("/system.slice/ssh.service/worker"): the first component
+ * that isn't a slice, as in systemd's cg_path_get_unit(), so that nobody gains another unit's name by making
+ * cgroups within their own. Returns 0, or -ENXIO where there is no service, socket or scope. */
 int owner_unit_from_path(const char *path, char ret[static 256]);

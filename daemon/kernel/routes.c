@@ -22,8 +22,8 @@ struct Routes {
 
         Netlink *events;
         sd_event_source *source;
-        sd_event_source *timer; /* tells a change that waits */
-        usec_t latest; /* when a waiting change is told at the latest; 0: none waits */
+        sd_event_source *timer; /* runs while a change waits to be told */
+        usec_t latest;          /* when a waiting change is told at the latest; 0: none waits */
         RoutesCallback callback;
         void *userdata;
 };
@@ -56,14 +56,6 @@ Routes *routes_free(Routes *routes) {
         return NULL;
 }
 
-static LinkBus bus_from_string(const char *s) {
-        if (streq(s, "vmbus"))
-                return LINK_BUS_VMBUS;
-        if (streq(s, "virtio"))
-                return LINK_BUS_VIRTIO;
-        return LINK_BUS_UNKNOWN;
-}
-
 int routes_parse_link(const struct nlmsghdr *message, Link *ret) {
         const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
         const struct nlattr *attribute;
@@ -89,7 +81,7 @@ int routes_parse_link(const struct nlmsghdr *message, Link *ret) {
                 case IFLA_PARENT_DEV_BUS_NAME:
                         if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
                                 return -EBADMSG;
-                        link.bus = bus_from_string(text);
+                        link.virtio = streq(text, "virtio");
                         break;
                 }
         }
@@ -202,7 +194,8 @@ static int take_route(const struct nlmsghdr *message, void *userdata) {
         return message ? routes_parse_route(message, userdata) : 0;
 }
 
-/* Reads the route of a TCP connection to 127.0.0.1. The protocol matters: WSL's rules are about TCP and UDP only. */
+/* Reads the route of a TCP connection to 127.0.0.1. The protocol matters: WSL's rules are about TCP and UDP
+ * only. */
 static int read_loopback_route(Routes *routes, Route *ret) {
         uint8_t buffer[128] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
@@ -233,14 +226,14 @@ int routes_read(Routes *routes, RouteFacts *ret) {
                 return r;
 
         r = read_loopback_route(routes, &route);
-        /* These mean that there is no route, or that the route refuses. */
+        /* These errors mean that there is no route, or that the route refuses. */
         if (r < 0 && r != -ENETUNREACH && r != -EHOSTUNREACH && r != -EACCES && r != -EINVAL)
                 return r;
 
         *ret = (RouteFacts){
                 .has_loopback0 = true,
                 .loopback_routed = r >= 0 && route.interface == link.index && route.table == LOOPBACK_TABLE,
-                .bus = link.bus,
+                .virtio = link.virtio,
         };
         return 0;
 }
@@ -249,7 +242,7 @@ NetworkingMode route_facts_to_mode(const RouteFacts *facts) {
         if (!facts->has_loopback0 || !facts->loopback_routed)
                 return MODE_UNKNOWN;
 
-        return facts->bus == LINK_BUS_VIRTIO ? MODE_CONSOMME : MODE_MIRRORED;
+        return facts->virtio ? MODE_CONSOMME : MODE_MIRRORED;
 }
 
 typedef struct Found {

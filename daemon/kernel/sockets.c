@@ -115,7 +115,7 @@ typedef struct Found {
         Listener *listeners;
         size_t size;
         int count;
-        int count_before; /* of the families asked before */
+        int count_before; /* .count of the families asked before */
         usec_t ends_in;
 } Found;
 
@@ -153,9 +153,10 @@ static int count_socket(const struct nlmsghdr *message, void *userdata) {
 
         found->count++;
         diag = get_diag(message);
-        rest = diag && diag->idiag_timer == TIMER_TIME_WAIT ? diag->idiag_expires * USEC_PER_MSEC : USEC_INFINITY;
-        if (rest < found->ends_in)
-                found->ends_in = rest;
+        if (diag && diag->idiag_timer == TIMER_TIME_WAIT) {
+                rest = diag->idiag_expires * USEC_PER_MSEC;
+                found->ends_in = rest < found->ends_in ? rest : found->ends_in;
+        }
         return 0;
 }
 
@@ -164,7 +165,8 @@ static int ask(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVisit vi
         static const uint8_t families[] = { AF_INET, AF_INET6 };
 
         for (size_t i = 0; i < ELEMENTSOF(families); i++) {
-                uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)] __attribute__((aligned(8))) = {};
+                uint8_t buffer[MNL_NLMSG_HDRLEN + sizeof(struct inet_diag_req_v2)]
+                                __attribute__((aligned(8))) = {};
                 struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
                 struct inet_diag_req_v2 *diag;
                 int r;
@@ -259,8 +261,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
         return 0;
 }
 
-/* Replaces the filter before it in one step. Each message is one datagram, which the filter sees from its header on. The
- * filter loads in network order, as which the kernel keeps the port. */
+/* Replaces the filter before it in one step. Each message is one datagram, which the filter sees from its
+ * header on. BPF_LD converts the port from network order. */
 static int attach_filter(Netlink *netlink, const uint16_t *ports, size_t n_ports) {
         const uint32_t offset = MNL_NLMSG_HDRLEN + offsetof(struct inet_diag_msg, id.idiag_sport);
         struct sock_filter code[SOCKETS_WATCH_MAX + 3];
@@ -314,7 +316,7 @@ int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size
                         return r;
         }
 
-        /* Comes before the groups are joined, so that no message of another port is ever queued. */
+        /* The filter comes before the groups, so that the kernel never queues a message of another port. */
         r = attach_filter(sockets->events, ports, n_ports);
         if (r < 0)
                 return r;

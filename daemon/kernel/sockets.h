@@ -4,12 +4,12 @@
 #include <netinet/in.h>
 #include <systemd/sd-event.h>
 
-#include "kernel/netlink.h"
 #include "base/util.h"
+#include "kernel/netlink.h"
 
-/* The TCP sockets of this network namespace, which all WSL distros share, by the kernel's inet_diag. It shows an MPTCP
- * listener, too, by its TCP subflow, which has the inode of the MPTCP socket. It doesn't show sockets that are bound and
- * don't listen. */
+/* The TCP sockets of this network namespace, which all WSL distros share, by the kernel's inet_diag. It
+ * shows an MPTCP listener, too, by its TCP subflow, which has the inode of the MPTCP socket. It doesn't show
+ * sockets that are bound and don't listen. */
 typedef struct Sockets Sockets;
 
 #define SOCKETS_WATCH_MAX 16U
@@ -25,7 +25,7 @@ typedef struct Listener {
         unsigned interface; /* index, 0: any */
         uint32_t inode;     /* as in the link text socket:[inode] of /proc/PID/fd; 0: in no file */
         uid_t uid;          /* of the process that made it */
-        uint64_t cgroup_id; /* of that process: inode of the cgroup2 directory, 1 for the root, 0 for unknown */
+        uint64_t cgroup_id; /* of that process: the cgroup2 directory's inode, 1: the root, 0: unknown */
 } Listener;
 
 typedef enum SocketEvent {
@@ -41,19 +41,20 @@ int sockets_new(Sockets **ret);
 Sockets *sockets_free(Sockets *sockets);
 DEFINE_TRIVIAL_CLEANUP(Sockets *, sockets_free);
 
-/* Writes the listeners of @port (0: of every port) to @ret, IPv4 before IPv6, at most @size of them. Returns their number,
- * which can be more than @size, or a negative errno. */
+/* Writes the listeners of @port (0: of every port) to @ret, IPv4 before IPv6, at most @size of them. Returns
+ * their number, which can be more than @size, or a negative errno. */
 int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size);
 
 /* The same, for listeners that root made. */
 int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *ret, size_t size);
 
-/* Returns the number of sockets that have @port as their local port and neither listen nor are closed, or a negative errno:
- * sessions in any state, half-open ones and TIME_WAIT included. Each of them keeps the port from Windows.
+/* Returns the number of sockets that have @port as their local port and neither listen nor are closed, or a
+ * negative errno: sessions in any state, half-open ones and TIME_WAIT included. Each of them keeps the port
+ * from Windows.
  *
- * No event comes at the end of a TIME_WAIT, nor of a FIN_WAIT2 that no process has open. *ret_ends_in: the time in µs until
- * the next of them is due to end, USEC_INFINITY where there is none. The kernel is late by up to 1/8 of the minute (its timer
- * wheel), and says 0 then. */
+ * No event comes at the end of a TIME_WAIT, nor of a FIN_WAIT2 that no process has open. *ret_ends_in: the
+ * time in µs until the next of them is due to end, USEC_INFINITY where there is none. The kernel is late by
+ * up to 1/8 of the minute (its timer wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
 
 /* True if the listener takes connections over IPv4. */
@@ -64,10 +65,11 @@ static inline bool listener_has_ipv4(const Listener *listener) {
 /* "0.0.0.0", "::1". Returns @buffer. */
 const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]);
 
-/* Calls back when a socket with one of @ports as its local port has been closed, a millisecond or so later. The kernel
- * filters: other ports cause no wake-up. Another call changes the ports, without losing an event, and the callback. A watch
- * costs the kernel some µs for each TCP socket that is closed, of any port: watch only while the answer matters. Takes 1 to
- * SOCKETS_WATCH_MAX ports, else returns -EINVAL. On failure the watch before goes on. */
+/* Calls back when a socket with one of @ports as its local port has been closed, a millisecond or so later.
+ * The kernel filters: other ports cause no wake-up. Another call changes the ports, without losing an event,
+ * and the callback. A watch costs the kernel some µs for each TCP socket that is closed, of any port: watch
+ * only while the answer matters. Takes 1 to SOCKETS_WATCH_MAX ports, else returns -EINVAL. On failure the
+ * watch before goes on. */
 int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size_t n_ports,
                   SocketsCallback callback, void *userdata);
 void sockets_unwatch(Sockets *sockets);

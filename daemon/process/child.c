@@ -19,7 +19,7 @@ typedef enum ChildState {
 struct Child {
         ChildState state;
         sd_event_source *exit_source, *deadline_source;
-        int helper_fd; /* the connection to the helper that runs the program, or -1: a process of ours runs it */
+        int helper_fd; /* connects to the helper that runs the program; -1: a process of ours runs it */
         int output_fd, errors_fd;
         ChildHandler handler;
         void *userdata;
@@ -57,8 +57,8 @@ Child *child_free(Child *c) {
         return NULL;
 }
 
-/* NULL if it can't be read: half of an output may say something else than the whole. Another process may keep the pipe
- * open. */
+/* Reads what is in the pipe, which another process may keep open. Returns NULL on failure: half of an output
+ * may say something else than the whole. */
 static char *read_pipe(int fd) {
         _cleanup_free_ char *text = malloc(CHILD_OUTPUT_MAX + 1);
         size_t length = 0;
@@ -82,8 +82,10 @@ static char *read_pipe(int fd) {
 
 /* @c isn't touched after the handler, which may free it. */
 static void child_tell(Child *c, int error, int exit_status, const char *output, const char *errors) {
-        ChildResult result = { .error = error, .exit_status = error < 0 ? -1 : exit_status,
-                               .output = strempty(output), .errors = strempty(errors) };
+        ChildResult result = { .error = error,
+                               .exit_status = error < 0 ? -1 : exit_status,
+                               .output = strempty(output),
+                               .errors = strempty(errors) };
 
         c->state = CHILD_TOLD;
         c->handler(&result, c->userdata);
@@ -189,7 +191,9 @@ int child_spawn_with(sd_event *event, const char *const argv[], const char *vari
         c = malloc(sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        *c = (Child){ .helper_fd = -1, .output_fd = -1, .errors_fd = -1, .handler = handler, .userdata = userdata };
+        *c = (Child){ .helper_fd = -1, .output_fd = -1, .errors_fd = -1 };
+        c->handler = handler;
+        c->userdata = userdata;
 
         r = child_begin(c, event, argv, variable, rights);
         if (r < 0)

@@ -5,39 +5,41 @@
 
 #include "process/program.h"
 
-/* A program that runs beside the event loop, with a deadline. wslportd's helper runs it where there is a helper,
- * otherwise it is a child process of this one. Whatever runs a program and reads its answer is built of this: a function
- * that starts a Child with the caller's handler, and a function that makes an answer of the ChildResult.
+/* A program that runs beside the event loop, with a deadline. wslportd's helper runs it where there is a
+ * helper, otherwise it is a child process of this one. Whatever runs a program and reads its answer is built
+ * of this: a function that starts a Child with the caller's handler, and a function that makes an answer of
+ * the ChildResult.
  *
- * The kernel keeps what the program prints in two pipes (64 KiB each, pipe(7)), which are read once, when the program has
- * ended. A program that prints more stands still until its deadline. */
+ * The kernel keeps what the program prints in two pipes (64 KiB each, pipe(7)), which are read once, when
+ * the program has ended. A program that prints more stands still until its deadline. */
 #define CHILD_OUTPUT_MAX (64 * 1024)
 
 typedef struct Child Child;
 
 typedef struct ChildResult {
-        int error;          /* 0: the program exited by itself; -ENOENT: it can't be executed (status 127);
-                             * -ETIMEDOUT: it was killed at the deadline; -EIO: it was killed by somebody else, or its
-                             * output can't be read */
-        int exit_status;    /* 0 … 255, or -1 where .error is set */
-        const char *output; /* its stdout, up to the first NUL byte; valid until the handler returns or frees the child */
-        const char *errors; /* its stderr, likewise */
+        /* 0: the program exited by itself. -ENOENT: it can't be executed (status 127). -ETIMEDOUT: it was
+         * killed at the deadline. -EIO: something else killed it, or its output can't be read. */
+        int error;
+        int exit_status;             /* 0 … 255, or -1 where .error is set */
+        const char *output, *errors; /* stdout and stderr up to the first NUL, until the handler returns */
 } ChildResult;
 
 /* Called once, unless the child is freed before. It may free the child. */
 typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 
-/* Starts @argv as program_exec() does (argv[0] is an absolute path, NULL ends the list). @timeout is in µs from now. The caller has SIGCHLD blocked, as sd_event_add_child(3) wants it. Returns 0, or a negative
+/* Starts @argv as program_exec() does (argv[0] is an absolute path, NULL ends the list). @timeout is in µs
+ * from now. The caller has SIGCHLD blocked, as sd_event_add_child(3) wants it. Returns 0, or a negative
  * errno, and then nothing was started. */
 int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret);
 
-/* Likewise, with one more variable ("NAME=value", or NULL) in the environment. The helper takes WSL_INTEROP only. */
+/* Likewise, with one more variable ("NAME=value", or NULL) in the environment. The helper takes WSL_INTEROP
+ * only. */
 int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
                      usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
 
-/* For a caller that has nothing else to do: runs the loop until the child's handler was called. That handler doesn't free
- * the child. Returns 0 or a negative errno. */
+/* For a caller that has nothing else to do: runs the loop until the child's handler was called. That handler
+ * doesn't free the child. Returns 0 or a negative errno. */
 int child_wait(sd_event *event, const Child *child);
 
 /* Kills the program if it still runs, and doesn't wait for its end. The handler won't be called any more. */

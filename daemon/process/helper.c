@@ -10,7 +10,8 @@
 static const char *helper_path(void) {
         const char *path = secure_getenv("WSLPORTD_HELPER");
 
-        return isempty(path) || strlen(path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path) ? NULL : path;
+        return isempty(path) || strlen(path) >= sizeof(((struct sockaddr_un *) NULL)->sun_path) ? NULL
+                                                                                                : path;
 }
 
 bool helper_is_there(void) {
@@ -64,7 +65,9 @@ ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t 
                 char bytes[CMSG_SPACE(HELPER_FDS_MAX * sizeof(int))];
         } control;
         struct iovec part = { buffer, size };
-        struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control,
+        struct msghdr message = { .msg_iov = &part,
+                                  .msg_iovlen = 1,
+                                  .msg_control = &control,
                                   .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)) };
         size_t taken = 0, surplus = 0;
         ssize_t n;
@@ -134,7 +137,8 @@ static bool append(char *text, size_t *size, const char *string) {
         return true;
 }
 
-int helper_run(const char *const argv[], const char *variable, ProgramRights rights, int output_fd, int errors_fd) {
+int helper_run(const char *const argv[], const char *variable, ProgramRights rights, int output_fd,
+               int errors_fd) {
         HelperRequest request = { .task = HELPER_RUN, .rights = rights, .n_variables = variable != NULL };
         _cleanup_free_ char *text = malloc(HELPER_REQUEST_MAX);
         size_t size = sizeof(request);
@@ -142,7 +146,8 @@ int helper_run(const char *const argv[], const char *variable, ProgramRights rig
         if (!text)
                 return -ENOMEM;
         for (; argv[request.n_arguments]; request.n_arguments++)
-                if (request.n_arguments == HELPER_ARGUMENTS_MAX || !append(text, &size, argv[request.n_arguments]))
+                if (request.n_arguments == HELPER_ARGUMENTS_MAX ||
+                    !append(text, &size, argv[request.n_arguments]))
                         return -E2BIG;
         if (variable && !append(text, &size, variable))
                 return -E2BIG;
@@ -200,7 +205,7 @@ bool helper_may_run(const char *program, ProgramRights rights) {
         if (program[0] != '/')
                 return false;
 
-        return rights == PROGRAM_READS ? streq(name, "/sshd") /* in the folder where its unit has it */
-                                       : rights == PROGRAM_ALL && strstr(program, "/Windows/System32/") && suffix &&
-                                                 strcasecmp(suffix, ".exe") == 0;
+        return rights == PROGRAM_READS ? streq(name, "/sshd") /* wherever its unit has it */
+                                       : rights == PROGRAM_ALL && strstr(program, "/Windows/System32/") &&
+                                                         suffix && strcasecmp(suffix, ".exe") == 0;
 }

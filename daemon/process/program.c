@@ -11,7 +11,8 @@
 /* The uid of nobody on every distro, and the kernel's overflow uid. */
 #define UNPRIVILEGED_ID 65534
 
-/* Sets up what is left after exec(): with a uid other than 0, only the ambient capabilities are, see capabilities(7). */
+/* Drops all other rights. At exec() a uid other than 0 keeps only ambient capabilities, see
+ * capabilities(7). */
 static int drop_privileges(ProgramRights rights) {
         static const int kept[_PROGRAM_RIGHTS_MAX] = {
                 [PROGRAM_ALL] = -1,
@@ -38,14 +39,16 @@ static int drop_privileges(ProgramRights rights) {
 
 void program_exec(const char *const argv[], const char *variable, ProgramRights rights, int output_fd,
                   int errors_fd) {
-        const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", variable, NULL };
+        const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", variable,
+                                            NULL };
         sigset_t none;
         int input_fd;
 
         sigemptyset(&none);
         input_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (input_fd >= 0 && dup2(input_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0 &&
-            dup2(errors_fd, STDERR_FILENO) >= 0 && close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) >= 0 &&
+            dup2(errors_fd, STDERR_FILENO) >= 0 &&
+            close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) >= 0 &&
             sigprocmask(SIG_SETMASK, &none, NULL) >= 0 && drop_privileges(rights) >= 0 &&
             prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) >= 0)
                 execve(argv[0], (char *const *) argv, (char *const *) environment);

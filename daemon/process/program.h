@@ -5,7 +5,8 @@
 
 /* The last step of starting a program: its user, its rights, its environment and its descriptors. */
 
-/* The part of the starting process' rights that the program keeps. A starter that isn't root hands on all of its rights. */
+/* The part of the starting process' rights that the program keeps. A starter that isn't root hands on all of
+ * its rights. */
 typedef enum ProgramRights {
         PROGRAM_ALL,
         PROGRAM_NONE,  /* the program runs as nobody, without any capability */
@@ -14,8 +15,9 @@ typedef enum ProgramRights {
         _PROGRAM_RIGHTS_MAX,
 } ProgramRights;
 
-/* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as input, and with
- * no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and @variable ("NAME=value") if that isn't
- * NULL. The program is killed when its parent ends. On failure the process exits with 127. */
-__attribute__((noreturn)) void program_exec(const char *const argv[], const char *variable, ProgramRights rights,
-                                            int output_fd, int errors_fd);
+/* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as
+ * input, and with no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and
+ * @variable ("NAME=value") if that isn't NULL. The program is killed when its parent ends. On failure the
+ * process exits with 127. */
+__attribute__((noreturn)) void program_exec(const char *const argv[], const char *variable,
+                                            ProgramRights rights, int output_fd, int errors_fd);

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "systemd/link.h"
 
+#include "base/timer.h"
+#include "core/delay.h"
 #include "systemd/bus.h"
-
-#define RECONNECT_DELAY (100 * USEC_PER_MSEC)
 
 struct SystemdLink {
         sd_event *event;
         const Log *log;
         Units *units;
-        sd_bus *private_bus, *bus; /* .bus: the one in use; no reference */
+        sd_bus *private_bus;
+        sd_bus *bus; /* the bus in use, without a reference; NULL: none */
         sd_bus_slot *disconnected_slot;
         sd_event_source *reconnect_source;
+        Delay reconnect;
 };
 
 static void close_private(SystemdLink *link) {
@@ -36,7 +38,7 @@ static int attach(SystemdLink *link, sd_bus *bus) {
         link->bus = bus;
         r = units_attach(link->units, bus);
         if (r < 0) {
-                log_error_errno(link->log, r, "systemd could not be asked about the ssh service");
+                log_error_errno(link->log, r, "systemd can't be asked about the ssh service");
                 link->bus = NULL;
         }
         return r;
@@ -48,7 +50,7 @@ static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error
         SystemdLink *link = userdata;
 
         (void) message, (void) error;
-        /* systemd has re-executed itself. */
+        /* systemd has executed itself anew. */
         (void) attach(link, NULL);
         open_private(link);
         return 0;
@@ -58,7 +60,6 @@ static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) 
         SystemdLink *link = userdata;
 
         (void) source, (void) usec;
-        link->reconnect_source = sd_event_source_disable_unref(link->reconnect_source);
         if (!link->bus)
                 open_private(link);
         return 0;
@@ -76,18 +77,19 @@ static void open_private(SystemdLink *link) {
                                               NULL, link);
         if (r >= 0)
                 r = attach(link, link->private_bus);
-        if (r >= 0)
+        if (r >= 0) {
+                delay_reset(&link->reconnect);
                 return;
+        }
 
-        log_message(link->log, LOG_DEBUG, "systemd's private socket is not to be had: %s",
+        log_message(link->log, LOG_DEBUG, "systemd's private socket can't be opened: %s",
                     strerrordesc_np(-r));
-        link->reconnect_source = sd_event_source_disable_unref(link->reconnect_source);
-        r = sd_event_add_time_relative(link->event, &link->reconnect_source, CLOCK_MONOTONIC, RECONNECT_DELAY, 0,
-                                       on_reconnect, link);
+        r = timer_arm(link->event, &link->reconnect_source,
+                      delay_next(&link->reconnect, clock_usec(CLOCK_MONOTONIC)), 0, link->reconnect.name,
+                      on_reconnect, link);
         if (r < 0) {
-                /* Begun anew as a whole it can be. */
-                log_error_errno(link->log, r, "No further attempt to reach systemd is possible");
-                (void) sd_event_exit(link->event, r);
+                log_error_errno(link->log, r, "There is no timer for another attempt to reach systemd");
+                (void) sd_event_exit(link->event, r); /* for systemd to start wslportd anew */
         }
 }
 
@@ -97,7 +99,14 @@ int systemd_link_new(sd_event *event, const Log *log, Units *units, SystemdLink 
         if (!link)
                 return -ENOMEM;
 
-        *link = (SystemdLink){ .event = sd_event_ref(event), .log = log, .units = units };
+        *link = (SystemdLink){
+                .event = sd_event_ref(event),
+                .log = log,
+                .units = units,
+                .reconnect = { .name = "systemd-reconnect",
+                               .first = 100 * USEC_PER_MSEC,
+                               .max = USEC_PER_SEC },
+        };
         open_private(link);
         *ret = link;
         return 0;

@@ -24,7 +24,8 @@ static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
         return SERVICE_UNKNOWN;
 }
 
-/* systemd gives up on a service whose bind() Windows never answers; sshd waits for nothing else when it starts. */
+/* A service whose bind() Windows never answers ends by systemd's timeout: sshd waits for nothing else when
+ * it starts. */
 ServicePhase unit_state_to_phase(const UnitState *s) {
         if (!s)
                 return SERVICE_UNKNOWN;
@@ -34,8 +35,8 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
                 return SERVICE_INACTIVE;
         if (!streq(s->load_state, "loaded"))
                 return SERVICE_FAILED;
-        return phase_of(s, streq(s->result, "timeout") ||
-                                           (s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS));
+        return phase_of(s, streq(s->result, "timeout") || (s->main_code == CLD_EXITED &&
+                                                           s->main_status == SSHD_FATAL_STATUS));
 }
 
 ServicePhase socket_state_to_phase(const UnitState *s) {

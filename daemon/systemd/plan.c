@@ -12,13 +12,15 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
                 return;
 
         if (shape->by_socket) {
-                /* systemd doesn't restart a socket unit whose service runs (Debian), and the service would go on listening
-                 * on what it was handed. Sessions survive: KillMode=process. */
+                /* systemd doesn't restart a socket unit whose service runs (Debian), and the service would
+                 * go on listening on what it was handed. Sessions survive: KillMode=process. */
                 if (shape->service_runs && !shape->accept)
                         plan_add(ret, JOB_STOP, false);
                 plan_add(ret, JOB_RESTART, true);
-        } else if (phase == SERVICE_RUNNING)
-                plan_add(ret, again ? JOB_RESTART : shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
+        } else if (phase == SERVICE_RUNNING && again)
+                plan_add(ret, JOB_RESTART, false);
+        else if (phase == SERVICE_RUNNING)
+                plan_add(ret, shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
         else if (!again) /* a service that was down before is left down */
                 plan_add(ret, JOB_START, false);
 }

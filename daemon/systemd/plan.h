@@ -3,7 +3,8 @@
 
 #include "core/model.h"
 
-/* The jobs that make a unit listen where its files say. They depend on what listens, and on what has changed. Pure. */
+/* The jobs that make a unit listen where its files say. They depend on what listens, and on what has
+ * changed. Pure. */
 
 typedef enum JobKind {
         JOB_RELOAD,        /* ReloadOrTryRestartUnit: leaves a unit alone that doesn't run */
@@ -37,8 +38,8 @@ typedef struct Plan {
 
 void plan_add(Plan *plan, JobKind kind, bool socket);
 
-/* Has a unit in @phase listen anew. The plan is empty for a unit that neither runs nor is to be started. @again: an earlier
- * plan may have left the unit in any state. */
+/* Has a unit in @phase listen anew. The plan is empty for a unit that neither runs nor is to be started.
+ * @again: an earlier plan may have left the unit in any state. */
 void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret);
 
 /* Changes which unit listens, now and at the next boot. @start: nobody else will start the service. */

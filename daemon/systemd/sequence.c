@@ -10,7 +10,7 @@
 struct Sequence {
         sd_bus *bus;
         Plan plan;
-        size_t n_begun; /* steps */
+        size_t n_begun; /* the steps that have begun */
         char service[256], socket[256];
         sd_bus_slot *removed_slot, *disconnected_slot, *call_slot;
         sd_event_source *deadline_source;
@@ -25,15 +25,20 @@ static bool is_job(JobKind kind) {
 
 static int new_call(sd_bus *bus, JobKind kind, const char *unit, sd_bus_message **ret) {
         static const char *const methods[] = {
-                [JOB_RELOAD] = "ReloadOrTryRestartUnit", [JOB_START] = "StartUnit",
-                [JOB_RESTART] = "RestartUnit",           [JOB_TRY_RESTART] = "TryRestartUnit",
-                [JOB_STOP] = "StopUnit",                 [JOB_DAEMON_RELOAD] = "Reload",
-                [JOB_ENABLE] = "EnableUnitFiles",        [JOB_DISABLE] = "DisableUnitFiles",
+                [JOB_RELOAD] = "ReloadOrTryRestartUnit",
+                [JOB_START] = "StartUnit",
+                [JOB_RESTART] = "RestartUnit",
+                [JOB_TRY_RESTART] = "TryRestartUnit",
+                [JOB_STOP] = "StopUnit",
+                [JOB_DAEMON_RELOAD] = "Reload",
+                [JOB_ENABLE] = "EnableUnitFiles",
+                [JOB_DISABLE] = "DisableUnitFiles",
         };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER, methods[kind]);
+        r = sd_bus_message_new_method_call(bus, &m, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                           methods[kind]);
         if (r >= 0 && is_job(kind))
                 r = sd_bus_message_append(m, "ss", unit, "replace");
         else if (r >= 0 && kind == JOB_ENABLE)
@@ -79,12 +84,13 @@ static int begin_step(Sequence *s) {
 
         s->job[0] = '\0';
         s->call_slot = sd_bus_slot_unref(s->call_slot);
-        r = timer_arm(sd_bus_get_event(s->bus), &s->deadline_source, STEP_TIMEOUT, 0, "job-deadline", on_deadline, s);
+        r = timer_arm(sd_bus_get_event(s->bus), &s->deadline_source, STEP_TIMEOUT, 0, "job-deadline",
+                      on_deadline, s);
         if (r < 0)
                 return r;
 
-        /* Without this, earlier failures count towards the start limit, and a unit that has failed stays failed when it is
-         * stopped. systemd's error for a unit that hasn't failed doesn't matter. */
+        /* Without this, earlier failures count towards the start limit, and a unit that has failed stays
+         * failed when it is stopped. systemd's error for a unit that hasn't failed doesn't matter. */
         if (is_job(step->kind) && step->kind != JOB_RELOAD)
                 r = sd_bus_call_method_async(s->bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
                                              "ResetFailedUnit", NULL, NULL, "s", unit);
@@ -113,7 +119,8 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 
         (void) error;
         if (failure)
-                return end_step(s, -sd_bus_message_get_errno(m), failure->message ? failure->message : failure->name);
+                return end_step(s, -sd_bus_message_get_errno(m),
+                                failure->message ? failure->message : failure->name);
         if (!is_job(s->plan.steps[s->n_begun - 1].kind))
                 return end_step(s, 0, "done");
 
@@ -133,7 +140,7 @@ static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return end_step(s, streq(result, "done") ? 0 : -EIO, result);
 }
 
-/* A job that systemd has named gets no answer any more, and so no error either. */
+/* Once systemd has named the job, no answer is outstanding, which would be an error now. */
 static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         (void) m, (void) error;
         return end_step(userdata, -ENOTCONN, "the connection with systemd ended");
@@ -160,11 +167,11 @@ int sequence_start(sd_bus *bus, const Plan *plan, const char *service, const cha
         snprintf(s->socket, sizeof(s->socket), "%s", socket);
 
         r = sd_bus_match_signal_async(bus, &s->disconnected_slot, "org.freedesktop.DBus.Local",
-                                      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local", "Disconnected",
-                                      on_disconnected, NULL, s);
+                                      "/org/freedesktop/DBus/Local", "org.freedesktop.DBus.Local",
+                                      "Disconnected", on_disconnected, NULL, s);
         if (r >= 0)
-                r = sd_bus_match_signal_async(bus, &s->removed_slot, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
-                                              "JobRemoved", on_removed, NULL, s);
+                r = sd_bus_match_signal_async(bus, &s->removed_slot, SYSTEMD1, SYSTEMD1_PATH,
+                                              SYSTEMD1_MANAGER, "JobRemoved", on_removed, NULL, s);
         if (r >= 0)
                 r = begin_step(s);
         if (r < 0)
@@ -190,6 +197,7 @@ bool systemd_is(sd_bus *bus, const char *unit, const char *state) {
         _cleanup_free_ char *path = NULL, *found = NULL;
 
         return sd_bus_path_encode(SYSTEMD1_PATH "/unit", unit, &path) >= 0 &&
-               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Unit", "ActiveState", NULL, &found) >= 0 &&
+               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Unit", "ActiveState", NULL,
+                                          &found) >= 0 &&
                streq(found, state);
 }

@@ -5,13 +5,13 @@
 
 #include "systemd/plan.h"
 
-/* Has systemd carry out the steps of a plan, one after the other, up to the first that fails. A step that systemd calls
- * "done" says nothing about listeners: a reload is done when the signal was sent. */
+/* Has systemd carry out the steps of a plan, one after the other, up to the first that fails. A step that
+ * systemd calls "done" says nothing about listeners: a reload is done when the signal was sent. */
 
 typedef struct Sequence Sequence;
 
-/* @result: 0, or the failed step's negative errno; @word is systemd's own word for the end, or the error's message. Called
- * once, unless the sequence is freed before. It may free the sequence, and @word with it. */
+/* @result: 0, or the failed step's negative errno; @word is systemd's own word for the end, or the error's
+ * message. Called once, unless the sequence is freed before. It may free the sequence, and @word with it. */
 typedef void (*SequenceHandler)(int result, const char *word, void *userdata);
 
 /* @plan has at least one step. All arguments are copied. Returns 0 or a negative errno. */
@@ -27,8 +27,9 @@ DEFINE_TRIVIAL_CLEANUP(Sequence *, sequence_free);
 
 /* ── for programs without a loop ── */
 
-/* Asks for one step, of @unit, and waits for systemd's answer. It doesn't wait for the end of a job, so that the unit may be
- * ordered after the caller. @unit isn't used by JOB_DAEMON_RELOAD. Returns 0 or a negative errno. */
+/* Asks for one step, of @unit, and waits for systemd's answer. It doesn't wait for the end of a job, so that
+ * the unit may be ordered after the caller. @unit isn't used by JOB_DAEMON_RELOAD. Returns 0 or a negative
+ * errno. */
 int systemd_call(sd_bus *bus, JobKind kind, const char *unit);
 
 /* Whether the unit's ActiveState is @state; false where systemd doesn't tell. */

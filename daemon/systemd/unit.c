@@ -31,7 +31,7 @@ static int read_bool(sd_bus_message *m, char *field, size_t size) {
         return r;
 }
 
-/* The job's number. */
+/* Reads the job's number. */
 static int read_job(sd_bus_message *m, char *field, size_t size) {
         (void) size;
         return sd_bus_message_read(m, "v", "(uo)", (uint32_t *) field, NULL);
@@ -43,7 +43,7 @@ static int enter_array(sd_bus_message *m, const char *type) {
         return r < 0 ? r : sd_bus_message_enter_container(m, 'a', type + 1);
 }
 
-/* Whether UNIT_DROP_IN is in a list of paths. */
+/* Reads a list of paths: true if UNIT_DROP_IN is among them. */
 static int read_drop_ins(sd_bus_message *m, char *field, size_t size) {
         const char *path, *slash;
         int r;
@@ -77,7 +77,8 @@ static int read_command(sd_bus_message *m, char *field, size_t size) {
 
                 r = sd_bus_message_enter_container(m, 'a', "s");
                 while (r >= 0 && (r = sd_bus_message_read(m, "s", &text)) > 0) {
-                        fits = fits && (first || words_append(command.arguments, sizeof(command.arguments), text));
+                        fits = fits &&
+                               (first || words_append(command.arguments, sizeof(command.arguments), text));
                         first = false;
                 }
                 if (r >= 0)
@@ -94,7 +95,8 @@ static int read_command(sd_bus_message *m, char *field, size_t size) {
         return r;
 }
 
-/* Leaves out a word that doesn't fit: sshd's listeners show what the word would have told about the ports. */
+/* Leaves out a word that doesn't fit: sshd's listeners show what the word would have told about the
+ * ports. */
 static int read_words(sd_bus_message *m, char *field, size_t size) {
         const char *text;
         int r;

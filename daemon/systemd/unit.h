@@ -17,8 +17,8 @@ typedef struct UnitState {
         char control_group[256];        /* below the root of the cgroup2 hierarchy */
         bool overridden;                /* a drop-in of wslportd's is in force */
 
-        /* Of a service: its command, and what `$NAME` in the command may mean. Empty for a service that has no command, or
-         * more than one. */
+        /* Of a service: its command, and what `$NAME` in the command may mean. Empty for a service that has
+         * no command, or more than one. */
         SshdCommand command;
         char environment[SSHD_COMMAND_SIZE], environment_files[512]; /* words */
 
@@ -27,12 +27,13 @@ typedef struct UnitState {
         char streams[UNIT_STREAMS_SIZE]; /* words: the addresses, as systemd writes them */
 } UnitState;
 
-/* The file name of wslportd's drop-ins: it sorts behind all others, such as a generator's `addresses.conf`. */
+/* The file name of wslportd's drop-ins: it sorts behind all others, such as a generator's
+ * `addresses.conf`. */
 #define UNIT_DROP_IN "zz-wslportd.conf"
 
 /* The units to which a property belongs. */
 typedef enum UnitPropertyOf {
-        PROPERTY_OF_NAME, /* every name, also one without a unit: these properties tell whether there is more to read */
+        PROPERTY_OF_NAME, /* of every name, also one without a unit: they tell whether to read the others */
         PROPERTY_OF_UNIT,
         PROPERTY_OF_SERVICE,
         PROPERTY_OF_SOCKET,
@@ -48,10 +49,10 @@ typedef struct UnitProperty {
 #define UNIT_PROPERTIES 18
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
-/* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or more, or a negative
- * errno, and then the field is undefined. */
+/* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or
+ * more, or a negative errno, and then the field is undefined. */
 int unit_read_property(sd_bus_message *m, const UnitProperty *property, UnitState *state);
 
-/* Reads systemd's property Listen, a variant of a(ss), and writes the addresses of its streams as words. Returns 0 or a
- * negative errno. */
+/* Reads systemd's property Listen, a variant of a(ss), and writes the addresses of its streams as words.
+ * Returns 0 or a negative errno. */
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "systemd/units.h"
 
-#define UNITS_MAX (2 * UNIT_PAIRS)
+#include "base/timer.h"
+#include "core/delay.h"
 
-/* A reading that failed is made again, each time later: perhaps systemd's answers can't be read at all. */
-#define AGAIN_FIRST (100 * USEC_PER_MSEC)
-#define AGAIN_MAX (60 * USEC_PER_SEC)
+#define UNITS_MAX (2 * UNIT_PAIRS)
 
 const UnitPair unit_pairs[UNIT_PAIRS] = {
         { "ssh.service", "ssh.socket" },
@@ -21,15 +20,15 @@ typedef struct Question {
 
 struct Unit {
         Units *units;
-        char *path; /* of systemd's object */
+        char *path; /* of the unit's object on the bus */
         bool is_socket;
-        bool only_a_name; /* no unit has it, or a unit before this one: only the properties of a name are read */
+        bool only_a_name; /* no unit has it, or a unit before this one: only PROPERTY_OF_NAME is read */
         UnitState state, incoming;
         sd_bus_slot *match_slot;
         Question questions[UNIT_PROPERTIES]; /* each about the property at its place in unit_properties */
 };
 
-/* What has become of the reading under way, or of the last one. */
+/* The state of the reading under way, or of the last one. */
 typedef enum Reading {
         READING_GOOD,
         READING_FAILED,   /* an answer is missing, or can't be read */
@@ -47,7 +46,7 @@ struct Units {
         bool held;
         sd_bus_slot *reloading_slot;
         sd_event_source *again_source;
-        usec_t again_delay;
+        Delay again; /* until a failed reading is made once more */
         UnitsHandler handler;
         void *userdata;
 };
@@ -68,7 +67,8 @@ static int units_add_pair(Units *units, const char *service) {
 
         if (strlen(service) >= sizeof(socket))
                 return -ENAMETOOLONG;
-        snprintf(socket, sizeof(socket), "%.*s.socket", (int) (strlen(service) - strlen(".service")), service);
+        snprintf(socket, sizeof(socket), "%.*s.socket", (int) (strlen(service) - strlen(".service")),
+                 service);
 
         r = units_add(units, service, false);
         return r < 0 ? r : units_add(units, socket, true);
@@ -81,7 +81,11 @@ int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **re
         units = malloc(sizeof(*units));
         if (!units)
                 return -ENOMEM;
-        *units = (Units){ .handler = handler, .userdata = userdata };
+        *units = (Units){
+                .again = { .name = "units-again", .first = 100 * USEC_PER_MSEC, .max = 60 * USEC_PER_SEC },
+                .handler = handler,
+                .userdata = userdata,
+        };
 
         if (streq(unit, "auto"))
                 for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
@@ -134,23 +138,15 @@ static int units_on_again(sd_event_source *source, uint64_t usec, void *userdata
 /* No signal would cause a new reading. Without even a timer wslportd ends, for systemd to start it anew. */
 static int units_read_later(Units *units) {
         sd_event *event = sd_bus_get_event(units->bus);
-        int r;
+        int r = timer_arm(event, &units->again_source,
+                          delay_next(&units->again, clock_usec(CLOCK_MONOTONIC)), 0, units->again.name,
+                          units_on_again, units);
 
-        units->again_delay = units->again_delay == 0                   ? AGAIN_FIRST
-                             : units->again_delay * 2 < AGAIN_MAX ? units->again_delay * 2
-                                                                       : AGAIN_MAX;
-        units->again_source = sd_event_source_disable_unref(units->again_source);
-        r = sd_event_add_time_relative(event, &units->again_source, CLOCK_MONOTONIC, units->again_delay, 0,
-                                       units_on_again, units);
-        if (r >= 0)
-                r = sd_event_source_set_exit_on_failure(units->again_source, true);
-        if (r < 0)
-                return sd_event_exit(event, r);
-        (void) sd_event_source_set_description(units->again_source, "units-again");
-        return 0;
+        return r < 0 ? sd_event_exit(event, r) : 0;
 }
 
-/* The unit of which @unit is another name by this reading, as Debian's sshd.service is one of ssh.service; or NULL. */
+/* The unit of which @unit is another name by this reading, as Debian's sshd.service is one of ssh.service;
+ * or NULL. */
 static const Unit *units_first_name(const Units *units, const Unit *unit) {
         for (const Unit *other = units->all; other < unit; other++)
                 if (streq(other->incoming.id, unit->incoming.id))
@@ -158,7 +154,8 @@ static const Unit *units_first_name(const Units *units, const Unit *unit) {
         return NULL;
 }
 
-/* Sets .only_a_name of each. True if one turns out to be a unit, so that more of it has to be read. */
+/* Sets .only_a_name of each unit. Returns true if a mere name turns out to be a unit, of which more has to
+ * be read. */
 static bool units_asked_too_little(Units *units) {
         bool too_little = false;
 
@@ -171,7 +168,7 @@ static bool units_asked_too_little(Units *units) {
                 if (first)
                         memcpy(&unit->incoming, &first->incoming, sizeof(unit->incoming));
                 only_a_name = first || (streq(incoming->load_state, "not-found") &&
-                                         streq(incoming->active_state, "inactive") && incoming->job == 0);
+                                        streq(incoming->active_state, "inactive") && incoming->job == 0);
                 too_little = too_little || (unit->only_a_name && !only_a_name);
                 unit->only_a_name = only_a_name;
         }
@@ -181,7 +178,8 @@ static bool units_asked_too_little(Units *units) {
 static void units_finish(Units *units) {
         bool changed = !units->known || units->awaited;
 
-        if (units->reading == READING_OUTDATED || (units->reading == READING_GOOD && units_asked_too_little(units))) {
+        if (units->reading == READING_OUTDATED ||
+            (units->reading == READING_GOOD && units_asked_too_little(units))) {
                 (void) units_refresh(units);
                 return;
         }
@@ -192,12 +190,12 @@ static void units_finish(Units *units) {
                 units->handler(units->userdata);
                 return;
         }
-        units->again_delay = 0;
+        delay_reset(&units->again);
 
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
 
-                /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): what lies between the fields is 0 */
+                /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the padding is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
         }
@@ -237,8 +235,9 @@ static bool has_property(const Unit *unit, const UnitProperty *property) {
         }
 }
 
-/* Asks for no more than is needed: most machines have one pair of units only, and each property takes two messages, or four
- * by way of the bus daemon. GetAll would be one, but costs systemd three times as much as all that are of interest here. */
+/* Asks for no more than is needed: most machines have one pair of units only, and each property takes two
+ * messages, or four by way of the bus daemon. GetAll would be one, but costs systemd three times as much as
+ * all that are of interest here. */
 static int unit_ask(Unit *unit) {
         int r = 0;
 
@@ -254,8 +253,9 @@ static int unit_ask(Unit *unit) {
                         continue;
                 question->unit = unit;
                 r = sd_bus_call_method_async(unit->units->bus, &question->slot, SYSTEMD1, unit->path,
-                                             "org.freedesktop.DBus.Properties", "Get", units_on_answer, question,
-                                             "ss", unit_properties[i].interface, unit_properties[i].name);
+                                             "org.freedesktop.DBus.Properties", "Get", units_on_answer,
+                                             question, "ss", unit_properties[i].interface,
+                                             unit_properties[i].name);
                 if (r >= 0)
                         unit->units->n_open++;
         }
@@ -268,7 +268,7 @@ int units_refresh(Units *units) {
         if (!units->bus)
                 return -ENOTCONN;
 
-        /* One reading at a time: the next one reads what changes in the middle of this. */
+        /* There is one reading at a time. The next one reads what changes in its middle. */
         if (units->n_open > 0) {
                 units->reading = READING_OUTDATED;
                 return 0;

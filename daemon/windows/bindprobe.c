@@ -33,8 +33,8 @@ BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BIND
 
 /* ── in the helper process ── */
 
-/* Before WSL 2.7.2 a signal could end bind()'s wait with EINTR. The helper process gets no signals, so that a few tries are
- * plenty. */
+/* Before WSL 2.7.2 a signal could end bind()'s wait with EINTR. The helper process gets no signals, so that
+ * a few tries are plenty. */
 #define TRIES_MAX 8
 
 typedef union SocketAddress {
@@ -43,8 +43,9 @@ typedef union SocketAddress {
         struct sockaddr_in6 in6;
 } SocketAddress;
 
-/* Calls bind() once, with :: or with @ipv4 (network order). Leaves the socket open in *@ret_fd: closing it would give the
- * port back. A refusal by the kernel itself counts as one by Windows here. */
+/* Calls bind() once, with :: or with @ipv4 (network order). Leaves the socket open in *@ret_fd: closing
+ * it would give the port back. BIND_REFUSED_BY_WINDOWS may be the kernel's own refusal, which looks the
+ * same. */
 static BindAnswer look(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_fd, int *ret_errno) {
         SocketAddress name = { 0 }, bound = { 0 };
         socklen_t length = ipv6 ? sizeof(name.in6) : sizeof(name.in), bound_length = sizeof(bound);
@@ -53,7 +54,9 @@ static BindAnswer look(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_fd, in
         if (ipv6)
                 name.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
         else
-                name.in = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = { ipv4 } };
+                name.in = (struct sockaddr_in){ .sin_family = AF_INET,
+                                                .sin_port = htons(port),
+                                                .sin_addr = { ipv4 } };
 
         /* sshd sets the same options (OpenSSH sshd.c, listen_on_addrs). */
         *ret_fd = fd = socket(name.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -78,8 +81,8 @@ static BindAnswer look(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_fd, in
                 return BIND_FAILED;
         }
 
-        /* In consomme mode bind() returns a positive number for a refusal, and the socket stays unbound: only the kernel's
-         * own word about the socket counts. */
+        /* In consomme mode bind() returns a positive number for a refusal, and the socket stays unbound:
+         * only the kernel's own word about the socket counts. */
         if (r > 0 || getsockname(fd, &bound.any, &bound_length) < 0 ||
             /* NOLINTNEXTLINE(core.UndefinedBinaryOperatorResult): each byte is set, at least to 0 */
             (ipv6 ? bound.in6.sin6_port : bound.in.sin_port) != htons(port))
@@ -90,8 +93,8 @@ static BindAnswer look(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_fd, in
 
 #define LOOKS_MAX 4
 
-/* WSL 2.6.3 to 2.8.4 can deliver a verdict one call late, so that one refusal proves nothing, nor does one grant. The
- * answer to this port is the verdict that comes twice in a row. */
+/* WSL 2.6.3 to 2.8.4 can deliver a verdict one call late, so that one refusal proves nothing, nor does one
+ * grant. The answer to this port is the verdict that comes twice in a row. */
 static BindAnswer look_until_sure(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_errno) {
         BindAnswer answer = BIND_NOT_ASKED, before;
         int fds[LOOKS_MAX], n = 0;
@@ -118,8 +121,8 @@ BindAnswer bindprobe_try(uint16_t port, bool ipv6, int *ret_errno) {
         if (answer != BIND_REFUSED_BY_WINDOWS)
                 return answer;
 
-        /* Windows isn't asked about 127.0.0.2: a refusal of that address is the kernel's own, for a socket on every address.
-         * (microsoft/WSL, GnsPortTracker.cpp) */
+        /* Windows isn't asked about 127.0.0.2: a refusal of that address is the kernel's own, for a socket
+         * on every address. (microsoft/WSL, GnsPortTracker.cpp) */
         return look_until_sure(false, htonl(INADDR_LOOPBACK + 1), port, ret_errno) == BIND_REFUSED_BY_WINDOWS
                                ? BIND_REFUSED_BY_LINUX
                                : BIND_REFUSED_BY_WINDOWS;

@@ -4,23 +4,24 @@
 #include "core/model.h"
 #include "process/child.h"
 
-/* Finds out whether a port can be bound, by binding it in a helper process: under WSL a bind() waits until Windows has
- * answered, which may be never, and only a kill ends the wait.
+/* Finds out whether a port can be bound, by binding it in a helper process: under WSL a bind() waits until
+ * Windows has answered, which may be never, and only a kill ends the wait.
  *
- * Only for a port that sshd is about to bind: an allowed bind takes the port from Windows until sshd has it, or for 60 s.
- * (microsoft/WSL, GnsPortTracker.cpp) */
+ * Only for a port that sshd is about to bind: an allowed bind takes the port from Windows until sshd has it,
+ * or for 60 s. (microsoft/WSL, GnsPortTracker.cpp) */
 
-/* @ipv6: try ::, for an sshd that listens on IPv6 only, else 0.0.0.0. Windows gives the same answer for both. @timeout in
- * µs. @handler makes the answer of its result with bindprobe_read(). Returns 0 or a negative errno. */
+/* @ipv6: try ::, for an sshd that listens on IPv6 only, else 0.0.0.0. Windows gives the same answer for
+ * both. @timeout in µs. @handler makes the answer of its result with bindprobe_read(). Returns 0 or a
+ * negative errno. */
 int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, ChildHandler handler,
                     void *userdata, Child **ret);
 
 #define BINDPROBE_DETAIL_SIZE 64
 
-/* The answer, never BIND_NOT_ASKED. @ret_detail is for people: the errno's name, or why there is no answer, where the
- * answer is BIND_FAILED, else "". */
+/* The answer, never BIND_NOT_ASKED. @ret_detail is for people: the errno's name, or why there is no answer,
+ * where the answer is BIND_FAILED, else "". */
 BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BINDPROBE_DETAIL_SIZE]);
 
-/* What the helper process does: binds @port once or a few times, and closes it again. Blocks for as long as Windows takes
- * to answer. *@ret_errno is the errno behind BIND_FAILED, else 0. */
+/* What the helper process does: binds @port once or a few times, and closes it again. Blocks for as long as
+ * Windows takes to answer. *@ret_errno is the errno behind BIND_FAILED, else 0. */
 BindAnswer bindprobe_try(uint16_t port, bool ipv6, int *ret_errno);

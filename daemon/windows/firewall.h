@@ -3,7 +3,8 @@
 
 #include "base/words.h"
 
-/* Writes the rule of Windows' firewall that lets other machines reach WSL's sshd, as a line for an elevated PowerShell. */
+/* Writes the rule of Windows' firewall that lets other machines reach WSL's sshd, as a line for an elevated
+ * PowerShell. */
 
 typedef enum FirewallScope {
         FIREWALL_LAN,       /* the machines of the local subnets */
@@ -14,8 +15,8 @@ typedef enum FirewallScope {
 
 DECLARE_WORDS(firewall_scope, FirewallScope);
 
-/* In mirrored mode a rule of either form lets traffic in: WSL's virtual machine is behind the Hyper-V firewall, into which
- * Windows mirrors the port rules of its plain firewall. */
+/* In mirrored mode a rule of either form lets traffic in: WSL's virtual machine is behind the Hyper-V
+ * firewall, into which Windows mirrors the port rules of its plain firewall. */
 typedef enum FirewallForm {
         FIREWALL_WINDOWS, /* New-NetFirewallRule */
         FIREWALL_HYPERV,  /* New-NetFirewallHyperVRule, for WSL alone */
@@ -23,9 +24,9 @@ typedef enum FirewallForm {
 
 #define FIREWALL_LINE_SIZE 512
 
-/* Each rule has a -Name of its own, made of port and scope, so that its removal removes that rule and nothing else.
- * Source: Microsoft's reference of the NetSecurity module, which names LocalSubnet for the plain rule only; the Hyper-V
- * rule takes it too, as public scripts have it. */
+/* Each rule has a -Name of its own, made of port and scope, so that its removal removes that rule and
+ * nothing else. Source: Microsoft's reference of the NetSecurity module, which names LocalSubnet for the
+ * plain rule only; the Hyper-V rule takes it too, as public scripts have it. */
 void firewall_rule(FirewallForm form, FirewallScope scope, uint16_t port,
                    char ret[static FIREWALL_LINE_SIZE]);
 void firewall_removal(FirewallForm form, FirewallScope scope, uint16_t port,

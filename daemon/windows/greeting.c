@@ -5,12 +5,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-/* For the helper process' own beginning and end. */
+/* How long the helper process may take to start and to end. */
 #define MARGIN (500 * USEC_PER_MSEC)
 
 #define LINE_LENGTH_MAX 255
 
-int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
+int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata,
+                   Child **ret) {
         char number[sizeof("65535")], milliseconds[24];
         const char *const argv[] = { LIBEXECDIR "/wslportd-greeting", number, milliseconds, NULL };
 
@@ -30,8 +31,9 @@ static void copy_printable(const char *from, size_t length, char to[static GREET
 
 Greeting greeting_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]) {
         copy_printable(result->output, strcspn(result->output, "\n"), ret_software);
-        return result->exit_status > 0 && result->exit_status < _GREETING_MAX ? (Greeting) result->exit_status
-                                                                               : GREETING_UNKNOWN;
+        return result->exit_status > 0 && result->exit_status < _GREETING_MAX
+                               ? (Greeting) result->exit_status
+                               : GREETING_UNKNOWN;
 }
 
 static int parse_version_line(const char *line, size_t length, Greeting *ret,
@@ -49,16 +51,17 @@ static int parse_version_line(const char *line, size_t length, Greeting *ret,
                 while (skip + n < length && software[n] != ' ')
                         n++;
                 copy_printable(software, n, ret_software);
-                *ret = startswith(ret_software, "OpenSSH_for_Windows_") ||
-                                       memmem(software + n, length - skip - n, " Microsoft_Win32_port", 21)
-                               ? GREETING_WINDOWS_OPENSSH
-                               : GREETING_SSH;
+                *ret = GREETING_SSH;
+                if (startswith(ret_software, "OpenSSH_for_Windows_") ||
+                    memmem(software + n, length - skip - n, " Microsoft_Win32_port", 21))
+                        *ret = GREETING_WINDOWS_OPENSSH;
                 return 1;
         }
         return -EBADMSG;
 }
 
-int greeting_parse(const char *data, size_t size, Greeting *ret, char ret_software[static GREETING_SOFTWARE_SIZE]) {
+int greeting_parse(const char *data, size_t size, Greeting *ret,
+                   char ret_software[static GREETING_SOFTWARE_SIZE]) {
         for (size_t start = 0; start < size;) {
                 const char *line = data + start;
                 size_t left = size - start;

@@ -3,10 +3,10 @@
 
 #include "process/child.h"
 
-/* Connects to a port of 127.0.0.1 once and reads how the server there greets, which names the port's holder. A missing
- * greeting proves nothing: in mirrored mode a port on which nobody listens may hang instead of refusing. Never repeat this
- * in a loop: each connection can itself keep Windows from binding the port, and sshd penalizes clients that don't
- * authenticate. */
+/* Connects to a port of 127.0.0.1 once and reads how the server there greets, which names the port's holder.
+ * A missing greeting proves nothing: in mirrored mode a port on which nobody listens may hang instead of
+ * refusing. Never repeat this in a loop: each connection can itself keep Windows from binding the port, and
+ * sshd penalizes clients that don't authenticate. */
 
 typedef enum Greeting {
         GREETING_UNKNOWN, /* no connection within the time */
@@ -19,24 +19,26 @@ typedef enum Greeting {
 
 #define GREETING_SOFTWARE_SIZE 41
 
-/* A helper process connects and reads. @timeout in µs, for all of it. @handler makes a Greeting of its result with
- * greeting_read(). Returns 0 or a negative errno. */
-int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
+/* A helper process connects and reads. @timeout in µs, for all of it. @handler makes a Greeting of its
+ * result with greeting_read(). Returns 0 or a negative errno. */
+int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata,
+                   Child **ret);
 
-/* @ret_software names the server's program and its version, in printable ASCII without blanks; "" where the server isn't an
- * SSH server. */
+/* @ret_software names the server's program and its version, in printable ASCII without blanks; "" where the
+ * server isn't an SSH server. */
 Greeting greeting_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]);
 
 /* What the helper process does. It waits for as long as @timeout (µs) at most. @ret_software as above. */
 Greeting greeting_ask(uint16_t port, usec_t timeout, char ret_software[static GREETING_SOFTWARE_SIZE]);
 
-/* No more bytes of a greeting are read. RFC 4253 section 4.2 allows other lines before the version line, each of at most 255
- * bytes with CR LF. OpenSSH gives up after 1024 lines, we do much sooner. */
+/* No more bytes of a greeting are read. RFC 4253 section 4.2 allows other lines before the version line,
+ * each of at most 255 bytes with CR LF. OpenSSH gives up after 1024 lines, we do much sooner. */
 #define GREETING_SIZE_MAX 4096
 
 /* Reads what a server has sent so far. It is untrusted.
  *
- * Returns 1 and the outputs once the version line is there, 0 if more has to be read, -EBADMSG if this isn't SSH.
- * Sources: RFC 4253 section 4.2; PowerShell/openssh-portable version.h (`OpenSSH_for_Windows_…`, which no
- * setting changes; before that `OpenSSH_7.1p1 Microsoft_Win32_port…`). */
-int greeting_parse(const char *data, size_t size, Greeting *ret, char ret_software[static GREETING_SOFTWARE_SIZE]);
+ * Returns 1 and the outputs once the version line is there, 0 if more has to be read, -EBADMSG if this isn't
+ * SSH. Sources: RFC 4253 section 4.2; PowerShell/openssh-portable version.h (`OpenSSH_for_Windows_…`, which
+ * no setting changes; before that `OpenSSH_7.1p1 Microsoft_Win32_port…`). */
+int greeting_parse(const char *data, size_t size, Greeting *ret,
+                   char ret_software[static GREETING_SOFTWARE_SIZE]);

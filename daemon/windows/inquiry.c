@@ -59,7 +59,7 @@ static int read_holder(Inquiry *q, const char *output) {
         return 1;
 }
 
-/* Takes over what the program has printed. Returns as read_holder() does. */
+/* Makes the answer of the program's output. Returns as read_holder() does. */
 static int read_output(Inquiry *q, const ChildResult *result) {
         WindowsAnswer *answer = &q->answer;
         size_t n;
@@ -87,7 +87,8 @@ static int read_output(Inquiry *q, const ChildResult *result) {
         case WINDOWS_SSHD_START:
                 return windows_parse_start(result->output, &answer->sshd_start);
         case WINDOWS_PROFILE:
-                return windows_parse_profile(result->output, q->conf.root, answer->profile, sizeof(answer->profile));
+                return windows_parse_profile(result->output, q->conf.root, answer->profile,
+                                             sizeof(answer->profile));
         case WINDOWS_RULES:
                 return windows_parse_rules(result->output, q->port, &answer->rules);
         case WINDOWS_HOLDER:
@@ -130,7 +131,8 @@ static int find_windows(WslConf *ret) {
                 r = wsl_conf_read(ret);
         if (r < 0)
                 return r;
-        return mode == MODE_NOT_WSL || mode == MODE_WSL1 || !ret->automount || !ret->interop ? -EOPNOTSUPP : 0;
+        return mode == MODE_NOT_WSL || mode == MODE_WSL1 || !ret->automount || !ret->interop ? -EOPNOTSUPP
+                                                                                             : 0;
 }
 
 static int run_program(Inquiry *q);
@@ -139,7 +141,7 @@ static void on_end(const ChildResult *result, void *userdata) {
         Inquiry *q = userdata;
         int r = read_output(q, result);
 
-        q->child = child_free(q->child); /* and *@result with it */
+        q->child = child_free(q->child); /* *@result ends with it */
         if (r > 0) {
                 r = run_program(q);
                 if (r >= 0)
@@ -149,27 +151,31 @@ static void on_end(const ChildResult *result, void *userdata) {
         q->handler(&q->answer, q->userdata);
 }
 
-/* The next program to run. @buffer holds the text of an argument. */
+/* Returns the next program to run. @buffer holds the text of an argument. */
 static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]) {
         switch (q->question) {
         case WINDOWS_DYNAMIC_RANGE:
                 return (Command){ "netsh.exe", { "int", "ipv4", "show", "dynamicport", "tcp" } };
         case WINDOWS_HOLDER:
                 if (q->step != HOLDER_NAME)
-                        return (Command){ "NETSTAT.EXE", { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
+                        return (Command){ "NETSTAT.EXE",
+                                          { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
                 snprintf(buffer, ENCODED_SIZE, "PID eq %u", q->pid);
                 return (Command){ "tasklist.exe", { "/FI", buffer, "/FO", "CSV", "/NH" } };
         case WINDOWS_SSHD_START:
                 return (Command){ "reg.exe", { "query", SSHD_KEY, "/v", "Start" } };
         case WINDOWS_PROFILE:
-                return (Command){ "reg.exe", { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } };
+                return (Command){ "reg.exe",
+                                  { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } };
         case WINDOWS_RULES:
                 (void) windows_encode_command(windows_rules_script, buffer, ENCODED_SIZE);
-                return (Command){ POWERSHELL, { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
+                return (Command){ POWERSHELL,
+                                  { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
         case WINDOWS_EXCLUDED_RANGES:
         case _WINDOWS_QUESTION_MAX:
         default:
-                return (Command){ "netsh.exe", { "int", "ipv4", "show", "excludedportrange", "protocol=tcp" } };
+                return (Command){ "netsh.exe",
+                                  { "int", "ipv4", "show", "excludedportrange", "protocol=tcp" } };
         }
 }
 
@@ -182,11 +188,12 @@ static int run_program(Inquiry *q) {
         r = sd_event_now(q->event, CLOCK_MONOTONIC, &now);
         if (r < 0)
                 return r;
-        return run_command(q->event, &q->conf, &command, q->deadline > now ? q->deadline - now : 0, on_end, q, &q->child);
+        return run_command(q->event, &q->conf, &command, q->deadline > now ? q->deadline - now : 0, on_end,
+                           q, &q->child);
 }
 
-int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, InquiryHandler handler,
-                  void *userdata, Inquiry **ret) {
+int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
+                  InquiryHandler handler, void *userdata, Inquiry **ret) {
         _cleanup_(inquiry_freep) Inquiry *q = NULL;
         uint64_t now;
         int r;
@@ -223,7 +230,8 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
         *(WindowsAnswer *) userdata = *answer;
 }
 
-int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret) {
+int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
+                 WindowsAnswer *ret) {
         _cleanup_(sd_event_unrefp) sd_event *loop = sd_event_ref(event);
         _cleanup_(inquiry_freep) Inquiry *q = NULL;
         int r = 0;
@@ -240,7 +248,7 @@ int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_
         return ret->error;
 }
 
-/* The texts of the result end with the call, and aren't looked at afterwards. */
+/* Keeps the result but for its texts, which end with the call. */
 static void on_elevated(const ChildResult *result, void *userdata) {
         *(ChildResult *) userdata = *result;
 }

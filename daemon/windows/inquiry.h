@@ -4,9 +4,9 @@
 #include "process/child.h"
 #include "windows/programs.h"
 
-/* A question to Windows. One of Windows' own programs answers it, or a few do one after the other, within one deadline. The
- * programs run as the Windows user: only for a user who has asked for it. They lie on drive C:, which may hang, so that only
- * a child process touches it. */
+/* A question to Windows. One of Windows' own programs answers it, or a few do one after the other, within
+ * one deadline. The programs run as the Windows user: only for a user who has asked for it. They lie on
+ * drive C:, which may hang, so that only a child process touches it. */
 
 typedef enum WindowsQuestion {
         WINDOWS_EXCLUDED_RANGES, /* netsh: the ports that nobody may bind */
@@ -21,10 +21,10 @@ typedef enum WindowsQuestion {
 #define WINDOWS_RANGES_MAX 128
 #define WINDOWS_PATH_SIZE 256
 
-/* Only the members that belong to the question are set, and only where @error is 0. Otherwise the answer is unknown:
- * -EOPNOTSUPP where there is no way to Windows (not WSL 2, or /etc/wsl.conf says so), -ENOENT where the program isn't
- * there, -ETIMEDOUT, -EIO where the program failed, -EBADMSG where its output isn't understood, or another negative
- * errno. */
+/* Only the members that belong to the question are set, and only where @error is 0. Otherwise the answer is
+ * unknown: -EOPNOTSUPP where there is no way to Windows (not WSL 2, or /etc/wsl.conf says so), -ENOENT where
+ * the program isn't there, -ETIMEDOUT, -EIO where the program failed, -EBADMSG where its output isn't
+ * understood, or another negative errno. */
 typedef struct WindowsAnswer {
         int error;
         PortRange ranges[WINDOWS_RANGES_MAX]; /* WINDOWS_DYNAMIC_RANGE sets the first */
@@ -40,18 +40,20 @@ typedef struct Inquiry Inquiry;
 /* Called once, unless the inquiry is freed before. It may free the inquiry, and *@answer with it. */
 typedef void (*InquiryHandler)(const WindowsAnswer *answer, void *userdata);
 
-/* @port: for a question about a port. @timeout in µs, for all programs together. Returns 0, or a negative errno as
- * above, and nothing was started. */
-int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, InquiryHandler handler,
-                  void *userdata, Inquiry **ret);
+/* @port: for a question about a port. @timeout in µs, for all programs together. Returns 0, or a negative
+ * errno as above, and nothing was started. */
+int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
+                  InquiryHandler handler, void *userdata, Inquiry **ret);
 
 Inquiry *inquiry_free(Inquiry *inquiry);
 DEFINE_TRIVIAL_CLEANUP(Inquiry *, inquiry_free);
 
-/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event, or for NULL a loop of its own,
- * until the answer is there. Returns *@ret's error. */
-int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout, WindowsAnswer *ret);
+/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event, or for NULL a
+ * loop of its own, until the answer is there. Returns *@ret's error. */
+int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
+                 WindowsAnswer *ret);
 
-/* Has Windows ask its user and then run @command (PowerShell) as an administrator, and waits for the command's end. Returns
- * 0 and the exit status, or a negative errno as above. After -ETIMEDOUT the command may still come to run. */
+/* Has Windows ask its user and then run @command (PowerShell) as an administrator, and waits for the
+ * command's end. Returns 0 and the exit status, or a negative errno as above. After -ETIMEDOUT the command
+ * may still come to run. */
 int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status);

@@ -9,7 +9,8 @@
 
 /* Windows makes the other folders, which are no person's. */
 static bool is_profile_name(const char *name) {
-        static const char *const others[] = { "All Users", "Default", "Default User", "Public", "WDAGUtilityAccount" };
+        static const char *const others[] = { "All Users", "Default", "Default User", "Public",
+                                              "WDAGUtilityAccount" };
 
         return name[0] != '.' && string_index(name, others, ELEMENTSOF(others)) < 0;
 }
@@ -29,13 +30,14 @@ static int find_profile(const char *users, char *ret, size_t size) {
                 bool with;
 
                 if (!is_profile_name(folder->d_name) ||
-                    (size_t) snprintf(path, sizeof(path), "%s/%s/" NAME, users, folder->d_name) >= sizeof(path))
+                    (size_t) snprintf(path, sizeof(path), "%s/%s/" NAME, users, folder->d_name) >=
+                                    sizeof(path))
                         continue;
                 with = stat(path, &st) == 0 && S_ISREG(st.st_mode);
                 *strrchr(path, '/') = '\0';
                 /* A folder that this user may not look into is another user's. */
-                if ((!with && access(path, R_OK | X_OK) < 0) || stat(path, &st) < 0 || !S_ISDIR(st.st_mode) ||
-                    (!with && n_with > 0))
+                if ((!with && access(path, R_OK | X_OK) < 0) || stat(path, &st) < 0 ||
+                    !S_ISDIR(st.st_mode) || (!with && n_with > 0))
                         continue;
                 if (strlen(path) >= size)
                         return -ENAMETOOLONG;
@@ -61,7 +63,8 @@ int profile_read(const char *users, const char *profile, char *ret_path, size_t 
                         return r;
                 profile = found;
         }
-        if ((size_t) snprintf(path, sizeof(path), "%s/" NAME, profile) >= sizeof(path) || strlen(path) >= path_size)
+        if ((size_t) snprintf(path, sizeof(path), "%s/" NAME, profile) >= sizeof(path) ||
+            strlen(path) >= path_size)
                 return -ENAMETOOLONG;
 
         n = fs_read_bytes(path, data, WSLCONFIG_SIZE_MAX);

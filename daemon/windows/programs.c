@@ -77,7 +77,7 @@ static void copy_printable(const char *text, size_t length, char *ret, size_t si
 size_t windows_parse_excluded_ranges(const char *text, PortRange *ret, size_t size) {
         size_t found = 0;
 
-        LINES_FOREACH (line, text) {
+        LINES_FOREACH(line, text) {
                 Token tokens[TOKENS_MAX], last;
                 size_t n = split(line, tokens, &last);
                 uint32_t first, end;
@@ -98,7 +98,7 @@ int windows_parse_dynamic_range(const char *text, PortRange *ret) {
         uint32_t values[2], number;
         size_t n = 0;
 
-        LINES_FOREACH (line, text) {
+        LINES_FOREACH(line, text) {
                 Token tokens[TOKENS_MAX], last;
 
                 if (split(line, tokens, &last) < 2 || !parse_number(last, UINT16_MAX + 1, &number))
@@ -128,7 +128,7 @@ static bool parse_port_of(Token token, uint32_t *ret) {
 }
 
 int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
-        LINES_FOREACH (line, text) {
+        LINES_FOREACH(line, text) {
                 Token tokens[TOKENS_MAX], last;
                 uint32_t local, remote, pid;
 
@@ -159,7 +159,7 @@ static bool parse_field(const char **line, Token *ret) {
 }
 
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]) {
-        LINES_FOREACH (line, text) {
+        LINES_FOREACH(line, text) {
                 const char *rest = line;
                 Token name, number;
                 uint32_t value;
@@ -180,7 +180,7 @@ int windows_parse_start(const char *text, WindowsStart *ret) {
                                               [WINDOWS_START_MANUAL] = "0x3",
                                               [WINDOWS_START_DISABLED] = "0x4" };
 
-        LINES_FOREACH (line, text) {
+        LINES_FOREACH(line, text) {
                 Token tokens[TOKENS_MAX], last;
 
                 if (split(line, tokens, &last) != 3 || !token_is(tokens[0], "Start") ||
@@ -202,10 +202,12 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 
         value = value ? value + strlen("REG_SZ") + strspn(value + strlen("REG_SZ"), " ") : "";
         length = strcspn(value, "\r\n");
-        if (!isalpha((unsigned char) value[0]) || value[1] != ':' || value[2] != '\\' || used + length > size)
+        if (!isalpha((unsigned char) value[0]) || value[1] != ':' || value[2] != '\\' ||
+            used + length > size)
                 return -EBADMSG;
         for (size_t i = 2; i < length; i++)
-                if (value[i] < ' ' || value[i] > '~' || value[i] == '/' || (value[i] == '\\' && value[i + 1] == '.'))
+                if (value[i] < ' ' || value[i] > '~' || value[i] == '/' ||
+                    (value[i] == '\\' && value[i + 1] == '.'))
                         return -EBADMSG;
 
         memcpy(ret, drives, used);
@@ -220,16 +222,16 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 
 #define LINE "\n"
 
-/* Prints the rules of both firewalls. The COM object has numbers where the cmdlets have words, and needs no elevation. The
- * script leaves out rules that don't let WSL's traffic in, those of a program, a service or an app, and rules that don't let
- * in all of it: those of one local address, like Tailscale's own, or of a profile that no network here has. The Hyper-V
- * firewall came with Windows 11 22H2. (Microsoft: netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule) */
+/* Prints the rules of both firewalls. The COM object has numbers where the cmdlets have words, and needs no
+ * elevation. The script leaves out rules that don't let WSL's traffic in, those of a program, a service or
+ * an app, and rules that don't let in all of it: those of one local address, like Tailscale's own, or of a
+ * profile that no network here has. The Hyper-V firewall came with Windows 11 22H2. (Microsoft: netfw.h,
+ * INetFwRule3; MSFT_NetFirewallHyperVRule) */
 const char windows_rules_script[] =
                 "$ErrorActionPreference='Stop'" LINE "$ProgressPreference='SilentlyContinue'" LINE
                 "function Show($ports,$remote,$name){'rule|'+$ports+'|'+$remote+'|'+"
                 "($name -replace '[^A-Za-z0-9 ,._()-]','?')}" LINE
-                "$policy=New-Object -ComObject HNetCfg.FwPolicy2" LINE
-                "foreach($r in $policy.Rules){" LINE
+                "$policy=New-Object -ComObject HNetCfg.FwPolicy2" LINE "foreach($r in $policy.Rules){" LINE
                 "if($r.Enabled -and $r.Direction -eq 1 -and $r.Action -eq 1 -and ($r.Protocol -eq 6 -or "
                 "$r.Protocol -eq 256) "
                 "-and ($r.Profiles -band $policy.CurrentProfileTypes) -and '*' -eq $r.LocalAddresses "
@@ -312,14 +314,14 @@ int windows_parse_rules(const char *text, uint16_t port, WindowsRules *ret) {
         WindowsRules rules = { .n = 0 };
         bool whole = false;
 
-        LINES_FOREACH (line, text) {
+        LINES_FOREACH(line, text) {
                 Token rest = { .text = line, .length = strcspn(line, "\r\n") }, kind, ports, remote;
                 WindowsRule *rule;
 
                 whole |= token_is(rest, "end");
-                if (rules.n == WINDOWS_RULES_MAX || !next_item(&rest, '|', &kind) || !token_is(kind, "rule") ||
-                    !next_item(&rest, '|', &ports) || !next_item(&rest, '|', &remote) || !rest.text ||
-                    !has_port(ports, port))
+                if (rules.n == WINDOWS_RULES_MAX || !next_item(&rest, '|', &kind) ||
+                    !token_is(kind, "rule") || !next_item(&rest, '|', &ports) ||
+                    !next_item(&rest, '|', &remote) || !rest.text || !has_port(ports, port))
                         continue;
                 rule = &rules.rules[rules.n++];
                 format_remote(remote, rule->remote, sizeof(rule->remote));

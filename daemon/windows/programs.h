@@ -3,15 +3,16 @@
 
 #include "core/config.h"
 
-/* Reads what Windows' own programs print, and writes scripts for its PowerShell. The programs print words in the user's
- * language and encoding: only numbers, signs, and untranslated words are read. All of it is untrusted; names come out as
- * printable ASCII. A text that isn't understood leaves the outputs alone. */
+/* Reads what Windows' own programs print, and writes scripts for its PowerShell. The programs print words in
+ * the user's language and encoding: only numbers, signs, and untranslated words are read. All of it is
+ * untrusted; names come out as printable ASCII. A text that isn't understood leaves the outputs alone. */
 
-/* Of `netsh int ipv4 show excludedportrange protocol=tcp`, which prints a range a line: writes at most @size of them to
- * @ret. Returns their number. */
+/* Of `netsh int ipv4 show excludedportrange protocol=tcp`, which prints a range a line: writes at most @size
+ * of them to @ret. Returns their number. */
 size_t windows_parse_excluded_ranges(const char *text, PortRange *ret, size_t size);
 
-/* Of `netsh int ipv4 show dynamicport tcp`, which prints the first port and the number of ports. 0 or -EBADMSG. */
+/* Of `netsh int ipv4 show dynamicport tcp`, which prints the first port and the number of ports. 0 or
+ * -EBADMSG. */
 int windows_parse_dynamic_range(const char *text, PortRange *ret);
 
 /* Of `netstat -ano -p TCP` (or TCPv6): the process that listens on @port. 1, or 0 where none does. */
@@ -19,7 +20,8 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid);
 
 #define WINDOWS_NAME_SIZE 33
 
-/* Of `tasklist /FI "PID eq N" /FO CSV /NH`: the name of that process. 1, or 0 where there is no such process. */
+/* Of `tasklist /FI "PID eq N" /FO CSV /NH`: the name of that process. 1, or 0 where there is no such
+ * process. */
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]);
 
 /* How Windows starts one of its services. */
@@ -37,8 +39,9 @@ DECLARE_WORDS(windows_start, WindowsStart);
 /* Of `reg query …\Services\… /v Start`. 0 or -EBADMSG. */
 int windows_parse_start(const char *text, WindowsStart *ret);
 
-/* Of `reg query "HKCU\Volatile Environment" /v USERPROFILE`: the user's folder, as Linux has it below @drives ("/mnt/"). 0,
- * or -EBADMSG where the folder isn't on a drive, doesn't fit, or has a name that isn't ASCII: nobody knows the encoding. */
+/* Of `reg query "HKCU\Volatile Environment" /v USERPROFILE`: the user's folder, as Linux has it below
+ * @drives ("/mnt/"). 0, or -EBADMSG where the folder isn't on a drive, doesn't fit, or has a name that isn't
+ * ASCII: nobody knows the encoding. */
 int windows_parse_profile(const char *text, const char *drives, char *ret, size_t size);
 
 #define WINDOWS_RULES_MAX 8
@@ -46,7 +49,7 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 /* An enabled inbound rule that allows a port, not only to one program. */
 typedef struct WindowsRule {
         char name[64];   /* for people; "?" stands for what isn't ASCII */
-        char remote[64]; /* the senders: "Any", "LocalSubnet", "100.64.0.0/10", or several with commas, cut */
+        char remote[64]; /* the senders: "Any", "LocalSubnet", "100.64.0.0/10"; several with commas, cut */
 } WindowsRule;
 
 typedef struct WindowsRules {
@@ -60,9 +63,10 @@ extern const char windows_rules_script[];
 /* The rules that let TCP @port in. 0, or -EBADMSG where @text isn't all of what the script prints. */
 int windows_parse_rules(const char *text, uint16_t port, WindowsRules *ret);
 
-/* Encodes @command (ASCII, with any quotes) for PowerShell's -EncodedCommand, as base64 of UTF-16LE. 0 or -E2BIG. */
+/* Encodes @command (ASCII, with any quotes) for PowerShell's -EncodedCommand, as base64 of UTF-16LE. 0 or
+ * -E2BIG. */
 int windows_encode_command(const char *command, char *ret, size_t size);
 
-/* Writes a script that has an elevated PowerShell run @command, after Windows has asked its user, and that exits with 0 if
- * the command did, else with 1. 0 or -E2BIG. */
+/* Writes a script that has an elevated PowerShell run @command, after Windows has asked its user, and that
+ * exits with 0 if the command did, else with 1. 0 or -E2BIG. */
 int windows_elevated_script(const char *command, char *ret, size_t size);

@@ -8,7 +8,8 @@
 NetworkingMode wsl_mode(const char *container, const char *release) {
         if (streq(container, "wsl") || strstr(release, "WSL2"))
                 return MODE_UNKNOWN;
-        /* WSL 1 says "4.4.0-19041-Microsoft"; the first kernels of WSL 2 say "4.19.43-microsoft-standard". */
+        /* WSL 1 says "4.4.0-19041-Microsoft"; the first kernels of WSL 2 say
+         * "4.19.43-microsoft-standard". */
         if (strstr(release, "Microsoft"))
                 return MODE_WSL1;
         if (strcasestr(release, "microsoft") || strstr(release, "WSL"))
@@ -45,7 +46,8 @@ NetworkingMode wslinfo_parse(const char *output) {
         NetworkingMode mode = MODE_UNKNOWN;
         char word[16];
 
-        if ((size_t) snprintf(word, sizeof(word), "%.*s", (int) strcspn(output, "\r\n"), output) >= sizeof(word))
+        if ((size_t) snprintf(word, sizeof(word), "%.*s", (int) strcspn(output, "\r\n"), output) >=
+            sizeof(word))
                 return MODE_UNKNOWN;
         /* MODE_NOT_WSL is a word of ours, and none of WSL's. */
         return networking_mode_from_string(word, &mode) < 0 || mode == MODE_NOT_WSL ? MODE_UNKNOWN : mode;

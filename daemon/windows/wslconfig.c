@@ -44,89 +44,67 @@ static bool is_end(char c) {
         return c == '\0' || c == '\n' || c == '\r';
 }
 
-static void skip_blanks(Reader *r) {
-        while (is_blank(*r->next))
-                r->next++;
+static const char *skip_blanks(const char *s) {
+        return s + strspn(s, " \t");
 }
 
-static void skip_line(Reader *r) {
-        r->next += strcspn(r->next, "\n");
-        if (*r->next == '\n') {
-                r->next++;
-                r->line++;
-        }
-}
-
-/* Reads letters and digits, of which the first is a letter. Cuts a name that doesn't fit: nobody looks for such a long one. */
-static bool read_name(Reader *r, char ret[static NAME_SIZE]) {
+/* Reads letters and digits, of which the first is a letter. Returns the text behind them, or NULL. Cuts a
+ * name that doesn't fit: nobody looks for such a long one. */
+static const char *read_name(const char *s, char ret[static NAME_SIZE]) {
         size_t length = 0;
 
-        if (!isalpha((unsigned char) *r->next))
-                return false;
-        for (; isalnum((unsigned char) *r->next); r->next++)
-                if (length < NAME_SIZE - 1)
-                        ret[length++] = *r->next;
-        ret[length] = '\0';
-        return true;
+        while (isalnum((unsigned char) s[length]))
+                length++;
+        if (!isalpha((unsigned char) *s))
+                return NULL;
+        snprintf(ret, NAME_SIZE, "%.*s", (int) length, s);
+        return s + length;
 }
 
 static bool read_section(Reader *r) {
         char name[NAME_SIZE];
+        const char *end = read_name(r->next + 1, name);
 
         r->section[0] = r->key[0] = '\0';
-        r->next++;
-        if (!read_name(r, name) || *r->next != ']')
+        if (!end || *end != ']')
                 return false;
-        r->next++;
-        skip_blanks(r);
-        if (!is_end(*r->next) && *r->next != '#')
+        end = skip_blanks(end + 1);
+        if (!is_end(*end) && *end != '#')
                 return false;
         memcpy(r->section, name, sizeof(name));
         return true;
 }
 
-static void value_append(Reader *r, size_t *length, char c) {
-        if (*length < VALUE_SIZE - 1)
-                r->value[(*length)++] = c;
-        else
-                r->cut = true;
-}
-
-static bool read_escape(Reader *r, size_t *length) {
-        static const char escapes[] = "\\\"bnt", meant[] = "\\\"\b\n\t";
-        const char *found;
-
-        if (*r->next == '\r' && r->next[1] == '\n')
-                r->next++;
-        if (*r->next == '\n') {
-                r->line++;
-                r->next++;
-                return true;
-        }
-        found = *r->next ? strchr(escapes, *r->next) : NULL;
-        if (!found)
-                return false;
-        value_append(r, length, meant[found - escapes]);
-        r->next++;
-        return true;
-}
-
 static bool read_value(Reader *r) {
+        static const char escapes[] = "\\\"bnt", meant[] = "\\\"\b\n\t";
         size_t length = 0, trimmed = 0;
         bool quoted = false;
 
         r->cut = false;
-        while (!is_end(*r->next) && (quoted || *r->next != '#')) {
-                char c = *r->next++;
+        for (; !is_end(*r->next) && (quoted || *r->next != '#'); r->next++) {
+                char c = *r->next;
+                bool blank = is_blank(c), append = c != '"';
 
                 if (c == '"')
                         quoted = !quoted;
                 else if (c == '\\') {
-                        if (!read_escape(r, &length))
+                        const char *found;
+
+                        r->next++;
+                        if (*r->next == '\r' && r->next[1] == '\n')
+                                r->next++;
+                        append = *r->next != '\n'; /* a value that goes on in the next line */
+                        r->line += !append;
+                        found = *r->next ? strchr(escapes, *r->next) : NULL;
+                        if (append && !found)
                                 return false;
-                } else
-                        value_append(r, &length, c);
-                if (!is_blank(c))
+                        c = found ? meant[found - escapes] : c;
+                }
+                if (append && length < VALUE_SIZE - 1)
+                        r->value[length++] = c;
+                else
+                        r->cut |= append;
+                if (!blank)
                         trimmed = length;
         }
         r->value[trimmed] = '\0';
@@ -134,14 +112,15 @@ static bool read_value(Reader *r) {
 }
 
 static bool read_key(Reader *r) {
+        const char *end = read_name(r->next, r->key);
+
         r->key_line = r->line;
-        if (!read_name(r, r->key))
+        if (!end)
                 return false;
-        skip_blanks(r);
+        r->next = skip_blanks(end);
         if (*r->next != '=')
                 return false;
-        r->next++;
-        skip_blanks(r);
+        r->next = skip_blanks(r->next + 1);
         return read_value(r);
 }
 
@@ -151,13 +130,14 @@ static bool read_next(Reader *r) {
                 unsigned line = r->line;
                 bool good = false;
 
-                skip_blanks(r);
+                r->next = skip_blanks(r->next);
                 if (*r->next == '[') {
                         good = read_section(r);
                         r->key_line = line;
                 } else if (!is_end(*r->next) && *r->next != '#')
                         good = read_key(r);
-                skip_line(r);
+                r->next = line_next(r->next);
+                r->line++;
                 if (good)
                         return true;
         }
@@ -191,12 +171,14 @@ unsigned wslconfig_find_section(const char *text, const char *section) {
 
 /* ── .wslconfig and wsl.conf ── */
 
-static bool get(const char *text, const char *section, const char *key, WslSetting *ret, char value[static VALUE_SIZE]) {
+static bool get(const char *text, const char *section, const char *key, WslSetting *ret,
+                char value[static VALUE_SIZE]) {
         ret->section_line = wslconfig_find_section(text, section);
         return wslconfig_get(text, section, key, value, VALUE_SIZE, &ret->line) > 0;
 }
 
-static void get_number(const char *text, const char *section, const char *key, WslSetting *ret, int *ret_number) {
+static void get_number(const char *text, const char *section, const char *key, WslSetting *ret,
+                       int *ret_number) {
         char value[VALUE_SIZE], *end;
         long number;
 
@@ -247,7 +229,8 @@ void wslconfig_parse(const char *text, WslConfig *ret) {
 
         get_mode(text, &config);
         get_ports(text, &config);
-        get_number(text, "general", "instanceIdleTimeout", &config.instance_idle_timeout, &config.instance_idle_msec);
+        get_number(text, "general", "instanceIdleTimeout", &config.instance_idle_timeout,
+                   &config.instance_idle_msec);
         get_number(text, "wsl2", "vmIdleTimeout", &config.vm_idle_timeout, &config.vm_idle_msec);
         *ret = config;
 }

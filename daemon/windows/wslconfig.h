@@ -3,21 +3,23 @@
 
 #include "core/model.h"
 
-/* What its user has told WSL, in two files of one form: Windows' %USERPROFILE%\.wslconfig, for the virtual machine, and
- * /etc/wsl.conf, for the distro. The form (microsoft/WSL, configfile.cpp): [section] and key = value, their names in letters
- * and digits and in any case, '#' comments, quotes, a backslash before the end of a line that goes on. WSL passes over any
- * other line, and takes the first of several values for a key. */
+/* What its user has told WSL, in two files of one form: Windows' %USERPROFILE%\.wslconfig, for the
+ * virtual machine, and /etc/wsl.conf, for the distro. The form (microsoft/WSL, configfile.cpp): [section]
+ * and key = value, their names in letters and digits and in any case, '#' comments, quotes, a backslash
+ * before the end of a line that goes on. WSL passes over any other line, and takes the first of several
+ * values for a key. */
 
 /* ── the form ── */
 
 #define WSLCONFIG_SIZE_MAX ((size_t) 64 * 1024)
 
-/* Makes text of @data, which may be UTF-8 with a byte order mark, or UTF-16 as PowerShell writes it (then *@ret_wide is
- * true). NUL ends the text; '?' stands for NUL bytes, and in UTF-16 for all that isn't ASCII. Returns 0, or -E2BIG. */
+/* Makes text of @data, which may be UTF-8 with a byte order mark, or UTF-16 as PowerShell writes it (then
+ * *@ret_wide is true). NUL ends the text; '?' stands for NUL bytes, and in UTF-16 for all that isn't ASCII.
+ * Returns 0, or -E2BIG. */
 int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, bool *ret_wide);
 
-/* Finds the first value of a key, and its line, counted from 1. Returns 1, 0 where there is none, or -E2BIG for a value that
- * doesn't fit. */
+/* Finds the first value of a key, and its line, counted from 1. Returns 1, 0 where there is none, or -E2BIG
+ * for a value that doesn't fit. */
 int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
                   unsigned *ret_line);
 
@@ -55,12 +57,12 @@ typedef struct WslConf {
         WslSetting systemd;            /* [boot] systemd */
         bool automount;                /* [automount] enabled: Windows' drives are mounted */
         bool interop;                  /* [interop] enabled: Windows' programs can be run */
-        char root[WSL_CONF_ROOT_SIZE]; /* [automount] root, with one slash at its end: the folder of the drives */
+        char root[WSL_CONF_ROOT_SIZE]; /* [automount] root: the folder of the drives, ending in a slash */
 } WslConf;
 
 /* @text may be anything. (microsoft/WSL, WslDistributionConfig.h) */
 void wsl_conf_parse(const char *text, WslConf *ret);
 
-/* Reads the file, which may be missing, but not if it is a symbolic link: that could lead to where reading hangs. On failure,
- * a negative errno, *@ret has the defaults. */
+/* Reads the file, which may be missing, but not if it is a symbolic link: that could lead to where reading
+ * hangs. On failure, a negative errno, *@ret has the defaults. */
 int wsl_conf_read(WslConf *ret);

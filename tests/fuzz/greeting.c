@@ -2,8 +2,8 @@
 #include "windows/greeting.h"
 #include "fuzz/fuzz.h"
 
-/* A server's greeting arrives piece by piece. Once the parser has taken it for SSH, or for something else, more of it
- * changes nothing. */
+/* A server's greeting arrives piece by piece. Once the parser has taken it for SSH, or for something else,
+ * more of it changes nothing. */
 
 #define PIECES_MAX 24
 
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                 memmem(data, size, " Microsoft_Win32_port", 21));
         }
 
-        /* Cuts at ends of lines, and now and then in the middle of one: to cut everywhere would take too long. */
+        /* Cuts at ends of lines, and now and then in the middle of one: to cut everywhere would take too
+         * long. */
         for (size_t i = 0, n = 0; i < size && n < PIECES_MAX; i++) {
                 if (data[i] != '\n' && i % 61 != 0)
                         continue;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "process/helper.h"
+#include "fuzz/fuzz.h"
 
-/* A request to the helper, as whoever has taken the daemon over would send it: the strings of a good request point into the
- * message, in order and without gaps, and the helper runs nothing that isn't the daemon's business. */
+/* A request to the helper, as whoever has taken the daemon over would send it: the strings of a good request
+ * point into the message, in order and without gaps, and the helper runs nothing that isn't the daemon's
+ * business. */
 
 static const char *require_string(const char *string, const char *next, const char *end) {
         require(string == next);
@@ -44,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 require(argv[0][0] == '/');
                 require(request.rights != PROGRAM_READS || strstr(argv[0], "/sshd"));
                 require(request.rights != PROGRAM_ALL || strstr(argv[0], "/Windows/System32/") ||
-                        streq(argv[0], "/usr/bin/wslinfo") || streq(argv[0], LIBEXECDIR "/wslportd-diagnose"));
+                        streq(argv[0], "/usr/bin/wslinfo") ||
+                        streq(argv[0], LIBEXECDIR "/wslportd-diagnose"));
         }
         return 0;
 }

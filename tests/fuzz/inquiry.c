@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "windows/inquiry.h"
+#include "fuzz/fuzz.h"
 #include "windows/wsl.h"
 #include "windows/wslconfig.h"
 
-/* A question to Windows, whatever its programs print and however they end: it ends, after a few programs at most, with
- * an answer that is sound and printable, or with an error.
+/* A question to Windows, with any output and any end of Windows' programs. After a few programs at most
+ * comes an answer that is sound and printable, or an error.
  *
- * The input: the question and the port; and for each program how it ends, its exit status and what it prints, up to a
- * NUL. This file stands in for process/child.c, wsl.c and wslconfig.c, which aren't linked. */
+ * The input: the question and the port, and for each program its end, its exit status and its output, up
+ * to a NUL. This file stands in for process/child.c, wsl.c and wslconfig.c, which aren't linked. */
 
 #define PROGRAMS_MAX 3 /* netstat for each family, and tasklist */
 
@@ -18,9 +18,9 @@ struct Child {
 };
 
 static struct {
-        Child *child; /* the one that runs */
+        Child *child; /* the program that runs */
         unsigned n;
-        bool refuse; /* none can be started */
+        bool refuse; /* no program can be started */
 } programs;
 
 int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
@@ -59,7 +59,7 @@ Child *child_free(Child *child) {
         return NULL;
 }
 
-/* windows_run_elevated()'s, which isn't called here. */
+/* Only windows_run_elevated() would call this. */
 int child_wait(sd_event *event, const Child *child) {
         (void) event, (void) child;
         abort();
@@ -81,18 +81,21 @@ static void require_answer(WindowsQuestion question, const WindowsAnswer *answer
         require(answer->n_ranges <= WINDOWS_RANGES_MAX);
         for (size_t i = 0; i < answer->n_ranges; i++)
                 require(answer->ranges[i].first <= answer->ranges[i].last);
-        require(question == WINDOWS_EXCLUDED_RANGES || answer->n_ranges == (question == WINDOWS_DYNAMIC_RANGE));
+        require(question == WINDOWS_EXCLUDED_RANGES ||
+                answer->n_ranges == (question == WINDOWS_DYNAMIC_RANGE));
         require(fuzz_is_printable(answer->holder, sizeof(answer->holder)));
         require(question == WINDOWS_HOLDER || isempty(answer->holder));
         require(question == WINDOWS_SSHD_START ? answer->sshd_start >= WINDOWS_START_ABSENT
                                                : answer->sshd_start == WINDOWS_START_UNKNOWN);
         require(!isempty(windows_start_to_string(answer->sshd_start)));
-        require(question == WINDOWS_PROFILE ? startswith(answer->profile, "/mnt/") != NULL : isempty(answer->profile));
+        require(question == WINDOWS_PROFILE ? startswith(answer->profile, "/mnt/") != NULL
+                                            : isempty(answer->profile));
         require(fuzz_is_printable(answer->profile, sizeof(answer->profile)));
         require(answer->rules.n <= (question == WINDOWS_RULES ? WINDOWS_RULES_MAX : 0));
         for (size_t i = 0; i < answer->rules.n; i++) {
                 require(fuzz_is_printable(answer->rules.rules[i].name, sizeof(answer->rules.rules[i].name)));
-                require(fuzz_is_printable(answer->rules.rules[i].remote, sizeof(answer->rules.rules[i].remote)));
+                require(fuzz_is_printable(answer->rules.rules[i].remote,
+                                          sizeof(answer->rules.rules[i].remote)));
         }
 }
 
@@ -120,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         programs.n = 0;
         programs.refuse = false;
-        require(sd_event_default(&event) >= 0); /* kept by this one, and never run */
+        require(sd_event_default(&event) >= 0); /* kept by this reference, and never run */
         require(inquiry_start(event, question, port, USEC_PER_SEC, on_answer, &answered, &inquiry) == 0);
         while (programs.child) {
                 require(answered.n == 0);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "kernel/owner.h"
+#include "fuzz/fuzz.h"
 
-/* The path of a cgroup, which whoever lives in it can have grown: a unit's name is one of its components,
- * behind slices only, and nothing further down changes it. */
+/* The path of a cgroup, to which processes in the cgroup can add components. The unit's name is the first
+ * component behind slices, and no component further down changes it. */
 
 static bool is_slice(const char *name, size_t length) {
-        return length > strlen(".slice") && memcmp(name + length - strlen(".slice"), ".slice", strlen(".slice")) == 0;
+        return length > strlen(".slice") &&
+               memcmp(name + length - strlen(".slice"), ".slice", strlen(".slice")) == 0;
 }
 
 static void require_first(const char *path, const char *unit) {
@@ -31,12 +32,14 @@ static void require_unit_name(const char *unit) {
 
         require(fuzz_is_printable(unit, 256));
         require(!strpbrk(unit, "/ %$\"'"));
-        require(dot && dot > unit && (streq(dot, ".service") || streq(dot, ".socket") || streq(dot, ".scope")));
+        require(dot && dot > unit &&
+                (streq(dot, ".service") || streq(dot, ".socket") || streq(dot, ".scope")));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
-        _cleanup_free_ char *path = fuzz_text(&input, '\n'), *inner = fuzz_text(&input, '\n'), *longer = NULL;
+        _cleanup_free_ char *path = fuzz_text(&input, '\n'), *inner = fuzz_text(&input, '\n'),
+                            *longer = NULL;
         char unit[256], again[256];
 
         fuzz_untouched(unit);

@@ -6,14 +6,14 @@
 #include "store/render.h"
 #include "systemd/phase.h"
 
-/* Units' properties, as systemd's answers on the bus have them: what is read is what was sent, cut nowhere,
- * beside the field of a property nothing changes, and an answer of another type is refused. What comes of it
- * then goes where the daemon takes it.
+/* systemd's answers about a unit's properties. A reader stores the value that was sent, uncut, in the field
+ * of its property, changes nothing else, and refuses an answer of another type. The state that results then
+ * goes to the functions that the daemon gives it to.
  *
- * The input is one answer after the other: which property, as which type (0: its own), and a value of that
- * type. libsystemd's own checks are passed before: a text that isn't UTF-8 never comes out of it. */
+ * The input is one answer after the other: the property, the type (0: the property's own), and a value of
+ * that type. libsystemd checks messages before: it never hands out a text that isn't UTF-8. */
 
-#define ANSWERS_MAX 24 /* as many as are asked of a unit, and some again */
+#define ANSWERS_MAX 24 /* as many as a unit has properties, and some more */
 
 typedef enum Kind {
         KIND_OWN,
@@ -30,8 +30,15 @@ typedef enum Kind {
 } Kind;
 
 static const char *const signatures[_KIND_MAX] = {
-        [KIND_STRING] = "s", [KIND_INT32] = "i",           [KIND_UINT32] = "u", [KIND_BOOL] = "b",     [KIND_JOB] = "(uo)",
-        [KIND_TEXTS] = "as", [KIND_COMMANDS] = "a(sasbttttuii)", [KIND_FILES] = "a(sb)", [KIND_STREAMS] = "a(ss)",
+        [KIND_STRING] = "s",
+        [KIND_INT32] = "i",
+        [KIND_UINT32] = "u",
+        [KIND_BOOL] = "b",
+        [KIND_JOB] = "(uo)",
+        [KIND_TEXTS] = "as",
+        [KIND_COMMANDS] = "a(sasbttttuii)",
+        [KIND_FILES] = "a(sb)",
+        [KIND_STREAMS] = "a(ss)",
 };
 
 typedef struct Known {
@@ -64,13 +71,13 @@ static const Known known[] = {
         { "Listen", true, KIND_STREAMS, FIELD(streams) },
 };
 
-/* A value, and its texts for the comparison: one after the other, each with its NUL. */
+/* A value, and its texts one after the other, each with its NUL, to compare with. */
 typedef struct Value {
         Kind kind;
         uint32_t number;
         char *texts;
         size_t n_texts, size;
-        size_t n_commands, first_texts; /* how many, and how many texts the first has */
+        size_t n_commands, first_texts; /* the number of commands, and of the first one's texts */
 } Value;
 
 static const UnitProperty *find_property(const Known *wanted) {
@@ -108,7 +115,7 @@ static int add_text(sd_bus_message *m, FuzzInput *input, Value *value) {
         return 0;
 }
 
-/* Every text is one of its own line, as many as there are before an empty one. */
+/* Each text is a line of the input; an empty line ends the list. */
 static bool more(const FuzzInput *input) {
         return input->size > 0 && input->data[0] != '\n' && input->data[0] != '\0';
 }
@@ -150,7 +157,8 @@ static int add_element(sd_bus_message *m, FuzzInput *input, Value *value) {
                 if (r >= 0)
                         r = add_text(m, input, value);
                 if (r >= 0)
-                        r = value->kind == KIND_FILES ? sd_bus_message_append(m, "b", 1) : add_text(m, input, value);
+                        r = value->kind == KIND_FILES ? sd_bus_message_append(m, "b", 1)
+                                                      : add_text(m, input, value);
                 return r < 0 ? r : sd_bus_message_close_container(m);
         }
 }
@@ -199,11 +207,11 @@ static bool has_text(const Value *value, const char *text, size_t first, size_t 
         return false;
 }
 
-/* In their order, as many as fit: none is half there. */
+/* Each word is one of the texts, whole. */
 static void require_words(const char *words, size_t size, const Value *value, size_t step) {
         require(fuzz_is_words(words, size));
-        WORDS_FOREACH (word, words)
-                require(has_text(value, word, 0, step));
+        WORDS_FOREACH(word, words)
+        require(has_text(value, word, 0, step));
 }
 
 static void require_command(const SshdCommand *command, const Value *value) {
@@ -217,7 +225,7 @@ static void require_command(const SshdCommand *command, const Value *value) {
                 return;
         }
         if (command->program[0] == '\0')
-                return; /* too long */
+                return; /* it was too long */
 
         require(streq(command->program, text));
         for (i = 1, text = words_next(text); i < value->n_texts; i++, text = words_next(text)) {
@@ -278,13 +286,14 @@ static void require_read(const Known *property, const UnitState *state, const Va
                         require_words(field, property->size, value, 1);
                         break;
                 }
-                for (const char *text = value->texts; text < value->texts + value->size; text = words_next(text))
+                for (const char *text = value->texts; text < value->texts + value->size;
+                     text = words_next(text))
                         ours = ours || (strrchr(text, '/') && streq(strrchr(text, '/') + 1, UNIT_DROP_IN));
                 require(*(const bool *) field == ours);
         }
 }
 
-/* Nothing but the field has changed. */
+/* Only the property's field has changed. */
 static void require_beside(const Known *property, const UnitState *state, const UnitState *before) {
         const uint8_t *now = (const uint8_t *) state, *then = (const uint8_t *) before;
 

@@ -2,8 +2,8 @@
 #include "windows/programs.h"
 #include "windows/wslconfig.h"
 
-/* What a program of Windows' may print, and any wsl.conf: nothing beyond the text is read, what is taken is
- * sound and printable, and what is refused leaves the output alone. */
+/* Any output of Windows' programs, and any wsl.conf. A parser reads nothing beyond the text, gives sound
+ * and printable output, and leaves the output alone if it refuses the text. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "windows/wsl.h"
+#include "fuzz/fuzz.h"
 
-/* What WSL's program prints, and what the kernel calls itself: a mode is believed only where exactly its word
- * is the first line. */
+/* Any output of wslinfo, and any kernel release. A mode counts only if the first line is exactly its
+ * word. */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FuzzInput input = { data, size };
@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 require(output[length] == '\0' || output[length] == '\r' || output[length] == '\n');
         }
 
-        /* A kernel is WSL's, or isn't; what it says of a mode is nothing but WSL 1. */
+        /* The release tells whether the kernel is WSL's, and of the modes only WSL 1. */
         mode = wsl_mode("", output);
         require(mode == MODE_UNKNOWN || mode == MODE_WSL1 || mode == MODE_NOT_WSL);
         if (strstr(output, "WSL2"))

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "windows/wslconfig.h"
+#include "fuzz/fuzz.h"
 
-/* Any .wslconfig, as bytes, and any wsl.conf: nothing beyond them is read, a line that is told is there, a value is one
- * of the text's, and what isn't understood leaves the default. The first two bytes are the buffer's size. */
+/* Any bytes as .wslconfig, and as wsl.conf. The parsers read nothing beyond them, name only lines that
+ * exist, give values of the text, and keep the default for what they don't understand. The first two
+ * bytes are the buffer's size. */
 
-/* Whether the line's number is one of the text's. */
+/* True if the text has a line of that number. */
 static bool has_line(const char *text, unsigned line) {
         for (; line > 1; line--) {
                 text = strchr(text, '\n');
@@ -31,13 +32,15 @@ static void try_config(const char *text) {
         require_setting(text, &config.vm_idle_timeout);
         require(config.mode < MODE_WSL1);
         require(config.mode == MODE_UNKNOWN || config.networking_mode.line > 0);
-        require(config.n_ports <= WSLCONFIG_PORTS_MAX && (config.n_ports == 0 || config.ignored_ports.line > 0));
+        require(config.n_ports <= WSLCONFIG_PORTS_MAX &&
+                (config.n_ports == 0 || config.ignored_ports.line > 0));
         for (size_t i = 0; i < config.n_ports; i++)
                 require(config.ports[i] > 0);
-        require(config.instance_idle_msec == WSLCONFIG_INSTANCE_IDLE_MSEC || config.instance_idle_timeout.line > 0);
+        require(config.instance_idle_msec == WSLCONFIG_INSTANCE_IDLE_MSEC ||
+                config.instance_idle_timeout.line > 0);
         require(config.vm_idle_msec == WSLCONFIG_VM_IDLE_MSEC || config.vm_idle_timeout.line > 0);
 
-        /* Nothing of it was left as it lay about. */
+        /* No member keeps what was in memory before. */
         memset(&again, 0xff, sizeof(again));
         wslconfig_parse(text, &again);
         require(again.mode == config.mode && again.n_ports == config.n_ports &&
@@ -109,7 +112,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fuzz_untouched(wide);
         r = wslconfig_decode(bytes, input.size, text, text_size, &wide);
         if (r < 0) {
-                require(r == -E2BIG && fuzz_is_untouched(text, text_size) && fuzz_is_untouched(&wide, sizeof(wide)));
+                require(r == -E2BIG && fuzz_is_untouched(text, text_size) &&
+                        fuzz_is_untouched(&wide, sizeof(wide)));
                 return 0;
         }
         require(r == 0 && memchr(text, '\0', text_size));

@@ -8,7 +8,7 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* The tracepoint tells of every network namespace, others' tests included: each case has 32 ports of its own. */
+/* The tracepoint covers every network namespace, and so other tests: each case uses 32 ports of its own. */
 static uint16_t own_port(unsigned i) {
         return (uint16_t) (3000 + (unsigned) getpid() % 1900 * 32 + i % 32);
 }
@@ -17,7 +17,7 @@ static void count(void *userdata) {
         ++*(unsigned *) userdata;
 }
 
-/* A tracefs in a mount namespace of our own; what the daemon itself never does. */
+/* Mounts a tracefs in a mount namespace of this process. The daemon never mounts one. */
 static void enter(void) {
         netns_enter();
         netns_private_mounts();
@@ -61,11 +61,11 @@ static void test_tells(void) {
                 close(fd);
                 settle(event);
                 test_equal_int(told, before + 2);
-                test_equal_int(settle(event), 0); /* what was told isn't told again */
+                test_equal_int(settle(event), 0); /* no event comes twice */
         }
 }
 
-/* A ring holds some 500 events; nobody reads them, and they are told for ever. */
+/* A ring holds some 500 events, which nobody reads; the wake-ups go on all the same. */
 static void test_never_fills(void) {
         const uint16_t ports[] = { own_port(0) };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
@@ -90,7 +90,7 @@ static void test_never_fills(void) {
         }
 }
 
-/* Whoever keeps us busy with it is listened to now and then, and the last of it isn't missed. */
+/* A flood of events is told now and then only, and its last event is not missed. */
 static void test_told_seldom(void) {
         const uint16_t ports[] = { own_port(0) };
         const unsigned cpus = (unsigned) sysconf(_SC_NPROCESSORS_CONF);
@@ -114,7 +114,7 @@ static void test_told_seldom(void) {
         close(netns_listen("0.0.0.0", ports[0]));
         do
                 test_assert(sd_event_run(event, UINT64_MAX) >= 0);
-        while (told == 0); /* NOLINT(knownConditionTrueFalse): count() is called in there */
+        while (told == 0); /* NOLINT(knownConditionTrueFalse): the loop calls count() */
 }
 
 static void test_quiet_for_others(void) {
@@ -133,7 +133,7 @@ static void test_quiet_for_others(void) {
                 close(netns_listen("0.0.0.0", own_port(1 + i % 31)));
         test_equal_int(settle(event), 0);
 
-        /* Sessions of the watched port change their states, too. */
+        /* Sessions of the watched port change their states, too, which must not wake us. */
         for (unsigned i = 0; i < 50; i++) {
                 int client = netns_connect("127.0.0.1", ports[0]), server = netns_accept(listener);
 
@@ -146,7 +146,7 @@ static void test_quiet_for_others(void) {
         fd = netns_bind("127.0.0.2", ports[0], false, IPPROTO_MPTCP);
         test_assert(listen(fd, 1) == 0);
         settle(event);
-        test_equal_int(told, 1); /* by its TCP subflow */
+        test_equal_int(told, 1); /* the tracepoint sees its TCP subflow */
 }
 
 static void test_sixteen_ports(void) {
@@ -204,12 +204,9 @@ static void test_no_privilege(void) {
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
-                TEST(test_tells),
-                TEST(test_never_fills),
-                TEST(test_told_seldom),
-                TEST(test_quiet_for_others),
-                TEST(test_sixteen_ports),
-                TEST(test_without_tracefs),
+                TEST(test_tells),         TEST(test_never_fills),
+                TEST(test_told_seldom),   TEST(test_quiet_for_others),
+                TEST(test_sixteen_ports), TEST(test_without_tracefs),
                 TEST(test_no_privilege),
         };
 

@@ -8,9 +8,9 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-#include "unit/netns.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"
+#include "unit/netns.h"
 #include "unit/test.h"
 
 typedef struct UnitRow {
@@ -128,7 +128,7 @@ static void find_own(const void *data) {
         test_equal_int(owner.pid, getpid());
         test_equal_string(owner.comm, "a?[31m b???");
 
-        /* Neither a wrong cgroup nor none is in the way. */
+        /* A wrong cgroup id doesn't hinder the search, nor does a missing one. */
         test_equal_int(owner_find(listener.inode, 0, &owner), 0);
         test_equal_int(owner.pid, getpid());
         test_equal_int(owner_find(listener.inode, 0xffffffffffff, &owner), 0);
@@ -142,7 +142,7 @@ static void test_finds_own(void) {
 
 static char slice[64], unit[96], worker[128];
 
-/* A cgroup with a unit's name, and one within it; of this case alone. */
+/* Makes a cgroup with a unit's name, and one within it, for this case alone. */
 static void make_unit(void) {
         uint32_t number;
 
@@ -177,19 +177,19 @@ static void find_unit(const void *data) {
 
         /* The socket's cgroup has no process any more. */
         test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
-        /* Whichever numbers its own descriptors get: none of them is an errno. */
+        /* The numbers that the search's own descriptors get vary, and must not pass for an errno. */
         for (unsigned i = 0; i < ELEMENTSOF(others); i++) {
                 others[i] = dup(fd);
                 failures += owner_find(listener.inode, listener.cgroup_id, &owner) < 0;
         }
         for (unsigned i = 0; i < ELEMENTSOF(others); i++)
                 close(others[i]);
-        /* By the process' cgroup, where the socket's is unknown: as with cgroup v1 alone. */
+        /* Without the socket's cgroup, as with cgroup v1 alone, the unit is that of the process' cgroup. */
         test_equal_int(owner_find(listener.inode, 1, &owner_scanned), 0);
-        /* By the socket's, where the process is in no unit. */
+        /* A process without a unit has the unit of the socket's cgroup. */
         move_to("", getpid());
         test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner_moved), 0);
-        /* By none. */
+        /* There is no unit at all. */
         remove_unit();
         test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner_removed), 0);
         close(fd);
@@ -212,8 +212,8 @@ static void test_finds_unit(void) {
         netns_run_distro(find_unit, NULL);
 }
 
-/* A process that does nothing, and ends with the one that made it; by a pipe, as that may not signal it
- * any more. */
+/* Starts a process that does nothing, and ends with its parent: by a pipe, as the parent may lose the
+ * right to signal it. */
 static pid_t fork_idle(void) {
         int ends[2];
         char byte;
@@ -231,7 +231,7 @@ static pid_t fork_idle(void) {
         return pid;
 }
 
-/* As systemd and a service share a socket: of two holders, the one in the socket's cgroup is told. */
+/* systemd and a service may share a socket. Of two holders, the owner is the one in the socket's cgroup. */
 static void find_in_unit(const void *data) {
         Owner owner;
         Listener listener;
@@ -261,7 +261,7 @@ static void test_prefers_unit(void) {
         netns_run_distro(find_in_unit, NULL);
 }
 
-/* No process has it: the inodes of one boot don't come near to this. */
+/* No process has this inode: the inodes of one boot don't come near to it. */
 #define INODE_OF_NOBODY UINT32_MAX
 
 static void find_nowhere(const void *data) {
@@ -282,8 +282,8 @@ static void test_elsewhere(void) {
         netns_run_distro(find_nowhere, NULL);
 }
 
-/* Two distros: one network namespace, a PID namespace and a /proc each. The listener is that of the outer
- * one, in a cgroup that has a unit's name, and that the inner one sees as well. */
+/* Two distros share one network namespace; each has a PID namespace and a /proc. The listener is the
+ * outer one's, in a cgroup with a unit's name, which the inner one sees as well. */
 static void look_from_inside(const void *data) {
         Listener listener = list();
         Owner owner;
@@ -297,7 +297,7 @@ static void look_from_inside(const void *data) {
         test_equal_int(owner.result, OWNER_ELSEWHERE);
         test_equal_string(owner.unit, "");
 
-        /* Its own is found. */
+        /* The inner one finds its own listener. */
         fd = netns_listen("127.0.0.2", 2223);
         test_equal_int(owner_find(inode_of(fd), 0, &owner), 0);
         test_equal_int(owner.result, OWNER_FOUND);
@@ -317,7 +317,7 @@ static void test_other_distro(void) {
         remove_unit();
 }
 
-/* Whoever may not look isn't told "elsewhere". */
+/* A user who may not look gets "unknown", not "elsewhere". */
 static void find_unreadable(const void *data) {
         Owner owner;
         Listener listener;
@@ -340,7 +340,7 @@ static void test_unreadable(void) {
         netns_run_distro(find_unreadable, NULL);
 }
 
-/* With a /proc that hides instead of refusing. */
+/* The same with a /proc that hides processes instead of refusing them. */
 static void find_with_hidden(const void *data) {
         Owner owner;
         int status;
@@ -365,7 +365,7 @@ static void test_hidden(void) {
         netns_run_distro(find_with_hidden, NULL);
 }
 
-/* What a unit with fewer capabilities sees of root's processes with all of them. */
+/* A unit with fewer capabilities looks for a process of root's that has all of them. */
 typedef struct CapabilityRow {
         const char *name;
         uint64_t capabilities;
@@ -377,7 +377,7 @@ typedef struct CapabilityRow {
 
 static const CapabilityRow capability_rows[] = {
         { "none", 0, OWNER_UNKNOWN, "" },
-        /* The process can't be looked into, but lives in that unit. */
+        /* Its files can't be read, but it lives in that unit. */
         { "CAP_DAC_READ_SEARCH", CAPABILITY(CAP_DAC_READ_SEARCH), OWNER_UNKNOWN, "ssh.service" },
         { "CAP_SYS_PTRACE", CAPABILITY(CAP_SYS_PTRACE), OWNER_FOUND, "ssh.service" },
         { "both", CAPABILITY(CAP_SYS_PTRACE) | CAPABILITY(CAP_DAC_READ_SEARCH), OWNER_FOUND, "ssh.service" },
@@ -421,7 +421,8 @@ static void test_capabilities(const void *data) {
         netns_run_distro(find_with_capabilities, data);
 }
 
-/* A process with more files than are looked at makes "nowhere" unknown, but can't hide what others have. */
+/* A process with more files than the search reads turns "elsewhere" into "unknown", but can't hide
+ * another process' socket. */
 static void hold_too_many_files(const void *data) {
         int ends[2], fd;
         uint32_t inode;
@@ -459,7 +460,7 @@ static void test_too_many_files(void) {
 
         test_assert(getrlimit(RLIMIT_NOFILE, &limit) == 0);
         limit.rlim_cur = 16000;
-        if (limit.rlim_max < limit.rlim_cur) /* valgrind lets nobody change it */
+        if (limit.rlim_max < limit.rlim_cur) /* valgrind doesn't let a program change this */
                 limit.rlim_max = limit.rlim_cur;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 test_skip("setrlimit: %s", strerror(errno));

@@ -4,8 +4,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "unit/netns.h"
 #include "kernel/routes.h"
+#include "unit/netns.h"
 #include "unit/test.h"
 
 typedef struct ModeRow {
@@ -16,10 +16,9 @@ typedef struct ModeRow {
 
 static const ModeRow mode_rows[] = {
         { "nothing", {}, MODE_UNKNOWN },
-        { "an interface alone", { .has_loopback0 = true, .bus = LINK_BUS_VMBUS }, MODE_UNKNOWN },
-        { "routed, vmbus", { true, true, LINK_BUS_VMBUS }, MODE_MIRRORED },
-        { "routed, bus unknown", { true, true, LINK_BUS_UNKNOWN }, MODE_MIRRORED },
-        { "routed, virtio", { true, true, LINK_BUS_VIRTIO }, MODE_CONSOMME },
+        { "an interface alone", { .has_loopback0 = true }, MODE_UNKNOWN },
+        { "routed", { true, true, false }, MODE_MIRRORED },
+        { "routed, virtio", { true, true, true }, MODE_CONSOMME },
 };
 
 static void test_mode(const void *data) {
@@ -75,7 +74,7 @@ static void test_reads_facts(void) {
         test_equal_int(routes_read(routes, &facts), 0);
         test_assert(!facts.has_loopback0 && !facts.loopback_routed);
 
-        /* As WSL sets it up: each step on its own is not the mirrored mode. */
+        /* Follows WSL's own set-up. No step by itself makes the mirrored mode. */
         netns_ip("link add loopback0 type veth peer name windows");
         netns_ip("addr add 169.254.73.152/30 dev loopback0");
         netns_ip("link set windows up");
@@ -94,10 +93,10 @@ static void test_reads_facts(void) {
         netns_ip("route add 127.0.0.1 via 169.254.73.153 dev loopback0 onlink table 127");
         test_equal_int(routes_read(routes, &facts), 0);
         test_assert(facts.has_loopback0 && facts.loopback_routed);
-        test_equal_int(facts.bus, LINK_BUS_UNKNOWN);
+        test_assert(!facts.virtio);
         test_equal_int(route_facts_to_mode(&facts), MODE_MIRRORED);
 
-        /* By another table it isn't WSL's. */
+        /* A route by another table isn't WSL's. */
         netns_ip("route flush table 127");
         netns_ip("rule add pref 1 ipproto 6 lookup 99");
         netns_ip("route add 127.0.0.1 via 169.254.73.153 dev loopback0 onlink table 99");
@@ -144,7 +143,7 @@ static void test_lists_addresses(void) {
 
         netns_ip("link set eth0 up");
         netns_ip("addr add 2001:db8::7/64 dev eth0 nodad");
-        netns_ip("link add docker0 type veth peer name container"); /* which others can't reach */
+        netns_ip("link add docker0 type veth peer name container"); /* other machines can't reach it */
         netns_ip("link set container up");
         netns_ip("link set docker0 up");
         netns_ip("addr add 172.17.0.1/16 dev docker0");
@@ -154,7 +153,7 @@ static void test_lists_addresses(void) {
         test_assert(address);
         test_equal_string(address->interface, "eth0");
         test_equal_int(address->kind, ADDRESS_LAN);
-        address = find_address(addresses, n, "100.101.102.103"); /* not its peer */
+        address = find_address(addresses, n, "100.101.102.103"); /* the peer's address isn't listed */
         test_assert(address);
         test_equal_int(address->kind, ADDRESS_TAILSCALE);
         address = find_address(addresses, n, "2001:db8::7");
@@ -214,7 +213,7 @@ static void test_tells_once(void) {
         printf("# told %" PRIu64 " ms after the change\n", (now_usec() - start) / USEC_PER_MSEC);
         test_assert(now_usec() - start >= 150 * USEC_PER_MSEC);
 
-        /* Of each kind, all within the pause: once. */
+        /* One change of each kind, all within the pause, are told once. */
         netns_ip("link add eth0 type veth peer name far");
         netns_ip("rule add pref 7 lookup 99");
         netns_ip("route add 203.0.113.0/24 dev lo table 99");
@@ -248,8 +247,8 @@ static void test_tells_each(const void *data) {
         test_equal_int(told, 1);
 }
 
-/* Changes that come faster than the pause, until it was told twice. Returns how long that took, and the longest time between
- * two of them. */
+/* Makes changes faster than the pause, until they were told twice. Returns the time that took, and the
+ * longest time between two changes. */
 static usec_t storm(sd_event *event, const unsigned *told, usec_t *ret_gap) {
         _cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
         usec_t start = now_usec(), last = start, now = start;
@@ -270,7 +269,7 @@ static usec_t storm(sd_event *event, const unsigned *told, usec_t *ret_gap) {
 
 static void test_storm(void) {
         netns_enter();
-        /* On a busy machine it may stand still for longer than the pause, and then it is none. */
+        /* On a busy machine the test may stand still for longer than the pause: then this was no storm. */
         for (unsigned i = 0; i < 10; i++) {
                 _cleanup_(sd_event_unrefp) sd_event *event = NULL;
                 _cleanup_(routes_freep) Routes *routes = NULL;
@@ -285,11 +284,11 @@ static void test_storm(void) {
                        took / USEC_PER_MSEC, gap / USEC_PER_MSEC);
                 if (gap > 150 * USEC_PER_MSEC)
                         continue;
-                /* Nothing would ever be told if the pause alone counted. */
+                /* If the pause alone counted, the storm would never be told. */
                 test_equal_int(told, 2);
                 test_assert(took >= 1900 * USEC_PER_MSEC);
 
-                netns_ip("link set lo mtu 60000"); /* and once more, now that it is over */
+                netns_ip("link set lo mtu 60000"); /* and once more after the storm */
                 for (unsigned n = 0; n < 100 && told == 2; n++)
                         test_assert(sd_event_run(event, USEC_PER_SEC) >= 0);
                 test_equal_int(told, 3);
@@ -302,14 +301,12 @@ typedef struct BusRow {
         const char *name; /* the bus itself */
         size_t length;
         int r;
-        LinkBus bus;
+        bool virtio;
 } BusRow;
 
 static const BusRow bus_rows[] = {
-        { "vmbus", 6, 0, LINK_BUS_VMBUS },
-        { "virtio", 7, 0, LINK_BUS_VIRTIO },
-        { "pci", 4, 0, LINK_BUS_UNKNOWN },
-        { "vmbus without an end", 5, -EBADMSG, 0 },
+        { "vmbus", 6, 0, false },      { "virtio", 7, 0, true },
+        { "pci", 4, 0, false },        { "vmbus without an end", 5, -EBADMSG, 0 },
         { "nothing", 0, -EBADMSG, 0 },
 };
 
@@ -331,7 +328,7 @@ static void test_parses_bus(const void *data) {
                 test_equal_int(link.index, 77);
                 return;
         }
-        test_equal_int(link.bus, row->bus);
+        test_equal_int(link.virtio, row->virtio);
         test_equal_int(link.index, 5);
         test_equal_int(link.flags, IFF_UP);
         test_equal_string(link.name, "loopback0");
@@ -361,7 +358,7 @@ static void test_parses_malformed(void) {
         message->nlmsg_type = RTM_NEWADDR;
         test_equal_int(routes_parse_address(message, &address), -EBADMSG);
         header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-        test_equal_int(routes_parse_address(message, &address), 0); /* no family of ours */
+        test_equal_int(routes_parse_address(message, &address), 0); /* a family that isn't read */
         header->ifa_family = AF_INET6;
         test_equal_int(routes_parse_address(message, &address), -EBADMSG);
         mnl_attr_put_u32(message, IFA_ADDRESS, 0);

@@ -8,9 +8,9 @@
 #include <sys/fsuid.h>
 #include <sys/stat.h>
 
+#include "kernel/sockets.h"
 #include "unit/loop.h"
 #include "unit/netns.h"
-#include "kernel/sockets.h"
 #include "unit/test.h"
 
 #ifndef IPPROTO_MPTCP
@@ -24,7 +24,7 @@ static uint32_t inode_of(int fd) {
         return (uint32_t) st.st_ino;
 }
 
-/* What the callback was told. */
+/* The callback's arguments. */
 typedef struct Told {
         unsigned closed, ended, lost;
         uint16_t port;
@@ -47,7 +47,7 @@ static void on_event(SocketEvent event, uint16_t port, void *userdata) {
         told->port = port;
 }
 
-/* The number that the next file descriptor will have. */
+/* Returns the number that the next file descriptor will have. */
 static int next_fd(void) {
         int fd = dup(STDOUT_FILENO);
 
@@ -151,7 +151,7 @@ static void test_lists_those_of_root(void) {
         test_equal_int(listeners[1].inode, inode_of(b));
 }
 
-/* More than one read of a dump holds. */
+/* More listeners than one read of a dump holds. */
 static void test_lists_many(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         _cleanup_free_ Listener *listeners = calloc(600, sizeof(*listeners));
@@ -198,7 +198,7 @@ static void test_counts_sessions(void) {
         test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 1);
         close(listener);
         test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 1);
-        close(server); /* the client has the TIME_WAIT */
+        close(server); /* the client has closed first, and has the TIME_WAIT */
         test_equal_int(sockets_count_sessions(sockets, 22, &ends_in), 0);
 
         /* The server closes first: FIN_WAIT2, then TIME_WAIT with port 2222. */
@@ -280,14 +280,16 @@ static void test_watch_changes(void) {
         fd = next_fd();
         test_equal_int(sockets_watch(sockets, event, first, 1, on_event, &told), 0);
 
-        /* Queued under the first filter, and still watched under the second: told, to the new callback. */
+        /* An event that was queued under the first filter, for a port that is still watched, goes to the
+         * new callback. */
         close(netns_listen("0.0.0.0", 22));
         test_equal_int(sockets_watch(sockets, event, second, 2, on_event, &told_later), 0);
         settle(event);
         test_equal_int(told.closed, 0);
         test_equal_int(told_later.closed, 1);
 
-        /* Queued under the second, watched no more. */
+        /* An event that was queued under the second filter, for a port that is no longer watched, is
+         * dropped. */
         close(netns_listen("0.0.0.0", 22));
         test_equal_int(sockets_watch(sockets, event, third, 1, on_event, &told), 0);
         settle(event);
@@ -304,7 +306,7 @@ static void test_watch_changes(void) {
         test_equal_int(settle(event), 0);
         test_equal_int(told.closed, 1);
 
-        /* The same socket again. */
+        /* The watch keeps its socket. */
         test_equal_int(sockets_watch(sockets, event, third, 1, on_event, &told), 0);
         test_assert(next_fd() > fd);
         close(netns_listen("0.0.0.0", 2222));
@@ -347,7 +349,7 @@ static void test_flood_of_others(void) {
         test_equal_int(turns, 0);
         test_equal_int(told.closed + told.ended + told.lost, 0);
 
-        /* The same flood does show where it is asked for: all of it, or it is said that some was lost. */
+        /* A watch of those ports gets the whole flood, or SOCKET_EVENTS_LOST. */
         test_equal_int(sockets_watch(sockets, event, flooded, 1, on_event, &told), 0);
         flood(2200, 5000);
         turns = settle(event);
@@ -355,7 +357,7 @@ static void test_flood_of_others(void) {
         test_assert(told.ended > 0);
         test_assert(told.lost >= 1 || told.ended == 5000);
 
-        /* And it works on after that. */
+        /* The watch works on after an overrun. */
         told = (Told){};
         close(netns_listen("0.0.0.0", 2200));
         settle(event);
@@ -379,14 +381,14 @@ static void test_overrun(void) {
 
         for (unsigned i = 0; i < 10; i++)
                 close(netns_listen("0.0.0.0", 22));
-        usleep(200 * 1000); /* the kernel sends from a work queue; as it sends, nobody may read */
+        usleep(200 * 1000); /* the kernel sends from a work queue: nobody may read meanwhile */
         settle(event);
         test_assert(told.lost >= 1);
         test_assert(told.closed > 0);
         test_assert(told.closed < 10);
 }
 
-/* Messages as another process could send them; @fd is the watch's socket. */
+/* Sends messages as another process could; @fd is the watch's socket. */
 typedef struct Forgery {
         struct nlmsghdr header;
         struct inet_diag_msg diag;
@@ -428,13 +430,15 @@ static void test_forged(void) {
         forger = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
         test_assert(forger >= 0);
 
-        /* To us alone: the kernel refuses, for we are connected to it. */
+        /* A unicast message: the kernel refuses it, because the watch's socket is connected to the
+         * kernel. */
         address.nl_groups = 0;
         test_assert(sendto(forger, forgery, forgery->header.nlmsg_len, 0, (struct sockaddr *) &address,
                            sizeof(address)) < 0);
         test_equal_int(errno, ECONNREFUSED);
 
-        /* To the group, as CAP_NET_ADMIN may: it comes, and is dropped. The big one would be truncated. */
+        /* A message to the group, which takes CAP_NET_ADMIN, arrives, and the watch drops it. A big one
+         * would be truncated. */
         address = (struct sockaddr_nl){ .nl_family = AF_NETLINK,
                                         .nl_groups = 1U << (SKNLGRP_INET_TCP_DESTROY - 1) };
         test_assert(sendto(forger, forgery, forgery->header.nlmsg_len, 0, (struct sockaddr *) &address,
@@ -507,7 +511,7 @@ typedef struct AnswerRow {
         struct {
                 uint16_t type, flags;
                 uint32_t sequence, port_id;
-                int error; /* 1: no payload at all */
+                int error; /* 1: without a payload */
         } messages[3];
         int result;
         unsigned shown;
@@ -555,7 +559,7 @@ static void test_answers(const void *data) {
         test_equal_int(netlink_parse_answer(buffer, length, 9, 7, count_messages, &shown), row->result);
         test_equal_int(shown, row->shown);
 
-        /* Cut anywhere, it is never read beyond. */
+        /* The parsers never read beyond a message that is cut somewhere. */
         for (size_t cut = 0; cut <= length; cut++) {
                 _cleanup_free_ void *copy = malloc(cut + 1);
 
@@ -565,7 +569,7 @@ static void test_answers(const void *data) {
         }
 }
 
-/* A visitor's error in the middle of a long dump leaves the socket fit for the next question. */
+/* After an error of the visitor's in the middle of a long dump the socket serves the next request. */
 static int refuse(const struct nlmsghdr *message, void *userdata) {
         (void) userdata;
         return message ? -ENOANO : 0;
@@ -593,7 +597,7 @@ static void test_answer_given_up(void) {
 
         test_equal_int(netlink_ask(netlink, request, refuse, NULL), -ENOANO);
         test_equal_int(netlink_ask(netlink, request, count_messages, &shown), 0);
-        test_equal_int(shown, 801); /* one of them is the NULL */
+        test_equal_int(shown, 801); /* one of them with NULL */
 
         poll_fd.fd = netlink_get_fd(netlink);
         test_equal_int(poll(&poll_fd, 1, 0), 0);
@@ -602,7 +606,7 @@ static void test_answer_given_up(void) {
         test_equal_int(netlink_ask(netlink, request, refuse, NULL), -ENOENT);
 }
 
-/* What is changed while it is listed makes the kernel say so, and the list is asked for anew. */
+/* The kernel says that a list has changed while it was read, and the request is repeated. */
 typedef struct Meddling {
         Netlink *other;
         unsigned begun, shown;
@@ -662,7 +666,7 @@ static void test_interrupted_answer(void) {
         meddling.other = other;
         test_equal_int(netlink_ask(netlink, request, meddle, &meddling), 0);
         test_equal_int(meddling.begun, 2);
-        test_equal_int(meddling.shown, 2002); /* with 127.0.0.1 */
+        test_equal_int(meddling.shown, 2002); /* 127.0.0.1 is listed, too */
 }
 
 int main(int argc, char *argv[]) {

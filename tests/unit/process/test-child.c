@@ -19,7 +19,7 @@ static void run(Outcome *o, const char *script, ProgramRights rights, usec_t tim
 
 static void finish(Outcome *o) {
         o->child = child_free(o->child);
-        /* What is still to be reaped is reaped by the loop. */
+        /* The loop reaps processes that have outlived their Child. */
         for (siginfo_t info = { 0 }; waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) >= 0;)
                 test_assert(sd_event_run(o->event, 10 * USEC_PER_SEC) >= 0);
         test_equal_int(o->calls, 1);
@@ -105,8 +105,8 @@ static void test_environment_is_added_to(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, "ONE=a b", PROGRAM_ALL, 10 * USEC_PER_SEC, outcome_on_end, o,
-                                        &o->child),
+        test_equal_int(child_spawn_with(o->event, argv, "ONE=a b", PROGRAM_ALL, 10 * USEC_PER_SEC,
+                                        outcome_on_end, o, &o->child),
                        0);
         test_equal_int(child_wait(o->event, o->child), 0);
         test_equal_string(o->output, "C:a b\n");
@@ -122,7 +122,9 @@ static void test_a_program_that_is_not_there(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn(o->event, argv, PROGRAM_ALL, 10 * USEC_PER_SEC, outcome_on_end, o, &o->child), 0);
+        test_equal_int(child_spawn(o->event, argv, PROGRAM_ALL, 10 * USEC_PER_SEC, outcome_on_end, o,
+                                   &o->child),
+                       0);
         test_equal_int(child_wait(o->event, o->child), 0);
         test_equal_int(o->error, -ENOENT);
         test_equal_int(o->exit_status, -1);

@@ -6,13 +6,13 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "unit/netns.h"
-#include "unit/outcome.h"
 #include "kernel/listenwatch.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"
+#include "unit/netns.h"
+#include "unit/outcome.h"
 
-/* The helper as it is installed, here without systemd; argv[1] is its program. */
+/* The installed helper's program, argv[1], without systemd. */
 typedef struct Server {
         char folder[64], socket[80], program[80];
         pid_t pid;
@@ -29,14 +29,15 @@ static void start(Server *s) {
         snprintf(s->program, sizeof(s->program), "%s/sshd", s->folder);
         strcpy(name.sun_path, s->socket);
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        test_assert(fd >= 0 && bind(fd, (struct sockaddr *) &name, sizeof(name)) >= 0 && listen(fd, 128) >= 0);
+        test_assert(fd >= 0 && bind(fd, (struct sockaddr *) &name, sizeof(name)) >= 0 &&
+                    listen(fd, 128) >= 0);
         test_assert(chmod(s->socket, 0666) >= 0);
 
         s->pid = fork();
         test_assert(s->pid >= 0);
         if (s->pid == 0) {
                 (void) prctl(PR_SET_PDEATHSIG, SIGKILL);
-                /* A descriptor that is its own copy would stay close-on-exec. */
+                /* dup2() of a descriptor to itself would leave it close-on-exec. */
                 if (fd == 3 ? fcntl(fd, F_SETFD, 0) < 0 : dup2(fd, 3) < 0)
                         _exit(1);
                 (void) setenv("LISTEN_FDS", "1", 1);
@@ -55,7 +56,7 @@ static void stop(Server *s) {
         test_equal_int(waitpid(s->pid, NULL, 0), s->pid);
 }
 
-/* What serves or runs below it; it reaps them itself. */
+/* True while processes of the helper's serve or run. The helper reaps them itself. */
 static bool has_children(const Server *s) {
         char path[64], text[64];
         ssize_t n;
@@ -75,7 +76,7 @@ static void wait_idle(const Server *s) {
         test_assert(!has_children(s));
 }
 
-/* Nobody runs it, so its folder is open to all. */
+/* The user nobody runs the program, hence its folder is open to all. */
 static void write_program(const Server *s, const char *text) {
         int fd = open(s->program, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 
@@ -86,7 +87,9 @@ static void write_program(const Server *s, const char *text) {
 static void begin(Outcome *o, const char *const argv[], ProgramRights rights, usec_t timeout) {
         *o = (Outcome){ 0 };
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, "WSL_INTEROP=a b", rights, timeout, outcome_on_end, o, &o->child), 0);
+        test_equal_int(child_spawn_with(o->event, argv, "WSL_INTEROP=a b", rights, timeout, outcome_on_end,
+                                        o, &o->child),
+                       0);
 }
 
 static void finish(Outcome *o) {
@@ -173,8 +176,9 @@ static void test_another_variable_is_refused(void) {
         start(&s);
         write_program(&s, "exit 0");
         test_assert(sd_event_new(&o.event) >= 0);
-        test_equal_int(child_spawn_with(o.event, (const char *const[]){ s.program, NULL }, "LD_PRELOAD=/x.so",
-                                        PROGRAM_READS, 10 * USEC_PER_SEC, outcome_on_end, &o, &o.child),
+        test_equal_int(child_spawn_with(o.event, (const char *const[]){ s.program, NULL },
+                                        "LD_PRELOAD=/x.so", PROGRAM_READS, 10 * USEC_PER_SEC, outcome_on_end,
+                                        &o, &o.child),
                        0);
         finish(&o);
         test_equal_int(o.error, -EIO);
@@ -203,7 +207,8 @@ static void test_without_a_helper(void) {
         start(&s);
         stop(&s);
         test_assert(sd_event_new(&event) >= 0);
-        test_equal_int(child_spawn(event, argv, PROGRAM_READS, USEC_PER_SEC, outcome_on_end, NULL, &child), -EHOSTDOWN);
+        test_equal_int(child_spawn(event, argv, PROGRAM_READS, USEC_PER_SEC, outcome_on_end, NULL, &child),
+                       -EHOSTDOWN);
         test_equal_int(owner_find(1, 0, &owner), -EHOSTDOWN);
         test_equal_int(tracepoint_open(&fd, 1), -EHOSTDOWN);
         test_assert(errno_is_passing(-EHOSTDOWN));
@@ -246,7 +251,7 @@ static void test_opens_the_tracepoint(void) {
         stop(&s);
 }
 
-/* Connects and says this; nothing may come back, and it hangs up. */
+/* Connects and sends @text. The helper has to hang up without an answer. */
 static void is_refused(const Server *s, const void *text, size_t size) {
         struct sockaddr_un name = { .sun_family = AF_UNIX };
         char reply[16];
@@ -281,7 +286,7 @@ static void test_nonsense_is_refused(void) {
                 is_refused(&s, &requests[i], sizeof(requests[i]));
         is_refused(&s, "x", 1);
         is_refused(&s, flood, HELPER_REQUEST_MAX + 1);
-        is_refused(&s, NULL, 0); /* it waits a second for a request */
+        is_refused(&s, NULL, 0); /* the helper waits a second for a request */
         wait_idle(&s);
         stop(&s);
 }

@@ -8,10 +8,11 @@ static const char *kind_words[] = {
         [JOB_ENABLE] = "enable",           [JOB_DISABLE] = "disable",
 };
 
-/* What was in a plan before is gone. */
-#define USED_PLAN { .steps = { { JOB_ENABLE, true }, { JOB_ENABLE, true }, { JOB_ENABLE, true } }, .n = 3 }
+/* A plan that is written anew keeps nothing of this. */
+#define USED_PLAN \
+        { .steps = { { JOB_ENABLE, true }, { JOB_ENABLE, true }, { JOB_ENABLE, true } }, .n = 3 }
 
-/* "stop service, restart socket" */
+/* Returns the plan as text: "stop service, restart socket". */
 static const char *steps(const Plan *plan) {
         static char text[256];
         size_t n = 0;
@@ -35,30 +36,57 @@ static const char *planned(const Shape *shape, ServicePhase phase, bool again) {
 #define SOCKET "restart socket"
 #define SERVICE_AND_SOCKET "stop service, restart socket"
 
-/* What else a shape says means nothing, so it has a row too. */
+/* The rows also have members that mean nothing for their shape. */
 static const struct {
         const char *name;
         Shape shape;
         const char *running, *running_again, *failed, *failed_again;
 } shapes[] = {
         { "a service", { 0 }, "reload service", "restart service", "start service", "" },
-        { "a service of another command", { .command_changes = true }, "try-restart service",
-          "restart service", "start service", "" },
-        { "a service, and what only a socket is asked for", { .accept = true, .service_runs = true },
-          "reload service", "restart service", "start service", "" },
+        { "a service of another command",
+          { .command_changes = true },
+          "try-restart service",
+          "restart service",
+          "start service",
+          "" },
+        { "a service, and what only a socket is asked for",
+          { .accept = true, .service_runs = true },
+          "reload service",
+          "restart service",
+          "start service",
+          "" },
         { "a service of another command, and that",
-          { .accept = true, .service_runs = true, .command_changes = true }, "try-restart service",
-          "restart service", "start service", "" },
-        { "a service that runs", { .service_runs = true }, "reload service", "restart service",
-          "start service", "" },
+          { .accept = true, .service_runs = true, .command_changes = true },
+          "try-restart service",
+          "restart service",
+          "start service",
+          "" },
+        { "a service that runs",
+          { .service_runs = true },
+          "reload service",
+          "restart service",
+          "start service",
+          "" },
         { "a socket", { .by_socket = true }, SOCKET, SOCKET, SOCKET, SOCKET },
-        { "a socket whose service runs", { .by_socket = true, .service_runs = true }, SERVICE_AND_SOCKET,
-          SERVICE_AND_SOCKET, SERVICE_AND_SOCKET, SERVICE_AND_SOCKET },
+        { "a socket whose service runs",
+          { .by_socket = true, .service_runs = true },
+          SERVICE_AND_SOCKET,
+          SERVICE_AND_SOCKET,
+          SERVICE_AND_SOCKET,
+          SERVICE_AND_SOCKET },
         { "a socket that accepts", { .by_socket = true, .accept = true }, SOCKET, SOCKET, SOCKET, SOCKET },
         { "a socket that accepts, a service beside it",
-          { .by_socket = true, .accept = true, .service_runs = true }, SOCKET, SOCKET, SOCKET, SOCKET },
-        { "a socket, and another command", { .by_socket = true, .command_changes = true }, SOCKET, SOCKET,
-          SOCKET, SOCKET },
+          { .by_socket = true, .accept = true, .service_runs = true },
+          SOCKET,
+          SOCKET,
+          SOCKET,
+          SOCKET },
+        { "a socket, and another command",
+          { .by_socket = true, .command_changes = true },
+          SOCKET,
+          SOCKET,
+          SOCKET,
+          SOCKET },
 };
 
 static void test_apply(const void *data) {
@@ -73,7 +101,9 @@ static void test_apply(const void *data) {
 static void test_other_phases_are_left_alone(void) {
         for (ServicePhase phase = 0; phase < _SERVICE_MAX; phase++)
                 for (unsigned bits = 0; bits < 32; bits++) {
-                        Shape shape = { .by_socket = bits & 1, .accept = bits & 2, .service_runs = bits & 4,
+                        Shape shape = { .by_socket = bits & 1,
+                                        .accept = bits & 2,
+                                        .service_runs = bits & 4,
                                         .command_changes = bits & 8 };
 
                         if (phase != SERVICE_RUNNING && phase != SERVICE_TO_START)
@@ -81,7 +111,8 @@ static void test_other_phases_are_left_alone(void) {
                 }
 }
 
-/* Who is to listen is changed for the next boot, systemd reads it, and only then is anything stopped or started. */
+/* The change for the next boot comes first, then systemd reads it, and only then does a unit stop or
+ * start. */
 static void test_other_units_are_to_listen(void) {
         Plan plan = USED_PLAN;
 
@@ -91,15 +122,21 @@ static void test_other_units_are_to_listen(void) {
         test_equal_string(steps(&plan), "enable service, daemon-reload service, start service");
 
         plan_disable_socket(false, &plan);
-        test_equal_string(steps(&plan), "disable socket, enable service, daemon-reload service, stop socket, stop service");
+        test_equal_string(
+                        steps(&plan),
+                        "disable socket, enable service, daemon-reload service, stop socket, stop service");
         plan_disable_socket(true, &plan);
-        test_equal_string(steps(&plan), "disable socket, enable service, daemon-reload service, stop socket, stop service, "
-                                        "start service");
+        test_equal_string(
+                        steps(&plan),
+                        "disable socket, enable service, daemon-reload service, stop socket, stop service, "
+                        "start service");
 
         plan_enable_socket(true, &plan);
         test_equal_string(steps(&plan), "enable socket, daemon-reload service, stop service, start socket");
         plan_enable_socket(false, &plan);
-        test_equal_string(steps(&plan), "disable service, enable socket, daemon-reload service, stop service, start socket");
+        test_equal_string(
+                        steps(&plan),
+                        "disable service, enable socket, daemon-reload service, stop service, start socket");
 }
 
 int main(int argc, char *argv[]) {

@@ -28,11 +28,12 @@ static void test_read(const void *data) {
         const __typeof__(results[0]) *row = data;
         char detail[BINDPROBE_DETAIL_SIZE];
 
-        test_equal_string(bind_answer_to_string(bindprobe_read(&row->result, detail)), bind_answer_to_string(row->answer));
+        test_equal_string(bind_answer_to_string(bindprobe_read(&row->result, detail)),
+                          bind_answer_to_string(row->answer));
         test_equal_string(detail, row->detail);
 }
 
-/* bind() as the kernel alone answers it; Windows' part is the lab's. */
+/* Here the kernel alone answers bind(). The lab has Windows' part. */
 static void test_bind_tells_a_free_port(void) {
         int error;
 
@@ -48,7 +49,7 @@ static void test_bind_tells_a_socket_of_ours(void) {
 
         netns_enter();
         fd = socket(AF_INET, SOCK_STREAM, 0);
-        /* Without SO_REUSEADDR, and not listening: inet_diag's list of listeners doesn't show it. */
+        /* A socket without SO_REUSEADDR that doesn't listen, so that inet_diag doesn't list it. */
         test_assert(bind(fd, (struct sockaddr *) &name, sizeof(name)) >= 0);
         test_equal_string(bind_answer_to_string(bindprobe_try(22, false, &error)), "refused-by-linux");
         close(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/firewall.h"
 #include "unit/test.h"
+#include "windows/firewall.h"
 
 #define CREATOR "'{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}'"
 
@@ -53,7 +53,7 @@ static void test_rule(const void *data) {
         test_equal_string(removal, row->removal);
 }
 
-/* Pasted as a whole it makes one rule; the rest is for reading. */
+/* Whoever pastes the whole text makes one rule: all other lines are comments. */
 static void test_text(void) {
         for (FirewallScope scope = 0; scope < _FIREWALL_SCOPE_MAX; scope++) {
                 char text[FIREWALL_TEXT_SIZE], line[FIREWALL_LINE_SIZE];
@@ -89,7 +89,7 @@ static void test_scope_words(void) {
                 test_equal_int(firewall_scope_from_string(firewall_scope_to_string(each), &scope), 0);
                 test_equal_int(scope, each);
         }
-        /* A value that isn't one is the narrowest. */
+        /* A value out of range has the word of the narrowest scope. */
         test_equal_string(firewall_scope_to_string(_FIREWALL_SCOPE_MAX), "lan");
 }
 

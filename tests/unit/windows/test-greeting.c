@@ -16,11 +16,12 @@ static const struct {
         Greeting greeting;
         const char *software;
 } greetings[] = {
-        { "Windows, inbox", "SSH-2.0-OpenSSH_for_Windows_9.5\r\n", 1, GREETING_WINDOWS_OPENSSH, "OpenSSH_for_Windows_9.5" },
-        { "Windows, from GitHub", "SSH-2.0-OpenSSH_for_Windows_9.8 Win32-OpenSSH-GitHub\r\n", 1, GREETING_WINDOWS_OPENSSH,
-          "OpenSSH_for_Windows_9.8" },
-        { "Windows, the old port", "SSH-2.0-OpenSSH_7.1p1 Microsoft_Win32_port_with_VS\r\n", 1, GREETING_WINDOWS_OPENSSH,
-          "OpenSSH_7.1p1" },
+        { "Windows, inbox", "SSH-2.0-OpenSSH_for_Windows_9.5\r\n", 1, GREETING_WINDOWS_OPENSSH,
+          "OpenSSH_for_Windows_9.5" },
+        { "Windows, from GitHub", "SSH-2.0-OpenSSH_for_Windows_9.8 Win32-OpenSSH-GitHub\r\n", 1,
+          GREETING_WINDOWS_OPENSSH, "OpenSSH_for_Windows_9.8" },
+        { "Windows, the old port", "SSH-2.0-OpenSSH_7.1p1 Microsoft_Win32_port_with_VS\r\n", 1,
+          GREETING_WINDOWS_OPENSSH, "OpenSSH_7.1p1" },
         { "Debian", "SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u10\r\n", 1, GREETING_SSH, "OpenSSH_9.2p1" },
         { "compatible with version 1", "SSH-1.99-Cisco-1.25\n", 1, GREETING_SSH, "Cisco-1.25" },
         { "without CR", "SSH-2.0-dropbear_2022.83\n", 1, GREETING_SSH, "dropbear_2022.83" },
@@ -28,7 +29,8 @@ static const struct {
         { "nothing yet", "", 0, GREETING_UNKNOWN, NULL },
         { "half a line", "SSH-2.0-OpenSSH_for_Win", 0, GREETING_UNKNOWN, NULL },
         { "an older protocol", "SSH-1.5-x\r\n", -EBADMSG, GREETING_UNKNOWN, NULL },
-        { "a web server waits, and so do we", "HTTP/1.1 400 Bad Request\r\n\r\n", 0, GREETING_UNKNOWN, NULL },
+        { "a web server waits, and so do we", "HTTP/1.1 400 Bad Request\r\n\r\n", 0, GREETING_UNKNOWN,
+          NULL },
         { "escapes are taken out", "SSH-2.0-\033[31mOpen\aSSH\x9b_9\r\n", 1, GREETING_SSH, "[31mOpenSSH_9" },
         { "no longer than it should be",
           "SSH-2.0-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n", 1, GREETING_SSH,
@@ -81,7 +83,9 @@ static const struct {
         Greeting greeting;
         const char *software;
 } results[] = {
-        { "Windows", { 0, GREETING_WINDOWS_OPENSSH, "OpenSSH_for_Windows_9.5\n", "" }, GREETING_WINDOWS_OPENSSH,
+        { "Windows",
+          { 0, GREETING_WINDOWS_OPENSSH, "OpenSSH_for_Windows_9.5\n", "" },
+          GREETING_WINDOWS_OPENSSH,
           "OpenSSH_for_Windows_9.5" },
         { "another server", { 0, GREETING_SSH, "dropbear\n", "" }, GREETING_SSH, "dropbear" },
         { "refused", { 0, GREETING_REFUSED, "\n", "" }, GREETING_REFUSED, "" },
@@ -89,8 +93,10 @@ static const struct {
         { "wrong usage", { 0, 64, "", "usage" }, GREETING_UNKNOWN, "" },
         { "not in time", { -ETIMEDOUT, -1, "", "" }, GREETING_UNKNOWN, "" },
         { "not there", { -ENOENT, -1, "", "" }, GREETING_UNKNOWN, "" },
-        { "a helper gone wild", { 0, GREETING_SSH, "\033[2J aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
-          GREETING_SSH, "[2Jaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
+        { "a helper gone wild",
+          { 0, GREETING_SSH, "\033[2J aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
+          GREETING_SSH,
+          "[2Jaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
 };
 
 static void test_read(const void *data) {
@@ -101,7 +107,7 @@ static void test_read(const void *data) {
         test_equal_string(software, row->software);
 }
 
-/* A listener on 127.0.0.1; its port is in *@ret_port. */
+/* Returns a listener on 127.0.0.1, and its port in *@ret_port. */
 static int listen_somewhere(uint16_t *ret_port) {
         struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
         socklen_t length = sizeof(name);
@@ -116,7 +122,8 @@ static int listen_somewhere(uint16_t *ret_port) {
 }
 
 /* Asks a server that says @text and then, if @hang_up, closes. */
-static Greeting ask_server(const char *text, bool hang_up, char ret_software[static GREETING_SOFTWARE_SIZE]) {
+static Greeting ask_server(const char *text, bool hang_up,
+                           char ret_software[static GREETING_SOFTWARE_SIZE]) {
         uint16_t port;
         int server = listen_somewhere(&port);
         Greeting greeting;
@@ -144,7 +151,8 @@ static Greeting ask_server(const char *text, bool hang_up, char ret_software[sta
 static void test_windows_is_named(void) {
         char software[GREETING_SOFTWARE_SIZE];
 
-        test_equal_int(ask_server("SSH-2.0-OpenSSH_for_Windows_9.5\r\n", false, software), GREETING_WINDOWS_OPENSSH);
+        test_equal_int(ask_server("SSH-2.0-OpenSSH_for_Windows_9.5\r\n", false, software),
+                       GREETING_WINDOWS_OPENSSH);
         test_equal_string(software, "OpenSSH_for_Windows_9.5");
 }
 

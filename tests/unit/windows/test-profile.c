@@ -5,7 +5,7 @@
 
 #include "unit/test.h"
 
-/* Folders of C:\\Users; those that end in "+" have a .wslconfig, of one in "=" it is a folder. */
+/* Folders of C:\\Users: "+" marks one with a .wslconfig, "=" one in which .wslconfig is a folder. */
 static const struct {
         const char *name, *folders, *profile;
         int r;
@@ -43,7 +43,8 @@ static void put(const char *users, char *folder) {
 
 static void test_profile(const void *data) {
         const __typeof__(rows[0]) *row = data;
-        char users[] = "/tmp/test-profile-XXXXXX", names[128], *rest = names, *name, path[256] = "", expected[256], profile[256];
+        char users[] = "/tmp/test-profile-XXXXXX", names[128], *rest = names, *name, path[256] = "",
+             expected[256], profile[256];
         char *text = malloc(WSLCONFIG_SIZE_MAX);
         bool wide = true;
         int r;

@@ -267,11 +267,13 @@ static const struct {
         const char *name, *text, *profile;
 } profiles[] = {
         { "as reg prints it",
-          "\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\Ann Lee\r\n\r\n",
+          "\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\Ann "
+          "Lee\r\n\r\n",
           "/mnt/c/Users/Ann Lee" },
         { "another drive, no end", "REG_SZ d:\\p", "/mnt/d/p" },
         { "nothing", "", NULL },
-        { "an error", "ERROR: The system was unable to find the specified registry key or value.\r\n", NULL },
+        { "an error", "ERROR: The system was unable to find the specified registry key or value.\r\n",
+          NULL },
         { "no value", "    USERPROFILE    REG_SZ    \r\n", NULL },
         { "on no drive", "    USERPROFILE    REG_SZ    \\\\server\\home\\ann\r\n", NULL },
         { "not below the drive", "    USERPROFILE    REG_SZ    C:Users\r\n", NULL },
@@ -286,14 +288,15 @@ static void test_profile(const void *data) {
         const __typeof__(profiles[0]) *row = data;
         char profile[25] = "untouched";
 
-        test_equal_int(windows_parse_profile(row->text, "/mnt/", profile, sizeof(profile)), row->profile ? 0 : -EBADMSG);
+        test_equal_int(windows_parse_profile(row->text, "/mnt/", profile, sizeof(profile)),
+                       row->profile ? 0 : -EBADMSG);
         test_equal_string(profile, row->profile ?: "untouched");
 }
 
 static const struct {
         const char *name, *command, *encoded;
 } commands[] = {
-        /* As `printf %s … | iconv -t UTF-16LE | base64` has them. */
+        /* The expected texts come from `printf %s … | iconv -t UTF-16LE | base64`. */
         { "nothing", "", "" },
         { "one letter", "a", "YQA=" },
         { "two letters", "ab", "YQBiAA==" },

@@ -18,13 +18,16 @@ static const struct {
         { "the first counts", "[general]\ninstanceIdleTimeout=1\ninstanceIdleTimeout=2\n", "1", 2 },
         { "sections come again", "[general]\n[wsl2]\nx=1\n[general]\ninstanceIdleTimeout=2\n", "2", 5 },
         { "a line that goes on", "[general]\nx=a\\\nb\ninstanceIdleTimeout=3\\\n4\n", "34", 4 },
-        { "a line that goes on, CRLF", "[general]\r\nx=a\\\r\nb\r\ninstanceIdleTimeout=3\\\r\n4\r\n", "34", 4 },
+        { "a line that goes on, CRLF", "[general]\r\nx=a\\\r\nb\r\ninstanceIdleTimeout=3\\\r\n4\r\n", "34",
+          4 },
         { "escapes", "[general]\ninstanceIdleTimeout=a\\\\b\\\"c\n", "a\\b\"c", 2 },
         { "another section", "[wsl2]\ninstanceIdleTimeout=-1\n", NULL, 0 },
         { "no section", "instanceIdleTimeout=-1\n", NULL, 0 },
         { "commented out", "[general]\n#instanceIdleTimeout=-1\n", NULL, 0 },
-        { "an open quote is no line", "[general]\ninstanceIdleTimeout=\"-1\ninstanceIdleTimeout=5\n", "5", 3 },
-        { "an unknown escape is no line", "[general]\ninstanceIdleTimeout=\\q\ninstanceIdleTimeout=5\n", "5", 3 },
+        { "an open quote is no line", "[general]\ninstanceIdleTimeout=\"-1\ninstanceIdleTimeout=5\n", "5",
+          3 },
+        { "an unknown escape is no line", "[general]\ninstanceIdleTimeout=\\q\ninstanceIdleTimeout=5\n", "5",
+          3 },
         { "a backslash at the end", "[general]\ninstanceIdleTimeout=\\", NULL, 0 },
         { "a broken section is none", "[general\ninstanceIdleTimeout=5\n", NULL, 0 },
         { "a broken section ends the one before", "[general]\n[x y]\ninstanceIdleTimeout=5\n", NULL, 0 },
@@ -56,8 +59,9 @@ static void test_long_ones(void) {
         memcpy(text, "[general]\n", 10);
         memcpy(text + 10, "instanceIdleTimeout=", 20);
         text[size - 1] = '\0';
-        test_equal_int(wslconfig_get(text, "general", "instanceIdleTimeout", value, sizeof(value), &line), -E2BIG);
-        /* A name that is cut isn't the one that is looked for. */
+        test_equal_int(wslconfig_get(text, "general", "instanceIdleTimeout", value, sizeof(value), &line),
+                       -E2BIG);
+        /* A name that was cut doesn't match a shorter one. */
         memset(text + 10, 'a', 20);
         memcpy(text + size - 20, "=1\n", 3);
         test_equal_int(wslconfig_get(text, "general", "aaaa", value, sizeof(value), &line), 0);
@@ -65,12 +69,15 @@ static void test_long_ones(void) {
 }
 
 static void test_every_beginning_of_hostile_text(void) {
-        static const char text[] = "[wsl2]\nnetworkingMode=\"mirr\\\nored\"#\n[experimental]\nignoredPorts=22,\\\n 99999,-1,"
-                                   "0x50,2222abc,,\"\n\x01\xff[general]=]\ninstanceIdleTimeout=0xffffffffffff\\";
+        static const char text[] =
+                        "[wsl2]\nnetworkingMode=\"mirr\\\nored\"#\n[experimental]\nignoredPorts=22,\\\n "
+                        "99999,-1,"
+                        "0x50,2222abc,,\"\n\x01\xff[general]=]\ninstanceIdleTimeout=0xffffffffffff\\";
         WslConfig config;
 
         for (size_t i = 0; i < sizeof(text); i++) {
-                char *part = strndup(text, i); /* of its very size, so that a sanitizer sees what is read behind it */
+                char *part = strndup(text,
+                                     i); /* not a byte more, so that a sanitizer sees a read behind it */
 
                 test_assert(part);
                 wslconfig_parse(part, &config);
@@ -82,7 +89,9 @@ static void test_every_beginning_of_hostile_text(void) {
 static void test_settings(void) {
         WslConfig config;
 
-        wslconfig_parse("# mine\n[wsl2]\nNetworkingMode=Mirrored\nvmIdleTimeout=0x10\n[experimental]\nnetworkingMode=nat\n"
+        wslconfig_parse("# "
+                        "mine\n[wsl2]\nNetworkingMode=Mirrored\nvmIdleTimeout=0x10\n[experimental]"
+                        "\nnetworkingMode=nat\n"
                         "ignoredPorts=80, 22,0,70000,443x,x\n",
                         &config);
         test_equal_int(config.mode, MODE_MIRRORED);
