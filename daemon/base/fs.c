@@ -83,21 +83,6 @@ ssize_t fs_read_bytes(const char *path, char *buffer, size_t size) {
         return read_regular(AT_FDCWD, path, 0, buffer, size);
 }
 
-static int write_whole(int fd, const char *text) {
-        for (size_t left = strlen(text); left > 0;) {
-                ssize_t n = write(fd, text, left);
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
-                }
-                text += n;
-                left -= (size_t) n;
-        }
-
-        return 0;
-}
-
 static bool holds(int folder_fd, const char *name, const char *text) {
         size_t size = strlen(text) + 2;
         _cleanup_free_ char *buffer = malloc(size);
@@ -137,7 +122,7 @@ int fs_write_if_changed(const char *path, const char *text) {
         if (fd < 0)
                 return -errno;
 
-        r = write_whole(fd, text);
+        r = dprintf(fd, "%s", text) < 0 ? -errno : 0;
         if (r >= 0 && (fchmod(fd, 0644) < 0 || fsync(fd) < 0))
                 r = -errno;
         if (r >= 0 && renameat(folder_fd, temporary, folder_fd, name) < 0)

@@ -73,14 +73,10 @@ static void choose(const Config *config, const Snapshot *s, const char *why, Dec
                 decide_by_fact(d, STATE_CONFLICT, ACTION_NONE, 0, &requested);
 }
 
-static void keep_beside(Decision *d, uint16_t port) {
-        d->beside[d->n_beside++] = port;
-}
-
 void candidate_keep_others(const Snapshot *s, Decision *d) {
         for (size_t i = s->moved_to == 0 ? 1 : 0; i < s->home.n_ports; i++)
                 if (snapshot_sshd_has(s, s->home.ports[i]))
-                        keep_beside(d, s->home.ports[i]);
+                        d->beside[d->n_beside++] = s->home.ports[i];
 }
 
 void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...) {
@@ -119,7 +115,7 @@ void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t po
                         return;
                 }
                 if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
-                        keep_beside(d, other.port);
+                        d->beside[d->n_beside++] = other.port;
         }
         choose(config, s, why, d);
 }

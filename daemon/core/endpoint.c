@@ -51,8 +51,8 @@ int endpoint_parse(const char *s, Endpoint *ret) {
         rest += port_length;
         scope_length = strcspn(rest, " ");
         if (scope_length > 0) {
-                if (!endpoint.ipv6 || memchr(address, '%', address_length) || scope_length > sizeof(endpoint.scope) ||
-                    !is_scope(rest, scope_length))
+                if (!endpoint.ipv6 || memchr(address, '%', address_length) ||
+                    scope_length > sizeof(endpoint.scope) || !is_scope(rest, scope_length))
                         return -EBADMSG;
                 memcpy(endpoint.scope, rest + 1, scope_length - 1);
         }

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/command-line.h"
-
 #include "ctl/verb.h"
 
 static const Verb verbs[] = {

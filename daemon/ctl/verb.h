@@ -5,9 +5,8 @@
 
 #include "base/printable.h"
 #include "base/style.h"
-#include "ctl/command-line.h"
 
-/* The verbs of wslportctl, and what they share. */
+/* The command line and the verbs of wslportctl, and what they share. */
 
 /* Exit statuses, for scripts; wslportctl(1) describes them. */
 enum {
@@ -20,11 +19,46 @@ enum {
         CTL_FOUND = 6,        /* diagnose or firewall --check found a fault */
 };
 
-typedef struct Ctl {
+typedef struct Ctl Ctl;
+
+typedef struct Verb {
+        const char *name;
+        int (*run)(Ctl *ctl);
+        const char *argument; /* how the help names its argument; NULL: it has none */
+        const char *summary, *details;
+} Verb;
+
+typedef enum OptionName {
+        OPTION_JSON,
+        OPTION_VERSION,
+        OPTION_HELP,
+
+        OPTION_SCOPE,
+        OPTION_HYPERV,
+        OPTION_PORT,
+        OPTION_REMOVE,
+        OPTION_CHECK,
+        OPTION_APPLY,
+        OPTION_YES,
+        OPTION_TIMEOUT,
+
+        OPTION_HOST,
+        OPTION_USER,
+        OPTION_KNOWN_HOSTS,
+        _OPTION_MAX,
+} OptionName;
+
+typedef struct CommandLine {
+        const Verb *verb;                 /* status where none is given */
+        const char *argument;             /* the verb's; NULL: not given */
+        const char *options[_OPTION_MAX]; /* their values; NULL: not given, "": given, and takes no value */
+} CommandLine;
+
+struct Ctl {
         CommandLine line;
         sd_bus *bus; /* the system bus; NULL until ctl_connect() */
         bool color;  /* standard output is a terminal that shows colours, and NO_COLOR isn't set */
-} Ctl;
+};
 
 /* Each verb prints its answer, or an error, and returns an exit status. */
 int verb_status(Ctl *ctl);
@@ -38,6 +72,9 @@ int verb_diagnose(Ctl *ctl);
 int verb_firewall(Ctl *ctl);
 int verb_ssh_config(Ctl *ctl);
 int verb_help(Ctl *ctl);
+
+/* Returns CTL_OK, or CTL_USAGE after it has printed an error. */
+int command_line_parse(int argc, char *argv[], CommandLine *ret);
 
 /* Prints an error to stderr, behind the program's name. Returns @status. */
 int ctl_error(int status, const char *format, ...) _printf_(2, 3);

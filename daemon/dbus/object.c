@@ -8,8 +8,6 @@
 #include "core/delay.h"
 #include "dbus/authorize.h"
 #include "dbus/client-config.h"
-#include "dbus/getter.h"
-#include "dbus/log-control.h"
 #include "diagnose/diagnosis.h"
 #include "systemd/bus.h"
 #include "windows/firewall.h"
@@ -26,13 +24,12 @@
 
 struct BusObject {
         sd_event *event;
-        Log *log;
+        const Log *log;
         const Status *status;
         const BusObjectHandlers *handlers;
         void *userdata;
         Authorizer authorizer;
         Diagnosis *diagnosis;
-        LogControl log_control;
         sd_bus *bus; /* NULL: there is no connection. Its slots are floating: they end with it. */
         sd_event_source *retry_timer;
         Delay retry;
@@ -206,6 +203,17 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
 static const Status *status_of(void *userdata) {
         return ((BusObject *) userdata)->status;
 }
+
+/* Defines property_NAME(), which answers Get() of a property of the D-Bus type @type with the value of
+ * @expression. The expression may use userdata, as the vtable was added with. */
+#define DEFINE_BUS_GETTER(name, type, expression)                                                          \
+        static int property_##name(sd_bus *bus, const char *path, const char *interface,                   \
+                                   const char *property, sd_bus_message *reply, void *userdata,            \
+                                   sd_bus_error *error) {                                                  \
+                (void) bus, (void) path, (void) interface, (void) property, (void) userdata, (void) error; \
+                return sd_bus_message_append(reply, type, (expression));                                   \
+        }                                                                                                  \
+        struct swallow_the_semicolon
 
 DEFINE_BUS_GETTER(version, "s", PROJECT_VERSION);
 DEFINE_BUS_GETTER(networking_mode, "s", networking_mode_to_string(status_of(userdata)->mode));
@@ -385,8 +393,6 @@ void bus_object_connect(BusObject *o) {
                 r = bus_object_watch(o, "Disconnected", bus_object_on_disconnected);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(o->bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, o);
-        if (r >= 0)
-                r = log_control_add(&o->log_control, o->bus);
         if (r >= 0) {
                 bus_object_request_name(o);
                 return;
@@ -399,7 +405,7 @@ void bus_object_connect(BusObject *o) {
 
 /* ── its life ── */
 
-int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObjectHandlers *handlers,
+int bus_object_new(sd_event *event, const Log *log, const Status *status, const BusObjectHandlers *handlers,
                    void *userdata, BusObject **ret) {
         _cleanup_(bus_object_freep) BusObject *o = malloc(sizeof(*o));
         int r;
@@ -419,9 +425,6 @@ int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObj
         if (r < 0)
                 return r;
 
-        o->log_control = (LogControl){ .log = log,
-                                       .authorizer = &o->authorizer,
-                                       .action = ACTION("reload") };
         *ret = TAKE_PTR(o);
         return 0;
 }

@@ -21,9 +21,8 @@ typedef struct BusObjectHandlers {
         int (*request)(Request request, uint16_t port, sd_bus_message *call, void *userdata);
 } BusObjectHandlers;
 
-/* All arguments have to outlive the object. It shows @status as it is at each call, and changes @log when
- * LogControl1 is told to. Returns 0 or -ENOMEM. */
-int bus_object_new(sd_event *event, Log *log, const Status *status, const BusObjectHandlers *handlers,
+/* All arguments have to outlive the object. It shows @status as it is at each call. Returns 0 or -ENOMEM. */
+int bus_object_new(sd_event *event, const Log *log, const Status *status, const BusObjectHandlers *handlers,
                    void *userdata, BusObject **ret);
 BusObject *bus_object_free(BusObject *bus);
 DEFINE_TRIVIAL_CLEANUP(BusObject *, bus_object_free);

@@ -13,31 +13,30 @@ typedef struct Look {
         bool beyond_loopback; /* sshd has an address that other machines reach */
 } Look;
 
-/* A stranger counts before sshd: if both listen on a port, on different addresses, sshd may lack one of them. */
+/* A stranger counts before sshd: if both listen on a port, on different addresses, sshd may lack one of
+ * them. */
 static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_NONE] = 0,         [HOLDER_SSHD] = 1,  [HOLDER_UNKNOWN] = 2,
         [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,
 };
 
-/* systemd itself holds a socket unit's addresses, and those of many other units. */
-static bool is_stream_of(const UnitState *socket, const Owner *owner, uint16_t port) {
-        return socket && owner->pid == 1 && endpoints_have_port(socket->streams, port);
-}
-
-/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on its way to
- * systemd, no process has it. (systemd, socket_open_fds() in (sd-listen)) */
+/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on
+ * its way to systemd, no process has it. (systemd, socket_open_fds() in (sd-listen)) */
 static bool is_in_transit(const UnitState *socket, const Owner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
 
+/* systemd itself holds a socket unit's addresses, and those of many other units. */
 static bool is_managed(const Owner *owner, ManagedUnits managed, uint16_t port) {
-        return (managed.service && streq(owner->unit, managed.service->id)) ||
-               (managed.socket && streq(owner->unit, managed.socket->id)) ||
-               is_stream_of(managed.socket, owner, port);
+        const UnitState *service = managed.service, *socket = managed.socket;
+
+        return (service && streq(owner->unit, service->id)) ||
+               (socket && (streq(owner->unit, socket->id) ||
+                           (owner->pid == 1 && endpoints_have_port(socket->streams, port))));
 }
 
-/* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own listeners
- * then have sshd's unit. */
+/* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own
+ * listeners then have sshd's unit. */
 static Holder classify(const Look *look, const Listener *listener, const Owner *owner) {
         ManagedUnits managed = look->managed;
         bool has_units = managed.service || managed.socket, is_sshds;
@@ -47,7 +46,7 @@ static Holder classify(const Look *look, const Listener *listener, const Owner *
                 return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
                 if (!has_units && !look->best_effort)
-                        return HOLDER_UNKNOWN; /* the daemon is between two buses: each process may be sshd's */
+                        return HOLDER_UNKNOWN; /* between two buses: each process may be sshd's */
                 is_sshds = has_units ? is_managed(owner, managed, listener->port)
                                      : streq(owner->comm, "sshd");
                 return listener->uid == 0 && is_sshds ? HOLDER_SSHD : HOLDER_LINUX;
@@ -123,29 +122,21 @@ static int list_listeners_of_root(Sockets *sockets, uint16_t port, Listener **re
 static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
         Listener listeners[PORT_VIEW_LISTENERS_MAX];
         _cleanup_free_ Listener *of_root = NULL;
-        int n, n_of_root = 0, r;
+        int n, n_of_root = 0, r = 0;
 
         n = sockets_list_listeners(sockets, port, listeners, ELEMENTSOF(listeners));
-        if (n < 0)
-                return n;
-
-        /* However many listeners a user makes, sshd's must not be lost among them. */
-        if (n > PORT_VIEW_LISTENERS_MAX) {
+        /* However many others there are, sshd's must not be lost among them. */
+        if (n > PORT_VIEW_LISTENERS_MAX)
                 n_of_root = list_listeners_of_root(sockets, port, &of_root);
-                if (n_of_root < 0)
-                        return n_of_root;
-        }
-        for (int i = 0; i < n_of_root; i++) {
+        if (n < 0 || n_of_root < 0)
+                return n < 0 ? n : n_of_root;
+
+        for (int i = 0; i < n_of_root && r >= 0; i++)
                 r = look_at(look, &of_root[i]);
-                if (r < 0)
-                        return r;
-        }
-        for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX; i++) {
-                r = of_root && listeners[i].uid == 0 ? 0 : look_at(look, &listeners[i]);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX && r >= 0; i++)
+                if (!of_root || listeners[i].uid != 0)
+                        r = look_at(look, &listeners[i]);
+        return r;
 }
 
 static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home, uint16_t port,
@@ -159,7 +150,8 @@ static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home,
         if (r < 0)
                 return r;
 
-        /* Otherwise any user could drive sshd away, by a listener on an address or a family that isn't sshd's. */
+        /* Otherwise any user could drive sshd away, by a listener on an address or a family that isn't
+         * sshd's. */
         if (home->n_addresses > 0 && view->n_sshds >= home->n_addresses && (view->ipv4 || !home->ipv4) &&
             (view->ipv6 || !home->ipv6)) {
                 view->holder = HOLDER_SSHD;

@@ -7,9 +7,9 @@
 #include "kernel/sockets.h"
 #include "systemd/units.h"
 
-/* Who listens on a port in this network namespace: the kernel's listeners, each classified by its owner and by the
- * managed units. The daemon, `wslportctl diagnose` and --reset all ask here. Windows' listeners don't show; they are
- * facts/naming's. */
+/* Who listens on a port in this network namespace: the kernel's listeners, each classified by its owner and
+ * by the managed units. The daemon, `wslportctl diagnose` and --reset all ask here. Windows' listeners don't
+ * show; they are facts/naming's. */
 
 #define PORT_VIEW_LISTENERS_MAX 16
 
@@ -24,15 +24,15 @@ typedef struct PortView {
         usec_t helper_time; /* µs of CPU that the helper took */
 } PortView;
 
-/* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners exist than fit,
- * root's come first. An sshd that has @port on all of the addresses of @home is the holder, whoever else is there; a
- * @home without addresses isn't known. It never binds. Each listener may cost a wait for the helper, as in
- * owner_find(). Returns 0 or a negative errno. */
+/* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
+ * exist than fit, root's come first. An sshd that has @port on all of the addresses of @home is
+ * the holder, whoever else is there; a @home without addresses isn't known. It never binds. Each listener
+ * may cost a wait for the helper, as in owner_find(). Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret);
 
-/* The same for a program that may see less than the daemon. Where the listener's owner can't be seen, the daemon's
- * @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named sshd is the managed
- * one. */
+/* The same for a program that may see less than the daemon. Where the listener's owner can't be seen, the
+ * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named
+ * sshd is the managed one. */
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
                              const Status *status, PortView *ret);
 

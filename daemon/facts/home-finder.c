@@ -13,17 +13,15 @@ struct HomeFinder {
         HomeFinderHandler handler;
         void *userdata;
 
-        bool stale;            /* since sshd was asked, home_finder_forget() was called */
-        Child *sshd;           /* the sshd that is asked */
+        bool stale;  /* since sshd was asked, home_finder_forget() was called */
+        Child *sshd; /* the sshd that is asked */
+        SshdQuestion question;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
-        char program[256], options[SSHD_COMMAND_SIZE];
-        bool has_port_option;
+        bool has_port_option;  /* the service's options have a -p */
 
-        SshdVerdict verdict;
-        char detail[256];
-        bool ask_again;
-        SshdHome home;
-        char port_fixed_by[256];
+        HomeFacts facts; /* by sshd alone; .detail, .port_fixed_by and .options point to the following */
+        char detail[256], port_fixed_by[256];
+        char program[256], options[SSHD_COMMAND_SIZE];
 };
 
 HomeFinder *home_finder_free(HomeFinder *finder) {
@@ -49,6 +47,7 @@ int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, 
                 .handler = handler,
                 .userdata = userdata,
                 .stale = true,
+                .facts = { .port_fixed_by = finder->port_fixed_by, .options = finder->options },
         };
         *ret = finder;
         return 0;
@@ -63,57 +62,61 @@ bool home_finder_is_pending(const HomeFinder *finder) {
 }
 
 void home_finder_set_reads_our_file(HomeFinder *finder, bool reads_our_file) {
-        finder->home.reads_our_file = reads_our_file;
+        finder->facts.home.reads_our_file = reads_our_file;
 }
 
-/* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit may not make an
- * IPv6 socket to see that.) */
+/* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit may
+ * not make an IPv6 socket to see that.) */
 static bool kernel_has_ipv6(void) {
         return access("/proc/net/if_inet6", F_OK) >= 0 || errno != ENOENT;
+}
+
+static void home_finder_set_verdict(HomeFinder *finder, SshdVerdict verdict, const char *detail) {
+        snprintf(finder->detail, sizeof(finder->detail), "%s", detail);
+        finder->facts.verdict = verdict;
+        finder->facts.detail = detail[0] ? finder->detail : NULL;
 }
 
 static void home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         ListenAddressLine line;
 
-        sshd_dump_home(dump, finder->port_in_file, &finder->home);
-        finder->home.ipv6 = finder->home.ipv6 && kernel_has_ipv6();
-        if (finder->home.port_fixed && !finder->has_port_option &&
+        sshd_dump_home(dump, finder->port_in_file, &finder->facts.home);
+        finder->facts.home.ipv6 = finder->facts.home.ipv6 && kernel_has_ipv6();
+        if (finder->facts.home.port_fixed && !finder->has_port_option &&
             listen_address_find(listen_address_sets_port, &line) > 0)
                 snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)", line.file,
                          line.number, line.text);
 }
 
-/* `sshd -G`. Without its answer, the home stays as it was. */
-static void home_finder_on_print(const ChildResult *result, void *userdata) {
-        HomeFinder *finder = userdata;
-        SshdAnswer answer;
+static void home_finder_on_answer(const ChildResult *result, void *userdata);
 
-        sshd_read_answer(result, &answer);
-        if (answer.has_dump)
-                home_finder_set_home(finder, &answer.dump);
-        finder->sshd = child_free(finder->sshd);
-        finder->handler(finder->userdata);
+static int home_finder_ask(HomeFinder *finder, SshdQuestion question) {
+        finder->question = question;
+        return sshd_ask(finder->event, question, finder->program, finder->options, home_finder_on_answer,
+                        finder, &finder->sshd);
 }
 
-static void home_finder_on_test(const ChildResult *result, void *userdata) {
+static void home_finder_on_answer(const ChildResult *result, void *userdata) {
         HomeFinder *finder = userdata;
         SshdAnswer answer;
 
         sshd_read_answer(result, &answer);
         finder->sshd = child_free(finder->sshd);
-        finder->verdict = answer.verdict;
-        finder->ask_again = answer.verdict == SSHD_VERDICT_UNKNOWN;
-        memcpy(finder->detail, answer.detail, sizeof(finder->detail));
-        if (answer.verdict != SSHD_VERDICT_VALID)
-                log_message(finder->log, LOG_WARNING, "sshd does not accept its configuration: %s",
-                            finder->detail);
 
+        /* Of an sshd that refuses its configuration, -G tells the ports. Without an answer the home stays as
+         * it was. */
         if (answer.has_dump)
                 home_finder_set_home(finder, &answer.dump);
-        else if (answer.verdict != SSHD_VERDICT_UNKNOWN &&
-                 sshd_ask(finder->event, SSHD_PRINT_HOME, finder->program, finder->options,
-                          home_finder_on_print, finder, &finder->sshd) >= 0)
-                return;
+        if (finder->question == SSHD_TEST_HOME) {
+                home_finder_set_verdict(finder, answer.verdict, answer.detail);
+                finder->facts.ask_again = answer.verdict == SSHD_VERDICT_UNKNOWN;
+                if (answer.verdict != SSHD_VERDICT_VALID)
+                        log_message(finder->log, LOG_WARNING, "sshd does not accept its configuration: %s",
+                                    answer.detail);
+                if (!answer.has_dump && !finder->facts.ask_again &&
+                    home_finder_ask(finder, SSHD_PRINT_HOME) >= 0)
+                        return;
+        }
         finder->handler(finder->userdata);
 }
 
@@ -128,9 +131,9 @@ static void home_finder_read_options(HomeFinder *finder, const UnitState *servic
                 return;
 
         memcpy(environment, service->environment, sizeof(environment));
-        WORDS_FOREACH(path, service->environment_files)
-        if (r >= 0 && fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
-                r = sshd_environment_add(text, environment);
+        WORDS_FOREACH (path, service->environment_files)
+                if (r >= 0 && fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
+                        r = sshd_environment_add(text, environment);
 
         memcpy(arguments, service->command.arguments, sizeof(arguments));
         if (service->overridden)
@@ -156,35 +159,34 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
                 snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "-p in the command of %.200s",
                          service->id);
         snprintf(finder->program, sizeof(finder->program), "%s", service ? service->command.program : "");
-        r = sshd_ask(finder->event, SSHD_TEST_HOME, finder->program, finder->options, home_finder_on_test,
-                     finder, &finder->sshd);
+        r = home_finder_ask(finder, SSHD_TEST_HOME);
         if (r >= 0)
                 return true;
 
-        finder->verdict = SSHD_VERDICT_UNKNOWN;
-        finder->ask_again = r != -ENOENT;
-        finder->home = (SshdHome){ 0 };
-        snprintf(finder->detail, sizeof(finder->detail), "%s",
-                 r == -ENOENT      ? "no sshd is installed"
-                 : r == -EHOSTDOWN ? "wslportd-helper.socket is down; where its status says \"Function not "
-                                     "implemented\": wsl --shutdown"
-                                   : strerrordesc_np(-r));
+        home_finder_set_verdict(finder, SSHD_VERDICT_UNKNOWN,
+                                r == -ENOENT      ? "no sshd is installed"
+                                : r == -EHOSTDOWN ? "wslportd-helper.socket is down; if its status says "
+                                                    "\"Function not implemented\": wsl --shutdown"
+                                                  : strerrordesc_np(-r));
+        finder->facts.ask_again = r != -ENOENT;
+        finder->facts.home = (SshdHome){ 0 };
         return false;
 }
 
-/* A socket unit has all of its addresses or fails, so that .any_ipv4 (which is about a part of them) stays false. */
+/* A socket unit has all of its addresses or fails, so that .any_ipv4 (which is about a part of them) stays
+ * false. */
 static int read_home_of_socket(const UnitState *socket, SshdHome *home) {
-        char streams[UNIT_STREAMS_SIZE];
         Endpoint endpoint;
+        BareUnits bare;
         int r;
 
         home->n_ports = home->n_addresses = 0;
         home->ipv4 = home->ipv6 = home->any_ipv4 = false;
-        r = store_read_own_streams(socket, streams);
+        r = store_read_bare_units((ManagedUnits){ .socket = socket }, &bare);
         if (r < 0)
                 return r;
 
-        WORDS_FOREACH(stream, streams) {
+        WORDS_FOREACH (stream, bare.streams) {
                 if (endpoint_parse(stream, &endpoint) < 0)
                         continue;
                 home->ipv4 = home->ipv4 || !endpoint.ipv6;
@@ -197,8 +199,8 @@ static int read_home_of_socket(const UnitState *socket, SshdHome *home) {
         return 0;
 }
 
-/* If one of sshd's own ports stands beside @ours in the socket unit, our file moves nothing: the socket unit would fail on
- * that port. A fixed port may be one that was left where it is. */
+/* If one of sshd's own ports stands beside @ours in the socket unit, our file moves nothing: the socket unit
+ * would fail on that port. A fixed port may be one that was left where it is. */
 static bool is_beside_ours(const SshdHome *home, const UnitState *socket, uint16_t ours) {
         if (home->port_fixed || !endpoints_have_port(socket->streams, ours))
                 return false;
@@ -210,24 +212,19 @@ static bool is_beside_ours(const SshdHome *home, const UnitState *socket, uint16
 }
 
 HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement) {
-        HomeFacts facts = {
-                .verdict = finder->verdict,
-                .detail = finder->detail[0] ? finder->detail : NULL,
-                .port_fixed_by = finder->port_fixed_by,
-                .options = finder->options,
-                .ask_again = finder->ask_again,
-                .home = finder->home,
-        };
-
-        facts.home.port_fixed = facts.home.port_fixed || finder->has_port_option;
+        HomeFacts facts = finder->facts;
 
         /* sshd, and a generator that makes its socket's addresses, read our port file only. */
         if (placement->mechanism != MECHANISM_CONFIG)
                 facts.home.reads_our_file = true;
         else if (managed.socket)
-                facts.home.reads_our_file = !is_beside_ours(&finder->home, managed.socket, placement->port);
+                facts.home.reads_our_file = !is_beside_ours(&finder->facts.home, managed.socket,
+                                                            placement->port);
 
-        /* While our port file is there, a generator has put our port into the socket unit: only sshd tells its home. */
+        facts.home.port_fixed = facts.home.port_fixed || finder->has_port_option;
+
+        /* While our port file is there, a generator has put our port into the socket unit: only sshd tells
+         * its home. */
         if (managed.socket && placement->mechanism != MECHANISM_CONFIG && facts.home.n_ports > 0)
                 facts.ask_again = read_home_of_socket(managed.socket, &facts.home) < 0 || facts.ask_again;
         return facts;

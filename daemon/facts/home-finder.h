@@ -6,8 +6,8 @@
 #include "store/store.h"
 #include "systemd/units.h"
 
-/* Finds where sshd would listen without us: it asks sshd, with the options of its service, and reads the addresses of a
- * socket unit that listens in sshd's place. */
+/* Finds where sshd would listen without us: it asks sshd, with the options of its service, and reads the
+ * addresses of a socket unit that listens in sshd's place. */
 
 typedef struct HomeFinder HomeFinder;
 

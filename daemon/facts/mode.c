@@ -3,16 +3,16 @@
 
 #include "windows/wsl.h"
 
-/* Boot waits for it, where the routes don't tell. */
+/* Boot waits for wslinfo unless the routes show the mode. */
 #define WSLINFO_TIMEOUT (800 * USEC_PER_MSEC)
 
 struct Mode {
         sd_event *event;
         Routes *routes;
         Child *wslinfo;
-        NetworkingMode seen; /* by rtnetlink, or by the kernel's name */
+        NetworkingMode seen; /* in the routes, or in the kernel's name */
         NetworkingMode told; /* by wslinfo */
-        bool unconfirmed;
+        bool unconfirmed;    /* wslinfo gave no answer */
         ModeHandler handler;
         void *userdata;
 };
@@ -39,7 +39,7 @@ static void mode_on_wslinfo(const ChildResult *result, void *userdata) {
 void mode_ask(Mode *mode) {
         RouteFacts facts;
 
-        /* Neither changes before the VM does. */
+        /* These last as long as the VM runs. */
         if (mode->seen == MODE_NOT_WSL || mode->seen == MODE_WSL1 || mode->told != MODE_UNKNOWN)
                 return;
 

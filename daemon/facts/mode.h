@@ -6,25 +6,25 @@
 #include "core/model.h"
 #include "kernel/routes.h"
 
-/* The networking mode that is running, from the kernel's name, from its routes, and confirmed by wslinfo. */
+/* Which networking mode runs: the kernel's name and its routes tell a part, and wslinfo tells all. */
 typedef struct Mode Mode;
 
-/* Called when it, or an address, may have changed. */
+/* The mode or an address may have changed. */
 typedef void (*ModeHandler)(void *userdata);
 
-/* @routes outlives it, and is watched by it. Returns 0 or a negative errno. */
+/* Watches @routes, which must outlive it, and asks wslinfo. Returns 0 or a negative errno. */
 int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdata, Mode **ret);
 Mode *mode_free(Mode *mode);
 DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 
 NetworkingMode mode_get(const Mode *mode);
 
-/* wslinfo is still being asked, and what it says may change everything: not where the routes show that ports are shared. The
- * handler is called when it has answered, or hasn't in time. */
+/* Whether wslinfo's answer is to come and may change everything. (If the routes show that ports are shared,
+ * it can't.) The handler is called after the answer, or at wslinfo's deadline. */
 bool mode_is_pending(const Mode *mode);
 
-/* Asks again where wslinfo has not told it. */
+/* Asks wslinfo again if it hasn't told the mode. */
 void mode_ask(Mode *mode);
 
-/* wslinfo is there and gave no answer: the mode, if one is known, is by the routes alone. */
+/* Whether wslinfo is there and gave no answer: then mode_get() knows only what the routes show. */
 bool mode_is_unconfirmed(const Mode *mode);

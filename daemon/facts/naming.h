@@ -6,14 +6,15 @@
 #include "facts/ports.h"
 #include "windows/greeting.h"
 
-/* Which of Windows' programs has a port. Its greeting tells, and Windows tells the program's name where Interop=yes. The
- * answers go into the port's fact. One port is asked about at a time. */
+/* Which of Windows' programs has a port. Its greeting tells, and Windows tells the program's name where
+ * Interop=yes. The answers go into the port's fact. One port is asked about at a time. */
 typedef struct Naming Naming;
 
 /* A question is over; it may have changed a fact. */
 typedef void (*NamingHandler)(void *userdata);
 
-/* @log, @config and @ports must outlive it; it reads @log and @config anew for each question. Returns 0 or -ENOMEM. */
+/* @log, @config and @ports must outlive it; it reads @log and @config anew for each question. Returns 0 or
+ * -ENOMEM. */
 int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,
                void *userdata, Naming **ret);
 Naming *naming_free(Naming *naming);
@@ -21,7 +22,8 @@ DEFINE_TRIVIAL_CLEANUP(Naming *, naming_free);
 
 bool naming_is_asking(const Naming *naming);
 
-/* Asks who has @port, once until naming_forget(): each connection can itself keep Windows from binding the port. */
+/* Asks who has @port, once until naming_forget(): each connection can itself keep Windows from binding the
+ * port. */
 void naming_ask(Naming *naming, uint16_t port);
 
 /* Asks whether anybody still has @port; if nobody greets, .holder_left of its fact is set. */

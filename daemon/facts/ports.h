@@ -3,7 +3,8 @@
 
 #include "facts/holders.h"
 
-/* What is known of each port that was ever of interest: the kernel's listeners, bind()'s answers, and greetings. */
+/* What is known of each port that was ever of interest: the kernel's listeners, bind()'s answers, and
+ * greetings. */
 
 typedef struct Ports {
         PortFact *facts;
@@ -12,14 +13,15 @@ typedef struct Ports {
 
 void ports_done(Ports *ports);
 
-/* Returns the fact of @port, a new one if there is none yet, or NULL without memory. It is valid until the next call. */
+/* Returns the fact of @port, a new one if there is none yet, or NULL without memory. It is valid until the
+ * next call. */
 PortFact *ports_get(Ports *ports, uint16_t port);
 
 /* The same; NULL if there is no fact of @port. */
 const PortFact *ports_find(const Ports *ports, uint16_t port);
 
-/* Brings @port's fact up to date with what the kernel lists now. In a @mode that shares ports, a port without a
- * listener here may be Windows'. Returns 0 or -ENOMEM. */
+/* Brings @port's fact up to date with what the kernel lists now. In a @mode that shares ports, a port
+ * without a listener here may be Windows'. Returns 0 or -ENOMEM. */
 int ports_see(Ports *ports, uint16_t port, const PortView *view, const SshdHome *home, NetworkingMode mode);
 
 /* bind() on @port had this answer. @detail: as PortFact's. Returns 0 or -ENOMEM. */

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/watch.h"
 
+#include "base/timer.h"
 #include "kernel/listenwatch.h"
 
-/* Without the tracepoint. The slack lets the kernel wake us together with others. */
+/* The slack lets the kernel wake us together with others. */
 #define TIMER_INTERVAL (60 * USEC_PER_SEC)
 #define TIMER_SLACK (15 * USEC_PER_SEC)
 
 struct Watch {
         sd_event *event;
         Sockets *sockets;
-        ListenWatch *listeners;
-        sd_event_source *timer_source;
+        ListenWatch *listeners; /* NULL: the tracepoint can't be had, or no port is watched */
+        sd_event_source *timer;
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
-        uint64_t noted; /* who listens on them, boiled down, when that was last looked at; 0: not known */
+        uint64_t fingerprint; /* of the listeners at the last watch_note(); 0: not known */
         int fallback_reason;
         WatchHandler handler;
         void *userdata;
@@ -28,7 +29,7 @@ Watch *watch_free(Watch *w) {
         listenwatch_free(w->listeners);
         if (w->closes)
                 sockets_unwatch(w->sockets);
-        sd_event_source_disable_unref(w->timer_source);
+        sd_event_source_disable_unref(w->timer);
         sd_event_unref(w->event);
         free(w);
         return NULL;
@@ -52,7 +53,7 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
 
 #define LISTENERS_MAX 16
 
-/* 0 where it can't be known. */
+/* Boils down who listens on the ports; 0 if that can't be known. */
 static uint64_t watch_fingerprint(Watch *w) {
         uint64_t hash = HASH_FIRST;
 
@@ -70,11 +71,11 @@ static uint64_t watch_fingerprint(Watch *w) {
 }
 
 void watch_note(Watch *w) {
-        w->noted = w->listeners ? watch_fingerprint(w) : 0;
+        w->fingerprint = w->listeners ? watch_fingerprint(w) : 0;
 }
 
 bool watch_has_changed(Watch *w) {
-        return w->noted == 0 || w->noted != watch_fingerprint(w);
+        return w->fingerprint == 0 || w->fingerprint != watch_fingerprint(w);
 }
 
 static void watch_on_listener(void *userdata) {
@@ -90,28 +91,19 @@ static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
         w->handler(false, w->userdata);
 }
 
-static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Watch *w = userdata;
-        int r;
+static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
-        (void) usec;
-        w->handler(false, w->userdata);
-        r = sd_event_source_set_time_relative(source, TIMER_INTERVAL);
-        return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+static int watch_arm_timer(Watch *w) {
+        return timer_arm(w->event, &w->timer, TIMER_INTERVAL, TIMER_SLACK, "watch-timer", watch_on_timer, w);
 }
 
-static int watch_set_timer(Watch *w) {
-        int r;
+static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        Watch *w = userdata;
+        int r = watch_arm_timer(w);
 
-        if (w->timer_source)
-                return 0;
-
-        r = sd_event_add_time_relative(w->event, &w->timer_source, CLOCK_MONOTONIC, TIMER_INTERVAL,
-                                       TIMER_SLACK, watch_on_timer, w);
-        if (r < 0)
-                return r;
-        (void) sd_event_source_set_description(w->timer_source, "watch-timer");
-        return 0;
+        (void) source, (void) usec;
+        w->handler(false, w->userdata);
+        return r;
 }
 
 static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) {
@@ -125,8 +117,8 @@ static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) 
         w->fallback_reason = r;
 
         if (r < 0)
-                return watch_set_timer(w);
-        w->timer_source = sd_event_source_disable_unref(w->timer_source);
+                return timer_is_armed(w->timer) ? 0 : watch_arm_timer(w);
+        w->timer = sd_event_source_disable_unref(w->timer);
         return 0;
 }
 
@@ -147,7 +139,7 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
                 if (n_ports > 0)
                         memcpy(w->ports, ports, n_ports * sizeof(*ports));
                 w->n_ports = n_ports;
-                w->noted = 0; /* they have not been looked at with the others */
+                w->fingerprint = 0;
         }
 
         if (closes && n_ports > 0 && (!w->closes || !same)) {
@@ -164,7 +156,7 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
 }
 
 const char *watch_kind(const Watch *w) {
-        return w->listeners ? "tracepoint" : w->timer_source ? "timer" : "none";
+        return w->listeners ? "tracepoint" : w->timer ? "timer" : "none";
 }
 
 int watch_fallback_reason(const Watch *w) {

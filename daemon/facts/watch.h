@@ -5,30 +5,31 @@
 
 #include "kernel/sockets.h"
 
-/* Tells that something may have changed on the ports that matter, by the best means to be had: the kernel's
- * tracepoint for listeners that come and go, or else a slow timer beside the events there are; and destroy
- * events while somebody waits for a port to become free. */
+/* Tells when something may have changed on sshd's ports. The kernel's tracepoint tells of listeners that
+ * come and go; where it can't be had, a slow timer stands in. While somebody waits for a port, the ends of
+ * its sessions are told too. */
 typedef struct Watch Watch;
 
-/* @elsewhere: it may be of another network namespace; see watch_has_changed(). */
-typedef void (*WatchHandler)(bool elsewhere, void *userdata);
+/* @maybe_elsewhere: the listener may be of another network namespace, which watch_has_changed() tells. */
+typedef void (*WatchHandler)(bool maybe_elsewhere, void *userdata);
 
-/* @sockets outlives it. Returns 0 or -ENOMEM. */
+/* @sockets must outlive it. Returns 0 or -ENOMEM. */
 int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
 Watch *watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
 
-/* Watches these ports and no others; 0 of them: none. @closes: the end of sessions and of bound sockets too,
- * which costs the kernel something for each socket that is closed. Cheap where nothing changed. Returns 0,
- * or a negative errno where even the timer could not be had. */
+/* Watches these ports only; none if @n_ports is 0. With @closes, sessions and bound sockets that end are
+ * told too, which costs the kernel something for each socket that is closed. Cheap if nothing changes.
+ * Returns 0, or a negative errno if not even the timer can be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
 
-/* To be called before the listeners are looked at, and whether they are others since then, or it isn't known. */
+/* To be called before the listeners are looked at. watch_has_changed(): whether they are others now, or that
+ * isn't known. */
 void watch_note(Watch *watch);
 bool watch_has_changed(Watch *watch);
 
-/* "tracepoint", "timer", or "none" where no port is watched. */
+/* "tracepoint", "timer", or "none" while no port is watched. */
 const char *watch_kind(const Watch *watch);
 
-/* Why it isn't the tracepoint: a negative errno, or 0. */
+/* Why the tracepoint can't be had: a negative errno, or 0. */
 int watch_fallback_reason(const Watch *watch);

@@ -113,8 +113,7 @@ static bool observer_see(Observer *o, uint16_t port, PortView *ret) {
         return r >= 0;
 }
 
-int observer_listens(uint16_t port, void *userdata) {
-        Observer *o = userdata;
+int observer_listens(Observer *o, uint16_t port) {
         PortView view;
 
         if (observer_list(o, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)

@@ -84,8 +84,8 @@ const PortFact *observer_find_taken(Observer *observer, uint16_t port);
 /* Whether sshd has all of @port, as far as is known. */
 bool observer_has(const Observer *observer, uint16_t port);
 
-/* A MoveListens; @userdata is the observer. */
-int observer_listens(uint16_t port, void *userdata);
+/* 1 if sshd has all of @port, 0 if it lacks it or a family of it, -EADDRINUSE if a stranger has it, else -EAGAIN. */
+int observer_listens(Observer *observer, uint16_t port);
 
 /* Whatever was found out of ports may be different now. */
 void observer_forget(Observer *observer);

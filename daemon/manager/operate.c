@@ -182,6 +182,12 @@ static bool operator_touches_unit(const Operator *op, const Decision *d) {
                (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE));
 }
 
+static int operator_listens(uint16_t port, void *userdata) {
+        Operator *op = userdata;
+
+        return observer_listens(op->observer, port);
+}
+
 static int operator_start_move(Operator *op, const Decision *d) {
         const Placement *placement = &op->c->files.placement;
         const PortFact *fact = ports_find(&op->observer->ports, d->port);
@@ -210,7 +216,7 @@ static int operator_start_move(Operator *op, const Decision *d) {
                 /* The unit is ordered after ours: its job would wait for our READY=1, and we for the job. */
                 publisher_say_ready(op->publisher);
         }
-        return move_start(op->c->event, systemd_link_bus(op->c->link), &request, observer_listens,
+        return move_start(op->c->event, systemd_link_bus(op->c->link), &request, operator_listens,
                           operator_on_moved, op, &op->move);
 }
 

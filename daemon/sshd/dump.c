@@ -33,7 +33,7 @@ int sshd_dump_parse(const char *text, SshdDump *ret) {
         char copy[256];
         int r;
 
-        LINES_FOREACH(line, text) {
+        LINES_FOREACH (line, text) {
                 size_t length = strcspn(line, "\n");
 
                 if (length >= sizeof(copy))
@@ -120,13 +120,14 @@ void sshd_errors_choose(const char *errors, char *ret, size_t size) {
         const char *chosen = "";
         size_t n = 0;
 
-        LINES_FOREACH(line, errors) {
+        LINES_FOREACH (line, errors) {
                 size_t length = strcspn(line, "\n");
+                bool remark = is_remark(line, length);
 
-                if (!has_text(line, length) || (*chosen && is_remark(line, length)))
+                if (!has_text(line, length) || (remark && *chosen))
                         continue;
                 chosen = line;
-                if (!is_remark(line, length))
+                if (!remark)
                         break;
         }
 

@@ -15,20 +15,21 @@ typedef struct SshdDump {
         size_t n_endpoints;
 } SshdDump;
 
-/* Returns 0, -EBADMSG if @text isn't such an output (no port, no address, or one that can't be read), or -E2BIG if sshd
- * has more of them than fit. */
+/* Returns 0, -EBADMSG if @text isn't such an output (no port, no address, or one that can't be read), or
+ * -E2BIG if sshd has more of them than fit. */
 int sshd_dump_parse(const char *text, SshdDump *ret);
 
 /* The port that `-o Port=` adds to the configuration's own. */
 #define SSHD_SENTINEL_PORT 1
 
-/* Reads the home out of a dump taken with `-o Port=SSHD_SENTINEL_PORT`, while our file moves sshd to @moved_to (0: no
- * such file). Port accumulates, and a ListenAddress with a port stands beside it: without the sentinel and our port, the
- * user's own are left. If none is left, sshd uses its default, 22. (OpenSSH servconf.c) */
+/* Reads the home out of a dump taken with `-o Port=SSHD_SENTINEL_PORT`, while our file moves sshd to
+ * @moved_to (0: no such file). Port accumulates, and a ListenAddress with a port stands beside it: without
+ * the sentinel and our port, the user's own are left. If none is left, sshd uses its default, 22. (OpenSSH
+ * servconf.c) */
 void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret);
 
-/* Chooses the line of sshd's stderr that says why it failed: the first one that isn't a mere remark. @ret has that line's
- * printable ASCII, cut to @size; "" if there is none. */
+/* Chooses the line of sshd's stderr that says why it failed: the first one that isn't a mere remark. @ret
+ * has that line's printable ASCII, cut to @size; "" if there is none. */
 void sshd_errors_choose(const char *errors, char *ret, size_t size);
 
 /* Whether sshd's errors name our file. */

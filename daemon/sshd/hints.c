@@ -28,12 +28,6 @@ static bool ports_have(const char *s, uint16_t port) {
         }
 }
 
-/* SELinux' own state: "1" while it enforces. */
-static bool selinux_is_on(char *text, uint16_t port) {
-        (void) port;
-        return text[0] == '1';
-}
-
 /* "portcon tcp 2222 system_u:object_r:ssh_port_t:s0": semanage has added a port to the policy. */
 static bool selinux_has(char *text, uint16_t port) {
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
@@ -42,15 +36,6 @@ static bool selinux_has(char *text, uint16_t port) {
                 if (ports && ports_have(ports, port) && strstr(ports, ":ssh_port_t:"))
                         return true;
         }
-        return false;
-}
-
-/* A line ENABLED=yes (ufw-framework(8)). */
-static bool ufw_is_on(char *text, uint16_t port) {
-        (void) port;
-        LINES_FOREACH(line, text)
-        if (strncasecmp(line, "ENABLED=yes", strlen("ENABLED=yes")) == 0)
-                return true;
         return false;
 }
 
@@ -68,14 +53,8 @@ static bool ufw_has(char *text, uint16_t port) {
         return false;
 }
 
-/* firewalld has a pid file while it runs (firewalld(1)). */
-static bool firewalld_is_on(char *text, uint16_t port) {
-        (void) text, (void) port;
-        return true;
-}
-
-/* <port port="2222" protocol="tcp"/>, or <service name="ssh"/> for 22 (firewalld.zone(5)). Any zone will do: somebody has
- * asked for the port. */
+/* <port port="2222" protocol="tcp"/>, or <service name="ssh"/> for 22 (firewalld.zone(5)). Any zone will do:
+ * somebody has asked for the port. */
 static bool firewalld_has(char *text, uint16_t port) {
         for (char *tag = text; (tag = strchr(tag, '<')); tag++) {
                 size_t length = strcspn(tag, ">");
@@ -94,26 +73,30 @@ static bool firewalld_has(char *text, uint16_t port) {
         return false;
 }
 
-/* A pattern of files, and what to look for in their text, which may be changed. */
-typedef struct Records {
+/* Files of the owner's rules, and what looks for a port in their text, which it may change. */
+typedef struct Rules {
         const char *folder, *pattern;
         bool (*has)(char *text, uint16_t port);
-} Records;
+} Rules;
 
 static const struct {
-        Records state, rules[2];
+        const char *state_file, *state_line; /* it is on while a line begins so */
+        Rules rules[2];
         const char *before, *after;
 } hints[_HINT_MAX] = {
-        [HINT_SELINUX] = { { "/sys/fs/selinux", "/enforce", selinux_is_on },
+        [HINT_SELINUX] = { "/sys/fs/selinux/enforce",
+                           "1",
                            { { "/var/lib/selinux", "/*/active/ports.local", selinux_has } },
                            "SELinux is enforcing and lets sshd have the port only with: semanage port -a -t "
                            "ssh_port_t -p tcp ",
                            "" },
-        [HINT_UFW] = { { "/etc/ufw", "/ufw.conf", ufw_is_on },
+        [HINT_UFW] = { "/etc/ufw/ufw.conf", /* ufw-framework(8) */
+                       "ENABLED=yes",
                        { { "/etc/ufw", "/user.rules", ufw_has } },
                        "ufw is on and lets others in only with: ufw allow ",
                        "/tcp" },
-        [HINT_FIREWALLD] = { { "/run", "/firewalld.pid", firewalld_is_on },
+        [HINT_FIREWALLD] = { "/run/firewalld.pid", /* firewalld(1) */
+                             "",
                              { { "/etc/firewalld/zones", "/*.xml", firewalld_has },
                                { "/usr/lib/firewalld/zones", "/public.xml", firewalld_has } },
                              "firewalld is on and lets others in only with: firewall-cmd --permanent "
@@ -121,9 +104,24 @@ static const struct {
                              "/tcp && firewall-cmd --reload" },
 };
 
-/* Returns 1 if one of the files has it, 0, or a negative errno. A folder that can't be looked into is an error, not an
- * empty one. */
-static int records_have(const char *root, const Records *records, uint16_t port) {
+int hints_is_on(const char *root, Hint hint) {
+        char path[PATH_MAX], text[4096];
+        ssize_t n;
+
+        if ((size_t) snprintf(path, sizeof(path), "%s%s", root, hints[hint].state_file) >= sizeof(path))
+                return -ENAMETOOLONG;
+        n = fs_read(path, text, sizeof(text));
+        if (n < 0)
+                return n == -ENOENT ? 0 : (int) n;
+
+        LINES_FOREACH (line, text)
+                if (strncasecmp(line, hints[hint].state_line, strlen(hints[hint].state_line)) == 0)
+                        return 1;
+        return 0;
+}
+
+/* Returns 1, 0, or a negative errno: a folder that can't be looked into is an error, not an empty one. */
+static int rules_have(const char *root, const Rules *rules, uint16_t port) {
         _cleanup_free_ char *text = malloc(FILE_SIZE_MAX);
         char path[PATH_MAX];
         glob_t paths = { 0 };
@@ -131,35 +129,27 @@ static int records_have(const char *root, const Records *records, uint16_t port)
 
         if (!text)
                 return -ENOMEM;
-        if ((size_t) snprintf(path, sizeof(path), "%s%s", root, records->folder) >= sizeof(path))
+        if (strlen(root) + strlen(rules->folder) + strlen(rules->pattern) >= sizeof(path))
                 return -ENAMETOOLONG;
-        if (access(path, R_OK | X_OK) < 0)
+        if (access(strcat(strcpy(path, root), rules->folder), R_OK | X_OK) < 0)
                 return errno == ENOENT ? 0 : -errno;
-        if ((size_t) snprintf(path, sizeof(path), "%s%s%s", root, records->folder, records->pattern) >=
-            sizeof(path))
-                return -ENAMETOOLONG;
 
-        (void) glob(path, 0, NULL, &paths);
+        (void) glob(strcat(path, rules->pattern), 0, NULL, &paths);
         for (size_t i = 0; i < paths.gl_pathc && found == 0; i++) {
                 ssize_t n = fs_read(paths.gl_pathv[i], text, FILE_SIZE_MAX);
 
-                found = n >= 0 ? records->has(text, port) : n == -ENOENT ? 0 : (int) n;
+                found = n >= 0 ? rules->has(text, port) : n == -ENOENT ? 0 : (int) n;
         }
         globfree(&paths);
         return found;
 }
 
-int hints_is_on(const char *root, Hint hint) {
-        return records_have(root, &hints[hint].state, 0);
-}
-
 int hints_allows(const char *root, Hint hint, uint16_t port) {
-        int r = 0;
+        const Rules *rules = hints[hint].rules;
+        int r = hint == HINT_SELINUX && port == 22; /* its policy has that port */
 
-        if (hint == HINT_SELINUX && port == 22) /* its policy has that one */
-                return 1;
-        for (size_t i = 0; i < ELEMENTSOF(hints[hint].rules) && hints[hint].rules[i].folder && r == 0; i++)
-                r = records_have(root, &hints[hint].rules[i], port);
+        for (size_t i = 0; i < ELEMENTSOF(hints[hint].rules) && rules[i].folder && r == 0; i++)
+                r = rules_have(root, &rules[i], port);
         return r;
 }
 

@@ -3,7 +3,8 @@
 
 #include <ctype.h>
 
-/* sshd's options with an argument (its getopt() string, sshd.c, OpenSSH 10.2), and the options that we pick. */
+/* sshd's options with an argument (its getopt() string, sshd.c, OpenSSH 10.2), and the options that we
+ * pick. */
 #define WITH_ARGUMENT "CEbcfghkopu"
 #define PICKED "46cfhop"
 
@@ -12,13 +13,14 @@
 static const char *find_variable(const char *environment, const char *name, size_t length) {
         const char *value = "";
 
-        WORDS_FOREACH(entry, environment)
-        if (strncmp(entry, name, length) == 0 && entry[length] == '=')
-                value = entry + length + 1;
+        WORDS_FOREACH (entry, environment)
+                if (strncmp(entry, name, length) == 0 && entry[length] == '=')
+                        value = entry + length + 1;
         return value;
 }
 
-/* systemd splits the value of a lone `$NAME` at blanks, and removes quotes and backslashes (replace_env_argv()). */
+/* systemd splits the value of a lone `$NAME` at blanks, and removes quotes and backslashes
+ * (replace_env_argv()). */
 static bool append_split(char *words, size_t size, const char *value) {
         while (*(value += strspn(value, " \t\n")) != '\0') {
                 char word[WORD_SIZE], quote = '\0';
@@ -43,29 +45,31 @@ static bool append_split(char *words, size_t size, const char *value) {
 }
 
 static bool append_expanded(char *words, size_t size, const char *word, const char *environment) {
-        char text[WORD_SIZE] = "";
+        char text[WORD_SIZE];
         size_t n = 0;
 
         if (word[0] == '$' && word[1] != '{' && word[1] != '$')
                 return append_split(words, size, find_variable(environment, word + 1, strlen(word + 1)));
 
-        while (*word && n < sizeof(text) - 1)
-                if (word[0] == '$' && word[1] == '$') {
-                        text[n++] = '$';
+        while (*word) {
+                const char *part = word, *end;
+                size_t length = 1;
+
+                if (startswith(word, "$$"))
                         word += 2;
-                } else if (word[0] == '$' && word[1] == '{' && strchr(word, '}')) {
-                        size_t length = strcspn(word + 2, "}");
-
-                        n += (size_t) snprintf(text + n, sizeof(text) - n, "%s",
-                                               find_variable(environment, word + 2, length));
-                        if (n >= sizeof(text))
-                                return false;
-                        word += length + 3;
+                else if (startswith(word, "${") && (end = strchr(word, '}'))) {
+                        part = find_variable(environment, word + 2, (size_t) (end - word - 2));
+                        length = strlen(part);
+                        word = end + 1;
                 } else
-                        text[n++] = *word++;
+                        word++;
+                if (n + length >= sizeof(text))
+                        return false;
+                memcpy(text + n, part, length);
+                n += length;
+        }
         text[n] = '\0';
-
-        return *word == '\0' && (n == 0 || words_append(words, size, text));
+        return n == 0 || words_append(words, size, text);
 }
 
 int sshd_options(const char *arguments, const char *environment, char ret[static SSHD_COMMAND_SIZE],
@@ -75,11 +79,11 @@ int sshd_options(const char *arguments, const char *environment, char ret[static
 
         ret[0] = ret[1] = '\0';
         *ret_has_port = false;
-        WORDS_FOREACH(word, arguments)
-        if (!append_expanded(words, sizeof(words), word, environment))
-                return -E2BIG;
+        WORDS_FOREACH (word, arguments)
+                if (!append_expanded(words, sizeof(words), word, environment))
+                        return -E2BIG;
 
-        WORDS_FOREACH(word, words) {
+        WORDS_FOREACH (word, words) {
                 if (word[0] != '-' || word[1] == '\0' || streq(word, "--"))
                         break;
                 for (const char *letter = word + 1; *letter; letter++) {
@@ -109,7 +113,7 @@ int sshd_options(const char *arguments, const char *environment, char ret[static
 }
 
 void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]) {
-        char *last = NULL, *before = NULL;
+        char *last, *before;
         uint16_t port;
 
         for (;;) {
@@ -125,7 +129,7 @@ void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]) {
 }
 
 int sshd_environment_add(const char *text, char environment[static SSHD_COMMAND_SIZE]) {
-        LINES_FOREACH(start, text) {
+        LINES_FOREACH (start, text) {
                 size_t length = strcspn(start, "\n"), name_length;
                 char line[512], *value;
 

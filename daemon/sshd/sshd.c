@@ -28,8 +28,8 @@ int sshd_ask(sd_event *event, SshdQuestion question, const char *program, const 
                 return -ENOENT;
 
         argv[n++] = question == SSHD_PRINT_HOME ? "-G" : "-T";
-        WORDS_FOREACH(word, options)
-        argv[n++] = word;
+        WORDS_FOREACH (word, options)
+                argv[n++] = word;
         snprintf(sentinel, sizeof(sentinel), "-oPort=%u", SSHD_SENTINEL_PORT);
         if (question != SSHD_TEST)
                 argv[n++] = sentinel;

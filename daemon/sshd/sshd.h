@@ -8,10 +8,10 @@
 
 /* Asks the installed sshd about its own configuration.
  *
- * `sshd -T` checks all that `sshd -t` checks, and then prints the result: one run serves as both. sshd runs as nobody with
- * the right to read every file. So it can read the host keys, and doesn't ask for its run-time directory, which is missing
- * at boot until the unit starts (sshd.c asks only for uid 0). If `-T` fails for want of host keys, `sshd -G` (OpenSSH 9.3)
- * still tells the ports. */
+ * `sshd -T` checks all that `sshd -t` checks, and then prints the result: one run serves as both. sshd runs
+ * as nobody with the right to read every file. So it can read the host keys, and doesn't ask for its
+ * run-time directory, which is missing at boot until the unit starts (sshd.c asks only for uid 0). If `-T`
+ * fails for want of host keys, `sshd -G` (OpenSSH 9.3) still tells the ports. */
 
 typedef enum SshdQuestion {
         SSHD_TEST,      /* -T: is the configuration accepted, and where would sshd listen? */
@@ -22,8 +22,9 @@ typedef enum SshdQuestion {
 /* Returns @program if that is an sshd that can be run, else the system's; NULL if no sshd is installed. */
 const char *sshd_find(const char *program);
 
-/* Asks sshd. @program: as for sshd_find(). @options: words, as of sshd_options(). @handler makes an answer of its result
- * with sshd_read_answer(). Returns 0, -ENOENT if no sshd is installed, or another negative errno. */
+/* Asks sshd. @program: as for sshd_find(). @options: words, as of sshd_options(). @handler makes an answer
+ * of its result with sshd_read_answer(). Returns 0, -ENOENT if no sshd is installed, or another negative
+ * errno. */
 int sshd_ask(sd_event *event, SshdQuestion question, const char *program, const char *options,
              ChildHandler handler, void *userdata, Child **ret);
 

@@ -7,7 +7,8 @@
 
 #define PORT_KEYWORD "Port "
 
-/* Copies the one line behind the comment lines, without its newline. Returns 0, or -EBADMSG if there are more lines. */
+/* Copies the one line behind the comment lines, without its newline. Returns 0, or -EBADMSG if there are
+ * more lines. */
 static int only_line(const char *text, char ret[static RENDER_SIZE_MAX]) {
         const char *end;
 
@@ -149,16 +150,16 @@ static int text_take(const Text *t, char ret_text[static RENDER_DROP_IN_SIZE_MAX
         return 0;
 }
 
-/* Whether a unit file, and our list in it, can hold the word as it is. To systemd (config_parse()) a carriage return ends a
- * line too, and a backslash continues it. */
+/* Whether a unit file, and our list in it, can hold the word as it is. To systemd (config_parse()) a
+ * carriage return ends a line too, and a backslash continues it. */
 static bool is_plain(const char *word) {
         return word[strcspn(word, " \t\r\n\\")] == '\0';
 }
 
 static bool words_have(const char *words, const char *word) {
-        WORDS_FOREACH(each, words)
-        if (streq(each, word))
-                return true;
+        WORDS_FOREACH (each, words)
+                if (streq(each, word))
+                        return true;
         return false;
 }
 
@@ -168,11 +169,11 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *be
         Text t = { .text = text };
 
         text_add(&t, "%s" STREAMS_KEY, DROP_IN_COMMENT);
-        WORDS_FOREACH(stream, streams)
-        text_add(&t, "%s%s", stream == streams ? "" : " ", stream);
+        WORDS_FOREACH (stream, streams)
+                text_add(&t, "%s%s", stream == streams ? "" : " ", stream);
         text_add(&t, "\n[Socket]\nListenStream=\n");
 
-        WORDS_FOREACH(stream, streams) {
+        WORDS_FOREACH (stream, streams) {
                 const char *moved = stream;
                 char address[ENDPOINT_SIZE];
                 Endpoint endpoint;
@@ -198,34 +199,28 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *be
 }
 
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size) {
-        const char *line = strstr(text, STREAMS_KEY);
-        char streams[RENDER_DROP_IN_SIZE_MAX] = "";
-        size_t limit = size < sizeof(streams) ? size : sizeof(streams);
+        char line[RENDER_DROP_IN_SIZE_MAX], streams[RENDER_DROP_IN_SIZE_MAX] = "", *rest = line, *word;
+        size_t limit = size < sizeof(streams) ? size : sizeof(streams), length;
+        const char *start = strstr(text, STREAMS_KEY);
 
-        if (!line || !startswith(text, "# Written by wslportd"))
+        if (!start || !startswith(text, "# Written by wslportd"))
                 return -EBADMSG;
-
-        line += strlen(STREAMS_KEY);
-        for (size_t length; *line && *line != '\n'; line += length, line += *line == ' ') {
-                char word[STREAM_SIZE_MAX];
-
-                length = strcspn(line, " \n");
-                if (length == 0 || length >= sizeof(word))
-                        return -EBADMSG;
-                memcpy(word, line, length);
-                word[length] = '\0';
-                if (!words_append(streams, limit, word))
-                        return -EBADMSG;
-        }
-        if (*line != '\n' || !streams[0])
+        start += strlen(STREAMS_KEY);
+        length = strcspn(start, "\n");
+        if (start[length] == '\0' || length >= sizeof(line))
                 return -EBADMSG;
+        memcpy(line, start, length);
+        line[length] = '\0';
+        while ((word = strsep(&rest, " ")))
+                if (strlen(word) >= STREAM_SIZE_MAX || !words_append(streams, limit, word))
+                        return -EBADMSG;
 
         memcpy(ret_streams, streams, limit);
         return 0;
 }
 
-/* Quotes a word of a command as systemd told it. systemd has expanded the specifiers in it, so each % is doubled; it has
- * not expanded the variables. */
+/* Quotes a word of a command as systemd told it. systemd has expanded the specifiers in it, so each % is
+ * doubled; it has not expanded the variables. */
 static void text_add_word(Text *t, const char *word) {
         text_add(t, " \"");
         for (; *word; word++)
@@ -250,8 +245,8 @@ int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint
                 return -E2BIG;
 
         text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
-        WORDS_FOREACH(word, command->arguments)
-        text_add_word(&t, word);
+        WORDS_FOREACH (word, command->arguments)
+                text_add_word(&t, word);
         for (size_t i = 0; i < n_beside; i++)
                 text_add(&t, " -p %u", beside[i]);
         text_add(&t, " -p %u\n", port);

@@ -4,7 +4,8 @@
 #include "core/model.h"
 #include "sshd/options.h"
 
-/* The texts of our files: each is written in one way only, and its parser refuses every other text with -EBADMSG. Pure. */
+/* The texts of our files: each is written in one way only, and its parser refuses every other text with
+ * -EBADMSG. Pure. */
 
 #define RENDER_SIZE_MAX 640 /* fits the names of two units */
 #define RENDER_DROP_IN_SIZE_MAX 4096
@@ -25,8 +26,8 @@ int render_parse_port_file(const char *text, uint16_t *ret_port);
 void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_moved_file(const char *text, Placement *ret);
 
-/* The port that sshd was moved to last. It stays after a way back, so that the next conflict takes the port that clients
- * know. */
+/* The port that sshd was moved to last. It stays after a way back, so that the next conflict takes the port
+ * that clients know. */
 void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_last_port_file(const char *text, uint16_t *ret_port);
 
@@ -40,9 +41,10 @@ typedef struct DisabledSocket {
 void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret);
 
-/* A socket unit's drop-in. It repeats @streams (words, as in systemd's property Listen) with @port in the place of each
- * port that isn't one of @beside, no address twice; what isn't an address with a port stays. It holds @streams too, for the
- * parser. Returns 0, or -E2BIG if the text is too long or a unit file can't hold it. */
+/* A socket unit's drop-in. It repeats @streams (words, as in systemd's property Listen) with @port in the
+ * place of each port that isn't one of @beside, no address twice; what isn't an address with a port stays.
+ * It holds @streams too, for the parser. Returns 0, or -E2BIG if the text is too long or a unit file can't
+ * hold it. */
 int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *beside, size_t n_beside,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size);

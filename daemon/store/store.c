@@ -24,6 +24,13 @@ static int read_port(const char *path, int (*parse)(const char *text, uint16_t *
         return q < 0 ? q : r;
 }
 
+/* Returns 0 or a negative errno. @text NULL: removes the file. */
+static int write_or_remove(const char *path, const char *text) {
+        int r = text ? fs_write_if_changed(path, text) : fs_remove(path);
+
+        return r < 0 ? r : 0;
+}
+
 int store_read_placement(Placement *ret) {
         char text[RENDER_SIZE_MAX];
         Placement placement = { 0 };
@@ -87,8 +94,8 @@ static int drop_in_write(const Placement *placement, const BareUnits *units) {
         return r < 0 ? r : fs_write_if_changed(path, text);
 }
 
-/* Applies @apply to the drop-in of each ssh unit but @spared: of @units (may be NULL), and of those that may have been
- * managed before. Returns 1 if one returned so, 0, or the first error, after it has tried all. */
+/* Applies @apply to the drop-in of each ssh unit but @spared: of @units (may be NULL), and of those that may
+ * have been managed before. Returns 1 if one returned so, 0, or the first error, after it has tried all. */
 static int drop_ins_apply(int (*apply)(const char *unit), const BareUnits *units, const char *spared) {
         const char *names[2 + 2 * UNIT_PAIRS] = { units ? units->socket : "", units ? units->service : "" };
         int changed = 0, first = 0;
@@ -111,21 +118,14 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
         char text[RENDER_SIZE_MAX];
         int r, q;
 
-        if (has_drop_in) {
-                render_moved_file(placement, text);
-                r = fs_write_if_changed(STORE_MOVED_FILE, text);
-        } else
-                r = fs_remove(STORE_MOVED_FILE);
+        render_moved_file(placement, text);
+        r = write_or_remove(STORE_MOVED_FILE, has_drop_in ? text : NULL);
         if (r < 0)
                 return r;
-
-        if (placement->mechanism == MECHANISM_CONFIG) {
-                render_port_file(placement->port, home, text);
-                r = fs_write_if_changed(STORE_PORT_FILE, text);
-        } else
-                r = fs_remove(STORE_PORT_FILE);
+        render_port_file(placement->port, home, text);
+        r = write_or_remove(STORE_PORT_FILE, placement->mechanism == MECHANISM_CONFIG ? text : NULL);
         if (r < 0 || !units)
-                return r < 0 ? r : 0;
+                return r;
 
         r = drop_ins_apply(drop_in_remove, units,
                            !has_drop_in                               ? NULL
@@ -137,7 +137,7 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
         return q < 0 ? q : r > 0 || q > 0;
 }
 
-int store_read_own_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
+static int read_own_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]) {
         char text[RENDER_DROP_IN_SIZE_MAX], path[PATH_MAX];
         int r;
 
@@ -165,7 +165,7 @@ int store_read_bare_units(ManagedUnits managed, BareUnits *ret) {
         }
         if (managed.socket) {
                 snprintf(bare.socket, sizeof(bare.socket), "%s", managed.socket->id);
-                r = store_read_own_streams(managed.socket, bare.streams);
+                r = read_own_streams(managed.socket, bare.streams);
                 if (r < 0)
                         return r;
         }
@@ -206,9 +206,7 @@ int store_reset(const char *spared) {
 /* ── what else is remembered ── */
 
 int store_set_reload_due(bool due) {
-        int r = due ? fs_write_if_changed(STORE_RELOAD_DUE_FILE, "") : fs_remove(STORE_RELOAD_DUE_FILE);
-
-        return r < 0 ? r : 0;
+        return write_or_remove(STORE_RELOAD_DUE_FILE, due ? "" : NULL);
 }
 
 bool store_is_reload_due(void) {
@@ -231,11 +229,9 @@ int store_read_disabled_socket(DisabledSocket *ret) {
 int store_write_disabled_socket(const DisabledSocket *disabled) {
         char text[RENDER_SIZE_MAX];
 
-        if (!disabled)
-                return fs_remove(STORE_DISABLED_SOCKET_FILE);
-
-        render_disabled_socket(disabled, text);
-        return fs_write_if_changed(STORE_DISABLED_SOCKET_FILE, text);
+        if (disabled)
+                render_disabled_socket(disabled, text);
+        return write_or_remove(STORE_DISABLED_SOCKET_FILE, disabled ? text : NULL);
 }
 
 int store_read_last_port(uint16_t *ret) {
@@ -246,5 +242,5 @@ int store_write_last_port(uint16_t port) {
         char text[RENDER_SIZE_MAX];
 
         render_last_port_file(port, text);
-        return fs_write_if_changed(STORE_LAST_PORT_FILE, text);
+        return write_or_remove(STORE_LAST_PORT_FILE, text);
 }

@@ -4,9 +4,10 @@
 #include "store/render.h"
 #include "systemd/units.h"
 
-/* The files that wslportd writes. They are the decision itself and hold over boots: sshd reads the port file through its
- * static Include line, also while wslportd doesn't run. Where the port file doesn't move sshd, the file "moved" says what
- * drop-in to write below /run at each boot. Everything below /run may vanish at any time. */
+/* The files that wslportd writes. They are the decision itself and hold over boots: sshd reads the port file
+ * through its static Include line, also while wslportd doesn't run. Where the port file doesn't move sshd,
+ * the file "moved" says what drop-in to write below /run at each boot. Everything below /run may vanish at
+ * any time. */
 
 #define STORE_PORT_FILE STATEDIR "/sshd.d/port.conf"
 #define STORE_MOVED_FILE STATEDIR "/moved"
@@ -15,8 +16,8 @@
 #define STORE_RELOAD_DUE_FILE STATEDIR "/unread"
 #define STORE_DROP_INS "/run/systemd/system"
 
-/* Returns 1 and *@ret, 0 if no file of ours moves sshd, -EBADMSG if a file isn't one that we write (sshd reads such a
- * port file all the same), or another negative errno. */
+/* Returns 1 and *@ret, 0 if no file of ours moves sshd, -EBADMSG if a file isn't one that we write (sshd
+ * reads such a port file all the same), or another negative errno. */
 int store_read_placement(Placement *ret);
 
 /* The ssh units as they are without our drop-ins. */
@@ -26,8 +27,8 @@ typedef struct BareUnits {
         char streams[UNIT_STREAMS_SIZE]; /* words: where the socket unit listens */
 } BareUnits;
 
-/* Writes @placement, and removes each file that says anything else; the decision is written before its drop-in. The port
- * file's comment names the port @home. With @units NULL no drop-in is written or removed.
+/* Writes @placement, and removes each file that says anything else; the decision is written before its
+ * drop-in. The port file's comment names the port @home. With @units NULL no drop-in is written or removed.
  * Returns 1 if a unit file has changed, so that systemd has to reload its units, 0, or a negative errno. */
 int store_write_placement(const Placement *placement, uint16_t home, const BareUnits *units);
 
@@ -35,23 +36,21 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
  * errno_is_passing(). */
 int store_read_bare_units(ManagedUnits managed, BareUnits *ret);
 
-/* The same of a socket unit's addresses alone. */
-int store_read_own_streams(const UnitState *socket, char ret[static UNIT_STREAMS_SIZE]);
-
-/* A mark for the next run of the daemon: systemd may not have read our drop-ins yet. store_set_reload_due() returns 0 or
- * a negative errno. */
+/* A mark for the next run of the daemon: systemd may not have read our drop-ins yet. store_set_reload_due()
+ * returns 0 or a negative errno. */
 int store_set_reload_due(bool due);
 bool store_is_reload_due(void);
 
-/* Removes what an interrupted store_write_placement() has left beside @placement. Returns 0 or a negative errno. */
+/* Removes what an interrupted store_write_placement() has left beside @placement. Returns 0 or a negative
+ * errno. */
 int store_clean(const Placement *placement);
 
-/* Removes each file that wslportd ever writes, for any ssh unit, except the drop-in of the unit @spared (NULL: none).
- * Returns 1 if a unit file was among them, 0, or the first error, after it has tried all. */
+/* Removes each file that wslportd ever writes, for any ssh unit, except the drop-in of the unit @spared
+ * (NULL: none). Returns 1 if a unit file was among them, 0, or the first error, after it has tried all. */
 int store_reset(const char *spared);
 
-/* What SocketActivation=disable has changed. Returns 1 and *@ret, 0 if it has changed nothing, -EBADMSG or another
- * negative errno. store_write_disabled_socket() with NULL: the change is undone. */
+/* What SocketActivation=disable has changed. Returns 1 and *@ret, 0 if it has changed nothing, -EBADMSG or
+ * another negative errno. store_write_disabled_socket() with NULL: the change is undone. */
 int store_read_disabled_socket(DisabledSocket *ret);
 int store_write_disabled_socket(const DisabledSocket *disabled);
 

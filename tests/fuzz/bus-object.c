@@ -528,9 +528,8 @@ static const char *choose(const char *const list[], size_t n, char **ret_text) {
 }
 
 static void call(bool typed) {
-        static const char *const paths[] = { BUS_PATH, "/org/freedesktop/LogControl1", "/" };
-        static const char *const interfaces[] = { BUS_INTERFACE, "org.freedesktop.LogControl1",
-                                                  "org.freedesktop.DBus.Properties",
+        static const char *const paths[] = { BUS_PATH, "/" };
+        static const char *const interfaces[] = { BUS_INTERFACE, "org.freedesktop.DBus.Properties",
                                                   "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Peer",
                                                   "" };
         static const char *const members[] = { "Probe", "Relocate", "Restore", "Reload", "Diagnose", "GetFirewallRules",

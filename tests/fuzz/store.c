@@ -23,7 +23,7 @@ static bool is_same(const Placement *a, const Placement *b) {
 
 static void try_reading(void) {
         const UnitState socket = { .id = "ssh.socket", .streams = "[::]:22\0", .overridden = true };
-        char streams[UNIT_STREAMS_SIZE];
+        BareUnits bare;
         DisabledSocket disabled;
         uint16_t port;
         Placement placement;
@@ -57,8 +57,8 @@ static void try_reading(void) {
         } else
                 require_untouched(disabled);
 
-        require(store_read_own_streams(&socket, streams) == 0);
-        require(streams[0] && fuzz_is_words(streams, sizeof(streams)));
+        require(store_read_bare_units((ManagedUnits){ .socket = &socket }, &bare) == 0);
+        require(bare.streams[0] && fuzz_is_words(bare.streams, sizeof(bare.streams)));
 }
 
 /* The name of a unit, as systemd has them. */

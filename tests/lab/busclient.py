@@ -168,7 +168,6 @@ BAD = [
     (MANAGER[0], PROPERTIES, "Get", "ss", (MANAGER[1], "x" * 200000)),
     (MANAGER[0], PROPERTIES, "GetAll", "u", (3,)),
     (MANAGER[0], PROPERTIES, "Set", "ssv", (MANAGER[1], "State", "clear")),
-    ("/org/freedesktop/LogControl1", PROPERTIES, "Set", "ssv", ("org.freedesktop.LogControl1", "LogLevel", "emerg")),
 ]
 
 

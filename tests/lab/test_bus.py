@@ -23,7 +23,6 @@ INTERFACE_FILE = "/usr/share/dbus-1/interfaces/org.wslport1.Manager.xml"
 DIAGNOSE = "/usr/libexec/wslportd-diagnose"
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
-LOG_CONTROL = ("/org/freedesktop/LogControl1", "org.freedesktop.LogControl1")
 ERROR = "org.freedesktop.DBus.Error"
 OURS = "org.wslport1.Error"
 DENIED = {f"{ERROR}.AccessDenied", f"{ERROR}.InteractiveAuthorizationRequired"}
@@ -230,16 +229,12 @@ READS = {
     "Diagnose": (w.BUS[1], w.INTERFACE, "Diagnose"),
     "GetFirewallRules": (w.BUS[1], w.INTERFACE, "GetFirewallRules", "s", "lan"),
     "GetClientConfig": (w.BUS[1], w.INTERFACE, "GetClientConfig", "s", "wsl"),
-    "Get LogLevel": (LOG_CONTROL[0], PROPERTIES, "Get", "ss", LOG_CONTROL[1], "LogLevel"),
 }
 ACTS = {
     "Probe": (w.BUS[1], w.INTERFACE, "Probe"),
     "Relocate": (w.BUS[1], w.INTERFACE, "Relocate", "q", 22022),
     "Restore": (w.BUS[1], w.INTERFACE, "Restore"),
     "Reload": (w.BUS[1], w.INTERFACE, "Reload"),
-}
-ROOTS = {
-    "Set LogLevel": (LOG_CONTROL[0], PROPERTIES, "Set", "ssv", LOG_CONTROL[1], "LogLevel", "debug"),
 }
 NOBODYS = {
     "Set State": (w.BUS[1], PROPERTIES, "Set", "ssv", w.INTERFACE, "State", "clear"),
@@ -266,7 +261,7 @@ def test_who_may_do_what(make, polkit):
     w.wait_properties(m, State="clear")
 
     outcomes: dict[str, dict[str, str]] = {}
-    for members in (READS, ACTS, ROOTS, NOBODYS):
+    for members in (READS, ACTS, NOBODYS):
         for member, arguments in members.items():
             outcomes[member] = {}
             for caller, uid in CALLERS.items():
@@ -286,9 +281,6 @@ def test_who_may_do_what(make, polkit):
         expected = {"root": True, "user": False, "allowed user": polkit}
         assert {caller: name == "return" for caller, name in outcomes[member].items()} == expected, outcomes[member]
         assert outcomes[member]["user"] == f"{ERROR}.{'InteractiveAuthorizationRequired' if polkit else 'AccessDenied'}"
-    for member in ROOTS:
-        assert outcomes[member] == {"root": "return", "user": f"{ERROR}.AccessDenied",
-                                    "allowed user": f"{ERROR}.AccessDenied"}
     for member in NOBODYS:
         assert outcomes[member]["root"].startswith(ERROR) and outcomes[member]["root"] not in DENIED, member
         assert {outcomes[member][caller] for caller in ("user", "allowed user")} == {f"{ERROR}.AccessDenied"}, member
@@ -300,9 +292,7 @@ def test_where_the_bus_policy_is_wider_polkit_still_decides(make):
             '<allow send_destination="org.wslport1"/></policy></busconfig>')
     w.boot(m)
     w.wait_properties(m, State="clear")
-    level = ask(m, *READS["Get LogLevel"])[0]
-    assert level == "return"
-    for member, arguments in {**ACTS, **ROOTS}.items():
+    for member, arguments in ACTS.items():
         assert ask(m, *arguments, uid=65534)[0] in DENIED, member
     assert ask(m, *NOBODYS["Set State"], uid=65534)[0] == f"{ERROR}.PropertyReadOnly"
     assert w.properties(m)["Port"] == 22
@@ -471,7 +461,6 @@ def test_ten_thousand_calls_of_fifty_clients(make, capsys):
     assert w.main_pid(m, w.UNIT) == pid
     assert after["Private_Dirty"] - before["Private_Dirty"] <= 128
     assert w.properties(m)["Port"] == 22
-    assert m.run(["systemctl", "service-log-level", w.UNIT], check=True).stdout == "info\n"
 
 
 def test_huge_strings_leave_nothing_behind(make, capsys):
@@ -542,9 +531,7 @@ def test_the_bus_daemon_is_restarted(make):
     pid = w.main_pid(m, w.UNIT)
     m.run(["systemctl", "restart", "dbus.service"], check=True)
     w.wait_properties(m, State="clear")
-    # Calls and the log's control work again.
     assert ask_manager(m, "Probe")[0] == "return"
-    assert ask(m, *ROOTS["Set LogLevel"])[0] == "return"
     assert w.main_pid(m, w.UNIT) == pid
 
 
@@ -574,36 +561,6 @@ def test_the_bus_policy_comes_late(make):
 
 
 # ---- systemd ----
-
-@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
-def test_systemctl_sets_the_log_level(make, suite):
-    m = w.boot(make(suite=suite))
-    w.wait_properties(m, State="clear")
-    level = ["systemctl", "service-log-level", w.UNIT]
-    target = ["systemctl", "service-log-target", w.UNIT]
-    assert m.run(level, check=True).stdout == "debug\n"
-    m.run([*level, "info"], check=True)
-    assert m.run(level, check=True).stdout == "info\n"
-    before = w.evaluations(m)
-    assert ask_manager(m, "Probe")[0] == "return"
-    assert w.evaluations(m) == before
-    m.run([*level, "debug"], check=True)
-    assert ask_manager(m, "Probe")[0] == "return"
-    w.eventually(lambda: w.evaluations(m) > before, "the daemon logs evaluations again")
-
-    assert m.run(target, check=True).stdout == "journal\n"
-    m.run([*target, "console"], check=True)
-    assert m.run(target, check=True).stdout == "console\n"
-    m.run([*target, "auto"], check=True)
-    assert m.run(target, check=True).stdout == "journal\n"
-    for wrong in (("LogLevel", "loud"), ("LogTarget", "kmsg")):
-        name, text = ask(m, LOG_CONTROL[0], PROPERTIES, "Set", "ssv", LOG_CONTROL[1], *wrong)
-        assert name == f"{ERROR}.InvalidArgs" and wrong[0] in text
-    assert ask(m, LOG_CONTROL[0], PROPERTIES, "Set", "ssv", LOG_CONTROL[1], "SyslogIdentifier", "x")[0] == \
-        f"{ERROR}.PropertyReadOnly"
-    assert m.run(["busctl", "get-property", w.BUS[0], *LOG_CONTROL, "SyslogIdentifier"],
-                 check=True).stdout == 's "wslportd"\n'
-
 
 def test_a_call_starts_the_daemon(make):
     m = w.boot(make())
