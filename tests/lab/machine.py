@@ -35,7 +35,7 @@ from processes import PATIENCE, GuestProcess, Process, Session, SideProcess, unt
 from windows import RELEASE, Greeting, Windows, behaviour, filter_options, gateway
 
 HERE = Path(__file__).parent
-WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wmissing-prototypes", "-Wstrict-prototypes"]
+CC = ["cc", "-std=gnu17", "-O2", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-Wshadow", "-Wmissing-prototypes", "-Wstrict-prototypes"]
 WSL_MODES = ("mirrored", "nat", "bridged", "none", "consomme", "virtioproxy")
 OWN_TOOLS = ("nsenter", "setpriv", "ip", "nft", "ssh", "ssh-keygen", "mmdebstrap")
 _counter = itertools.count()
@@ -60,7 +60,7 @@ def programs() -> Path:
         unfinished.mkdir()
         for name, files in sources.items():
             more = ["-shared", "-fPIC"] if name.endswith(".so") else []
-            subprocess.run(["cc", "-std=gnu17", "-O2", *WARNINGS, *more, "-o", unfinished / f"lab-{name}", *files], check=True)
+            subprocess.run([*CC, *more, "-o", unfinished / f"lab-{name}", *files], check=True)
     return roots.once(roots.cache_directory() / f"programs-{version}", make)
 
 

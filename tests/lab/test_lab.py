@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import roots
-from machine import WSL_MODES, Machine
+from machine import WSL_MODES, Machine, programs
 from processes import Process
 from windows import NOT_LISTENING, SILENT, Greeting
 from wslport import eventually
@@ -88,6 +88,13 @@ def test_a_root_that_is_there_waits_for_no_other():
         asks.start()
         asks.join(20)
         assert not asks.is_alive()
+
+
+def test_the_labs_programs_need_no_meson(monkeypatch, tmp_path):
+    """Without WSLPORTD_BUILD, cc builds them."""
+    monkeypatch.delenv("WSLPORTD_BUILD", raising=False)
+    monkeypatch.setenv("WSLPORTD_LAB_CACHE", str(tmp_path))
+    assert {path.name for path in programs.__wrapped__().iterdir()} == {"lab-guest", "lab-tracker", "lab-faults.so"}
 
 
 def test_a_free_port_is_sshds(booted):
