@@ -349,8 +349,8 @@ static void observer_settle(Observer *o, const Decision *d) {
             (lacking == SETTLED_WITHOUT_PORT && d->state != STATE_UNKNOWN))
                 return;
 
-        r = timer_arm(o->c->event, &o->settle_timer, delay_next(&o->settling, clock_usec(CLOCK_MONOTONIC)),
-                      0, o->settling.name, observer_on_timer, o);
+        r = timer_arm(o->c->event, &o->settle_timer, delay_next(&o->settling), 0, o->settling.name,
+                      observer_on_timer, o);
         if (r < 0)
                 context_give_up(o->c, r, "No further look at the listeners could be scheduled");
 }

@@ -40,12 +40,16 @@ static int retry_on_timer(sd_event_source *source, uint64_t usec, void *userdata
 }
 
 usec_t retry_later(Retry *retry, bool soon) {
+        usec_t now = clock_usec(CLOCK_MONOTONIC), delay;
         Context *c = retry->observer->c;
-        usec_t delay;
         int r;
 
         retry->delay.first = soon ? RETRY_DELAY_SOON : RETRY_DELAY_FIRST;
-        delay = delay_next(&retry->delay, clock_usec(CLOCK_MONOTONIC));
+        /* Quiet for as long as the last wait and the next one together. */
+        if (now - retry->delayed_at > 3 * retry->delay.last)
+                delay_reset(&retry->delay);
+        retry->delayed_at = now;
+        delay = delay_next(&retry->delay);
         r = timer_arm(c->event, &retry->timer, delay, USEC_PER_SEC, retry->delay.name, retry_on_timer,
                       retry);
         if (r < 0)

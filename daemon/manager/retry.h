@@ -10,6 +10,7 @@ typedef struct Retry {
         Observer *observer;
         Backoff moves; /* and starts */
         Delay delay;
+        usec_t delayed_at; /* when it was given last */
         sd_event_source *timer;
         char postponed[REASON_SIZE / 2]; /* why sshd is left alone until .timer goes off; "": it isn't */
 } Retry;

@@ -139,7 +139,7 @@ static int units_on_again(sd_event_source *source, uint64_t usec, void *userdata
 static int units_read_later(Units *units) {
         sd_event *event = sd_bus_get_event(units->bus);
         int r = timer_arm(event, &units->again_source,
-                          delay_next(&units->again, clock_usec(CLOCK_MONOTONIC)), 0, units->again.name,
+                          delay_next(&units->again), 0, units->again.name,
                           units_on_again, units);
 
         return r < 0 ? sd_event_exit(event, r) : 0;
