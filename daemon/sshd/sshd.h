@@ -16,7 +16,7 @@
 typedef enum SshdQuestion {
         SSHD_TEST,      /* -T: is the configuration accepted, and where would sshd listen? */
         SSHD_TEST_HOME, /* the same with SSHD_SENTINEL_PORT, for sshd_dump_home() */
-        SSHD_PRINT_HOME, /* -G: where would it listen, whether it is accepted or not? With SSHD_SENTINEL_PORT */
+        SSHD_PRINT_HOME, /* -G, likewise: where would sshd listen if it accepted the configuration? */
 } SshdQuestion;
 
 /* Returns @program if that is an sshd that can be run, else the system's; NULL if no sshd is installed. */
@@ -30,7 +30,7 @@ int sshd_ask(sd_event *event, SshdQuestion question, const char *program, const 
 
 typedef struct SshdAnswer {
         SshdVerdict verdict; /* SSHD_VERDICT_UNKNOWN if sshd said neither yes nor no */
-        char detail[256]; /* why it isn't valid, in one line of printable ASCII: sshd's own words if it has any */
+        char detail[256]; /* one line of printable ASCII: sshd's own words, or why there are none */
         bool has_dump;
         SshdDump dump;
 } SshdAnswer;

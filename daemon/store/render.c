@@ -191,7 +191,7 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *be
                         return -E2BIG;
                 text_add(&t, "ListenStream=");
                 for (const char *c = moved; *c; c++)
-                        text_add(&t, *c == '%' ? "%%%c" : "%c", *c);
+                        text_add(&t, "%s%c", *c == '%' ? "%" : "", *c);
                 text_add(&t, "\n");
         }
 
@@ -227,11 +227,7 @@ static void text_add_word(Text *t, const char *word) {
                 if (*word == '\n' || *word == '\r')
                         t->overflow = true; /* no quotes keep a line together */
                 else
-                        text_add(t,
-                                 *word == '"' || *word == '\\' ? "\\%c"
-                                 : *word == '%'                ? "%%%c"
-                                                               : "%c",
-                                 *word);
+                        text_add(t, "%s%c", strchr("\"\\", *word) ? "\\" : *word == '%' ? "%" : "", *word);
         text_add(t, "\"");
 }
 

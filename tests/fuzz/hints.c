@@ -6,8 +6,8 @@
 #include "fuzz/files.h"
 #include "sshd/hints.h"
 
-/* The files of ufw, firewalld and SELinux, whatever stands there: what is said is a line of ours with the port in it,
- * and a record that lets the port through is seen among any others.
+/* The files of ufw, firewalld and SELinux, whatever stands there. Each hint is a line of ours with the port
+ * in it, and a rule that lets the port through is found among any others.
  *
  * The input: the port, which files are there, and the text of each up to a NUL. */
 
@@ -15,7 +15,7 @@ static const char *const paths[] = { "/etc/ufw/ufw.conf", "/etc/ufw/user.rules",
                                      "/etc/firewalld/zones/home.xml", "/usr/lib/firewalld/zones/public.xml",
                                      "/sys/fs/selinux/enforce", "/var/lib/selinux/targeted/active/ports.local" };
 
-static char root[PATH_MAX]; /* empty files, to be found; their texts are the fuzzer's */
+static char root[PATH_MAX]; /* has empty files to be found; the fuzzer supplies their texts */
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
         (void) st, (void) type, (void) ftw;
@@ -67,7 +67,7 @@ static void on_hint(const char *text, void *userdata) {
         said->n++;
 }
 
-/* One record more, in the form that each has. */
+/* Adds one more rule, in each one's own form. */
 static void try_allowed(uint16_t port, char *const texts[]) {
         char record[200];
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "core/endpoint.h"
+#include "fuzz/fuzz.h"
 #include "store/render.h"
 
-/* Our own files. What is written reads back to the same, by us and as systemd reads unit files; cut off
- * anywhere it is refused, or says the same; and what else may stand in such a file is refused or sound.
+/* The texts of our files. Our parsers, and systemd's rules for unit files, read back what was written. A
+ * text that was cut off is refused or says the same. Any other text is refused or read as something sound.
  *
- * The input: two ports, where to cut, how many ports stay and these; a socket's addresses, a line each, up to
- * an empty one; a service's program and arguments, likewise; the text of a file. */
+ * The input: two ports, where to cut, how many ports stay and these; a socket's addresses, a line each, up
+ * to an empty one; a service's program and arguments, likewise; the text of a file. */
 
-/* Takes the end off; false where that takes nothing. */
+/* Cuts the end off. Returns false if that cuts nothing. */
 static bool cut(char *text, uint16_t where) {
         size_t length = strlen(text);
 

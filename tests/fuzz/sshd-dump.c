@@ -5,9 +5,9 @@
 #include "sshd/dump.h"
 #include "sshd/listen-address.h"
 
-/* What `sshd -T` prints: every port and address that is taken stands in it, reads back from its own print,
- * and the home that is made of them is one that a Snapshot can hold. The first two bytes are the port of our
- * file. */
+/* What `sshd -T` prints. The parser takes no port or address that doesn't stand there, each address reads
+ * back from its own print, and a Snapshot can hold the home that comes out. The first two bytes are the port
+ * of our file. */
 
 static void require_endpoint(const Endpoint *endpoint) {
         char text[ENDPOINT_SIZE], words[ENDPOINT_SIZE + 2];

@@ -2,10 +2,11 @@
 #include "fuzz/fuzz.h"
 #include "sshd/dump.h"
 
-/* What sshd prints to stderr when it refuses its configuration: the line that is shown is one of its, printable, and
- * never a remark or nothing where there is more to say. The first byte is the size of the buffer. */
+/* What sshd prints to stderr when it refuses its configuration. The chosen line is one of sshd's and
+ * printable; it is a remark, or empty, only if sshd printed nothing better. The first byte is the size of
+ * the buffer. */
 
-/* What would be shown of a line. */
+/* The printable part of a line. */
 static void show(const char *line, char *ret) {
         for (; *line && *line != '\n'; line++)
                 if (*line >= ' ' && *line <= '~')

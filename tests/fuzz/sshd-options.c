@@ -2,7 +2,8 @@
 #include "fuzz/fuzz.h"
 #include "sshd/options.h"
 
-/* A unit's command line, its Environment= and a file of EnvironmentFile=: three lists, an empty line between them. */
+/* A unit's command line, its Environment= and a file of EnvironmentFile=: three lists, an empty line between
+ * them. */
 
 static bool is_variable(const char *entry) {
         size_t length = strspn(entry, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
@@ -23,7 +24,7 @@ static void require_options(const char *options, bool has_port) {
         }
         require(port == has_port);
 
-        /* What is kept says the same when it is read again. */
+        /* The picked options say the same when they are read again. */
         if (!variables) {
                 require(sshd_options(options, "", again, &port_again) == 0);
                 require(fuzz_same_words(again, options));

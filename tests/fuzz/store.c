@@ -2,13 +2,13 @@
 #include "fuzz/files.h"
 #include "store/store.h"
 
-/* The files that the daemon finds when it starts, whoever wrote them, and what it makes of them. Whatever stands there
- * is taken as it is or refused; what is written then is read again, once and for all; cut off anywhere it is what was
- * there before, what was to be, or nothing; and a reset leaves nothing.
+/* The files that the daemon finds when it starts, whoever wrote them. The daemon reads or refuses each. It
+ * reads back what it writes then, and writes that once only. A write that is cut off anywhere leaves the old
+ * placement, the new one, or none. A reset leaves no file.
  *
- * The input: which files there are, where to cut, what is written: a port, the home port, the mechanism, how many ports
- * stay; the names of the service and of its socket, a line each; the socket's addresses, a line each, up to an empty
- * one; and the text of each file up to a NUL. */
+ * The input: which files there are, where to cut, what is written: a port, the home port, the mechanism, how
+ * many ports stay; the names of the service and of its socket, a line each; the socket's addresses, a line
+ * each, up to an empty one; and the text of each file up to a NUL. */
 
 #define DROP_IN(unit) STORE_DROP_INS "/" unit ".d/" UNIT_DROP_IN
 
@@ -61,7 +61,7 @@ static void try_reading(void) {
         require(bare.streams[0] && fuzz_is_words(bare.streams, sizeof(bare.streams)));
 }
 
-/* The name of a unit, as systemd has them. */
+/* A unit name with the letters that systemd allows. */
 static void take_name(FuzzInput *input, char *ret, const char *suffix) {
         _cleanup_free_ char *text = fuzz_text(input, '\n');
         size_t length = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@");
@@ -79,7 +79,7 @@ static Placement take_placement(FuzzInput *input) {
         for (size_t i = 0; i < placement.n_beside; i++)
                 placement.beside[i] = (uint16_t) (i + 22);
         if (placement.mechanism == MECHANISM_CONFIG)
-                placement.n_beside = 0; /* the port file has one */
+                placement.n_beside = 0; /* the port file has one port */
         return placement;
 }
 
@@ -91,7 +91,7 @@ static unsigned count_drop_ins(void) {
         return n;
 }
 
-/* Returns false where it doesn't fit a drop-in. */
+/* Returns false if it doesn't fit a drop-in. */
 static bool try_writing(const Placement *placement, uint16_t home, const BareUnits *units) {
         char path[512];
         Placement again;
@@ -112,7 +112,7 @@ static bool try_writing(const Placement *placement, uint16_t home, const BareUni
                 require(fuzz_file_find(path));
         }
 
-        /* Once and for all: not a file is touched again. */
+        /* The same once more touches no file. */
         fuzz_files.n_writes = 0;
         require(store_clean(placement) == 0 && store_write_placement(placement, home, units) == 0);
         require(fuzz_files.n_writes == 0);
@@ -176,7 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 }
 
         try_reading();
-        /* What can't be read is nothing to go back to. */
+        /* A placement that can't be read is no placement to go back to. */
         if (store_read_placement(&from) < 0 || !try_writing(&from, home, &units)) {
                 from = (Placement){ .mechanism = MECHANISM_NONE };
                 require(try_writing(&from, home, &units));

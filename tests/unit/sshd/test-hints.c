@@ -27,7 +27,7 @@ static void on_hint(const char *text, void *userdata) {
 }
 
 static const struct {
-        const char *name, *path, *text, *command; /* NULL: nothing is to be said */
+        const char *name, *path, *text, *command; /* NULL: no hint */
 } cases[] = {
         { "nothing there", "/etc/none", "", NULL },
         { "ufw is on", "/etc/ufw/ufw.conf", "# x\nENABLED=yes\nLOGLEVEL=low\n", "ufw allow 2222/tcp\n" },

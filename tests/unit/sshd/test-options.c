@@ -86,7 +86,7 @@ static void test_options(const void *data) {
         test_equal_int(has_port, row->has_port);
 }
 
-/* @n times @text, behind @prefix. */
+/* @prefix, and @text @n times. */
 static const char *repeated(const char *prefix, const char *text, size_t n) {
         static char texts[2][TEST_WORDS_SIZE];
         static size_t next;
@@ -102,8 +102,8 @@ static const char *repeated(const char *prefix, const char *text, size_t n) {
 
 static const struct {
         const char *name;
-        const char *prefix, *text; /* of the arguments, or of the environment where there are @arguments */
-        size_t fits;               /* so often */
+        const char *prefix, *text; /* the arguments; with @arguments, the environment */
+        size_t fits;               /* how many times @text fits */
         const char *arguments;
 } limits[] = {
         { "a word", "-f", "x", 253, NULL },
@@ -136,7 +136,7 @@ static void test_too_long(const void *data) {
         }
 }
 
-/* Nor a part of the options. */
+/* If it is too long, nothing of the options comes out. */
 static void test_too_long_has_no_port(void) {
         char options[SSHD_COMMAND_SIZE];
         bool has_port;
@@ -290,7 +290,7 @@ static void test_words_append(const void *data) {
         test_equal_int(words[row->size], '!');
 }
 
-/* What stood in the buffer behind the list doesn't come back. */
+/* The buffer's old contents behind the list don't come back. */
 static void test_words_append_ends_the_list(void) {
         char words[16] = "abc\0\0ghij\0klm";
 

@@ -172,7 +172,7 @@ static void test_damaged_moved_file(const void *data) {
         test_equal_int(placement.mechanism, MECHANISM_CONFIG);
 }
 
-/* As long as a unix socket's may be, 107 letters. */
+/* The longest path of a unix socket: 107 letters. */
 #define LONGEST_PATH                                           \
         "/run/678901234567890123456789012345678901234567890123" \
         "456789012345678901234567890123456789012345678901234567"
@@ -235,7 +235,7 @@ static void test_socket_drop_in(const void *data) {
         test_equal_words(streams, row->streams);
 }
 
-/* @n words, each @prefix and a number. */
+/* @n words, each of @prefix and a number. */
 static const char *many(const char *prefix, size_t n) {
         static char words[4 * RENDER_DROP_IN_SIZE_MAX];
         size_t used = 0;
@@ -247,7 +247,7 @@ static const char *many(const char *prefix, size_t n) {
         return words;
 }
 
-/* A text that fits is whole; one that doesn't is refused, however much doesn't fit. */
+/* A text that fits is whole, and a text that is too long by any length is refused. */
 static void test_socket_drop_in_too_long(void) {
         char text[RENDER_DROP_IN_SIZE_MAX], streams[RENDER_DROP_IN_SIZE_MAX];
         size_t n = 1, length = 0;
@@ -297,7 +297,7 @@ static const struct {
         const char *name;
         const char *arguments;
         uint16_t beside[3];
-        const char *command; /* behind the program */
+        const char *command; /* what follows the program */
 } services[] = {
         { "no arguments", "", { 0 }, " -p 2222" },
         { "a variable stays", "-D|$SSHD_OPTS", { 0 }, " \"-D\" \"$SSHD_OPTS\" -p 2222" },
@@ -330,7 +330,7 @@ static void test_service_drop_in(const void *data) {
         test_assert(startswith(text, "# Written by wslportd"));
 }
 
-/* Our ports are what is taken away again. */
+/* sshd_options_without_ours() removes exactly what a drop-in adds. */
 static void test_service_drop_in_without_ours(void) {
         SshdCommand command = { .program = "/usr/sbin/sshd", .arguments = "-D\0-p\0" "2022\0-p\0" "2222" };
         char text[RENDER_DROP_IN_SIZE_MAX];
@@ -340,7 +340,7 @@ static void test_service_drop_in_without_ours(void) {
         test_contains(text, "\nExecStart=/usr/sbin/sshd \"-D\" -p 2022 -p 2223\n");
 }
 
-/* The longest command there is fits; what doesn't is refused at each length, to the byte. */
+/* The longest command fits, and a text that is too long by any length is refused, to the byte. */
 static void test_service_drop_in_too_long(void) {
         char text[RENDER_DROP_IN_SIZE_MAX];
         SshdCommand command = { .program = "/usr/sbin/sshd" };
