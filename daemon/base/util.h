@@ -135,16 +135,6 @@ static inline const char *startswith(const char *s, const char *prefix) {
         return strncmp(s, prefix, length) == 0 ? s + length : NULL;
 }
 
-/* FNV-1a, begun with HASH_FIRST. It finds changes; somebody who wants to can make two inputs with the same
- * hash. */
-#define HASH_FIRST UINT64_C(0xcbf29ce484222325)
-
-static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size) {
-        for (const uint8_t *byte = data, *end = byte + size; byte < end; byte++)
-                hash = (hash ^ *byte) * UINT64_C(0x100000001b3);
-        return hash;
-}
-
 /* A list of words in one buffer: each word has its NUL, and an empty word ends the list. A zeroed buffer is
  * the empty list. words_append() returns false and changes nothing where @word is empty or doesn't fit. */
 static inline const char *words_next(const char *word) {

@@ -16,7 +16,6 @@ struct Watch {
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
-        uint64_t fingerprint; /* of the listeners at the last watch_note(); 0: not known */
         int fallback_reason;
         WatchHandler handler;
         void *userdata;
@@ -51,44 +50,17 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
         return 0;
 }
 
-#define LISTENERS_MAX 16
-
-/* Boils down who listens on the ports; 0 if that can't be known. */
-static uint64_t watch_fingerprint(Watch *w) {
-        uint64_t hash = HASH_FIRST;
-
-        for (size_t i = 0; i < w->n_ports; i++) {
-                Listener listeners[LISTENERS_MAX];
-                int n = sockets_list_listeners(w->sockets, w->ports[i], listeners, ELEMENTSOF(listeners));
-
-                if (n < 0 || n > LISTENERS_MAX)
-                        return 0;
-                for (int k = 0; k < n; k++)
-                        hash = hash_add(hash, &listeners[k].inode, sizeof(listeners[k].inode));
-                hash = hash_add(hash, &n, sizeof(n));
-        }
-        return hash;
-}
-
-void watch_note(Watch *w) {
-        w->fingerprint = w->listeners ? watch_fingerprint(w) : 0;
-}
-
-bool watch_has_changed(Watch *w) {
-        return w->fingerprint == 0 || w->fingerprint != watch_fingerprint(w);
-}
-
 static void watch_on_listener(void *userdata) {
         Watch *w = userdata;
 
-        w->handler(true, w->userdata);
+        w->handler(w->userdata);
 }
 
 static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
         Watch *w = userdata;
 
         (void) event, (void) port;
-        w->handler(false, w->userdata);
+        w->handler(w->userdata);
 }
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
@@ -102,7 +74,7 @@ static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata
         int r = watch_arm_timer(w);
 
         (void) source, (void) usec;
-        w->handler(false, w->userdata);
+        w->handler(w->userdata);
         return r;
 }
 
@@ -139,7 +111,6 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
                 if (n_ports > 0)
                         memcpy(w->ports, ports, n_ports * sizeof(*ports));
                 w->n_ports = n_ports;
-                w->fingerprint = 0;
         }
 
         if (closes && n_ports > 0 && (!w->closes || !same)) {

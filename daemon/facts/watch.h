@@ -10,8 +10,8 @@
  * its sessions are told too. */
 typedef struct Watch Watch;
 
-/* @maybe_elsewhere: the listener may be of another network namespace, which watch_has_changed() tells. */
-typedef void (*WatchHandler)(bool maybe_elsewhere, void *userdata);
+/* The listener may be of another network namespace: the tracepoint sees all of them, and doesn't tell which. */
+typedef void (*WatchHandler)(void *userdata);
 
 /* @sockets must outlive it. Returns 0 or -ENOMEM. */
 int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
@@ -22,11 +22,6 @@ DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
  * told too, which costs the kernel something for each socket that is closed. Cheap if nothing changes.
  * Returns 0, or a negative errno if not even the timer can be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
-
-/* To be called before the listeners are looked at. watch_has_changed(): whether they are others now, or that
- * isn't known. */
-void watch_note(Watch *watch);
-bool watch_has_changed(Watch *watch);
 
 /* "tracepoint", "timer", or "none" while no port is watched. */
 const char *watch_kind(const Watch *watch);

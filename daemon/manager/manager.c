@@ -112,13 +112,10 @@ static int manager_on_pace(sd_event_source *source, uint64_t usec, void *userdat
 
 /* Somebody may take such a port and leave it, many times a second, to keep us busy: the last of it is seen,
  * and what came between is no matter. */
-static void manager_on_watch(bool elsewhere, void *userdata) {
+static void manager_on_watch(void *userdata) {
         Manager *m = userdata;
         usec_t delay;
         int r;
-
-        if (elsewhere && !timer_is_armed(m->pace_timer) && !watch_has_changed(m->c.watch))
-                return;
 
         m->observer.pinned.unpinned = 0;
         if (timer_is_armed(m->pace_timer))
