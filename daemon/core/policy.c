@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/policy.h"
 
-#include "core/running.h"
-#include "core/start.h"
-#include "core/switch.h"
+#include "core/rules.h"
 
 static bool is_down(const Snapshot *s) {
         return s->service == SERVICE_ABSENT || s->service == SERVICE_INACTIVE ||

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/running.h"
+#include "core/rules.h"
 
 #include "core/candidate.h"
-#include "core/start.h"
+#include "core/rules.h"
 
 /* True if an sshd that was moved is to go back now. Restore=auto needs a hint that each home port is free,
  * as nobody binds a home port to find out. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/start.h"
+#include "core/rules.h"
 
 #include "core/candidate.h"
 

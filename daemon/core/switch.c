@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/switch.h"
+#include "core/rules.h"
 
 /* ACTION_DISABLE_SOCKET if the service is to take its socket unit's place, ACTION_ENABLE_SOCKET if the
  * socket unit is to take it back, else ACTION_NONE. */
