@@ -6,7 +6,7 @@
 #include "base/util.h"
 
 #define AUTHORIZER_CALLS_MAX 64
-#define AUTHORIZER_CALLS_PER_USER_MAX 4 /* at polkit */
+#define AUTHORIZER_CALLS_PER_USER_MAX 4 /* that polkit is asked about at a time */
 
 /* The sender may: carries @call out and answers it. A call that is refused has been answered by the
  * authorizer. */
