@@ -24,19 +24,13 @@ static void print_help(void) {
                "See wslportd(8), wslportd.conf(5).\n");
 }
 
-static void print_config_error(const char *path, unsigned line, const char *message, void *userdata) {
-        (void) userdata;
-        if (line > 0)
-                fprintf(stderr, "%s:%u: %s\n", path, line, message);
-        else
-                fprintf(stderr, "%s: %s\n", path, message);
-}
+static Log on_stderr = { .max_level = LOG_ERR };
 
 static int check_config(const char *path) {
         Config config;
         int r;
 
-        r = config_load(path, print_config_error, NULL, &config);
+        r = config_load(path, manager_log_config_error, &on_stderr, &config);
         if (r < 0)
                 return r;
 
@@ -48,7 +42,7 @@ static int print_config(void) {
         Config config;
         int r;
 
-        r = config_load(CONFIG_FILE, print_config_error, NULL, &config);
+        r = config_load(CONFIG_FILE, manager_log_config_error, &on_stderr, &config);
         if (r >= 0)
                 config_print(&config, stdout);
         return r;

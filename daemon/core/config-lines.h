@@ -8,10 +8,8 @@
  * a line or after a blank begins a comment, of any length and any bytes but NUL. Names are case-sensitive.
  * Sections may come again, keys may not. conf/wslportd.conf tells what the keys mean.
  *
- * libinih takes the lines apart, but left to itself it lets pass what nobody meant: it reads the rest of a
- * long line as a line of its own, an indented line as one more value, an unclosed section as none, and takes
- * ':' for '='. So it only gets lines that are checked, without comments. That also makes us independent of
- * how distributions have built it. */
+ * libinih takes the lines apart. Left to itself it reads the rest of a long line as a new line, an indented
+ * line as one more value, an unclosed section as none, and ':' as '='. So it gets checked lines only. */
 
 /* One error in a configuration file. @line counts from 1; 0: the whole file. @message is one line of
  * printable ASCII and tabs, whatever the file holds, and says what would be right. */

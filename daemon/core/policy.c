@@ -108,4 +108,7 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
         *ret = (Decision){ 0 };
         decide_in_order(config, s, ret);
         switch_tell_waiting(config, s, ret);
+        if (s->postponed && (ret->action == ACTION_RELOCATE || ret->action == ACTION_RESTORE ||
+                             ret->action == ACTION_START))
+                ret->action = ACTION_NONE;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/json.h"
 
-#include "ctl/verb.h"
-
 static void require(bool there_is_memory) {
         if (!there_is_memory)
                 exit(ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM)));
@@ -91,4 +89,17 @@ void ctl_json_print(json_object *object) {
         require(text);
         puts(text);
         json_object_put(object);
+}
+
+int ctl_show_status(Ctl *ctl, json_object *(*make)(const Status *status),
+                    void (*print)(const Ctl *ctl, const Status *status)) {
+        Status status;
+        int r;
+
+        r = ctl_get_status(ctl, &status);
+        if (r == CTL_OK && ctl->line.options[OPTION_JSON])
+                ctl_json_print(make(&status));
+        else if (r == CTL_OK)
+                print(ctl, &status);
+        return r;
 }

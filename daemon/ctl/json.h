@@ -3,7 +3,7 @@
 
 #include <json-c/json.h>
 
-#include "core/status.h"
+#include "ctl/daemon.h"
 
 /* The output of --json. Keys are the names of org.wslport1's properties and signals. Without memory, each of
  * these functions prints an error and ends the program with CTL_FAILED. */
@@ -20,6 +20,11 @@ void ctl_json_add_number(json_object *object, const char *key, uint64_t number);
 
 json_object *ctl_json_status(const Status *status);
 json_object *ctl_json_listeners(const Status *status);
+
+/* Reads the daemon's properties and prints them: with --json what @make makes of them, else by @print. Returns
+ * an exit status. */
+int ctl_show_status(Ctl *ctl, json_object *(*make)(const Status *status),
+                    void (*print)(const Ctl *ctl, const Status *status));
 
 /* Prints @object on one line, and frees it. */
 void ctl_json_print(json_object *object);

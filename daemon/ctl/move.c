@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/model.h"
-#include "ctl/daemon.h"
 #include "ctl/json.h"
 #include "dbus/client.h"
 
@@ -10,22 +9,12 @@
 /* Longer than any move takes, and polkit may have to ask a person first. */
 #define CALL_TIMEOUT (120 * USEC_PER_SEC)
 
-static int print_what_is(Ctl *ctl) {
+static void print_line(const Ctl *ctl, const Status *status) {
         char line[STATUS_LINE_SIZE];
-        Status status;
-        int r;
 
-        r = ctl_get_status(ctl, &status);
-        if (r != CTL_OK)
-                return r;
-        if (ctl->line.options[OPTION_JSON]) {
-                ctl_json_print(ctl_json_status(&status));
-                return CTL_OK;
-        }
-
-        status_line(&status, line);
+        (void) ctl;
+        status_line(status, line);
         puts(line);
-        return CTL_OK;
 }
 
 /* @types: "q" for a method that takes @port, "" for one that takes nothing. */
@@ -38,7 +27,7 @@ static int call_and_print(Ctl *ctl, const char *method, const char *types, uint1
                 return r;
 
         r = client_call(ctl->bus, method, CALL_TIMEOUT, &error, NULL, types, port);
-        return r < 0 ? ctl_bus_error(&error, r) : print_what_is(ctl);
+        return r < 0 ? ctl_bus_error(&error, r) : ctl_show_status(ctl, ctl_json_status, print_line);
 }
 
 int verb_probe(Ctl *ctl) {

@@ -2,6 +2,7 @@
 #include "facts/watch.h"
 
 #include "base/timer.h"
+#include "core/pace.h"
 #include "kernel/listenwatch.h"
 
 /* The slack lets the kernel wake us together with others. */
@@ -16,6 +17,8 @@ struct Watch {
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
+        Pace pace;
+        sd_event_source *pace_timer;
         int fallback_reason;
         WatchHandler handler;
         void *userdata;
@@ -29,6 +32,7 @@ Watch *watch_free(Watch *w) {
         if (w->closes)
                 sockets_unwatch(w->sockets);
         sd_event_source_disable_unref(w->timer);
+        sd_event_source_disable_unref(w->pace_timer);
         sd_event_unref(w->event);
         free(w);
         return NULL;
@@ -50,17 +54,33 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
         return 0;
 }
 
-static void watch_on_listener(void *userdata) {
+void watch_charge(Watch *w, usec_t cpu_time) {
+        pace_note(&w->pace, clock_usec(CLOCK_MONOTONIC), cpu_time);
+}
+
+static int watch_on_pace(sd_event_source *source, uint64_t usec, void *userdata) {
         Watch *w = userdata;
 
+        (void) source, (void) usec;
         w->handler(w->userdata);
+        return 0;
+}
+
+/* A look that is put off sees the last of many changes. Those in between don't matter. */
+static void watch_on_event(void *userdata) {
+        Watch *w = userdata;
+        usec_t delay = pace_delay(&w->pace, clock_usec(CLOCK_MONOTONIC));
+
+        if (timer_is_armed(w->pace_timer))
+                return;
+        if (delay == 0 ||
+            timer_arm(w->event, &w->pace_timer, delay, USEC_PER_MSEC, "pace", watch_on_pace, w) < 0)
+                w->handler(w->userdata);
 }
 
 static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
-        Watch *w = userdata;
-
         (void) event, (void) port;
-        w->handler(w->userdata);
+        watch_on_event(userdata);
 }
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
@@ -84,7 +104,7 @@ static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) 
 
         w->listeners = NULL;
         if (n_ports > 0)
-                r = listenwatch_new(&w->listeners, w->event, ports, n_ports, watch_on_listener, w);
+                r = listenwatch_new(&w->listeners, w->event, ports, n_ports, watch_on_event, w);
         listenwatch_free(old);
         w->fallback_reason = r;
 

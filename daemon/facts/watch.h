@@ -23,6 +23,10 @@ DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
  * Returns 0, or a negative errno if not even the timer can be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
 
+/* A call of the handler has led to @cpu_time µs of work. The next call waits until all of this takes no more
+ * than its share of a CPU: anybody can listen and stop listening as often as he likes. */
+void watch_charge(Watch *watch, usec_t cpu_time);
+
 /* "tracepoint", "timer", or "none" while no port is watched. */
 const char *watch_kind(const Watch *watch);
 

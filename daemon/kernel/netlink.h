@@ -7,9 +7,8 @@
 
 /* A netlink socket that talks with the kernel and nobody else. Use one for requests and another for events.
  *
- * connect() gives it its port id, never bind(): WSL's port tracker holds up every bind() until Windows has
- * answered, a netlink bind() too, and each bind() postpones the release of the ports that the tracker gives
- * back to Windows.
+ * connect() gives it its port id, never bind(): WSL's port tracker holds up every bind(), a netlink one too,
+ * until Windows has answered, and each bind() postpones the release of Windows' ports.
  *
  * The kernel carries out a request inside sendmsg(), so that the answer is queued when sendmsg() returns,
  * and no function here ever waits. */

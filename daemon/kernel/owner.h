@@ -26,13 +26,10 @@ typedef struct Owner {
 } Owner;
 
 /* @inode and @cgroup_id are a Listener's. Looks into the processes of that cgroup first, then into all: up
- * to 16,384 open files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: where
- * that matters, list the listeners again, and believe the answer only if the inode is still there.
- *
- * Needs CAP_SYS_PTRACE to look into the processes of others and of those with more capabilities, and
- * CAP_DAC_READ_SEARCH to find a cgroup by its id; without them, the answer lacks what they would have
- * told. Returns 0, or a negative errno: a passing one (errno_is_passing()), or the reason why /proc can't
- * be read. */
+ * to 16,384 open files, 4,096 of one process. A socket that is closed meanwhile counts as elsewhere: list the
+ * listeners again, and believe the answer only if the inode is still there. Without CAP_SYS_PTRACE it can't
+ * look into the processes of others, without CAP_DAC_READ_SEARCH it can't find a cgroup by its id. Returns 0,
+ * or a negative errno: a passing one (errno_is_passing()), or the reason why /proc can't be read. */
 int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret);
 
 /* The same, by the helper where there is one; then it also fails as helper_ask() does. */

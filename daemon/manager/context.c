@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/context.h"
 
+#include "base/timer.h"
+
 void context_give_up(Context *c, int error, const char *what) {
         log_error_errno(&c->log, error, "%s", what);
         (void) sd_event_exit(c->event, error);
@@ -15,9 +17,23 @@ void context_evaluate_later(Context *c, Cause cause) {
                 context_give_up(c, r, "The next evaluation could not be scheduled");
 }
 
+void context_arm(Context *c, sd_event_source **timer, usec_t delay, usec_t slack, const char *name,
+                 sd_event_time_handler_t handler, void *userdata) {
+        int r;
+
+        r = timer_arm(c->event, timer, delay, slack, name, handler, userdata);
+        if (r < 0)
+                context_give_up(c, r, "A timer could not be set");
+}
+
+int context_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        context_evaluate_later(userdata, CAUSE_OTHER);
+        return 0;
+}
+
 bool context_is_passing(const Context *c, int error) {
         sd_bus *bus = systemd_link_bus(c->link);
 
-        /* What was under way when the connection with systemd ended fails with it. */
         return errno_is_passing(error) || !bus || sd_bus_is_open(bus) <= 0;
 }

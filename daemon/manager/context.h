@@ -13,21 +13,24 @@
 #include "manager/files.h"
 #include "systemd/link.h"
 
+/* What the manager does at present. */
+typedef enum Stage {
+        STAGE_BOOTING, /* sshd's start waits until the manager says READY=1 */
+        STAGE_RUNNING, /* READY=1 was said */
+        STAGE_RESTORING, /* --reset: the loop ends when sshd has its own configuration again, or can't have it */
+} Stage;
+
+/* With STAGE_RESTORING: the exit code of a loop that no signal has ended. */
+#define RESTORE_ENDED 1
+
 /* What has led to an evaluation, as far as that matters afterwards. */
 typedef enum Cause {
         CAUSE_OTHER = 0,
-        CAUSE_WATCH = 1 << 0,  /* a watched port, which anybody here can bring about as often as he likes */
-        CAUSE_ANSWER = 1 << 1, /* systemd or sshd has answered, which takes memory */
+        CAUSE_WATCH = 1 << 0,  /* a watched port: its evaluations are charged to the Watch */
+        CAUSE_ANSWER = 1 << 1, /* systemd or sshd has answered: that has taken memory */
 } Cause;
 
-typedef enum Stage {
-        STAGE_BOOTING, /* READY=1 is still to be said, and sshd's start waits for it */
-        STAGE_RUNNING, /* the daemon's, for as long as it runs */
-        STAGE_RESTORING, /* --reset: the loop ends when sshd is back on its own configuration, or can't go there */
-} Stage;
-
-/* What the parts of the manager share: the loop, the configuration, what our files say, and the objects that
- * each know or do one thing. manager.c makes all of it; it outlives the parts. */
+/* What the parts of the manager share. manager.c makes all of it, and frees it after the parts. */
 typedef struct Context {
         sd_event *event;
         Log log;
@@ -35,7 +38,7 @@ typedef struct Context {
         Files files;
         Stage stage;
         sd_event_source *evaluation;
-        Cause causes; /* of the next one */
+        Cause causes; /* of the next evaluation */
 
         Routes *routes;
         Mode *mode;
@@ -48,12 +51,20 @@ typedef struct Context {
         BusObject *bus;
 } Context;
 
-/* However often it is called, one evaluation follows, after all pending events have been dispatched. */
+/* Has the manager evaluate once all pending events have been dispatched. Several calls lead to one
+ * evaluation. */
 void context_evaluate_later(Context *context, Cause cause);
 
-/* Logs "@what: …" and ends the daemon, so that systemd starts it anew. */
+/* Has @handler called later, as timer_arm() does. If there is no timer to be had, the daemon gives up. */
+void context_arm(Context *context, sd_event_source **timer, usec_t delay, usec_t slack, const char *name,
+                 sd_event_time_handler_t handler, void *userdata);
+
+/* A handler for context_arm(): has the manager evaluate. @userdata is the Context. */
+int context_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* Logs "@what: …" and ends the loop with @error. systemd starts the daemon anew. */
 void context_give_up(Context *context, int error, const char *what);
 
-/* Whether what failed with @error may go well in a moment: unlike with a disk that is full, or by sshd's own
- * no. */
+/* True if what failed with @error may work in a moment: the error is passing, or the connection with systemd
+ * has ended. */
 bool context_is_passing(const Context *context, int error);

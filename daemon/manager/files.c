@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/files.h"
 
-static int files_read_placement(Files *files, const Log *log) {
+static int read_placement(Placement *ret, const Log *log) {
         int r;
 
-        files->placement = (Placement){ 0 };
-        r = store_read_placement(&files->placement);
+        *ret = (Placement){ 0 };
+        r = store_read_placement(ret);
         if (r >= 0 || errno_is_passing(r))
                 return r;
 
-        /* sshd would read it too, and may refuse to start because of it. */
         log_error_errno(log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
         (void) store_set_reload_due(true); /* a generator may have made units of it */
-        r = store_write_placement(&files->placement, 0, NULL);
+        r = store_write_placement(ret, 0, NULL);
         if (r < 0)
                 log_error_errno(log, r, "It can't be taken away");
         return 0;
@@ -21,17 +20,14 @@ static int files_read_placement(Files *files, const Log *log) {
 int files_read(Files *files, const Log *log) {
         int r;
 
-        r = files_read_placement(files, log);
-        if (r >= 0) {
-                files->disabled = (DisabledSocket){ 0 };
+        files->disabled = (DisabledSocket){ 0 };
+        r = read_placement(&files->placement, log);
+        if (r >= 0)
                 r = store_read_disabled_socket(&files->disabled);
-                if (r < 0 && !errno_is_passing(r)) {
-                        log_error_errno(log, r, "%s can't be used", STORE_DISABLED_SOCKET_FILE);
-                        r = 0;
-                }
-        }
-        if (r < 0)
+        if (errno_is_passing(r))
                 return log_error_errno(log, r, "What is in " STATEDIR " could not be read");
+        if (r < 0)
+                log_error_errno(log, r, "%s can't be used", STORE_DISABLED_SOCKET_FILE);
 
         files->last_port = 0;
         r = store_read_last_port(&files->last_port);
@@ -39,7 +35,7 @@ int files_read(Files *files, const Log *log) {
                 log_message(log, LOG_WARNING, "%s can't be used: %s", STORE_LAST_PORT_FILE,
                             strerrordesc_np(-r));
         files->saved_port = files->last_port;
-        files->unread = store_is_reload_due();
+        files->reload_due = store_is_reload_due();
         return 0;
 }
 
@@ -61,9 +57,9 @@ void files_save_last_port(Files *files, const Log *log) {
 void files_end_switch(Files *files, bool undone, const Log *log) {
         int r;
 
+        files->disabled.unfinished = false;
         if (undone)
                 files->disabled = (DisabledSocket){ 0 };
-        files->disabled.unfinished = false;
         r = store_write_disabled_socket(undone ? NULL : &files->disabled);
         if (r < 0)
                 log_error_errno(log, r, "%s can't be brought up to date", STORE_DISABLED_SOCKET_FILE);

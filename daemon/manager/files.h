@@ -4,23 +4,22 @@
 #include "base/log.h"
 #include "store/store.h"
 
-/* What our files say, as of the last reading or writing. */
+/* What wslportd's files say, as of the last reading or writing. */
 typedef struct Files {
-        Placement placement;     /* where sshd was moved to; .port is 0 where it wasn't */
-        DisabledSocket disabled; /* what SocketActivation=disable has changed */
-        uint16_t last_port;      /* the port that clients know; 0: none */
-        uint16_t saved_port;     /* the one that is in the file of the last port */
-        bool unread;             /* systemd may not have read what our files say */
+        Placement placement;
+        DisabledSocket disabled;
+        uint16_t last_port;  /* the port that sshd was moved to last; 0: none */
+        uint16_t saved_port; /* the port in the file of the last port, which could perhaps not be written */
+        bool reload_due;     /* systemd may not have read our drop-ins yet */
 } Files;
 
-/* Takes away what sshd or systemd would stumble over. Returns 0, or a negative errno, logged, where it isn't
- * known what the files say; they are left as they are then. */
+/* Removes a placement that can't be read: sshd would read the file too, and may refuse to start because of
+ * it. Returns 0, or a negative errno, logged, if what the files say can't be found out for now. */
 int files_read(Files *files, const Log *log);
 
-/* Sees to it that the file of the last port has .placement.port. Where it can't be written, that is tried at
- * each call, and logged at the first. */
+/* Writes .placement.port into the file of the last port. An error is logged once; each call tries again. */
 void files_save_last_port(Files *files, const Log *log);
 
-/* The switch between service and socket unit is complete, or with @undone, there is none to be undone any
- * more. */
+/* Notes that one of the two ssh units listens. @undone: as before SocketActivation=disable, so that nothing
+ * is left to undo. */
 void files_end_switch(Files *files, bool undone, const Log *log);

@@ -8,15 +8,14 @@
 
 #include "base/timer.h"
 #include "core/config-file.h"
-#include "core/pace.h"
 #include "manager/operate.h"
 
-/* How long boot is held beside the wait for Windows that ProbeTimeoutSec= allows, and at the very most; what
- * isn't known by then is found out beside it. */
+/* How long boot waits for READY=1 beside the wait for Windows that ProbeTimeoutSec= allows, and at the
+ * most. */
 #define BOOT_HOLD_OWN (500 * USEC_PER_MSEC)
 #define BOOT_HOLD_MAX (1800 * USEC_PER_MSEC)
 
-/* What --reset has in all; far more than a reload that sshd's unit takes its time for. */
+/* For all that --reset waits for; far more than sshd's unit takes for a reload. */
 #define RESTORE_TIMEOUT (60 * USEC_PER_SEC)
 
 typedef struct Manager {
@@ -24,15 +23,10 @@ typedef struct Manager {
         Observer observer;
         Publisher publisher;
         Operator op;
-        Pace pace; /* of evaluations for CAUSE_WATCH */
-        sd_event_source *pace_timer, *deadline_timer;
+        sd_event_source *deadline_timer; /* of the boot, or of --reset */
 } Manager;
 
 /* ── evaluating ── */
-
-static bool is_move(Action action) {
-        return action == ACTION_RELOCATE || action == ACTION_RESTORE || action == ACTION_START;
-}
 
 static void manager_evaluate(Manager *m) {
         Snapshot snapshot;
@@ -51,35 +45,32 @@ static void manager_evaluate(Manager *m) {
                     state_to_string(decision.state), action_to_string(decision.action), decision.port,
                     decision.reason);
 
-        /* What failed or came too often waits, whatever is decided meanwhile. */
-        if (snapshot.postponed && is_move(decision.action))
-                decision.action = ACTION_NONE;
         if (decision.action == ACTION_NONE)
                 observer_wait(&m->observer, &snapshot, &decision);
         publisher_publish(&m->publisher, &decision);
         operator_carry_out(&m->op, &snapshot, &decision);
 }
 
-static int manager_on_evaluate(sd_event_source *source, void *userdata) {
+static int manager_on_evaluation(sd_event_source *source, void *userdata) {
         usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
         Manager *m = userdata;
+        Context *c = &m->c;
 
         (void) source;
         m->observer.helper_time = 0;
         manager_evaluate(m);
-        if (m->c.stage == STAGE_RUNNING)
+        if (c->stage == STAGE_RUNNING) {
                 m->deadline_timer = sd_event_source_disable_unref(m->deadline_timer);
-
-        /* What was read of systemd's units or of sshd needs more than all that is kept of it. It pays for
-         * itself: glibc would keep the pages, 100 KiB of them, until the daemon ends. */
-        if ((m->c.causes & CAUSE_ANSWER) && m->c.stage == STAGE_RUNNING) {
-                (void) malloc_trim(0);
-                m->c.causes &= ~CAUSE_ANSWER;
+                /* An answer takes more memory than what is kept of it. Without this, glibc would keep 100
+                 * KiB until the daemon ends. */
+                if (c->causes & CAUSE_ANSWER)
+                        (void) malloc_trim(0);
+                c->causes &= ~CAUSE_ANSWER;
         }
-        if (m->c.causes & CAUSE_WATCH)
-                pace_note(&m->pace, clock_usec(CLOCK_MONOTONIC),
-                          clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper_time);
-        m->c.causes &= ~CAUSE_WATCH;
+        if (c->causes & CAUSE_WATCH)
+                watch_charge(c->watch,
+                             clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper_time);
+        c->causes &= ~CAUSE_WATCH;
         return 0;
 }
 
@@ -100,34 +91,12 @@ static int manager_on_deadline(sd_event_source *source, uint64_t usec, void *use
         return 0;
 }
 
-/* ── sources of events ── */
+/* ── events ── */
 
-static int manager_on_pace(sd_event_source *source, uint64_t usec, void *userdata) {
-        Manager *m = userdata;
-
-        (void) source, (void) usec;
-        context_evaluate_later(&m->c, CAUSE_WATCH);
-        return 0;
-}
-
-/* Somebody may take such a port and leave it, many times a second, to keep us busy: the last of it is seen,
- * and what came between is no matter. */
 static void manager_on_watch(void *userdata) {
         Manager *m = userdata;
-        usec_t delay;
-        int r;
 
         m->observer.pinned.unpinned = 0;
-        if (timer_is_armed(m->pace_timer))
-                return;
-
-        delay = pace_delay(&m->pace, clock_usec(CLOCK_MONOTONIC));
-        if (delay > 0) {
-                r = timer_arm(m->c.event, &m->pace_timer, delay, USEC_PER_MSEC, "pace", manager_on_pace, m);
-                if (r >= 0)
-                        return;
-                log_error_errno(&m->c.log, r, "The next look at the listeners could not be put off");
-        }
         context_evaluate_later(&m->c, CAUSE_WATCH);
 }
 
@@ -135,14 +104,7 @@ static void manager_on_answer(void *userdata) {
         context_evaluate_later(userdata, CAUSE_ANSWER);
 }
 
-static void manager_on_home(void *userdata) {
-        Manager *m = userdata;
-
-        m->op.rehearsed = false;
-        context_evaluate_later(&m->c, CAUSE_ANSWER);
-}
-
-static void manager_on_news(void *userdata) {
+static void manager_on_fact(void *userdata) {
         context_evaluate_later(userdata, CAUSE_OTHER);
 }
 
@@ -170,49 +132,48 @@ void manager_log_config_error(const char *path, unsigned line, const char *messa
 }
 
 typedef struct ReloadErrors {
-        Manager *manager;
-        char *first;
+        const Log *log;
+        char *first; /* NULL: none */
 } ReloadErrors;
 
 static void manager_on_config_error(const char *path, unsigned line, const char *message, void *userdata) {
         ReloadErrors *errors = userdata;
 
-        manager_log_config_error(path, line, message, &errors->manager->c.log);
+        manager_log_config_error(path, line, message, (void *) errors->log);
         if (!errors->first && asprintf(&errors->first, "%s:%u: %s", path, line, message) < 0)
                 errors->first = NULL;
 }
 
 static int manager_reload(char **ret_error, void *userdata) {
         Manager *m = userdata;
-        ReloadErrors errors = { .manager = m };
+        ReloadErrors errors = { .log = &m->c.log };
         Config config;
         int r;
 
-        publisher_say_reloading();
         r = config_load(CONFIG_FILE, manager_on_config_error, &errors, &config);
-        if (r >= 0) {
-                if (!streq(config.unit, m->c.config.unit))
-                        log_message(&m->c.log, LOG_WARNING, "Unit= takes effect when wslportd is restarted");
-                m->c.config = config;
-                m->c.log.max_level = config.log_level;
-                log_message(&m->c.log, LOG_INFO, "%s is in force",
-                            r > 0 ? CONFIG_FILE : "The default configuration");
-                home_finder_forget(m->c.home_finder);
-                retry_now(&m->op.retry);
-        } else
+        *ret_error = errors.first;
+        if (r < 0) {
                 log_message(&m->c.log, LOG_ERR, "%s is not taken; the configuration in force stays",
                             CONFIG_FILE);
-        publisher_say_reloaded(&m->publisher);
+                return r;
+        }
 
-        if (ret_error)
-                *ret_error = TAKE_PTR(errors.first);
-        free(errors.first);
-        return r < 0 ? r : 0;
+        if (!streq(config.unit, m->c.config.unit))
+                log_message(&m->c.log, LOG_WARNING, "Unit= takes effect when wslportd is restarted");
+        m->c.config = config;
+        m->c.log.max_level = config.log_level;
+        log_message(&m->c.log, LOG_INFO, "%s is in force",
+                    r > 0 ? CONFIG_FILE : "The default configuration");
+        home_finder_forget(m->c.home_finder);
+        retry_now(&m->op.retry);
+        return 0;
 }
 
 static int manager_on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+        _cleanup_free_ char *error = NULL;
+
         (void) source, (void) info;
-        (void) manager_reload(NULL, userdata);
+        (void) manager_reload(&error, userdata);
         return 0;
 }
 
@@ -238,39 +199,34 @@ static void manager_done(Manager *m) {
         watch_free(c->watch);
         sockets_free(c->sockets);
         observer_done(&m->observer);
-        sd_event_source_disable_unref(m->pace_timer);
         sd_event_source_disable_unref(m->deadline_timer);
         sd_event_source_disable_unref(c->evaluation);
         sd_event_unref(c->event);
 }
 
-/* As sd_event wants a signal that it takes in. */
-static int block_signal(int signal) {
-        sigset_t signals;
-
-        sigemptyset(&signals);
-        sigaddset(&signals, signal);
-        return sigprocmask(SIG_BLOCK, &signals, NULL) < 0 ? -errno : 0;
-}
-
-static int manager_add_signal(Manager *m, int signal, sd_event_signal_handler_t handler) {
-        int r;
-
-        r = block_signal(signal);
-        return r < 0 ? r : sd_event_add_signal(m->c.event, NULL, signal, handler, handler ? m : NULL);
-}
-
 static int manager_set_up_loop(Manager *m, usec_t deadline) {
         Context *c = &m->c;
+        sigset_t signals;
         int r;
 
-        r = block_signal(SIGCHLD);
+        /* As sd_event wants it. */
+        sigemptyset(&signals);
+        sigaddset(&signals, SIGCHLD);
+        sigaddset(&signals, SIGHUP);
+        sigaddset(&signals, SIGINT);
+        sigaddset(&signals, SIGTERM);
+        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
+                return -errno;
+
+        r = sd_event_new(&c->event);
         if (r >= 0)
-                r = sd_event_new(&c->event);
+                r = sd_event_add_signal(c->event, NULL, SIGINT, NULL, NULL);
+        if (r >= 0)
+                r = sd_event_add_signal(c->event, NULL, SIGTERM, NULL, NULL);
         if (r >= 0)
                 r = sd_event_set_watchdog(c->event, true);
         if (r >= 0)
-                r = sd_event_add_defer(c->event, &c->evaluation, manager_on_evaluate, m);
+                r = sd_event_add_defer(c->event, &c->evaluation, manager_on_evaluation, m);
         if (r >= 0)
                 r = sd_event_source_set_priority(c->evaluation, SD_EVENT_PRIORITY_IDLE);
         if (r >= 0)
@@ -290,11 +246,11 @@ static int manager_make_objects(Manager *m) {
         if (r >= 0)
                 r = routes_new(&c->routes);
         if (r >= 0)
-                r = mode_new(c->event, c->routes, manager_on_news, c, &c->mode);
+                r = mode_new(c->event, c->routes, manager_on_fact, c, &c->mode);
         if (r >= 0)
-                r = home_finder_new(c->event, &c->log, manager_on_home, m, &c->home_finder);
+                r = home_finder_new(c->event, &c->log, manager_on_answer, c, &c->home_finder);
         if (r >= 0)
-                r = naming_new(c->event, &c->log, &c->config, &m->observer.ports, manager_on_news, c,
+                r = naming_new(c->event, &c->log, &c->config, &m->observer.ports, manager_on_fact, c,
                                &c->naming);
         if (r >= 0)
                 r = units_new(c->config.unit, manager_on_answer, c, &c->units);
@@ -337,11 +293,7 @@ int manager_run(const Log *log, const Config *config) {
         if (r < 0)
                 return r;
 
-        r = manager_add_signal(&m, SIGTERM, NULL);
-        if (r >= 0)
-                r = manager_add_signal(&m, SIGINT, NULL);
-        if (r >= 0)
-                r = manager_add_signal(&m, SIGHUP, manager_on_hangup);
+        r = sd_event_add_signal(m.c.event, NULL, SIGHUP, manager_on_hangup, &m);
         if (r >= 0)
                 r = sd_event_loop(m.c.event);
         (void) sd_notify(false, "STOPPING=1");
@@ -359,6 +311,8 @@ int manager_restore(const Log *log, const Config *config, Restored *ret) {
 
         m.op.request.kind = REQUEST_RESTORE;
         r = sd_event_loop(m.c.event);
+        if (r == 0) /* a signal */
+                return -EINTR;
         if (r < 0 && (r != -ETIMEDOUT || m.observer.phase == SERVICE_UNKNOWN))
                 return r;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/mend.h"
 
-#include "systemd/bus.h"
-#include "store/store.h"
 #include "kernel/sockets.h"
 #include "sshd/dump.h"
+#include "store/store.h"
+#include "systemd/bus.h"
 #include "systemd/sequence.h"
 #include "systemd/units.h"
 
@@ -16,8 +16,8 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         Listener listener;
 
         if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 ||
-            sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply, "ss",
-                               SYSTEMD1 ".Socket", "Listen") < 0 ||
+            sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply,
+                               "ss", SYSTEMD1 ".Socket", "Listen") < 0 ||
             unit_read_streams(reply, streams, sizeof(streams)) < 0)
                 return false;
 
@@ -54,7 +54,8 @@ int mend_units(void) {
 
         /* A service that runs still has what it was handed. */
         for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
-                if (systemd_is(bus, unit_pairs[i].socket, "active") && !systemd_is(bus, unit_pairs[i].service, "active") &&
+                if (systemd_is(bus, unit_pairs[i].socket, "active") &&
+                    !systemd_is(bus, unit_pairs[i].service, "active") &&
                     is_deaf(bus, sockets, unit_pairs[i].socket))
                         r = systemd_call(bus, JOB_RESTART, unit_pairs[i].socket);
         return r < 0 ? r : mend_switch(bus);

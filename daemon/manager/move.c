@@ -12,8 +12,7 @@
 #define STRANGER_LOOKS 10U /* what is handed on from one process to another is a stranger's for a moment */
 
 typedef enum MoveStep {
-        MOVE_CHECKING,  /* sshd reads the configuration */
-        MOVE_PROBING,   /* Windows is asked for the port */
+        MOVE_PREPARING, /* sshd checks our files, and Windows is asked for the port */
         MOVE_READING,   /* systemd reads its units again */
         MOVE_APPLYING,  /* systemd works on the unit */
         MOVE_VERIFYING, /* the kernel is asked until sshd listens */
@@ -184,6 +183,17 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
 
 /* ── the listeners ── */
 
+static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* Looks whether sshd listens, in @delay µs. */
+static void move_look_later(Move *move, usec_t delay) {
+        int r;
+
+        r = timer_arm(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
+        if (r < 0)
+                move_undo(move, r, "the check of sshd's listeners could not go on");
+}
+
 static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata) {
         Move *move = userdata;
         uint16_t port = move->request.expected;
@@ -219,16 +229,11 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
                 return 0;
         }
 
-        r = timer_arm(move->trial.event, &move->timer, LISTEN_INTERVAL, 1, "move-verify", move_on_verify,
-                      move);
-        if (r < 0)
-                move_undo(move, r, "the check of sshd's listeners could not go on");
+        move_look_later(move, LISTEN_INTERVAL);
         return 0;
 }
 
 static void move_verify(Move *move, MoveStep step) {
-        int r;
-
         if (move->request.expected == 0) {
                 move_finish(move, 0);
                 return;
@@ -236,9 +241,7 @@ static void move_verify(Move *move, MoveStep step) {
 
         move->step = step;
         move->verify_until = clock_usec(CLOCK_MONOTONIC) + LISTEN_TIMEOUT;
-        r = timer_arm(move->trial.event, &move->timer, 0, 1, "move-verify", move_on_verify, move);
-        if (r < 0)
-                move_undo(move, r, "the check of sshd's listeners could not begin");
+        move_look_later(move, 0);
 }
 
 /* All is in place for sshd to be told. */
@@ -269,7 +272,7 @@ static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *erro
         else {
                 snprintf(text, sizeof(text), "%s does not take port %u: is another drop-in in the way?",
                          move->trial.units.socket, move->request.to.port);
-                move->step = MOVE_CHECKING;
+                move->step = MOVE_PREPARING;
                 trial_go_on(&move->trial, -EEXIST, text);
         }
         return 0;
@@ -353,22 +356,12 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
                           bind_answer_to_string(move->answer), *detail ? " " : "", detail);
                 return;
         }
-        if (move->request.probe != MOVE_PROBES_FIRST) {
-                move_tell_systemd(move);
-                return;
-        }
-
-        move->step = MOVE_CHECKING;
-        move->reach = MOVE_IS_IN_FILES;
-        r = trial_begin(&move->trial);
-        if (r < 0)
-                move_undo(move, r, "it can't be prepared: %s", strerrordesc_np(-r));
+        move_tell_systemd(move);
 }
 
 static int move_probe(Move *move) {
         const SshdHome *home = &move->request.sshd->home;
 
-        move->step = MOVE_PROBING;
         return bindprobe_start(move->trial.event, move->request.to.port, home->ipv6 && !home->ipv4,
                                PROBE_TIMEOUT, move_on_probed, move, &move->probe);
 }
@@ -379,7 +372,7 @@ static void move_on_tried(int result, const char *text, void *userdata) {
 
         if (result < 0)
                 move_undo(move, result, "%s", text);
-        else if (move->request.probe == MOVE_PROBES_LATER && move->answer == BIND_NOT_ASKED) {
+        else if (move->request.probe && move->answer == BIND_NOT_ASKED) {
                 r = move_probe(move);
                 if (r < 0)
                         move_undo(move, r, "%u could not be tried: %s", move->request.to.port,
@@ -398,9 +391,6 @@ static int move_on_nothing_to_wait_for(sd_event_source *source, uint64_t usec, v
 static int move_begin(Move *move) {
         const MoveRequest *request = &move->request;
         int r;
-
-        if (request->probe == MOVE_PROBES_FIRST)
-                return move_probe(move);
 
         /* Without our files sshd is as its owner has it: to be checked only where it is about to be told. */
         if (request->to.port != 0 || request->phase != SERVICE_INACTIVE)
@@ -445,9 +435,9 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                 .handler = move_on_tried,
                 .userdata = move,
         };
-        WORDS_FOREACH(word, request->sshd->options)
-        if (!words_append(trial->options, sizeof(trial->options), word))
-                return -E2BIG;
+        WORDS_FOREACH (word, request->sshd->options)
+                if (!words_append(trial->options, sizeof(trial->options), word))
+                        return -E2BIG;
         r = store_read_bare_units(request->managed, &trial->units);
         if (r >= 0)
                 r = move_begin(move);

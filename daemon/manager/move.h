@@ -5,29 +5,19 @@
 #include "store/store.h"
 #include "systemd/sequence.h"
 
-/* One move of sshd, from the files to the listener: write (or take away) our files, have sshd check the
- * whole of its configuration (manager/trial), bind the port to see that Windows grants it, have systemd read
- * its units again where they changed and work on them, and see in the kernel that sshd listens. The bind
- * comes no sooner than the files and the check are known to work, for it takes the port from Windows. What
- * fails is undone: the files are put back, and where sshd or systemd was already told, they are told again;
- * but for a service that is still where it was.
- *
- * Every state on the way is one that sshd and a later start of wslportd can begin from. */
+/* One move of sshd: write (or take away) our files, have sshd check its whole configuration (manager/trial),
+ * bind the port to see that Windows grants it, have systemd read changed units and work on them, and see in
+ * the kernel that sshd listens. The bind takes the port from Windows, so it comes after the check. A move
+ * that fails puts the files back, and tells sshd and systemd again if they were told. sshd, and a later start
+ * of wslportd, can begin from every state on the way. */
 
 /* The bind helper's deadline. Longer than boot is held: sshd's own bind() waits behind the same answer, and
  * a question that is taken back would leave the port reserved for nobody. */
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
 
-/* When a move asks Windows for the port. */
-typedef enum MoveProbe {
-        MOVE_PROBES_NOT,   /* it can be had, or none is wanted */
-        MOVE_PROBES_LATER, /* when sshd has accepted our files */
-        MOVE_PROBES_FIRST, /* sshd has accepted them with another port */
-} MoveProbe;
-
 typedef struct MoveRequest {
         Placement from, to; /* as Trial's */
-        MoveProbe probe;
+        bool probe;         /* whether .to.port can be had isn't known yet */
         uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
         ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
         ManagedUnits managed;

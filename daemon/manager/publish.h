@@ -8,21 +8,18 @@ typedef struct Publisher {
         Context *c;
         const Observer *observer;
         Status status; /* as it was told last */
-        PortSet told;  /* the home ports whose holder here was told, for as long as he is in the way */
+        PortSet told;  /* the home ports that a stranger listens on, which was told */
 } Publisher;
 
-/* Shows what was decided and what was seen, where that has changed. */
-void publisher_publish(Publisher *publisher, const Decision *decision);
+/* Shows what was decided and observed, if that has changed. What was told last stands while the observer
+ * can't see all. */
+void publisher_publish(Publisher *p, const Decision *decision);
 
-/* Says READY=1, once, and then lets the bus have us. */
-void publisher_say_ready(Publisher *publisher);
+/* Says READY=1 at the first call, and connects to the bus. */
+void publisher_say_ready(Publisher *p);
 
-/* Between "RELOADING=1" and "READY=1" the manager reads its configuration. */
-void publisher_say_reloading(void);
-void publisher_say_reloaded(Publisher *publisher);
+/* Tells that sshd can't have the port of @fact. */
+void publisher_tell_refusal(Publisher *p, const PortFact *fact);
 
-/* sshd can't have the port of @fact. */
-void publisher_tell_refusal(Publisher *publisher, const PortFact *fact);
-
-/* A move by @decision has ended well; @from is where sshd was. */
-void publisher_tell_moved(Publisher *publisher, const Decision *decision, uint16_t from);
+/* Tells that @decision was carried out; @from is where sshd was. */
+void publisher_tell_moved(Publisher *p, const Decision *decision, uint16_t from);

@@ -19,7 +19,7 @@ static int reset_hold_socket(Restored *restored, Mechanism mechanism) {
                 return 0; /* it is there */
 
         /* A generator has put our port into the place of its own. */
-        WORDS_FOREACH(stream, restored->units.streams) {
+        WORDS_FOREACH (stream, restored->units.streams) {
                 char text[ENDPOINT_SIZE];
                 const char *back = stream;
                 Endpoint endpoint;
@@ -76,15 +76,6 @@ static void reset_describe(const Restored *restored, char ret[static RESET_TEXT_
                          names->service, restored->port, restored->why, names->service);
 }
 
-static bool daemon_runs(sd_bus *bus) {
-        static const char *const states[] = { "activating", "active", "reloading" };
-
-        for (size_t i = 0; i < ELEMENTSOF(states); i++)
-                if (systemd_is(bus, DAEMON, states[i]))
-                        return true;
-        return false;
-}
-
 int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_SIZE]) {
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         Config config = config_default();
@@ -104,14 +95,15 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
                 /* No systemd, as in an image that is being built. */
                 return r == -ENOENT || r == -ECONNREFUSED ? first : r;
         }
-        if (daemon_runs(bus))
+        if (!systemd_is(bus, DAEMON, "inactive") && !systemd_is(bus, DAEMON, "failed"))
                 return -EBUSY;
 
         if (placement.port != 0 && !systemd_is(bus, AT_BOOT, "activating")) {
                 snprintf(config.unit, sizeof(config.unit), "%s", unit);
                 r = manager_restore(log, &config, &restored);
-                if (r < 0) { /* systemd is not to be asked for anything */
-                        (void) store_reset(NULL);
+                if (r < 0) {
+                        if (r != -EINTR) /* systemd can't be asked for anything */
+                                (void) store_reset(NULL);
                         return r;
                 }
         }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/retry.h"
 
-#include "base/timer.h"
-
 #define RETRY_DELAY_SOON (2 * USEC_PER_SEC)
 #define RETRY_DELAY_FIRST (60 * USEC_PER_SEC)
 #define RETRY_DELAY_MAX (3600 * USEC_PER_SEC)
@@ -11,56 +9,52 @@ void retry_init(Retry *retry, Observer *observer) {
         *retry = (Retry){ .observer = observer, .delay = { .name = "retry", .max = RETRY_DELAY_MAX } };
 }
 
-void retry_done(Retry *retry) {
+void retry_cancel(Retry *retry) {
         retry->timer = sd_event_source_disable_unref(retry->timer);
         retry->postponed[0] = '\0';
-}
-
-void retry_now(Retry *retry) {
-        retry_done(retry);
-        observer_forget(retry->observer);
-        context_evaluate_later(retry->observer->c, CAUSE_OTHER);
 }
 
 bool is_mode_late(const Mode *mode) {
         return mode_get(mode) == MODE_UNKNOWN && mode_is_unconfirmed(mode);
 }
 
-static int retry_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        Retry *retry = userdata;
-        const Context *c = retry->observer->c;
+void retry_now(Retry *retry) {
+        Context *c = retry->observer->c;
 
-        (void) source, (void) usec;
+        retry_cancel(retry);
         if (retry->observer->sshd.ask_again)
                 home_finder_forget(c->home_finder);
         if (is_mode_late(c->mode))
                 mode_ask(c->mode);
-        retry_now(retry);
+        observer_forget(retry->observer);
+        context_evaluate_later(c, CAUSE_OTHER);
+}
+
+static int retry_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+        (void) source, (void) usec;
+        retry_now(userdata);
         return 0;
 }
 
 usec_t retry_later(Retry *retry, bool soon) {
         usec_t now = clock_usec(CLOCK_MONOTONIC), delay;
-        Context *c = retry->observer->c;
-        int r;
 
-        retry->delay.first = soon ? RETRY_DELAY_SOON : RETRY_DELAY_FIRST;
-        /* Quiet for as long as the last wait and the next one together. */
+        /* It was quiet for as long as the last wait and the next one together. */
         if (now - retry->delayed_at > 3 * retry->delay.last)
                 delay_reset(&retry->delay);
         retry->delayed_at = now;
+        retry->delay.first = soon ? RETRY_DELAY_SOON : RETRY_DELAY_FIRST;
         delay = delay_next(&retry->delay);
-        r = timer_arm(c->event, &retry->timer, delay, USEC_PER_SEC, retry->delay.name, retry_on_timer,
-                      retry);
-        if (r < 0)
-                context_give_up(c, r, "No further attempt could be scheduled");
-        return r < 0 ? 0 : delay;
+        context_arm(retry->observer->c, &retry->timer, delay, USEC_PER_SEC, retry->delay.name,
+                    retry_on_timer, retry);
+        return delay;
 }
 
 void retry_postpone(Retry *retry, int error, const char *why) {
         const Context *c = retry->observer->c;
         usec_t delay = retry_later(retry, context_is_passing(c, error));
 
+        /* --reset ends before. */
         snprintf(retry->postponed, sizeof(retry->postponed),
                  c->stage == STAGE_RESTORING ? "%s" : "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));

@@ -4,8 +4,8 @@
 #include "core/backoff.h"
 #include "manager/observe.h"
 
-/* When sshd may be moved or started, and when everything is asked anew because no event will tell that it is
- * different. */
+/* When to ask everything anew because no event will tell, and whether sshd may be moved or started
+ * before. */
 typedef struct Retry {
         Observer *observer;
         Backoff moves; /* and starts */
@@ -16,17 +16,19 @@ typedef struct Retry {
 } Retry;
 
 void retry_init(Retry *retry, Observer *observer);
-void retry_done(Retry *retry);
 
-/* Everything is asked anew after a while, a longer one each time; @soon: it may be different in a moment.
- * Returns that while, or 0 where the timer can't be had; then the daemon ends. */
-usec_t retry_later(Retry *retry, bool soon);
+/* Nothing is postponed any more, and no timer will go off. */
+void retry_cancel(Retry *retry);
 
-/* The same, and sshd is left alone until then, because of @error, and for people, @why. */
-void retry_postpone(Retry *retry, int error, const char *why);
-
-/* Nothing that has failed counts any more: all is asked anew now. */
+/* Asks everything anew now. */
 void retry_now(Retry *retry);
 
-/* wslinfo, which is slow while Windows comes up, has not told the mode, and the routes don't tell each. */
+/* Asks everything anew after a wait, which grows from call to call. @soon: it may be different in a moment.
+ * Returns that wait. */
+usec_t retry_later(Retry *retry, bool soon);
+
+/* The same, and sshd is left alone until then: @error has come of the last try. @why is for people. */
+void retry_postpone(Retry *retry, int error, const char *why);
+
+/* True if neither wslinfo, which is slow while Windows comes up, nor the routes have told the mode. */
 bool is_mode_late(const Mode *mode);

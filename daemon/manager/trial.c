@@ -40,7 +40,7 @@ static bool trial_wants(const Trial *t, uint16_t port) {
 }
 
 bool trial_is_met_by(const Trial *t, const char *streams) {
-        WORDS_FOREACH(stream, streams) {
+        WORDS_FOREACH (stream, streams) {
                 Endpoint endpoint;
 
                 if (endpoint_parse(stream, &endpoint) >= 0 && !trial_wants(t, endpoint.port))

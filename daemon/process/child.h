@@ -6,12 +6,10 @@
 #include "process/program.h"
 
 /* A program that runs beside the event loop, with a deadline. wslportd's helper runs it where there is a
- * helper, otherwise it is a child process of this one. Whatever runs a program and reads its answer is built
- * of this: a function that starts a Child with the caller's handler, and a function that makes an answer of
- * the ChildResult.
- *
- * The kernel keeps what the program prints in two pipes (64 KiB each, pipe(7)), which are read once, when
- * the program has ended. A program that prints more stands still until its deadline. */
+ * helper, otherwise it is a child process of this one. Each module that asks a program has a function that
+ * starts a Child, and one that reads the answer out of the ChildResult. The kernel keeps the output in two
+ * pipes (64 KiB each, pipe(7)), which are read once, when the program has ended. A program that prints more
+ * stands still until its deadline. */
 #define CHILD_OUTPUT_MAX (64 * 1024)
 
 typedef struct Child Child;

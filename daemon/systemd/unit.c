@@ -97,25 +97,23 @@ static int read_command(sd_bus_message *m, char *field, size_t size) {
 
 /* Leaves out a word that doesn't fit: sshd's listeners show what the word would have told about the
  * ports. */
-static int read_words(sd_bus_message *m, char *field, size_t size) {
+static int read_each(sd_bus_message *m, const char *array, const char *item, char *field, size_t size) {
         const char *text;
         int r;
 
-        r = enter_array(m, "as");
-        while (r >= 0 && (r = sd_bus_message_read(m, "s", &text)) > 0)
+        r = enter_array(m, array);
+        while (r >= 0 && (r = sd_bus_message_read(m, item, &text, NULL)) > 0)
                 (void) words_append(field, size, text);
         return r;
 }
 
+static int read_words(sd_bus_message *m, char *field, size_t size) {
+        return read_each(m, "as", "s", field, size);
+}
+
 /* Likewise, with the paths as the words. */
 static int read_files(sd_bus_message *m, char *field, size_t size) {
-        const char *path;
-        int r;
-
-        r = enter_array(m, "a(sb)");
-        while (r >= 0 && (r = sd_bus_message_read(m, "(sb)", &path, NULL)) > 0)
-                (void) words_append(field, size, path);
-        return r;
+        return read_each(m, "a(sb)", "(sb)", field, size);
 }
 
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size) {
