@@ -5,17 +5,14 @@
 
 #define CONFIG_FILE SYSCONFDIR "/wslportd.conf"
 
-/* Reads the file at @path, of 64 KiB at most; a symbolic link is followed. Every error is told to @on_error,
- * in the order of the lines: the first 20, then how many more there are. A file with an error is rejected
- * whole.
- *
+/* Reads the file at @path, of 64 KiB at most; a symbolic link is followed. @on_error gets each error in the
+ * order of the lines: the first 20, then the number of the others. A file with an error is rejected whole.
  * Returns 1 and *@ret if the file was taken, 0 and the defaults if there is no file, -EINVAL if the file was
- * rejected, another negative errno if it could not be read. In the last two cases @on_error was called at
- * least once, and *@ret is untouched. A symbolic link to a missing file is an error. */
+ * rejected, another negative errno if it could not be read, as where a link leads nowhere. In the last two
+ * cases @on_error was called at least once, and *@ret is untouched. */
 int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, Config *ret);
 
-/* The same for @size bytes of any text in memory; @path is for messages only. Returns 1, -EINVAL or
- * -ENOMEM. */
+/* The same for @size bytes of text in memory; @path is for messages. Returns 1, -EINVAL or -ENOMEM. */
 int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
                  void *userdata, Config *ret);
 

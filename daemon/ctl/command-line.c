@@ -77,8 +77,7 @@ int verb_help(Ctl *ctl) {
         if (!ctl->line.argument) {
                 printf("wslportctl [OPTION…] [VERB …]\n\n"
                        "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows holds "
-                       "its "
-                       "port.\n\n");
+                       "its port.\n\n");
                 for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
                         printf("  %-10s %-15s  %s\n", verb->name, strempty(verb->argument), verb->summary);
                 putchar('\n');

@@ -21,7 +21,7 @@ void ctl_json_add_number(json_object *object, const char *key, uint64_t number);
 json_object *ctl_json_status(const Status *status);
 json_object *ctl_json_listeners(const Status *status);
 
-/* Reads the daemon's properties and prints them: with --json what @make makes of them, else by @print. Returns
+/* Reads the daemon's properties, and prints what @make makes of them, or without --json calls @print. Returns
  * an exit status. */
 int ctl_show_status(Ctl *ctl, json_object *(*make)(const Status *status),
                     void (*print)(const Ctl *ctl, const Status *status));

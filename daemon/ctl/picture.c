@@ -338,8 +338,7 @@ void picture_draw(FILE *file, const Status *status, bool color, uint64_t now) {
 const char *picture_absence(NetworkingMode mode) {
         if (mode == MODE_NOT_WSL)
                 return "this isn't WSL: wslportd doesn't run here, and no Windows can hold sshd's port (to "
-                       "see more: "
-                       "wslportctl diagnose)";
+                       "see more: wslportctl diagnose)";
         if (mode == MODE_WSL1)
                 return "this is WSL 1, and wslportd needs WSL 2; on Windows: wsl --set-version NAME 2";
         return NULL;

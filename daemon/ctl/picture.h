@@ -11,7 +11,7 @@
 #define PICTURE_COLUMNS 80
 
 /* Draws @status as of @now (CLOCK_REALTIME, µs), with local times, within PICTURE_LINES_MAX and
- * PICTURE_COLUMNS. The only control sequences in it are colours, if @color. */
+ * PICTURE_COLUMNS, and with colours if @color. */
 void picture_draw(FILE *file, const Status *status, bool color, uint64_t now);
 
 /* The colour of a state. */

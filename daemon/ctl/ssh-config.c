@@ -138,10 +138,8 @@ static int print_config(ClientConfig *config, bool user_is_given) {
                 r = client_config_render(config, &text);
         }
         if (r == -EINVAL)
-                return ctl_error(
-                                CTL_USAGE,
-                                "--host can have letters, digits, \".\", \"-\" and \"_\"; --user also \"+\" "
-                                "and \"@\"");
+                return ctl_error(CTL_USAGE, "--host can have letters, digits, \".\", \"-\" and \"_\"; "
+                                            "--user also \"+\" and \"@\"");
         if (r < 0)
                 return ctl_error(CTL_FAILED, "%s", strerrordesc_np(-r));
         fputs(text, stdout);

@@ -15,10 +15,9 @@ typedef struct ClientConfig {
 } ClientConfig;
 
 /* Makes Host blocks for other machines, Tailscale's addresses before those of the LAN, and one for Windows
- * itself. Leaves out loopback and link-local addresses, and those that other machines can't reach in this
- * networking mode. Returns 0 and the text, to be freed; -EINVAL if the port is 0, an address isn't one, the
- * host has anything but letters, digits, ".", "-" and "_", or the user anything that would need quotes; or
- * another negative errno. */
+ * itself. Leaves out addresses that other machines can't reach. Returns 0 and the text, to be freed; -EINVAL
+ * if the port is 0, an address isn't one, the host has anything but letters, digits, ".", "-" and "_", or the
+ * user anything that would need quotes; or another negative errno. */
 int client_config_render(const ClientConfig *config, char **ret);
 
 /* Writes the addresses of @config that other machines can use to @ret, best first, at most @size of them.

@@ -42,8 +42,7 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
         else if (port->holder == HOLDER_OTHER_DISTRO) {
                 say(r, VERDICT_PROBLEM,
                     "another WSL distro has port %u: stop the server there, or end the distro with wsl.exe "
-                    "--terminate "
-                    "NAME; its name is among these",
+                    "--terminate NAME; its name is among these",
                     port->number);
                 suggest(r, "wsl.exe --list --running");
         } else if (holder_is_windows(port->holder)) {

@@ -6,10 +6,9 @@
 #include "base/util.h"
 
 /* Tells when a TCP socket with one of some ports starts or stops listening, by the kernel's tracepoint
- * sock:inet_sock_set_state. The tracepoint covers every network namespace without telling which, and every
- * CPU that is online when the watch is made, but none that comes later. So each call means "ask again", and
- * other sources must tell the same. A socket that is bound but doesn't listen isn't seen. The kernel
- * filters: other ports cause no wake-up. */
+ * sock:inet_sock_set_state. It covers every network namespace without telling which, and the CPUs that are
+ * online when the watch is made. So each call means "ask again", and other sources must tell the same. It
+ * doesn't see sockets that are only bound. The kernel filters: other ports cause no wake-up. */
 typedef struct ListenWatch ListenWatch;
 
 #define LISTENWATCH_PORTS_MAX 16U

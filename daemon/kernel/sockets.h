@@ -65,11 +65,10 @@ static inline bool listener_has_ipv4(const Listener *listener) {
 /* "0.0.0.0", "::1". Returns @buffer. */
 const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]);
 
-/* Calls back when a socket with one of @ports as its local port has been closed, a millisecond or so later.
- * The kernel filters: other ports cause no wake-up. Another call changes the ports, without losing an event,
- * and the callback. A watch costs the kernel some µs for each TCP socket that is closed, of any port: watch
- * only while the answer matters. Takes 1 to SOCKETS_WATCH_MAX ports, else returns -EINVAL. On failure the
- * watch before goes on. */
+/* Calls back a millisecond after a socket with one of @ports as its local port was closed. The kernel
+ * filters: other ports cause no wake-up. Another call changes ports and callback without losing an event. A
+ * watch costs the kernel some µs for each closed TCP socket of any port: watch only while the answer matters.
+ * Takes 1 to SOCKETS_WATCH_MAX ports, else returns -EINVAL. On failure the watch before goes on. */
 int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size_t n_ports,
                   SocketsCallback callback, void *userdata);
 void sockets_unwatch(Sockets *sockets);

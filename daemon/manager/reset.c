@@ -64,15 +64,13 @@ static void reset_describe(const Restored *restored, char ret[static RESET_TEXT_
                 snprintf(ret, RESET_TEXT_SIZE,
                          "%s stays on port %u until the next boot: %s. To have it on its own configuration "
                          "before: rm " STORE_DROP_INS "/%s.d/" UNIT_DROP_IN
-                         " && systemctl daemon-reload && systemctl stop %s && "
-                         "systemctl restart %s",
+                         " && systemctl daemon-reload && systemctl stop %s && systemctl restart %s",
                          names->socket, restored->port, restored->why, names->socket, names->service,
                          names->socket);
         else
                 snprintf(ret, RESET_TEXT_SIZE,
                          "%s stays on port %u until it is started again: %s. To have it on its own "
-                         "configuration: "
-                         "systemctl restart %s",
+                         "configuration: systemctl restart %s",
                          names->service, restored->port, restored->why, names->service);
 }
 

@@ -10,16 +10,14 @@
  * Only for a port that sshd is about to bind: an allowed bind takes the port from Windows until sshd has it,
  * or for 60 s. (microsoft/WSL, GnsPortTracker.cpp) */
 
-/* @ipv6: try ::, for an sshd that listens on IPv6 only, else 0.0.0.0. Windows gives the same answer for
- * both. @timeout in µs. @handler makes the answer of its result with bindprobe_read(). Returns 0 or a
- * negative errno. */
+/* Tries ::, for an sshd that listens on IPv6 only, if @ipv6, else 0.0.0.0; Windows answers alike. @timeout is
+ * in µs. @handler reads its result by bindprobe_read(). Returns 0 or a negative errno. */
 int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, ChildHandler handler,
                     void *userdata, Child **ret);
 
 #define BINDPROBE_DETAIL_SIZE 64
 
-/* The answer, never BIND_NOT_ASKED. @ret_detail is for people: the errno's name, or why there is no answer,
- * where the answer is BIND_FAILED, else "". */
+/* Returns the answer, never BIND_NOT_ASKED. @ret_detail, for people, says why it is BIND_FAILED; else "". */
 BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BINDPROBE_DETAIL_SIZE]);
 
 /* What the helper process does: binds @port once or a few times, and closes it again. Blocks for as long as

@@ -25,8 +25,7 @@ void firewall_rule(FirewallForm form, FirewallScope scope, uint16_t port,
         /* A rule that names no remote addresses lets in all of them. */
         snprintf(ret, FIREWALL_LINE_SIZE,
                  "New-NetFirewall%sRule -Name WSL-SSH-%u-%s -DisplayName \"WSL SSH (%u, %s)\" -Direction "
-                 "Inbound"
-                 "%s -Protocol TCP -LocalPort%s %u%s%s -Action Allow",
+                 "Inbound%s -Protocol TCP -LocalPort%s %u%s%s -Action Allow",
                  hyperv ? "HyperV" : "", port, word, port, word,
                  hyperv ? " -VMCreatorId '" WSL_VM_CREATOR_ID "'" : "", hyperv ? "s" : "", port,
                  !remote  ? ""

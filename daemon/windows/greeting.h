@@ -3,10 +3,9 @@
 
 #include "process/child.h"
 
-/* Connects to a port of 127.0.0.1 once and reads how the server there greets, which names the port's holder.
- * A missing greeting proves nothing: in mirrored mode a port on which nobody listens may hang instead of
- * refusing. Never repeat this in a loop: each connection can itself keep Windows from binding the port, and
- * sshd penalizes clients that don't authenticate. */
+/* Connects to a port of 127.0.0.1 once and reads the server's greeting, which names the port's holder. A
+ * missing greeting proves nothing: in mirrored mode a port without a listener may hang. Never repeat this in a
+ * loop: a connection can keep Windows from binding the port, and sshd penalizes clients that don't log in. */
 
 typedef enum Greeting {
         GREETING_UNKNOWN, /* no connection within the time */
@@ -35,10 +34,9 @@ Greeting greeting_ask(uint16_t port, usec_t timeout, char ret_software[static GR
  * each of at most 255 bytes with CR LF. OpenSSH gives up after 1024 lines, we do much sooner. */
 #define GREETING_SIZE_MAX 4096
 
-/* Reads what a server has sent so far. It is untrusted.
- *
- * Returns 1 and the outputs once the version line is there, 0 if more has to be read, -EBADMSG if this isn't
- * SSH. Sources: RFC 4253 section 4.2; PowerShell/openssh-portable version.h (`OpenSSH_for_Windows_…`, which
- * no setting changes; before that `OpenSSH_7.1p1 Microsoft_Win32_port…`). */
+/* Reads what a server has sent so far, which is untrusted. Returns 1 and the outputs once the version line is
+ * there, 0 if more has to be read, -EBADMSG if this isn't SSH. Sources: RFC 4253 section 4.2;
+ * PowerShell/openssh-portable version.h (`OpenSSH_for_Windows_…`, which no setting changes; before that
+ * `OpenSSH_7.1p1 Microsoft_Win32_port…`). */
 int greeting_parse(const char *data, size_t size, Greeting *ret,
                    char ret_software[static GREETING_SOFTWARE_SIZE]);

@@ -223,10 +223,9 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 #define LINE "\n"
 
 /* Prints the rules of both firewalls. The COM object has numbers where the cmdlets have words, and needs no
- * elevation. The script leaves out rules that don't let WSL's traffic in, those of a program, a service or
- * an app, and rules that don't let in all of it: those of one local address, like Tailscale's own, or of a
- * profile that no network here has. The Hyper-V firewall came with Windows 11 22H2. (Microsoft: netfw.h,
- * INetFwRule3; MSFT_NetFirewallHyperVRule) */
+ * elevation. The script leaves out rules of a program, a service or an app, which don't let WSL's traffic in,
+ * and those of one local address, like Tailscale's own, or of a profile that no network here has. The Hyper-V
+ * firewall came with Windows 11 22H2. (Microsoft: netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule) */
 const char windows_rules_script[] =
                 "$ErrorActionPreference='Stop'" LINE "$ProgressPreference='SilentlyContinue'" LINE
                 "function Show($ports,$remote,$name){'rule|'+$ports+'|'+$remote+'|'+"
@@ -370,8 +369,7 @@ int windows_elevated_script(const char *command, char *ret, size_t size) {
                      "$ErrorActionPreference='Stop';$p=Start-Process -FilePath (Join-Path $PSHOME "
                      "'powershell.exe') "
                      "-ArgumentList '-NoProfile','-NonInteractive','-EncodedCommand','%s' -Verb RunAs -Wait "
-                     "-PassThru;"
-                     "if($p.ExitCode -ne 0){exit 1};exit 0",
+                     "-PassThru;if($p.ExitCode -ne 0){exit 1};exit 0",
                      encoded);
         if (n < 0 || (size_t) n >= size)
                 return -E2BIG;
