@@ -61,10 +61,6 @@ bool home_finder_is_pending(const HomeFinder *finder) {
         return finder->sshd;
 }
 
-void home_finder_set_reads_our_file(HomeFinder *finder, bool reads_our_file) {
-        finder->facts.home.reads_our_file = reads_our_file;
-}
-
 /* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit may
  * not make an IPv6 socket to see that.) */
 static bool kernel_has_ipv6(void) {
@@ -214,12 +210,13 @@ static bool is_beside_ours(const SshdHome *home, const UnitState *socket, uint16
 HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement) {
         HomeFacts facts = finder->facts;
 
-        /* sshd, and a generator that makes its socket's addresses, read our port file only. */
-        if (placement->mechanism != MECHANISM_CONFIG)
-                facts.home.reads_our_file = true;
-        else if (managed.socket)
+        /* sshd, and a generator that makes its socket's addresses, read our port file only. If sshd was asked
+         * before that file was written, a move has seen sshd take it in since. */
+        if (managed.socket && placement->mechanism == MECHANISM_CONFIG)
                 facts.home.reads_our_file = !is_beside_ours(&finder->facts.home, managed.socket,
                                                             placement->port);
+        else if (placement->mechanism != MECHANISM_CONFIG || placement->port != finder->port_in_file)
+                facts.home.reads_our_file = true;
 
         facts.home.port_fixed = facts.home.port_fixed || finder->has_port_option;
 

@@ -38,6 +38,3 @@ typedef struct HomeFacts {
 } HomeFacts;
 
 HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement);
-
-/* A move has seen whether sshd takes in our file. */
-void home_finder_set_reads_our_file(HomeFinder *finder, bool reads_our_file);

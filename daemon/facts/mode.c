@@ -46,9 +46,8 @@ void mode_ask(Mode *mode) {
         if (routes_read(mode->routes, &facts) >= 0)
                 mode->seen = route_facts_to_mode(&facts);
 
-        if (!mode->wslinfo &&
-            wslinfo_start(mode->event, WSLINFO_TIMEOUT, mode_on_wslinfo, mode, &mode->wslinfo) < 0)
-                mode->wslinfo = NULL;
+        if (!mode->wslinfo)
+                (void) wslinfo_start(mode->event, WSLINFO_TIMEOUT, mode_on_wslinfo, mode, &mode->wslinfo);
 }
 
 static void mode_on_routes(void *userdata) {

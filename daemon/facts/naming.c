@@ -155,9 +155,8 @@ void naming_forget(Naming *n, uint16_t port) {
 
 int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,
                void *userdata, Naming **ret) {
-        Naming *n;
+        Naming *n = malloc(sizeof(*n));
 
-        n = malloc(sizeof(*n));
         if (!n)
                 return -ENOMEM;
 

@@ -107,18 +107,16 @@ static void operator_on_hint(const char *text, void *userdata) {
 }
 
 static void operator_note_moved(Operator *op, uint16_t from) {
-        HomeFinder *home_finder = op->c->home_finder;
         const Decision *d = &op->decision;
 
         backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
-        home_finder_set_reads_our_file(home_finder, op->c->files.placement.port != 0);
         publisher_tell_moved(op->publisher, d, from);
         if (d->action == ACTION_RELOCATE)
                 (void) hints_for_port("", d->port, operator_on_hint, op);
         if (d->action != ACTION_RESTORE)
                 return;
 
-        home_finder_forget(home_finder); /* what sshd refused with our file it may accept without it */
+        home_finder_forget(op->c->home_finder); /* sshd may accept its configuration without our file */
         operator_settle_debt(op, OWED_BY_REFUSAL);
         if (d->then_start && op->observer->phase == SERVICE_FAILED)
                 op->observer->owed = OWED_BY_REFUSAL;

@@ -72,14 +72,10 @@ static int find_in(const char *path, bool (*matches)(const char *line), ListenAd
 }
 
 int listen_address_find(bool (*matches)(const char *line), ListenAddressLine *ret) {
-        static const char *const patterns[] = { "/etc/ssh/sshd_config.d/*.conf", "/etc/ssh/sshd_config",
-                                                "/usr/etc/ssh/sshd_config.d/*.conf",
-                                                "/usr/etc/ssh/sshd_config" };
         glob_t paths = { 0 };
         int found = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(patterns); i++)
-                (void) glob(patterns[i], i > 0 ? GLOB_APPEND : 0, NULL, &paths);
+        (void) glob("{/etc,/usr/etc}/ssh/{sshd_config.d/*.conf,sshd_config}", GLOB_BRACE, NULL, &paths);
         for (size_t i = 0; i < paths.gl_pathc && !found; i++)
                 found = find_in(paths.gl_pathv[i], matches, ret);
         globfree(&paths);
