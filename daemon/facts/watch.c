@@ -78,11 +78,6 @@ static void watch_on_event(void *userdata) {
                 w->handler(w->userdata);
 }
 
-static void watch_on_socket(SocketEvent event, uint16_t port, void *userdata) {
-        (void) event, (void) port;
-        watch_on_event(userdata);
-}
-
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 static int watch_arm_timer(Watch *w) {
@@ -134,7 +129,7 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
         }
 
         if (closes && n_ports > 0 && (!w->closes || !same)) {
-                r = sockets_watch(w->sockets, w->event, ports, n_ports, watch_on_socket, w);
+                r = sockets_watch(w->sockets, w->event, ports, n_ports, watch_on_event, w);
                 if (r < 0)
                         return r;
                 w->closes = true;

@@ -143,22 +143,6 @@ int netlink_parse_answer(const void *bytes, size_t length, uint32_t port_id, uin
         return 1;
 }
 
-int netlink_parse_events(const void *bytes, size_t length, NetlinkVisit visit, void *userdata) {
-        const struct nlmsghdr *message = bytes;
-        int rest = (int) length, r;
-
-        for (; message_ok(message, rest); message = mnl_nlmsg_next(message, &rest)) {
-                if (message->nlmsg_type < NLMSG_MIN_TYPE)
-                        continue;
-
-                r = visit(message, userdata);
-                if (r < 0)
-                        return r;
-        }
-
-        return 0;
-}
-
 static int ask_once(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, void *userdata) {
         Buffer buffer;
         int r;
@@ -205,28 +189,18 @@ int netlink_ask(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, 
         return -EAGAIN;
 }
 
-int netlink_receive(Netlink *netlink, NetlinkVisit visit, void *userdata) {
-        bool lost = false;
+int netlink_receive(Netlink *netlink) {
+        bool found = false;
         Buffer buffer;
 
         for (unsigned reads = 0; reads < EVENT_READS_MAX; reads++) {
-                ssize_t n;
-                int r;
+                ssize_t n = receive(netlink, &buffer);
 
-                n = receive(netlink, &buffer);
                 if (n == -EAGAIN)
                         break;
-                if (n == -ENOBUFS) {
-                        lost = true;
-                        continue;
-                }
-                if (n < 0)
+                if (n < 0 && n != -ENOBUFS)
                         return (int) n;
-
-                r = netlink_parse_events(buffer.bytes, (size_t) n, visit, userdata);
-                if (r < 0)
-                        return r;
+                found = found || n != 0;
         }
-
-        return lost ? -ENOBUFS : 0;
+        return found;
 }

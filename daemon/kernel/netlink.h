@@ -36,10 +36,11 @@ int netlink_ask(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, 
 int netlink_join(Netlink *netlink, unsigned group);
 void netlink_leave(Netlink *netlink, unsigned group);
 
-/* Shows the queued events to @visit, at most as many as is fair to other event sources: the rest keep the
- * socket readable. Returns 0, @visit's error, or, after showing all others, -ENOBUFS if the kernel has
- * dropped some: then only a request tells the state. */
-int netlink_receive(Netlink *netlink, NetlinkVisit visit, void *userdata);
+/* Takes the queued events off the socket, at most as many as is fair to other event sources: the rest keep the
+ * socket readable. No event says enough by itself, so that whoever waits for events asks the kernel for the
+ * state. Returns 1 if there were events, or the kernel has dropped some, 0 if there were none, or a negative
+ * errno. */
+int netlink_receive(Netlink *netlink);
 
 static inline bool netlink_has_attribute(const struct nlmsghdr *message, const struct nlattr *attribute) {
         const char *end = (const char *) message + message->nlmsg_len;
@@ -58,6 +59,3 @@ static inline bool netlink_has_attribute(const struct nlmsghdr *message, const s
  * negative errno (-EAGAIN: interrupted). */
 int netlink_parse_answer(const void *bytes, size_t length, uint32_t port_id, uint32_t sequence,
                          NetlinkVisit visit, void *userdata);
-
-/* netlink_receive()'s reading of a datagram. */
-int netlink_parse_events(const void *bytes, size_t length, NetlinkVisit visit, void *userdata);

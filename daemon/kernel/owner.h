@@ -15,7 +15,7 @@ typedef enum OwnerResult {
 
 typedef struct Owner {
         OwnerResult result;
-        pid_t pid;     /* 0 unless found; of several with the socket the first in the unit, else the lowest */
+        pid_t pid; /* 0 unless found; of several with the socket the first in the unit, else the lowest */
         char comm[16]; /* the process' own, untrusted name for itself; printable ASCII; may be empty */
 
         /* The system unit that made the socket: with socket activation ssh.socket, not ssh.service. "" where

@@ -361,26 +361,15 @@ static int on_settled(sd_event_source *source, usec_t usec, void *userdata) {
         return 0;
 }
 
-static int note_change(const struct nlmsghdr *message, void *userdata) {
-        (void) message;
-
-        *(bool *) userdata = true;
-        return 0;
-}
-
 static int on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         sd_event *event = sd_event_source_get_event(source);
         Routes *routes = userdata;
-        bool changed = false;
         usec_t now, due;
         int r;
 
         (void) fd, (void) revents;
 
-        /* The kind of change doesn't matter, so that a lost event counts as a change, too. */
-        if (netlink_receive(routes->events, note_change, &changed) < 0)
-                changed = true;
-        if (!changed)
+        if (netlink_receive(routes->events) == 0)
                 return 0;
 
         r = sd_event_now(event, CLOCK_MONOTONIC, &now);

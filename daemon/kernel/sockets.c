@@ -16,10 +16,8 @@
 struct Sockets {
         Netlink *requests;
 
-        Netlink *events; /* opened at the first watch, and kept */
-        sd_event_source *source;
-        uint16_t ports[SOCKETS_WATCH_MAX];
-        size_t n_ports; /* 0: nothing is watched */
+        Netlink *events;         /* opened at the first watch, and kept */
+        sd_event_source *source; /* NULL: nothing is watched */
         SocketsCallback callback;
         void *userdata;
 };
@@ -96,17 +94,6 @@ int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret) {
         }
 
         *ret = listener;
-        return 0;
-}
-
-int sockets_parse_event(const struct nlmsghdr *message, SocketEvent *ret_event, uint16_t *ret_port) {
-        const struct inet_diag_msg *diag = get_diag(message);
-
-        if (!diag || diag->id.idiag_sport == 0)
-                return -EBADMSG;
-
-        *ret_event = diag->id.idiag_dport == 0 ? SOCKET_LISTENER_CLOSED : SOCKET_SESSION_ENDED;
-        *ret_port = ntohs(diag->id.idiag_sport);
         return 0;
 }
 
@@ -232,32 +219,13 @@ const char *listener_format_address(const Listener *listener, char buffer[static
         return buffer;
 }
 
-static int report_event(const struct nlmsghdr *message, void *userdata) {
-        Sockets *sockets = userdata;
-        SocketEvent event;
-        uint16_t port;
-
-        if (sockets_parse_event(message, &event, &port) < 0)
-                return 0;
-
-        /* The kernel may have queued the event before the filter was changed. */
-        for (size_t i = 0; i < sockets->n_ports; i++)
-                if (sockets->ports[i] == port) {
-                        sockets->callback(event, port, sockets->userdata);
-                        break;
-                }
-
-        return 0;
-}
-
 static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
         Sockets *sockets = userdata;
 
         (void) source, (void) fd, (void) revents;
 
-        if (netlink_receive(sockets->events, report_event, sockets) < 0 && sockets->n_ports > 0)
-                sockets->callback(SOCKET_EVENTS_LOST, 0, sockets->userdata);
-
+        if (netlink_receive(sockets->events) != 0)
+                sockets->callback(sockets->userdata);
         return 0;
 }
 
@@ -327,8 +295,6 @@ int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size
                         return r;
         }
 
-        memcpy(sockets->ports, ports, n_ports * sizeof(*ports));
-        sockets->n_ports = n_ports;
         sockets->callback = callback;
         sockets->userdata = userdata;
         return 0;
@@ -338,9 +304,8 @@ void sockets_unwatch(Sockets *sockets) {
         if (!sockets->source)
                 return;
 
-        /* The next watch reads the events that are still queued, and tells those of its own ports. */
+        /* The next watch tells the events that are still queued. */
         sockets->source = sd_event_source_disable_unref(sockets->source);
-        sockets->n_ports = 0;
         netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
         netlink_leave(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
 }

@@ -28,14 +28,8 @@ typedef struct Listener {
         uint64_t cgroup_id; /* of that process: the cgroup2 directory's inode, 1: the root, 0: unknown */
 } Listener;
 
-typedef enum SocketEvent {
-        SOCKET_EVENTS_LOST,     /* anything may have happened: list the sockets again. The port is 0 */
-        SOCKET_LISTENER_CLOSED, /* also for a socket that was only bound */
-        SOCKET_SESSION_ENDED,   /* the port isn't free yet if the session leaves a TIME_WAIT */
-} SocketEvent;
-
 /* Must not free the Sockets; may call sockets_watch() and sockets_unwatch(). */
-typedef void (*SocketsCallback)(SocketEvent event, uint16_t port, void *userdata);
+typedef void (*SocketsCallback)(void *userdata);
 
 int sockets_new(Sockets **ret);
 Sockets *sockets_free(Sockets *sockets);
@@ -75,4 +69,3 @@ void sockets_unwatch(Sockets *sockets);
 
 /* The parsers take any bytes behind a message header whose length is right. They return 0, or -EBADMSG. */
 int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret);
-int sockets_parse_event(const struct nlmsghdr *message, SocketEvent *ret_event, uint16_t *ret_port);

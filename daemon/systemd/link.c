@@ -84,9 +84,8 @@ static void open_private(SystemdLink *link) {
 
         log_message(link->log, LOG_DEBUG, "systemd's private socket can't be opened: %s",
                     strerrordesc_np(-r));
-        r = timer_arm(link->event, &link->reconnect_source,
-                      delay_next(&link->reconnect), 0, link->reconnect.name,
-                      on_reconnect, link);
+        r = timer_arm(link->event, &link->reconnect_source, delay_next(&link->reconnect), 0,
+                      link->reconnect.name, on_reconnect, link);
         if (r < 0) {
                 log_error_errno(link->log, r, "There is no timer for another attempt to reach systemd");
                 (void) sd_event_exit(link->event, r); /* for systemd to start wslportd anew */

@@ -146,7 +146,6 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { SERVICE, "MainPID", read_uint32, FIELD(main_pid) },
         { SERVICE, "ExecMainCode", read_int32, FIELD(main_code) },
         { SERVICE, "ExecMainStatus", read_int32, FIELD(main_status) },
-        { SERVICE, "ControlGroup", read_string, FIELD(control_group) },
         { SERVICE, "ExecStart", read_command, FIELD(command) },
         { SERVICE, "Environment", read_words, FIELD(environment) },
         { SERVICE, "EnvironmentFiles", read_files, FIELD(environment_files) },

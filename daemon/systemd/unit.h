@@ -11,10 +11,9 @@
 typedef struct UnitState {
         char id[256];
         char load_state[24], active_state[24], sub_state[32], unit_file_state[32], result[32];
-        uint32_t job; /* 0: none queued */
-        uint32_t main_pid;
+        uint32_t job;                   /* 0: none queued */
+        uint32_t main_pid;              /* another number: the service was started anew meanwhile */
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
-        char control_group[256];        /* below the root of the cgroup2 hierarchy */
         bool overridden;                /* a drop-in of wslportd's is in force */
 
         /* Of a service: its command, and what `$NAME` in the command may mean. Empty for a service that has
@@ -46,7 +45,7 @@ typedef struct UnitProperty {
         size_t offset, size; /* of its field in UnitState */
 } UnitProperty;
 
-#define UNIT_PROPERTIES 18
+#define UNIT_PROPERTIES 17
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
 /* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or

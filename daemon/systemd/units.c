@@ -127,6 +127,8 @@ Units *units_free(Units *units) {
         return NULL;
 }
 
+static int units_refresh(Units *units);
+
 static int units_on_again(sd_event_source *source, uint64_t usec, void *userdata) {
         Units *units = userdata;
 
@@ -138,8 +140,7 @@ static int units_on_again(sd_event_source *source, uint64_t usec, void *userdata
 /* No signal would cause a new reading. Without even a timer wslportd ends, for systemd to start it anew. */
 static int units_read_later(Units *units) {
         sd_event *event = sd_bus_get_event(units->bus);
-        int r = timer_arm(event, &units->again_source,
-                          delay_next(&units->again), 0, units->again.name,
+        int r = timer_arm(event, &units->again_source, delay_next(&units->again), 0, units->again.name,
                           units_on_again, units);
 
         return r < 0 ? sd_event_exit(event, r) : 0;
@@ -262,7 +263,7 @@ static int unit_ask(Unit *unit) {
         return r;
 }
 
-int units_refresh(Units *units) {
+static int units_refresh(Units *units) {
         int r = 0;
 
         if (!units->bus)

@@ -29,9 +29,6 @@ DEFINE_TRIVIAL_CLEANUP(Units *, units_free);
  * nothing is known any more. Returns 0 else. */
 int units_attach(Units *units, sd_bus *bus);
 
-/* Reads everything anew; signals do this by themselves. Returns 0 or a negative errno. */
-int units_refresh(Units *units);
-
 /* While units are held, signals lead to no reading: whoever works on the units has systemd to himself. A
  * reading ends the hold. */
 void units_hold(Units *units, bool hold);

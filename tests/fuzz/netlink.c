@@ -15,9 +15,7 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
         char text[INET6_ADDRSTRLEN];
         Shown *shown = userdata;
         Listener listener;
-        SocketEvent event;
         Address address;
-        uint16_t port;
         Route route;
         Link link;
         int r;
@@ -35,17 +33,6 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
                 require(listener.family == AF_INET ? !strchr(text, ':') : !!strchr(text, ':'));
         } else
                 require_untouched(listener);
-
-        fuzz_untouched(event);
-        fuzz_untouched(port);
-        r = sockets_parse_event(message, &event, &port);
-        require(r == 0 || r == -EBADMSG);
-        if (r == 0)
-                require(port > 0 && (event == SOCKET_LISTENER_CLOSED || event == SOCKET_SESSION_ENDED));
-        else {
-                require_untouched(event);
-                require_untouched(port);
-        }
 
         fuzz_untouched(link);
         r = routes_parse_link(message, &link);
@@ -80,7 +67,7 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ void *bytes = malloc(size); /* aligned, and no byte more, for the sanitizer */
         uint32_t port_id = 0, sequence = 0;
-        Shown events = {}, answer = {}, again;
+        Shown answer = {}, again;
         int r;
 
         if (size > 0) {
@@ -92,18 +79,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 sequence = ((const struct nlmsghdr *) bytes)->nlmsg_seq;
         }
 
-        require(netlink_parse_events(bytes, size, try_all, &events) == 0);
-        require(events.n <= size / sizeof(struct nlmsghdr));
         r = netlink_parse_answer(bytes, size, port_id, sequence, try_all, &answer);
         require(r >= -4095 && r <= 1);
         require(answer.n <= size / sizeof(struct nlmsghdr));
 
         /* A visitor's error ends the parsing. */
-        if (events.n > 0) {
-                again = (Shown){ .last = events.n };
-                require(netlink_parse_events(bytes, size, try_all, &again) == -ECANCELED);
-                require(again.n == events.n);
-        }
         if (answer.n > 0) {
                 again = (Shown){ .last = answer.n };
                 require(netlink_parse_answer(bytes, size, port_id, sequence, try_all, &again) == -ECANCELED);

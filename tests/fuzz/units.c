@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 
 #include "fuzz/fuzz.h"
-#include "kernel/owner.h"
 #include "store/render.h"
 #include "systemd/phase.h"
 
@@ -62,7 +61,7 @@ static const Known known[] = {
         { "MainPID", false, KIND_UINT32, FIELD(main_pid) },
         { "ExecMainCode", false, KIND_INT32, FIELD(main_code) },
         { "ExecMainStatus", false, KIND_INT32, FIELD(main_status) },
-        { "ControlGroup", false, KIND_STRING, FIELD(control_group) },
+        { "SubState", false, KIND_STRING, FIELD(sub_state) },
         { "ExecStart", false, KIND_COMMANDS, FIELD(command) },
         { "Environment", false, KIND_TEXTS, FIELD(environment) },
         { "EnvironmentFiles", false, KIND_FILES, FIELD(environment_files) },
@@ -210,8 +209,8 @@ static bool has_text(const Value *value, const char *text, size_t first, size_t 
 /* Each word is one of the texts, whole. */
 static void require_words(const char *words, size_t size, const Value *value, size_t step) {
         require(fuzz_is_words(words, size));
-        WORDS_FOREACH(word, words)
-        require(has_text(value, word, 0, step));
+        WORDS_FOREACH (word, words)
+                require(has_text(value, word, 0, step));
 }
 
 static void require_command(const SshdCommand *command, const Value *value) {
@@ -335,7 +334,7 @@ static void try_answer(FuzzInput *input, UnitState *state) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        char options[SSHD_COMMAND_SIZE], text[RENDER_DROP_IN_SIZE_MAX], unit[256];
+        char options[SSHD_COMMAND_SIZE], text[RENDER_DROP_IN_SIZE_MAX];
         FuzzInput input = { data, size };
         UnitState state = {};
         bool has_port;
@@ -348,7 +347,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (streq(state.load_state, "not-found"))
                 require(unit_state_to_phase(&state) == SERVICE_ABSENT);
         (void) sshd_options(state.command.arguments, state.environment, options, &has_port);
-        (void) owner_unit_from_path(state.control_group, unit);
         (void) render_service_drop_in(&state.command, 2222, NULL, 0, text);
         (void) render_socket_drop_in(state.streams, 2222, NULL, 0, text);
         return 0;

@@ -24,27 +24,8 @@ static uint32_t inode_of(int fd) {
         return (uint32_t) st.st_ino;
 }
 
-/* The callback's arguments. */
-typedef struct Told {
-        unsigned closed, ended, lost;
-        uint16_t port;
-} Told;
-
-static void on_event(SocketEvent event, uint16_t port, void *userdata) {
-        Told *told = userdata;
-
-        switch (event) {
-        case SOCKET_LISTENER_CLOSED:
-                told->closed++;
-                break;
-        case SOCKET_SESSION_ENDED:
-                told->ended++;
-                break;
-        case SOCKET_EVENTS_LOST:
-                told->lost++;
-                break;
-        }
-        told->port = port;
+static void on_event(void *userdata) {
+        ++*(unsigned *) userdata;
 }
 
 /* Returns the number that the next file descriptor will have. */
@@ -227,7 +208,7 @@ static void test_tells_of_closing(void) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         int listener, dual, other, client, server;
-        Told told = {};
+        unsigned told = 0;
 
         enter();
         test_equal_int(sd_event_new(&event), 0);
@@ -248,30 +229,26 @@ static void test_tells_of_closing(void) {
         close(client);
         close(server);
         settle(event);
-        test_equal_int(told.ended, 1);
-        test_equal_int(told.closed, 0);
-        test_equal_int(told.port, 22);
+        test_equal_int(told, 1);
 
         close(listener);
         settle(event);
-        test_equal_int(told.closed, 1);
-        test_equal_int(told.port, 22);
+        test_equal_int(told, 2);
 
         close(dual);
         settle(event);
-        test_equal_int(told.closed, 2);
-        test_equal_int(told.port, 2222);
+        test_equal_int(told, 3);
 
         close(other);
         test_equal_int(settle(event), 0);
-        test_equal_int(told.lost, 0);
+        test_equal_int(told, 3);
 }
 
 static void test_watch_changes(void) {
         static const uint16_t first[] = { 22 }, second[] = { 2222, 22 }, third[] = { 2222 };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
-        Told told = {}, told_later = {};
+        unsigned told = 0, told_later = 0;
         int fd;
 
         enter();
@@ -280,40 +257,38 @@ static void test_watch_changes(void) {
         fd = next_fd();
         test_equal_int(sockets_watch(sockets, event, first, 1, on_event, &told), 0);
 
-        /* An event that was queued under the first filter, for a port that is still watched, goes to the
-         * new callback. */
+        /* An event that was queued under the first filter goes to the new callback. */
         close(netns_listen("0.0.0.0", 22));
         test_equal_int(sockets_watch(sockets, event, second, 2, on_event, &told_later), 0);
         settle(event);
-        test_equal_int(told.closed, 0);
-        test_equal_int(told_later.closed, 1);
+        test_equal_int(told, 0);
+        test_equal_int(told_later, 1);
 
-        /* An event that was queued under the second filter, for a port that is no longer watched, is
-         * dropped. */
+        /* An event for a port that is no longer watched may be queued already; the next one doesn't come. */
         close(netns_listen("0.0.0.0", 22));
         test_equal_int(sockets_watch(sockets, event, third, 1, on_event, &told), 0);
         settle(event);
-        test_equal_int(told.closed, 0);
+        test_assert(told <= 1);
+        told = 0;
         close(netns_listen("0.0.0.0", 22));
         test_equal_int(settle(event), 0);
         close(netns_listen("0.0.0.0", 2222));
         settle(event);
-        test_equal_int(told.closed, 1);
+        test_equal_int(told, 1);
 
         sockets_unwatch(sockets);
         sockets_unwatch(sockets);
         close(netns_listen("0.0.0.0", 2222));
         test_equal_int(settle(event), 0);
-        test_equal_int(told.closed, 1);
+        test_equal_int(told, 1);
 
         /* The watch keeps its socket. */
         test_equal_int(sockets_watch(sockets, event, third, 1, on_event, &told), 0);
         test_assert(next_fd() > fd);
         close(netns_listen("0.0.0.0", 2222));
         settle(event);
-        test_equal_int(told.closed, 2);
-        test_equal_int(told.lost, 0);
-        test_equal_int(told_later.closed, 1);
+        test_equal_int(told, 2);
+        test_equal_int(told_later, 1);
 }
 
 /* Opens and closes @n connections to a port of its own. */
@@ -335,7 +310,7 @@ static void test_flood_of_others(void) {
         static const uint16_t ports[] = { 22 }, flooded[] = { 2200 };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
-        Told told = {};
+        unsigned told = 0;
         unsigned turns;
 
         enter();
@@ -347,22 +322,20 @@ static void test_flood_of_others(void) {
         turns = settle(event);
         printf("# 5000 connections closed on another port: %u wake-ups\n", turns);
         test_equal_int(turns, 0);
-        test_equal_int(told.closed + told.ended + told.lost, 0);
+        test_equal_int(told, 0);
 
-        /* A watch of those ports gets the whole flood, or SOCKET_EVENTS_LOST. */
+        /* A watch of those ports is told of the flood. */
         test_equal_int(sockets_watch(sockets, event, flooded, 1, on_event, &told), 0);
         flood(2200, 5000);
         turns = settle(event);
-        printf("# on the watched port: %u wake-ups, %u ended, %u lost\n", turns, told.ended, told.lost);
-        test_assert(told.ended > 0);
-        test_assert(told.lost >= 1 || told.ended == 5000);
+        printf("# on the watched port: %u wake-ups, %u calls\n", turns, told);
+        test_assert(told > 0 && told <= turns);
 
         /* The watch works on after an overrun. */
-        told = (Told){};
+        told = 0;
         close(netns_listen("0.0.0.0", 2200));
         settle(event);
-        test_equal_int(told.closed, 1);
-        test_equal_int(told.lost, 0);
+        test_equal_int(told, 1);
 }
 
 static void test_overrun(void) {
@@ -370,7 +343,7 @@ static void test_overrun(void) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         int fd, size = 1;
-        Told told = {};
+        unsigned told = 0;
 
         enter();
         test_equal_int(sd_event_new(&event), 0);
@@ -383,9 +356,7 @@ static void test_overrun(void) {
                 close(netns_listen("0.0.0.0", 22));
         usleep(200 * 1000); /* the kernel sends from a work queue: nobody may read meanwhile */
         settle(event);
-        test_assert(told.lost >= 1);
-        test_assert(told.closed > 0);
-        test_assert(told.closed < 10);
+        test_assert(told >= 1);
 }
 
 /* Sends messages as another process could; @fd is the watch's socket. */
@@ -417,7 +388,7 @@ static void test_forged(void) {
         struct sockaddr_nl address;
         socklen_t length = sizeof(address);
         int fd, forger;
-        Told told = {};
+        unsigned told = 0;
 
         enter();
         test_equal_int(sd_event_new(&event), 0);
@@ -447,7 +418,7 @@ static void test_forged(void) {
         test_assert(sendto(forger, forgery, sizeof(*forgery), 0, (struct sockaddr *) &address,
                            sizeof(address)) > 0);
         test_equal_int(settle(event), 1);
-        test_equal_int(told.closed + told.ended + told.lost, 0);
+        test_equal_int(told, 0);
 }
 
 typedef struct ParseRow {
@@ -455,24 +426,22 @@ typedef struct ParseRow {
         uint8_t family, state;
         uint16_t type, sport, dport, attribute, attribute_length;
         uint32_t cut;
-        int listener, event;
+        int listener;
 } ParseRow;
 
 #define DIAG SOCK_DIAG_BY_FAMILY
 
 static const ParseRow parse_rows[] = {
-        { "listener", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 1, 0, 0,
-          SOCKET_LISTENER_CLOSED },
-        { "session", AF_INET6, TCP_CLOSE, DIAG, 22, 9, INET_DIAG_SKV6ONLY, 1, 0, -EBADMSG,
-          SOCKET_SESSION_ENDED },
-        { "no port", AF_INET, TCP_LISTEN, DIAG, 0, 0, INET_DIAG_SKV6ONLY, 1, 0, 0, -EBADMSG },
-        { "other family", AF_UNIX, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 1, 0, -EBADMSG, -EBADMSG },
-        { "other type", AF_INET, TCP_LISTEN, 99, 22, 0, INET_DIAG_SKV6ONLY, 1, 0, -EBADMSG, -EBADMSG },
-        { "short", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 1, 16, -EBADMSG, -EBADMSG },
-        { "short attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_CGROUP_ID, 4, 0, -EBADMSG, 1 },
-        { "empty attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 0, 0, -EBADMSG, 1 },
-        { "cut attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_CGROUP_ID, 8, 4, 0, 1 },
-        { "unknown attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, 999, 3, 0, 0, SOCKET_LISTENER_CLOSED },
+        { "listener", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 1, 0, 0 },
+        { "session", AF_INET6, TCP_CLOSE, DIAG, 22, 9, INET_DIAG_SKV6ONLY, 1, 0, -EBADMSG },
+        { "no port", AF_INET, TCP_LISTEN, DIAG, 0, 0, INET_DIAG_SKV6ONLY, 1, 0, 0 },
+        { "other family", AF_UNIX, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 1, 0, -EBADMSG },
+        { "other type", AF_INET, TCP_LISTEN, 99, 22, 0, INET_DIAG_SKV6ONLY, 1, 0, -EBADMSG },
+        { "short", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 1, 16, -EBADMSG },
+        { "short attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_CGROUP_ID, 4, 0, -EBADMSG },
+        { "empty attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_SKV6ONLY, 0, 0, -EBADMSG },
+        { "cut attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, INET_DIAG_CGROUP_ID, 8, 4, 0 },
+        { "unknown attribute", AF_INET, TCP_LISTEN, DIAG, 22, 0, 999, 3, 0, 0 },
 };
 
 static void test_parses(const void *data) {
@@ -482,9 +451,6 @@ static void test_parses(const void *data) {
         struct inet_diag_msg *diag = mnl_nlmsg_put_extra_header(message, sizeof(*diag));
         uint64_t value = 1;
         Listener listener;
-        SocketEvent event;
-        uint16_t port;
-        int r;
 
         message->nlmsg_type = row->type;
         diag->idiag_family = row->family;
@@ -495,8 +461,6 @@ static void test_parses(const void *data) {
         message->nlmsg_len -= row->cut;
 
         test_equal_int(sockets_parse_listener(message, &listener), row->listener);
-        r = sockets_parse_event(message, &event, &port);
-        test_equal_int(r < 0 ? r : (int) event, row->event);
 }
 
 static int count_messages(const struct nlmsghdr *message, void *userdata) {
@@ -565,7 +529,6 @@ static void test_answers(const void *data) {
 
                 memcpy(copy, buffer, cut);
                 (void) netlink_parse_answer(copy, cut, 9, 7, count_messages, &shown);
-                (void) netlink_parse_events(copy, cut, count_messages, &shown);
         }
 }
 
