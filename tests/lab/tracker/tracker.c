@@ -238,18 +238,13 @@ static void resolve_autobind(Tracker *t, const Call *call, Key *key) {
                 log_verdict(t, "autobind", call, key, asked, verdict, 0);
 }
 
-static void serve_bind(Tracker *t) {
-        Call call = { .socket_fd = -1 };
-        Key key = { .family = AF_UNSPEC };
+static void serve_call(Tracker *t, const Call *call, Key *key) {
         bool asked = false;
         int verdict = 0;
         unsigned generation = t->guest.generation;
 
-        if (!receive_call(t, &call, &key))
-                return;
-        _cleanup_close_ int socket_fd = call.socket_fd;
-        if (call.kind == CALL_ADDRESS)
-                verdict = decide(t, &call, &key, &asked);
+        if (call->kind == CALL_ADDRESS)
+                verdict = decide(t, call, key, &asked);
         if (t->guest.generation != generation)
                 return;
 
@@ -258,11 +253,21 @@ static void serve_bind(Tracker *t) {
                 given = t->last_verdict;
                 t->last_verdict = verdict;
         }
-        if (call.kind == CALL_ADDRESS)
-                log_verdict(t, call.is_listen ? "listen" : "bind", &call, &key, asked, verdict, given);
-        answer_call(t, &call, error_of(t, given));
-        if (call.kind == CALL_AUTOBIND)
-                resolve_autobind(t, &call, &key);
+        if (call->kind == CALL_ADDRESS)
+                log_verdict(t, call->is_listen ? "listen" : "bind", call, key, asked, verdict, given);
+        answer_call(t, call, error_of(t, given));
+        if (call->kind == CALL_AUTOBIND)
+                resolve_autobind(t, call, key);
+}
+
+static void serve_bind(Tracker *t) {
+        Call call = { .socket_fd = -1 };
+        Key key = { .family = AF_UNSPEC };
+
+        if (receive_call(t, &call, &key))
+                serve_call(t, &call, &key);
+        if (call.socket_fd >= 0)
+                close(call.socket_fd);
 }
 
 /* ---- releases ---- */
