@@ -11,13 +11,6 @@ typedef struct Token {
         size_t length;
 } Token;
 
-static const char *const windows_start_words[_WINDOWS_START_MAX] = {
-        [WINDOWS_START_UNKNOWN] = "unknown",     [WINDOWS_START_ABSENT] = "absent",
-        [WINDOWS_START_AUTOMATIC] = "automatic", [WINDOWS_START_MANUAL] = "manual",
-        [WINDOWS_START_DISABLED] = "disabled",
-};
-DEFINE_WORDS(windows_start, WindowsStart);
-
 static bool is_space(char c) {
         return is_blank(c) || c == '\r';
 }

@@ -34,8 +34,6 @@ typedef enum WindowsStart {
         _WINDOWS_START_MAX,
 } WindowsStart;
 
-DECLARE_WORDS(windows_start, WindowsStart);
-
 /* Of `reg query …\Services\… /v Start`. 0 or -EBADMSG. */
 int windows_parse_start(const char *text, WindowsStart *ret);
 

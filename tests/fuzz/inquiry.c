@@ -87,7 +87,6 @@ static void require_answer(WindowsQuestion question, const WindowsAnswer *answer
         require(question == WINDOWS_HOLDER || isempty(answer->holder));
         require(question == WINDOWS_SSHD_START ? answer->sshd_start >= WINDOWS_START_ABSENT
                                                : answer->sshd_start == WINDOWS_START_UNKNOWN);
-        require(!isempty(windows_start_to_string(answer->sshd_start)));
         require(question == WINDOWS_PROFILE ? startswith(answer->profile, "/mnt/") != NULL
                                             : isempty(answer->profile));
         require(fuzz_is_printable(answer->profile, sizeof(answer->profile)));
