@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sshd/listen-address.h"
 
+#include <ctype.h>
 #include <glob.h>
 #include <strings.h>
 
@@ -41,14 +42,14 @@ bool listen_address_sets_port(const char *line) {
 }
 
 bool listen_address_is_loopback(const char *line) {
-        static const char *const prefixes[] = { "127.", "localhost", "[127.", "[localhost", "[::1]" };
         size_t length;
         const char *value = parse(line, &length);
 
-        for (size_t i = 0; value && i < ELEMENTSOF(prefixes); i++)
-                if (strncasecmp(value, prefixes[i], strlen(prefixes[i])) == 0)
-                        return true;
-        return value && length == 3 && memcmp(value, "::1", 3) == 0;
+        if (!value)
+                return false;
+        value += value[0] == '[';
+        return startswith(value, "127.") || strncasecmp(value, "localhost", strlen("localhost")) == 0 ||
+               (startswith(value, "::1") && !isxdigit((unsigned char) value[3]) && value[3] != ':');
 }
 
 static int find_in(const char *path, bool (*matches)(const char *line), ListenAddressLine *ret) {
