@@ -155,3 +155,13 @@ static inline bool words_append(char *words, size_t size, const char *word) {
         words[used + length + 1] = '\0';
         return true;
 }
+
+/* FNV-1a, begun with HASH_FIRST. It finds changes; somebody who wants to can make two inputs with the same
+ * hash. */
+#define HASH_FIRST UINT64_C(0xcbf29ce484222325)
+
+static inline uint64_t hash_add(uint64_t hash, const void *data, size_t size) {
+        for (const uint8_t *byte = data, *end = byte + size; byte < end; byte++)
+                hash = (hash ^ *byte) * UINT64_C(0x100000001b3);
+        return hash;
+}

@@ -17,6 +17,7 @@ struct Watch {
         uint16_t ports[LISTENWATCH_PORTS_MAX];
         size_t n_ports;
         bool closes;
+        uint64_t fingerprint; /* of the listeners at the last watch_note(); 0: not known */
         Pace pace;
         sd_event_source *pace_timer;
         int fallback_reason;
@@ -54,15 +55,49 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
         return 0;
 }
 
+#define LISTENERS_MAX 16
+
+/* Boils down who listens on the ports; 0 if that can't be known. */
+static uint64_t watch_fingerprint(Watch *w) {
+        uint64_t hash = HASH_FIRST;
+
+        for (size_t i = 0; i < w->n_ports; i++) {
+                Listener listeners[LISTENERS_MAX];
+                int n = sockets_list_listeners(w->sockets, w->ports[i], listeners, ELEMENTSOF(listeners));
+
+                if (n < 0 || n > LISTENERS_MAX)
+                        return 0;
+                for (int k = 0; k < n; k++)
+                        hash = hash_add(hash, &listeners[k].inode, sizeof(listeners[k].inode));
+                hash = hash_add(hash, &n, sizeof(n));
+        }
+        return hash;
+}
+
+void watch_note(Watch *w) {
+        w->fingerprint = w->listeners ? watch_fingerprint(w) : 0;
+}
+
 void watch_charge(Watch *w, usec_t cpu_time) {
         pace_note(&w->pace, clock_usec(CLOCK_MONOTONIC), cpu_time);
+}
+
+static void watch_look(Watch *w) {
+        usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
+        bool changed = w->fingerprint == 0 || w->fingerprint != watch_fingerprint(w);
+
+        watch_charge(w, clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before);
+        if (changed)
+                w->handler(w->userdata);
 }
 
 static int watch_on_pace(sd_event_source *source, uint64_t usec, void *userdata) {
         Watch *w = userdata;
 
         (void) source, (void) usec;
-        w->handler(w->userdata);
+        if (w->listeners)
+                listenwatch_pause(w->listeners, false);
+        watch_look(w);
         return 0;
 }
 
@@ -75,7 +110,16 @@ static void watch_on_event(void *userdata) {
                 return;
         if (delay == 0 ||
             timer_arm(w->event, &w->pace_timer, delay, USEC_PER_MSEC, "pace", watch_on_pace, w) < 0)
-                w->handler(w->userdata);
+                watch_look(w);
+        else if (w->listeners)
+                listenwatch_pause(w->listeners, true);
+}
+
+static void watch_on_socket(void *userdata) {
+        Watch *w = userdata;
+
+        w->fingerprint = 0; /* which doesn't cover sockets that don't listen */
+        watch_on_event(w);
 }
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
@@ -126,10 +170,11 @@ int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
                 if (n_ports > 0)
                         memcpy(w->ports, ports, n_ports * sizeof(*ports));
                 w->n_ports = n_ports;
+                w->fingerprint = 0;
         }
 
         if (closes && n_ports > 0 && (!w->closes || !same)) {
-                r = sockets_watch(w->sockets, w->event, ports, n_ports, watch_on_event, w);
+                r = sockets_watch(w->sockets, w->event, ports, n_ports, watch_on_socket, w);
                 if (r < 0)
                         return r;
                 w->closes = true;

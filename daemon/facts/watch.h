@@ -10,7 +10,6 @@
  * its sessions are told too. */
 typedef struct Watch Watch;
 
-/* The listener may be of another network namespace: the tracepoint sees all of them, and doesn't tell which. */
 typedef void (*WatchHandler)(void *userdata);
 
 /* @sockets must outlive it. Returns 0 or -ENOMEM. */
@@ -22,6 +21,10 @@ DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
  * told too, which costs the kernel something for each socket that is closed. Cheap if nothing changes.
  * Returns 0, or a negative errno if not even the timer can be had. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
+
+/* To be called before the caller looks at the listeners: as long as they stay the same, the handler isn't
+ * called because of them. (The tracepoint tells of those in other network namespaces too.) */
+void watch_note(Watch *watch);
 
 /* A call of the handler has led to @cpu_time µs of work. The next call waits until all of this takes no more
  * than its share of a CPU: anybody can listen and stop listening as often as he likes. */

@@ -48,6 +48,11 @@ ListenWatch *listenwatch_free(ListenWatch *watch) {
         return NULL;
 }
 
+void listenwatch_pause(ListenWatch *watch, bool pause) {
+        for (size_t i = 0; i < watch->n_cpus; i++)
+                (void) sd_event_source_set_enabled(watch->cpus[i].source, pause ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
 /* ── the tracepoint ── */
 
 static int read_id(uint64_t *ret) {
@@ -162,10 +167,6 @@ static int add_cpu(ListenWatch *watch, sd_event *event, int event_fd, const char
         if (r < 0)
                 return r;
         (void) sd_event_source_set_description(cpu->source, "listenwatch");
-        /* Anybody can start and stop to listen a hundred thousand times a second. The event loop dispatches
-         * the source again when the second is over, so that the last change is seen. */
-        (void) sd_event_source_set_ratelimit(cpu->source, USEC_PER_SEC, 20);
-
         return ioctl(cpu->fd, PERF_EVENT_IOC_ENABLE, 0) < 0 ? -errno : 0;
 }
 

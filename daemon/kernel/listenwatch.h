@@ -24,6 +24,10 @@ int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, s
 ListenWatch *listenwatch_free(ListenWatch *watch);
 DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 
+/* A pause costs nothing, although anybody can start and stop listening a hundred thousand times a second. A
+ * change during the pause may never be told: whoever ends the pause looks himself, afterwards. */
+void listenwatch_pause(ListenWatch *watch, bool pause);
+
 /* Opens the tracepoint as perf events, one for each CPU that is online, each disabled and without a filter.
  * The caller owns them. Needs CAP_PERFMON, which the helper has, and a mounted tracefs. Returns their
  * number, or a negative errno: -ENOENT where there is no tracefs or no such tracepoint; -EACCES or -EPERM

@@ -224,6 +224,7 @@ void observer_look(Observer *o) {
         o->unseen = o->listens = false;
         o->n_listeners = 0;
         memset(o->listeners, 0, sizeof(o->listeners));
+        watch_note(o->c->watch);
 
         if (files->placement.port != 0)
                 observer_look_at(o, files->placement.port);
