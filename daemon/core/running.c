@@ -2,7 +2,6 @@
 #include "core/rules.h"
 
 #include "core/candidate.h"
-#include "core/rules.h"
 
 /* True if an sshd that was moved is to go back now. Restore=auto needs a hint that each home port is free,
  * as nobody binds a home port to find out. */

@@ -20,6 +20,7 @@
 
 #define LAB_FDS_MAX 8
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the cleanup attribute gives it so */
 static inline void lab_closep(int *fd) {
         if (*fd >= 0)
                 close(*fd);
