@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-/* MESSAGE_ID= of the journal entries that people and programs look for. They never change; what each means
- * is in units/wslportd.catalog, which `journalctl -x` shows. */
+/* MESSAGE_ID= of the journal entries that people and programs look for. An ID never changes its meaning, which
+ * units/wslportd.catalog tells and `journalctl -x` shows. */
 #define MESSAGE_CONFLICT "46f2508be7884c6e865d6f5adcff99bc"
 #define MESSAGE_RELOCATED "09e8bf5ba3654c62b1228f1736b12d8b"
 #define MESSAGE_RESTORED "3bc19b13f8f0466493fad2a5928f74dc"

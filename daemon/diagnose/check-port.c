@@ -65,7 +65,7 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "nobody else has port %u", port->number);
 }
 
-/* Suggests more candidates, behind those that there are. A comment behind them stays. */
+/* Suggests to add candidates behind the present ones. A comment on that line stays. */
 static void suggest_candidates(Finding *r, const ConfigFacts *config) {
         static const PortRange more[] = { { 8022, 8022 }, { 10022, 10121 }, { 30022, 30121 } };
         const Config *has = &config->values;

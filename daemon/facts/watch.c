@@ -118,7 +118,7 @@ static void watch_on_event(void *userdata) {
 static void watch_on_socket(void *userdata) {
         Watch *w = userdata;
 
-        w->fingerprint = 0; /* which doesn't cover sockets that don't listen */
+        w->fingerprint = 0; /* the fingerprint is of listeners only */
         watch_on_event(w);
 }
 

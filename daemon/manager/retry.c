@@ -54,7 +54,7 @@ void retry_postpone(Retry *retry, int error, const char *why) {
         const Context *c = retry->observer->c;
         usec_t delay = retry_later(retry, context_is_passing(c, error));
 
-        /* --reset ends before. */
+        /* --reset has ended long before such a timer. */
         snprintf(retry->postponed, sizeof(retry->postponed),
                  c->stage == STAGE_RESTORING ? "%s" : "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));
