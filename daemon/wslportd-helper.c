@@ -58,7 +58,7 @@ static int run(int connection_fd, const char *const argv[], const char *variable
 }
 
 static void find_owner(int connection_fd, const HelperRequest *request) {
-        OwnerAnswer found = { 0 };
+        SocketOwnerAnswer found = { 0 };
         usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
 
         found.result = owner_search(request->inode, request->cgroup_id, &found.owner);

@@ -9,7 +9,7 @@ static int look(const PortSources *from, uint16_t port, PortView *ret) {
                              : -ENOTCONN;
 }
 
-static void name_stranger(const Owner *stranger, ListenFacts *f) {
+static void name_stranger(const SocketOwner *stranger, ListenFacts *f) {
         f->holder_pid = stranger->pid;
         snprintf(f->holder_name, sizeof(f->holder_name), "%s",
                  stranger->comm[0] ? stranger->comm : "another program");

@@ -22,12 +22,12 @@ static const unsigned precedence[_HOLDER_MAX] = {
 
 /* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on
  * its way to systemd, no process has it. (systemd, socket_open_fds() in (sd-listen)) */
-static bool is_in_transit(const UnitState *socket, const Owner *owner) {
+static bool is_in_transit(const UnitState *socket, const SocketOwner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
 
 /* systemd itself holds a socket unit's addresses, and those of many other units. */
-static bool is_managed(const Owner *owner, ManagedUnits managed, uint16_t port) {
+static bool is_managed(const SocketOwner *owner, ManagedUnits managed, uint16_t port) {
         const UnitState *service = managed.service, *socket = managed.socket;
 
         return (service && streq(owner->unit, service->id)) ||
@@ -37,7 +37,7 @@ static bool is_managed(const Owner *owner, ManagedUnits managed, uint16_t port) 
 
 /* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own
  * listeners then have sshd's unit. */
-static Holder classify(const Look *look, const Listener *listener, const Owner *owner) {
+static Holder classify(const Look *look, const Listener *listener, const SocketOwner *owner) {
         ManagedUnits managed = look->managed;
         bool has_units = managed.service || managed.socket, is_sshds;
 
@@ -72,7 +72,7 @@ static bool is_loopback(const Listener *listener) {
 static int look_at(Look *look, const Listener *listener) {
         StatusListener entry = { .port = listener->port };
         PortView *view = &look->view;
-        Owner owner = { .result = OWNER_UNKNOWN };
+        SocketOwner owner = { .result = OWNER_UNKNOWN };
         int r;
 
         r = owner_find(listener->inode, listener->cgroup_id, &owner);
@@ -96,7 +96,7 @@ static int look_at(Look *look, const Listener *listener) {
         }
         if (precedence[entry.holder] > precedence[view->holder]) {
                 view->holder = entry.holder;
-                view->stranger = entry.holder == HOLDER_LINUX ? owner : (Owner){ 0 };
+                view->stranger = entry.holder == HOLDER_LINUX ? owner : (SocketOwner){ 0 };
         }
         return 0;
 }
@@ -155,7 +155,7 @@ static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home,
         if (home->n_addresses > 0 && view->n_sshds >= home->n_addresses && (view->ipv4 || !home->ipv4) &&
             (view->ipv6 || !home->ipv6)) {
                 view->holder = HOLDER_SSHD;
-                view->stranger = (Owner){ 0 };
+                view->stranger = (SocketOwner){ 0 };
         }
         view->loopback_only = view->n_sshds > 0 && !look->beyond_loopback;
 

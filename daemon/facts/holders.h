@@ -14,11 +14,11 @@
 #define PORT_VIEW_LISTENERS_MAX 16
 
 typedef struct PortView {
-        Holder holder;      /* HOLDER_NONE if nothing here listens; a stranger comes before sshd */
-        Owner stranger;     /* with HOLDER_LINUX: the process */
-        size_t n_sshds;     /* how many of the listeners are the managed unit's */
-        bool ipv4, ipv6;    /* the families that the managed unit listens on */
-        bool loopback_only; /* the managed unit listens, and other machines can't reach it */
+        Holder holder;        /* HOLDER_NONE if nothing here listens; a stranger comes before sshd */
+        SocketOwner stranger; /* with HOLDER_LINUX: the process */
+        size_t n_sshds;       /* how many of the listeners are the managed unit's */
+        bool ipv4, ipv6;      /* the families that the managed unit listens on */
+        bool loopback_only;   /* the managed unit listens, and other machines can't reach it */
         StatusListener listeners[PORT_VIEW_LISTENERS_MAX];
         size_t n_listeners;
         usec_t helper_time; /* µs of CPU that the helper took */

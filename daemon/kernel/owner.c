@@ -21,7 +21,7 @@ typedef struct Search {
         unsigned files_left;
         bool incomplete; /* some file could not be read: not to have found the socket proves nothing */
         int error;       /* errno_is_passing(): to have found it proves nothing either; 0: none */
-        Owner owner;
+        SocketOwner owner;
 } Search;
 
 static void note_failure(Search *search, int error) {
@@ -298,7 +298,7 @@ static bool search_all(Search *search) {
         return false;
 }
 
-int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
+int owner_search(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
         _cleanup_close_ int proc_fd = -1, root_fd = -1, cgroup_fd = -1;
         Search search = { .inode = inode, .files_left = FILES_MAX };
         bool found = false, ours = false;
@@ -348,9 +348,9 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
         return 0;
 }
 
-int owner_find(uint32_t inode, uint64_t cgroup_id, Owner *ret) {
+int owner_find(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
         HelperRequest request = { .task = HELPER_FIND_OWNER, .inode = inode, .cgroup_id = cgroup_id };
-        OwnerAnswer answer;
+        SocketOwnerAnswer answer;
         int r;
 
         if (!helper_is_there())

@@ -116,7 +116,7 @@ static void remove_cgroup(const char *path) {
 static void find_own(const void *data) {
         _cleanup_close_ int fd = -1;
         Listener listener;
-        Owner owner;
+        SocketOwner owner;
 
         (void) data;
         test_assert(prctl(PR_SET_NAME, "a\033[31m b\xc3\xa9\x7f") == 0);
@@ -163,7 +163,7 @@ static void remove_unit(void) {
 }
 
 static void find_unit(const void *data) {
-        Owner owner, owner_scanned, owner_moved, owner_removed;
+        SocketOwner owner, owner_scanned, owner_moved, owner_removed;
         unsigned failures = 0;
         Listener listener;
         int fd, others[128];
@@ -233,7 +233,7 @@ static pid_t fork_idle(void) {
 
 /* systemd and a service may share a socket. Of two holders, the owner is the one in the socket's cgroup. */
 static void find_in_unit(const void *data) {
-        Owner owner;
+        SocketOwner owner;
         Listener listener;
         pid_t pid;
         int fd;
@@ -265,7 +265,7 @@ static void test_prefers_unit(void) {
 #define INODE_OF_NOBODY UINT32_MAX
 
 static void find_nowhere(const void *data) {
-        Owner owner = { .pid = 1, .unit = "x" };
+        SocketOwner owner = { .pid = 1, .unit = "x" };
 
         (void) data;
 
@@ -286,7 +286,7 @@ static void test_elsewhere(void) {
  * outer one's, in a cgroup with a unit's name, which the inner one sees as well. */
 static void look_from_inside(const void *data) {
         Listener listener = list();
-        Owner owner;
+        SocketOwner owner;
         int fd;
 
         close(*(const int *) data);
@@ -319,7 +319,7 @@ static void test_other_distro(void) {
 
 /* A user who may not look gets "unknown", not "elsewhere". */
 static void find_unreadable(const void *data) {
-        Owner owner;
+        SocketOwner owner;
         Listener listener;
         int fd;
 
@@ -342,7 +342,7 @@ static void test_unreadable(void) {
 
 /* The same with a /proc that hides processes instead of refusing them. */
 static void find_with_hidden(const void *data) {
-        Owner owner;
+        SocketOwner owner;
         int status;
 
         (void) data;
@@ -369,7 +369,7 @@ static void test_hidden(void) {
 typedef struct CapabilityRow {
         const char *name;
         uint64_t capabilities;
-        OwnerResult result;
+        SocketOwnerResult result;
         const char *unit;
 } CapabilityRow;
 
@@ -388,7 +388,7 @@ static void find_with_capabilities(const void *data) {
         struct __user_cap_data_struct sets[2], fewer[2];
         const CapabilityRow *row = data;
         Listener listener;
-        Owner owner;
+        SocketOwner owner;
         pid_t pid;
         int fd;
 
@@ -426,7 +426,7 @@ static void test_capabilities(const void *data) {
 static void hold_too_many_files(const void *data) {
         int ends[2], fd;
         uint32_t inode;
-        Owner owner;
+        SocketOwner owner;
         pid_t pid;
         char byte;
 

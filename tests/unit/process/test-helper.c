@@ -200,7 +200,7 @@ static void test_without_a_helper(void) {
         static const char *const argv[] = { "/usr/sbin/sshd", NULL };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         Child *child;
-        Owner owner;
+        SocketOwner owner;
         Server s;
         int fd;
 
@@ -216,7 +216,7 @@ static void test_without_a_helper(void) {
 
 static void test_finds_an_owner(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
-        Owner owner, here;
+        SocketOwner owner, here;
         Listener listener;
         Server s;
         int fd;
@@ -307,7 +307,7 @@ static void test_others_are_refused(void) {
         pid = fork();
         test_assert(pid >= 0);
         if (pid == 0) {
-                Owner owner;
+                SocketOwner owner;
 
                 if (setresuid(1000, 1000, 1000) < 0 || setenv("WSLPORTD_HELPER", s.socket, 1) < 0)
                         _exit(2);
