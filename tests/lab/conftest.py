@@ -53,6 +53,7 @@ def _lab() -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "waits: takes half a minute or more, in which next to nothing is done")
+    config.addinivalue_line("markers", "thorough: for `tests/run thorough`: a sample, a random day, or a test on one more shape")
     config.addinivalue_line("markers", "people: boots one of people's set-ups in tests/lab/shapes; all of them take minutes")
 
 

@@ -102,7 +102,7 @@ def once(path: Path, make: Callable[[Path], object]) -> Path:
     """
     if path.exists():
         return path
-    with locked():
+    with locked(path):
         if not path.exists():
             unfinished = path.with_suffix(".new")
             shutil.rmtree(unfinished, ignore_errors=True)
@@ -112,9 +112,9 @@ def once(path: Path, make: Callable[[Path], object]) -> Path:
 
 
 @contextmanager
-def locked() -> Iterator[None]:
-    """Lets one process at a time add to the cache."""
-    with open(cache_directory() / "lock", "w") as lock:
+def locked(path: Path) -> Iterator[None]:
+    """Lets one process at a time make this folder of the cache."""
+    with open(path.with_suffix(".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 

@@ -14,11 +14,20 @@ import wslport as w
 from machine import Machine
 from shapes import SHAPES
 
-EVERY = pytest.mark.parametrize("name", SHAPES)
+QUICK = ("debian-12", "ubuntu-24.04")  # a service, and a socket with a generator
+
+
+def on(*names: str) -> pytest.MarkDecorator:
+    """Runs a test on these shapes, and on those that aren't QUICK in `tests/run thorough` alone."""
+    return pytest.mark.parametrize("name", [pytest.param(name, marks=() if name in QUICK else pytest.mark.thorough) for name in names])
+
+
+ONCE = pytest.mark.parametrize("name", SHAPES)  # for the one test that `tests/run lab` runs on each shape
+EVERY = on(*SHAPES)
 # Together they have each unit, each mechanism, each systemd and each place of sshd's configuration.
-KINDS = pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "debian-13", "ubuntu-22.04-socket", "ubuntu-24.04", "el8", "suse"])
-UBUNTU = pytest.mark.parametrize("name", ["ubuntu-24.04", "ubuntu-26.04"])
-SOCKETS = pytest.mark.parametrize("name", [name for name, shape in SHAPES.items() if shape.unit == "ssh.socket"])
+KINDS = on("debian-12", "debian-12-socket", "debian-13", "ubuntu-22.04-socket", "ubuntu-24.04", "el8", "suse")
+UBUNTU = on("ubuntu-24.04", "ubuntu-26.04")
+SOCKETS = on(*(name for name, shape in SHAPES.items() if shape.unit == "ssh.socket"))
 BOTH = ("0.0.0.0", "::")
 WAYS_IN = {"0.0.0.0": [("guest", None), ("lan", None)], "::": [("guest", "::1")]}
 

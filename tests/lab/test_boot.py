@@ -321,6 +321,7 @@ def one_boot(m: Machine, chance: random.Random) -> tuple[str, float, float]:
     return result
 
 
+@pytest.mark.thorough
 def test_windows_takes_22_at_any_moment_of_boot(make, capsys):
     count = int(os.environ.get("WSLPORTD_BOOTS", "50"))
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)

@@ -497,6 +497,7 @@ def choose(points: Sequence[str], sites: dict[str, int], wanted: str, chance: ra
     return [points[int(number) - 1] for number in kill.choose(len(points), int(wanted), chance)]
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="registers differ elsewhere")
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
 @pytest.mark.parametrize("name", CASES)
@@ -615,6 +616,7 @@ def damages(wanted: str, chance: random.Random) -> list[tuple[str, str]]:
     return pairs if wanted == "all" else chance.sample(pairs, min(int(wanted), len(pairs)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
 @pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["22-free", "22-held"])
 def test_half_written_state_at_boot(make, windows, shape, capsys):
@@ -698,6 +700,7 @@ def on_disk(m: Machine, script: str, folder: str) -> None:
     m.run(["systemctl", "start", w.UNIT], check=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-12-socket"])
 @pytest.mark.parametrize("disk", DISKS)
 def test_disk(make, disk, shape):

@@ -96,6 +96,7 @@ def test_without_a_helper(make, windows):
     w.check_report(m, "relocated" if windows else "clear", 2222 if windows else 22)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_it_is_disturbed_all_the_time(make, number):
     """sshd moves to and fro while the test kills or stops a process of the helper's every few milliseconds."""
@@ -175,6 +176,7 @@ ExecStart=/usr/bin/strace -f -qq -o /dev/null -e trace={call} -e inject={call}:e
 """)
 
 
+@pytest.mark.thorough
 def test_the_kernel_refuses_the_helper_a_call(make):
     m = w.boot(make())
     w.check_report(m, "clear", 22)

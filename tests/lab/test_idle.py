@@ -13,13 +13,13 @@ import re
 import shutil
 import subprocess
 import time
-import uuid
 from pathlib import Path
 
 import pytest
 
 import wslport as w
 from machine import Machine
+from tracing import listener_events
 
 
 def host_pid(m: Machine, unit: str = w.UNIT) -> int:
@@ -129,34 +129,12 @@ def test_connections_on_other_ports(make, state, capsys):
 
 # ---- idle ----
 
-class Told:
-    """Counts the kernel's events of listeners on these ports, in all network namespaces."""
-
-    def __init__(self, mountpoint: Path, *ports: int) -> None:
-        self._mountpoint = mountpoint
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", mountpoint], check=True, stdin=subprocess.DEVNULL)
-        self._folder = mountpoint / f"instances/wslportd-{uuid.uuid4().hex[:8]}"
-        self._folder.mkdir()
-        event = self._folder / "events/sock/inet_sock_set_state"
-        sport = "||".join(f"sport=={port}" for port in ports)
-        (event / "filter").write_text(f"newstate==10&&({sport})||oldstate==10&&newstate==7&&({sport})")
-        (event / "enable").write_text("1")
-
-    def count(self) -> int:
-        return sum("inet_sock_set_state" in line for line in (self._folder / "trace").read_text().splitlines()
-                   if not line.startswith("#"))
-
-    def close(self) -> None:
-        self._folder.rmdir()
-        subprocess.run(["umount", "-l", self._mountpoint], check=True, stdin=subprocess.DEVNULL)
-
-
 def watchdog_beats(seconds: float) -> int:
     return int(seconds / 15) + 2  # sd-event beats after half to three quarters of WatchdogSec=30
 
 
 @pytest.mark.waits
-def test_minutes_idle(make, tmp_path, capsys):
+def test_minutes_idle(make, capsys):
     seconds = float(os.environ.get("WSLPORTD_IDLE_SECONDS", "60"))
     clear, straced, relocated = make(), make(), make(windows=w.WINDOWS_HOLDS_22)
     ports = own_ports(2)
@@ -174,8 +152,7 @@ def test_minutes_idle(make, tmp_path, capsys):
     for m, pid in zip(machines, pids):
         quiet(m, pid, demanded=m is not relocated)
 
-    told = Told(tmp_path, 22, 2222)
-    try:
+    with listener_events(22, 2222) as told:
         before, start = [voluntary(pid) for pid in pids], time.monotonic()
         strace, table = None, ""
         if shutil.which("strace"):
@@ -185,12 +162,10 @@ def test_minutes_idle(make, tmp_path, capsys):
             assert all(Path(f"/proc/{pid}").exists() for pid in pids)
             time.sleep(0.5)
         after, took = [voluntary(pid) for pid in pids], time.monotonic() - start
-        foreign = told.count()
+        foreign = len(told.events())
         if strace:
             strace.send_signal(2)
             table = strace.communicate(timeout=10)[1]
-    finally:
-        told.close()
 
     wakeups = [b - a for a, b in zip(before, after)]
     with capsys.disabled():

@@ -376,6 +376,7 @@ def machine(make, shape: str) -> tuple[Machine, str, Sequence[str]]:
     return m, chosen.unit, ["::"] if chosen.mechanism == "socket" else BOTH  # a socket unit without an address binds [::] for both families
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shape", ["service", "ubuntu-24.04", "debian-13-socket", "el8"])
 @pytest.mark.parametrize("name", MOVES)
 def test_killed_at_a_system_call(make, name, shape, capsys, record_property):

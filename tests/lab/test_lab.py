@@ -80,10 +80,10 @@ def relocate(m: Machine, port: int) -> None:
 
 # ---- ports ----
 
-def test_a_root_that_is_there_waits_for_no_other():
+def test_a_root_that_is_there_waits_for_nobody():
     """Each login asks for the key. If the key waited while another test's root is made, logins would fail for half a minute."""
-    roots.root()
-    with roots.locked():
+    path = roots.root()
+    with roots.locked(path), roots.locked(roots.cache_directory() / "key"):
         asks = threading.Thread(target=lambda: (roots.private_key(), roots.root()), daemon=True)
         asks.start()
         asks.join(20)
@@ -218,7 +218,7 @@ time.sleep(60)
 @pytest.mark.parametrize("way, release, tracked", [("bind", "2.7.0", False), ("bind", "2.7.1", True), ("listen", "2.9.4", False),
                                                    ("listen", "2.9.5", True)])
 def test_a_port_that_the_kernel_chooses(booted, way, release, tracked):
-    m = booted(release=release)
+    m = booted(release=release, keep_ms=3000)
     m.run(["sh", "-c", "echo 30000 30100 > /proc/sys/net/ipv4/ip_local_port_range"], check=True)  # outside of the guest's block
     process = m.spawn(["python3", "-S", "-c", AUTOBIND, way])
     port = int(eventually(lambda: process.stdout))

@@ -8,7 +8,7 @@ import pytest
 import wslport as w
 from machine import Machine
 from roots import PACKAGE
-from shaped import boot, complaints, laid, relocated, standing, systemctl, users_files
+from shaped import boot, complaints, laid, on, relocated, standing, systemctl, users_files
 from shapes import SHAPES, UNITS
 
 # The package's files. A removal that is no purge leaves the init script, and systemd makes an ssh.service of it.
@@ -85,7 +85,7 @@ def package_status(m: Machine) -> str:
     return m.run(["dpkg-query", "-W", "-f=${db:Status-Abbrev}", "openssh-server"]).stdout.strip()
 
 
-DEBIANS = pytest.mark.parametrize("name", [name for name in SHAPES if name.startswith("debian-")])
+DEBIANS = on(*(name for name in SHAPES if name.startswith("debian-")))
 
 
 @DEBIANS
@@ -104,7 +104,7 @@ def test_the_package_is_upgraded_while_relocated(make, name):
     assert [text for text in complaints(m) if refused not in text] == []
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-13"])
+@on("debian-12", "debian-13")
 def test_the_package_is_purged_and_installed_again(make, name):
     m = relocated(make, name)
     session = m.ssh_session(2222, "lan")
@@ -117,7 +117,7 @@ def test_the_package_is_purged_and_installed_again(make, name):
     assert w.failed_units(m) == [] and complaints(m) == []
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-13"])
+@on("debian-12", "debian-13")
 def test_the_package_is_installed_where_windows_has_the_port(make, name):
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22)
     m.offline(["dpkg", "-P", "openssh-server"])
@@ -128,7 +128,7 @@ def test_the_package_is_installed_where_windows_has_the_port(make, name):
     assert package_status(m) == "ii" and w.failed_units(m) == []
 
 
-@pytest.mark.parametrize("name", ["debian-12", "el8", "arch", "debian-13-socket", "ubuntu-22.04-socket", "ubuntu-24.04"])
+@on("debian-12", "el8", "arch", "debian-13-socket", "ubuntu-22.04-socket", "ubuntu-24.04")
 def test_upgraded_while_relocated(make, name):
     shape, m = SHAPES[name], relocated(make, name)
     before, session = users_files(m), m.ssh_session(2222, "lan")

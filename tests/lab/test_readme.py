@@ -35,12 +35,14 @@ INSTALLED = "tests/lab/test_package.py:def test_the_readmes_first_command("
 ELSEWHERE = {
     "sudo tests/run here": INSTALLED,
     "sudo tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
+    "sudo tests/run thorough": '.ci/run:exec "$(dirname "$0")/../tests/run" unit lab thorough',
     "tests/run here": INSTALLED,
     "sudo systemctl disable --now wslportd": INSTALLED,
     "sudo systemctl stop wslportd-helper.socket": INSTALLED,
     "sudo wslportd --reset": INSTALLED,
     "sudo ninja -C /var/tmp/wslportd-build/gcc uninstall": INSTALLED,
     "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
+    "tests/run thorough": '.ci/run:exec "$(dirname "$0")/../tests/run" unit lab thorough',
     "tests/run unit": ".ci/run:tests/run",
     "sudo tests/run demo": "tests/lab/test_demo.py:demo.main()",
     "units/packages/build-deb": 'tests/run:"$top/units/packages/build-deb"',
@@ -258,6 +260,7 @@ def test_the_example_of_a_test(make):
     test(make)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("_lab")
 def test_on_this_machine(tmp_path_factory):
     if "WSLPORTD_DESTDIR" not in os.environ:

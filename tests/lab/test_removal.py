@@ -5,12 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 import wslport as w
 from machine import Machine
 from shaped import (
-    EVERY, KINDS, boot, complaints, configure, enabled, gets_in, laid, only, relocated, reset, standing, systemctl,
+    EVERY, KINDS, boot, complaints, configure, enabled, gets_in, laid, on, only, relocated, reset, standing, systemctl,
     users_files,
 )
 from shapes import MAIN, SHAPES
@@ -55,7 +53,7 @@ def test_removal_where_its_port_is_taken(make, name):
     assert w.failed_units(m) == [] and complaints(m) == []
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-13-socket", "ubuntu-24.04"])
+@on("debian-12", "debian-13-socket", "ubuntu-24.04")
 def test_the_next_boot_after_removal(make, name):
     """sshd is at home then, although --reset had to leave it where it was."""
     m, before = stopped(make, name)
@@ -67,7 +65,7 @@ def test_the_next_boot_after_removal(make, name):
     assert only(m, 22) and gets_in(m, 22) and w.own_files(m).keys() <= {f"/etc/systemd/system/{w.UNIT}"}
 
 
-@pytest.mark.parametrize("name", ["debian-12", "el8", "ubuntu-24.04"])
+@on("debian-12", "el8", "ubuntu-24.04")
 def test_removal_with_a_configuration_that_sshd_refuses(make, name):
     m, _ = stopped(make, name)
     m.windows.release(22)
@@ -80,7 +78,7 @@ def test_removal_with_a_configuration_that_sshd_refuses(make, name):
     assert m.stray_reservations() == []  # nobody asked Windows for 22, as sshd can't be moved there
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "ubuntu-24.04"])
+@on("debian-12", "debian-12-socket", "ubuntu-24.04")
 def test_removal_with_sshd_stopped(make, name):
     m, before = stopped(make, name)
     m.windows.release(22)
@@ -129,7 +127,7 @@ def test_removal_undoes_what_was_disabled(make):
     assert w.active_state(m, "ssh.socket") == "active" and gets_in(m, 22)
 
 
-@pytest.mark.parametrize("name", ["debian-12", "debian-12-socket", "el8", "ubuntu-24.04"])
+@on("debian-12", "debian-12-socket", "el8", "ubuntu-24.04")
 def test_outside_of_wsl_sshd_starts_at_home(make, name):
     """The disk was brought elsewhere. wslportd-reset.service runs --reset before sshd starts."""
     m = relocated(make, name)

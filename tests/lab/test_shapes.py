@@ -13,7 +13,7 @@ import pytest
 import wslport as w
 from machine import Machine
 from shaped import (
-    BOTH, EVERY, SOCKETS, UBUNTU, boot, complaints, enabled, gets_in, laid, left, listens, only, standing, systemctl,
+    BOTH, EVERY, ONCE, SOCKETS, UBUNTU, boot, complaints, enabled, gets_in, laid, left, listens, only, standing, systemctl,
     users_files,
 )
 from shapes import ADDRESSES, GENERATOR, SHAPES, include
@@ -141,7 +141,7 @@ def row(record: Callable[[str, object], None], name: str, circle: str) -> dict[s
     return line
 
 
-@EVERY
+@ONCE
 def test_circle_at_boot(make, record_property, name):
     line = row(record_property, name, "at boot")
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22)

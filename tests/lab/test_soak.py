@@ -449,6 +449,7 @@ def shrink_day(make: w.Make, day: Day, error: BaseException, tries: int) -> str:
     return found
 
 
+@pytest.mark.thorough
 def test_a_day_at_random(make, capsys):
     events = int(os.environ.get("WSLPORTD_SOAK_EVENTS", "150"))
     seed = int(os.environ.get("WSLPORTD_SOAK_SEED") or time.time_ns() % 1_000_000)

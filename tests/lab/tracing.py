@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The kernel's trace events of one machine's processes, and of no others: a tracefs instance that follows their forks.
+"""The kernel's trace events, in a tracefs instance of their own. Those of one machine's processes follow their forks.
 
 Unlike ptrace it doesn't stop the processes, so that it changes neither counts nor times.
 """
@@ -54,11 +54,12 @@ class Trace:
     """with Trace(m, {"sched/sched_process_exec": ""}) as trace: …
 
     events: names of trace events, each with a filter or "".
+    m: None traces all of the host's processes.
     pids: the processes to trace, with all that they start. By default all of the machine's, if the trace begins before boot().
     """
 
-    def __init__(self, m: Machine, events: dict[str, str], *pids: int) -> None:
-        self._pids = pids or (m._holder.pid,)
+    def __init__(self, m: Machine | None, events: dict[str, str], *pids: int) -> None:
+        self._pids = pids or ((m._holder.pid,) if m else ())
         self._events = events
 
     def __enter__(self) -> Trace:
@@ -113,3 +114,10 @@ class Trace:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"nobody listens on {port}")
             time.sleep(0.02)
+
+
+def listener_events(*ports: int) -> Trace:
+    """Traces the sockets that begin or cease to listen on these ports, in all network namespaces: the daemon hears of each."""
+    sport = "||".join(f"sport=={port}" for port in ports)
+    closed = 7  # TCP_CLOSE, net/tcp_states.h
+    return Trace(None, {"sock/inet_sock_set_state": f"newstate=={LISTEN}&&({sport})||oldstate=={LISTEN}&&newstate=={closed}&&({sport})"})
