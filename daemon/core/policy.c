@@ -109,6 +109,10 @@ void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
         decide_in_order(config, s, ret);
         switch_tell_waiting(config, s, ret);
         if (s->postponed && (ret->action == ACTION_RELOCATE || ret->action == ACTION_RESTORE ||
-                             ret->action == ACTION_START))
+                             ret->action == ACTION_START)) {
                 ret->action = ACTION_NONE;
+                ret->port = 0;
+                ret->n_beside = 0;
+                ret->then_start = false;
+        }
 }

@@ -302,7 +302,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
         _cleanup_close_ int proc_fd = -1, root_fd = -1, cgroup_fd = -1;
         Search search = { .inode = inode, .files_left = FILES_MAX };
         bool found = false, ours = false;
-        const char *root = NULL;
+        const char *root = "";
 
         proc_fd = search.proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (proc_fd < 0)

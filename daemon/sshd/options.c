@@ -142,6 +142,7 @@ int sshd_environment_add(const char *text, char environment[static SSHD_COMMAND_
 
                 name_length = strspn(line,
                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+                /* NOLINTNEXTLINE(core.UndefinedBinaryOperatorResult): strspn() ends at the NUL of line */
                 if (name_length == 0 || line[name_length] != '=')
                         continue;
                 value = line + name_length + 1;
