@@ -317,6 +317,8 @@ def one_boot(m: Machine, chance: random.Random) -> tuple[str, float, float]:
     way = "on 22" if port == 22 else "relocated after failing" if failed_first else "relocated at boot"
     assert port in (22, 2222) and m.exists(w.PORT_FILE) == (port != 22)
     result = way, w.ready_seconds(m), m.boot_seconds
+    if w.ready_seconds(m) > 1.9:
+        w.check_hold(m)
     m.kill()
     return result
 
@@ -326,7 +328,7 @@ def test_windows_takes_22_at_any_moment_of_boot(make, capsys):
     count = int(os.environ.get("WSLPORTD_BOOTS", "50"))
     seed = int(os.environ.get("WSLPORTD_SEED") or time.time_ns() % 1_000_000)
     workers = min(os.cpu_count() or 1, 4, count)
-    machines = [make() for _ in range(workers)]
+    machines = [w.clock_hold(make()) for _ in range(workers)]
 
     def boots(number: int) -> list[tuple[str, float, float]]:
         chance = random.Random(seed * 100 + number)
@@ -340,4 +342,3 @@ def test_windows_takes_22_at_any_moment_of_boot(make, capsys):
         print(f"{dict(Counter(r[0] for r in results))}; exec to READY: median {statistics.median(ready) * 1000:.0f} ms, "
               f"worst {max(ready) * 1000:.0f} ms; boot: median {statistics.median(whole):.2f} s")
     assert len(results) == count
-    assert max(ready) < 2

@@ -72,7 +72,7 @@ def test_one_of_two_ports_is_taken(make, name, mechanism, other, port):
     before = users_files(m)
     boot(m)
     for _ in range(2):
-        w.wait_properties(m, timeout=20, State="relocated", Mechanism=mechanism, Port=port)
+        w.wait_properties(m, State="relocated", Mechanism=mechanism, Port=port)
         w.eventually(lambda: listens(m) == {other: {*BOTH}, port: {*BOTH}}, "the other stays")
         assert gets_in(m, port) and gets_in(m, other) and users_files(m) == before and w.failed_units(m) == []
         assert complaints(m) == []
@@ -245,7 +245,7 @@ def test_an_instance_has_the_port(make):
     before = users_files(m)
     m.boot()
     m.wait_running()
-    p = w.wait_properties(m, timeout=20, State="relocated", Port=2222, HomePortHolder="linux")
+    p = w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="linux")
     pid = w.main_pid(m, "sshd@22.service")
     assert f"sshd (pid {pid})" in p["HomePortHolderDetail"]
     assert {tuple(entry[1:]) for entry in p["Listeners"]} == {(22, "linux", "sshd@22.service"), (2222, "sshd", "ssh.service")}

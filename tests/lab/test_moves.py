@@ -199,7 +199,7 @@ def test_a_pinned_session_that_the_server_ends(make):
         p = w.properties(m)
         assert p["PinnedSessions"] == 1 or not time_waits(m, 22)
         time.sleep(0.3)
-    w.wait_properties(m, 20, PinnedSessions=0)
+    w.wait_properties(m, PinnedSessions=0)
     assert len(w.told(m, "pinned")) == 1 and len(w.told(m, "unpinned")) == 1
     w.eventually(lambda: m.windows.claim(22), "Windows gets 22")
     w.reachable(m, "relocated", 2222)

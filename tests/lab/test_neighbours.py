@@ -528,7 +528,7 @@ def test_a_listener_with_the_number_of_the_one_before(make, capsys):
     w.eventually(lambda: f"\n{last} " in neighbour.stdout, "the last one")
     turns = [line.split() for line in neighbour.stdout.splitlines()[1:]]
     assert sum(pid == "9000" for _, pid in turns) > len(turns) * 0.9
-    p = w.wait_properties(m, 45, HomePortHolder="linux", HomePortHolderDetail=f"turn-{last} (pid {turns[-1][1]})")
+    p = w.wait_properties(m, HomePortHolder="linux", HomePortHolderDetail=f"turn-{last} (pid {turns[-1][1]})")
     assert p["State"] == "relocated" and sshd_listens(m) == {2222}
 
 

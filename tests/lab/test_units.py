@@ -110,7 +110,7 @@ def test_stopped_while_neither_unit_listens(make):
     for activation, listening in (("disable", "ssh.service"), ("keep", "ssh.socket")):
         switch(m, activation)
         systemctl(m, "stop", w.UNIT)
-        w.eventually(lambda: only(m, 22) and gets_in(m, 22), "sshd is there", 20)
+        w.eventually(lambda: only(m, 22) and gets_in(m, 22), "sshd is there")
         systemctl(m, "start", w.UNIT)
         w.eventually(lambda: units(m)[listening] == ("enabled", "active"), f"{listening} listens", 20)  # noqa: B023
         standing(m, "clear", 22, "")

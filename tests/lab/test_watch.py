@@ -170,7 +170,7 @@ def test_the_bus_comes_late(make):
     assert w.logs_in(m, 2222) and w.properties(m) is None
     m.run(["systemctl", "unmask", "dbus.socket", "dbus.service"], check=True)
     m.run(["systemctl", "start", "dbus.socket", "dbus.service"], check=True)
-    w.wait_properties(m, 45, State="relocated", Port=2222)
+    w.wait_properties(m, State="relocated", Port=2222)
     # From now on the daemon hears of units over the bus, no longer over systemd's own socket.
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.wait_properties(m, Port=0)
@@ -323,9 +323,12 @@ def test_messages_that_somebody_makes_up(make):
     def cpu() -> int:
         return sum(map(int, m.read(f"/proc/{pid}/stat").rpartition(")")[2].split()[11:13]))
 
-    ticks = cpu()
-    w.hold(lambda: w.main_pid(m, w.UNIT) == pid, 1)
-    assert cpu() - ticks < 20
+    def rests() -> bool:
+        before = cpu()
+        time.sleep(1)
+        return cpu() == before
+    w.eventually(rests, "a second without a tick of CPU time")
+    assert w.main_pid(m, w.UNIT) == pid
     m.run(["systemctl", "restart", "ssh.service"], check=True)
     w.reachable(m, "relocated", 2222)
     m.run(["ip", "address", "add", "192.168.50.77/24", "dev", "eth0"], check=True)
