@@ -142,10 +142,10 @@ int sshd_environment_add(const char *text, char environment[static SSHD_COMMAND_
 
                 name_length = strspn(line,
                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
-                /* NOLINTNEXTLINE(core.UndefinedBinaryOperatorResult): strspn() ends at the NUL of line */
                 if (name_length == 0 || line[name_length] != '=')
                         continue;
                 value = line + name_length + 1;
+                /* NOLINTNEXTLINE(core.UndefinedBinaryOperatorResult): a line with a name isn't empty */
                 if ((*value == '"' || *value == '\'') && value[1] && line[length - 1] == *value) {
                         line[length - 1] = '\0';
                         memmove(value, value + 1, strlen(value));
