@@ -96,6 +96,11 @@ def windows_sshd_ends(m: Machine) -> None:
     m.windows.release(22)
 
 
+def holder_is_named(m: Machine) -> None:
+    """After a reload the daemon asks anew who holds 22, and says nothing of him until it knows."""
+    w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh")
+
+
 def catalog_is_taken_in(m: Machine) -> None:
     m.run(["journalctl", "--update-catalog"], check=True)
 
@@ -114,7 +119,7 @@ STEPS = [
     Step("wslportctl help", "ssh-config"),
     Step("wslportd --check-config"),
     Step("sudo systemctl reload wslportd"),
-    Step("systemctl status wslportd", w.STATUS_RELOCATED),
+    Step("systemctl status wslportd", w.STATUS_RELOCATED, before=holder_is_named),
     Step("journalctl -x -u wslportd", "Defined-By: wslportd", before=catalog_is_taken_in),
     Step("wslportctl diagnose", "port-holder"),
     Step("busctl introspect org.wslport1 /org/wslport1", ".HomePortHolder"),
