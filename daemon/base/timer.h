@@ -11,5 +11,5 @@
 int timer_arm(sd_event *event, sd_event_source **source, usec_t delay, usec_t slack, const char *name,
               sd_event_time_handler_t handler, void *userdata);
 
-/* Whether the timer still has to go off; @source may be NULL. */
+/* True if the timer has yet to go off. @source may be NULL: there is no timer then. */
 bool timer_is_armed(sd_event_source *source);

@@ -80,7 +80,7 @@ static inline bool is_blank(char c) {
         return c == ' ' || c == '\t';
 }
 
-/* Where @s is among the @n @strings; -EINVAL where it isn't. */
+/* Returns the place of @s among the @n @strings, or -EINVAL if none of them equals @s. */
 static inline int string_index(const char *s, const char *const strings[], size_t n) {
         for (size_t i = 0; i < n; i++)
                 if (streq(s, strings[i]))

@@ -14,8 +14,8 @@ typedef struct Backoff {
         unsigned n;
 } Backoff;
 
-/* Whether it may be done @times times from @now on: BACKOFF_BURST times within BACKOFF_WINDOW are
- * allowed. */
+/* True if the action may be repeated @times times from @now on, at most BACKOFF_BURST times within
+ * BACKOFF_WINDOW. */
 bool backoff_allows(const Backoff *backoff, unsigned times, usec_t now);
 
 /* Notes that it is done at @now. */

@@ -13,5 +13,5 @@ typedef struct Delay {
 /* Returns .first after delay_reset(), else twice .last, but at least .first, and at most .max. */
 usec_t delay_next(Delay *delay);
 
-/* It was not in vain: the next wait is .first. */
+/* To be called when the thing that was tried again has worked: the next wait is .first. */
 void delay_reset(Delay *delay);

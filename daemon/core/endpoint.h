@@ -21,5 +21,5 @@ int endpoint_parse(const char *s, Endpoint *ret);
 /* Writes what it was read from, without what followed. Returns @ret. */
 const char *endpoint_print(const Endpoint *endpoint, char ret[static ENDPOINT_SIZE]);
 
-/* Whether one of @streams (words; what isn't such an address is passed over) is on @port. */
+/* True if one of @streams is an address with this @port. @streams are words; other words are ignored. */
 bool endpoints_have_port(const char *streams, uint16_t port);

@@ -13,7 +13,7 @@ typedef enum SshdVerdict {
         SSHD_VERDICT_OUR_FILE_REFUSED, /* the same, and sshd's error names our file */
 } SshdVerdict;
 
-/* What a running sshd lacks, if it has lacked it for so long that it won't listen there without help. */
+/* The ports that a running sshd has lacked for so long that it won't get them without help. */
 typedef enum Settled {
         SETTLED_NOT_YET, /* it may have been started or reloaded a moment ago */
         SETTLED_WITHOUT_PORT,

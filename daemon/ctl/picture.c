@@ -284,7 +284,7 @@ static void draw_mirrored(Picture *p) {
         fprintf(p->file, "\n");
 }
 
-/* What other machines need. */
+/* Draws the commands that let other machines reach sshd. */
 static void draw_others(Picture *p, const Status *s) {
         for (size_t i = 0; i < s->n_reachable; i++)
                 if (mode_shares_ports(s->mode) &&

@@ -89,7 +89,7 @@ def test_one_of_two_ports_is_taken(make, name, mechanism, other, port):
 def test_both_of_two_ports_are_taken(make):
     m = laid(make, "ubuntu-24.04", windows={22: w.WINDOWS, 2022: w.WINDOWS})
     include(m, "Port 22\nPort 2022\n")
-    boot(w.hide_tracepoint(m))
+    boot(m)
     w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="windows-openssh")
     w.wait_settled(m)  # the daemon has asked each holder for its greeting
     w.count_connections(m, 2022)

@@ -232,7 +232,7 @@ def test_one_of_two_ports_is_enough_where_the_policy_names_it(make):
     m = make(windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 22\nPort 2222\n")
     before = w.contents(m, "/etc/ssh", w.STATE_DIRECTORY)
-    w.boot(w.hide_tracepoint(m))
+    w.boot(m)
     w.wait_sshd(m, 2222)
     w.wait_properties(m, State="clear", Port=2222, HomePort=22)
     m.run(["systemctl", "restart", "ssh.service"], check=True)

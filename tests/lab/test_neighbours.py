@@ -21,10 +21,9 @@ import wslport as w
 from machine import Machine
 from processes import PATIENCE, Process
 from test_counts import children
-from tracing import Trace, listener_events, obstacle
+from tracing import Trace, obstacle
 
 SECONDS = float(os.environ.get("WSLPORTD_NEIGHBOURS_SECONDS", "12"))
-WATCHED = (22, 2222, 22022, 2200, 2201)  # home, and where sshd listens in these tests
 NOBODY = 65534
 BUSCLIENT = Path(__file__).with_name("busclient.py")
 
@@ -98,7 +97,7 @@ class Way(threading.Thread):
 # ---- and the daemon does little ----
 
 class Work:
-    """What the daemon did since: its evaluations, what caused them, and the programs that it and its helper started.
+    """What the daemon did since: its evaluations, and the programs that it and its helper started.
 
     A share of the CPU would depend on the host. These counts depend on the events alone, and `tests/run bench` has the share.
     """
@@ -106,7 +105,6 @@ class Work:
     def __init__(self, m: Machine) -> None:
         self.m, self.before = m, w.evaluations(m)
         self.trace: Trace | None = None
-        self.listeners: Trace | None = None
 
     @contextlib.contextmanager
     def counted(self) -> Iterator[None]:
@@ -115,15 +113,11 @@ class Work:
             return
         pids = [int(pid) for unit in (w.UNIT, w.HELPER) for pid in (cgroup_of(self.m, unit) / "cgroup.procs").read_text().split()]
         events = {"sched/sched_process_exec": "", "sched/sched_process_fork": 'comm ~ "wslportd*"'}
-        with Trace(self.m, events, self.m._init_pid, *pids) as self.trace, listener_events(*WATCHED) as self.listeners:
+        with Trace(self.m, events, self.m._init_pid, *pids) as self.trace:
             yield
 
     def evaluations(self) -> int:
         return w.evaluations(self.m) - self.before
-
-    def causes(self) -> int:
-        """How many sockets began or ceased to listen on the daemon's ports. 0 where the kernel can't trace."""
-        return len(self.listeners.events()) if self.listeners else 0
 
     def programs(self) -> Counter[str]:
         """Empty where the kernel can't trace."""
@@ -132,13 +126,13 @@ class Work:
 
 @contextlib.contextmanager
 def acting(m: Machine, capsys: pytest.CaptureFixture[str], what: str, *, logs_in: bool = True, seconds: float = SECONDS,
-           moves: int = 0, share: float = 1, programs_max: int = 12) -> Iterator[Way]:
+           moves: int = 0, events: Callable[[], int] = lambda: 0, share: float = 1, programs_max: int = 12) -> Iterator[Way]:
     """Neighbours act within, or the test because of them. Checks at the end that the daemon did little, and nobody was locked out.
 
     logs_in=False: logins are impossible; it is enough that sshd listens.
     moves: how often sshd is stopped or moved. A login may fail because of each.
-    share: the daemon hears of each socket on its ports that begins or ceases to listen, those of other machines, too. Each, or
-    this share of them, causes one evaluation at most. Each login causes two at most, and the test itself a few.
+    events: how many sockets of the neighbours' began or ceased to listen. Each, or this share of them, causes one evaluation at
+    most. Each login causes two at most, and the test itself a few.
     programs_max: how many programs the daemon and its helper may start.
     """
     session = m.ssh_session(min(sshd_listens(m)), "lan")
@@ -152,14 +146,14 @@ def acting(m: Machine, capsys: pytest.CaptureFixture[str], what: str, *, logs_in
         finally:
             way.over.set()
             way.join()
-        evaluations, programs, causes = work.evaluations(), work.programs(), work.causes()
+        evaluations, programs, caused = work.evaluations(), work.programs(), events()
     with capsys.disabled():
-        print(f"\nMEASURED {what}: {causes} listeners came or went, {evaluations} evaluations, {programs.total()} programs "
-              f"{dict(programs)}; {way.times} ways in, {way.failures} failures, {way.longest:.2f} s between two at the most", flush=True)
+        print(f"\nMEASURED {what}: {caused} events, {evaluations} evaluations, {programs.total()} programs {dict(programs)}; "
+              f"{way.times} ways in, {way.failures} failures, {way.longest:.2f} s between two at the most", flush=True)
     assert way.times > 3 and way.failures <= moves and way.longest < PATIENCE / 2
     assert session.alive()
     session.close()
-    assert not work.listeners or evaluations <= share * causes + (2 * way.times if logs_in else 0) + 20
+    assert evaluations <= share * caused + (2 * way.times if logs_in else 0) + 20
     assert programs.total() <= programs_max
 
 
@@ -187,7 +181,7 @@ def start(m: Machine, where: str, script: str, *arguments: str, uid: int = 0) ->
 
 # ---- who takes ports ----
 
-# Listens on a port for a twentieth of a second, ten times a second, with COUNT other sockets before each.
+# Listens on a port for a twentieth of a second, ten times a second, with COUNT other sockets before each. Prints a line for each.
 FLAP = """
 import os, socket, sys, time
 port, count = int(sys.argv[1]), int(sys.argv[2])
@@ -199,12 +193,18 @@ while True:
     try:
         s.bind(("0.0.0.0", port))
         s.listen()
+        print("listens", flush=True)
     except OSError:
         pass
     time.sleep(0.05)
     s.close()
     time.sleep(0.05)
 """
+
+
+def flaps(*neighbours: Process) -> int:
+    """How many of their sockets have begun or ceased to listen."""
+    return 2 * sum(neighbour.stdout.count("listens") for neighbour in neighbours)
 
 
 HOLD = """
@@ -233,7 +233,8 @@ def test_home_is_taken_and_given_back_ten_times_a_second(make, capsys, where):
     pid, sshd = w.main_pid(m, w.UNIT), w.main_pid(m)
     m.windows.release(22)
     neighbour = start(m, where, FLAP, "22", "0")
-    with acting(m, capsys, f"{where} takes 22 and gives it back", programs_max=3) as way:
+    with acting(m, capsys, f"{where} takes 22 and gives it back", programs_max=3,
+                events=lambda: flaps(neighbour) + 2 * len(m.log("claimed", port=22))) as way:
         claim_again_and_again(m, way, 22)
     # The daemon has not missed the last of it.
     neighbour.kill()
@@ -255,7 +256,8 @@ def test_home_is_given_back_ten_times_a_second_to_who_waits_for_it(make, capsys)
     w.wait_sshd(m, 2222)
     w.wait_properties(m, State="relocated", Port=2222)
     neighbour = start(m, "linux", FLAP, "22", "0")
-    with acting(m, capsys, "22 is given back, and Restore=auto", seconds=2 * SECONDS, moves=6, programs_max=30):
+    with acting(m, capsys, "22 is given back, and Restore=auto", seconds=2 * SECONDS, moves=6, events=lambda: flaps(neighbour),
+                programs_max=30):
         first.kill()
     neighbour.kill()
     w.eventually(lambda: sshd_listens(m) == {22} or w.call(m, "Restore") == (0, ""), "home")
@@ -444,7 +446,7 @@ def test_the_table_of_processes_is_full(make, capsys):
     m.windows.release(22)
     flapper = start(m, "linux", FLAP, "22", "0")
     set_pid_max(m, 500)
-    with acting(m, capsys, "the table of processes is full", logs_in=False) as way:
+    with acting(m, capsys, "the table of processes is full", logs_in=False, events=lambda: flaps(flapper)) as way:
         user = start(m, "linux", FILL, uid=NOBODY)
         w.eventually(lambda: user.stdout.count("full") > 20, "the table is full")
         # Sessions stay, but nobody can start a process, sshd neither.
@@ -472,7 +474,8 @@ def test_tables_of_descriptors_are_full(make, capsys):
     pid, sshd = w.main_pid(m, w.UNIT), w.main_pid(m)
     m.windows.release(22)
     others = [start(m, "linux", FLAP, str(port), "5000", uid=NOBODY) for port in range(30000, 30009)]
-    with acting(m, capsys, "tables of descriptors are full", programs_max=3, share=0.25):
+    with acting(m, capsys, "tables of descriptors are full", programs_max=3, events=lambda: flaps(neighbour),
+                share=0.25):
         neighbour = start(m, "linux", FLAP, "22", "30000")
     p = w.wait_properties(m, State="relocated", Port=2222)
     assert {holder for _, port, holder, _ in p["Listeners"] if port == 2222} == {"sshd"}
@@ -523,7 +526,8 @@ def test_a_listener_with_the_number_of_the_one_before(make, capsys):
     m.run(["mount", "-t", "proc", "proc", "/mnt"], check=True)
     last = int(SECONDS * 8)
     neighbour = start(m, "linux", SAME_PID, "22", "9000", str(last))
-    with acting(m, capsys, "processes with one number listen in turn", programs_max=3):
+    with acting(m, capsys, "processes with one number listen in turn", programs_max=3,
+                events=lambda: 2 * neighbour.stdout.count("\n")):
         pass
     w.eventually(lambda: f"\n{last} " in neighbour.stdout, "the last one")
     turns = [line.split() for line in neighbour.stdout.splitlines()[1:]]
