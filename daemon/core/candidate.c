@@ -52,13 +52,28 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
         decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN ": add one that is free", why);
 }
 
+/* True if our files can take sshd from one of the ports that it isn't to keep. */
+static bool leaves_a_port(const Snapshot *s, const Decision *d) {
+        for (size_t i = 0; i < s->home.n_ports; i++)
+                if (home_can_leave(&s->home, s->home.ports[i]) &&
+                    !port_is_one_of(s->home.ports[i], d->beside, d->n_beside))
+                        return true;
+        return false;
+}
+
+/* Fixed ports stay without being asked to. */
+static void keep(const Snapshot *s, uint16_t port, Decision *d) {
+        if (home_can_leave(&s->home, port))
+                d->beside[d->n_beside++] = port;
+}
+
 static void choose(const Config *config, const Snapshot *s, const char *why, Decision *d) {
         const PortFact requested = snapshot_fact(s, s->request_port);
 
         if (s->verdict != SSHD_VERDICT_VALID)
                 decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and sshd refuses its own configuration: %s",
                        why, s->verdict_detail ? s->verdict_detail : "not known why");
-        else if (s->home.port_fixed && !s->by_socket) {
+        else if (!leaves_a_port(s, d)) {
                 decide(d, STATE_BLOCKED, ACTION_NONE, 0,
                        "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
                        isempty(s->port_fixed_by) ? "a ListenAddress with a port" : s->port_fixed_by);
@@ -76,7 +91,7 @@ static void choose(const Config *config, const Snapshot *s, const char *why, Dec
 void candidate_keep_others(const Snapshot *s, Decision *d) {
         for (size_t i = s->moved_to == 0 ? 1 : 0; i < s->home.n_ports; i++)
                 if (snapshot_sshd_has(s, s->home.ports[i]))
-                        d->beside[d->n_beside++] = s->home.ports[i];
+                        keep(s, s->home.ports[i], d);
 }
 
 void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...) {
@@ -115,7 +130,7 @@ void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t po
                         return;
                 }
                 if (has || a == PORT_FREE || (!s->by_socket && a == PORT_NOT_ASKED))
-                        d->beside[d->n_beside++] = other.port;
+                        keep(s, other.port, d);
         }
         choose(config, s, why, d);
 }

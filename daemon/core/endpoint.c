@@ -1,42 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/endpoint.h"
 
+#include <arpa/inet.h>
+
 #include "core/model.h"
 
-/* %, and the name of an interface. */
-static bool is_scope(const char *s, size_t length) {
-        if (length < 2 || s[0] != '%')
-                return false;
+/* Takes %, and the name of an interface. */
+static int parse_scope(const char *s, size_t length, Endpoint *endpoint) {
+        if (length == 0)
+                return 0;
+        if (length < 2 || length > sizeof(endpoint->scope) || s[0] != '%' || !endpoint->ipv6 ||
+            endpoint->scope[0])
+                return -EBADMSG;
         for (size_t n = 1; n < length; n++)
                 if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[]\\", s[n]))
-                        return false;
-        return true;
+                        return -EBADMSG;
+
+        memcpy(endpoint->scope, s + 1, length - 1);
+        endpoint->scope[length - 1] = '\0';
+        return 0;
 }
 
-/* Numeric; behind an IPv6 one a scope may follow, as in fe80::1%eth0. */
-static bool is_address(const char *s, size_t length, bool ipv6) {
-        size_t n = strspn(s, ipv6 ? "0123456789abcdefABCDEF:." : "0123456789.");
+/* Takes a numeric address; a scope may follow an IPv6 one. */
+static int parse_address(const char *s, size_t length, Endpoint *endpoint) {
+        const char *scope = memchr(s, '%', length);
+        size_t n = scope ? (size_t) (scope - s) : length;
+        char text[INET6_ADDRSTRLEN];
 
-        if (n >= length)
-                return n > 0;
-        return ipv6 && n > 0 && is_scope(s + n, length - n);
+        if (n >= sizeof(text))
+                return -EBADMSG;
+        memcpy(text, s, n);
+        text[n] = '\0';
+        if (inet_pton(endpoint->ipv6 ? AF_INET6 : AF_INET, text, &endpoint->address) != 1)
+                return -EBADMSG;
+        return scope ? parse_scope(scope, length - n, endpoint) : 0;
 }
 
 int endpoint_parse(const char *s, Endpoint *ret) {
         Endpoint endpoint = { .ipv6 = s[0] == '[' };
         const char *address = endpoint.ipv6 ? s + 1 : s;
-        size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":");
+        size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":"), port_length;
         const char *rest = address + address_length;
         char port[sizeof("65535")];
-        size_t port_length, scope_length;
 
         if (endpoint.ipv6) {
                 if (*rest != ']')
                         return -EBADMSG;
                 rest++;
         }
-        if (*rest != ':' || address_length >= sizeof(endpoint.address) ||
-            !is_address(address, address_length, endpoint.ipv6))
+        if (*rest != ':' || parse_address(address, address_length, &endpoint) < 0)
                 return -EBADMSG;
         rest++;
 
@@ -45,30 +57,91 @@ int endpoint_parse(const char *s, Endpoint *ret) {
                 return -EBADMSG;
         memcpy(port, rest, port_length);
         port[port_length] = '\0';
-        if (parse_port(port, &endpoint.port) < 0)
+        rest += port_length;
+        if (parse_port(port, &endpoint.port) < 0 || parse_scope(rest, strcspn(rest, " "), &endpoint) < 0)
                 return -EBADMSG;
 
-        rest += port_length;
-        scope_length = strcspn(rest, " ");
-        if (scope_length > 0) {
-                if (!endpoint.ipv6 || memchr(address, '%', address_length) ||
-                    scope_length > sizeof(endpoint.scope) || !is_scope(rest, scope_length))
-                        return -EBADMSG;
-                memcpy(endpoint.scope, rest + 1, scope_length - 1);
-        }
-
-        memcpy(endpoint.address, address, address_length);
         *ret = endpoint;
         return 0;
 }
 
 const char *endpoint_print(const Endpoint *endpoint, char ret[static ENDPOINT_SIZE]) {
-        snprintf(ret, ENDPOINT_SIZE, "%s%s%s:%u%s%s", endpoint->ipv6 ? "[" : "", endpoint->address,
+        char address[INET6_ADDRSTRLEN] = "";
+
+        (void) inet_ntop(endpoint->ipv6 ? AF_INET6 : AF_INET, &endpoint->address, address, sizeof(address));
+        snprintf(ret, ENDPOINT_SIZE, "%s%s%s:%u%s%s", endpoint->ipv6 ? "[" : "", address,
                  endpoint->ipv6 ? "]" : "", endpoint->port, endpoint->scope[0] ? "%" : "", endpoint->scope);
         return ret;
 }
 
-bool endpoints_have_port(const char *streams, uint16_t port) {
+bool endpoint_has_address_of(const Endpoint *a, const Endpoint *b) {
+        return a->ipv6 == b->ipv6 &&
+               (a->ipv6 ? IN6_ARE_ADDR_EQUAL(&a->address.in6, &b->address.in6)
+                        : a->address.in.s_addr == b->address.in.s_addr);
+}
+
+bool endpoint_equal(const Endpoint *a, const Endpoint *b) {
+        return a->port == b->port && endpoint_has_address_of(a, b);
+}
+
+bool endpoint_is_loopback(const Endpoint *endpoint) {
+        return endpoint->ipv6 ? IN6_IS_ADDR_LOOPBACK(&endpoint->address.in6)
+                              : ntohl(endpoint->address.in.s_addr) >> 24 == 127;
+}
+
+bool endpoint_is_any(const Endpoint *endpoint) {
+        return endpoint->ipv6 ? IN6_IS_ADDR_UNSPECIFIED(&endpoint->address.in6)
+                              : endpoint->address.in.s_addr == INADDR_ANY;
+}
+
+/* ── sets ── */
+
+bool endpoints_have(const Endpoints *set, const Endpoint *endpoint) {
+        for (size_t i = 0; i < set->n; i++)
+                if (endpoint_equal(&set->items[i], endpoint))
+                        return true;
+        return false;
+}
+
+int endpoints_add(Endpoints *set, const Endpoint *endpoint) {
+        if (endpoints_have(set, endpoint))
+                return 0;
+        if (set->n == ELEMENTSOF(set->items))
+                return -E2BIG;
+
+        set->items[set->n++] = *endpoint;
+        return 0;
+}
+
+bool endpoints_have_all(const Endpoints *set, const Endpoints *subset) {
+        for (size_t i = 0; i < subset->n; i++)
+                if (!endpoints_have(set, &subset->items[i]))
+                        return false;
+        return true;
+}
+
+bool endpoints_have_port(const Endpoints *set, uint16_t port) {
+        for (size_t i = 0; i < set->n; i++)
+                if (set->items[i].port == port)
+                        return true;
+        return false;
+}
+
+bool endpoints_have_address_of(const Endpoints *set, const Endpoint *endpoint) {
+        for (size_t i = 0; i < set->n; i++)
+                if (endpoint_has_address_of(&set->items[i], endpoint))
+                        return true;
+        return false;
+}
+
+bool endpoints_have_family(const Endpoints *set, bool ipv6) {
+        for (size_t i = 0; i < set->n; i++)
+                if (set->items[i].ipv6 == ipv6)
+                        return true;
+        return false;
+}
+
+bool streams_have_port(const char *streams, uint16_t port) {
         Endpoint endpoint;
 
         WORDS_FOREACH (stream, streams)

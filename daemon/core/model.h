@@ -110,17 +110,6 @@ typedef enum AddressKind {
 #define SSHD_DEFAULT_PORT 22
 #define SSHD_PORTS_MAX 16
 
-/* Where sshd listens without our file, and whether that file can move it. */
-typedef struct SshdHome {
-        uint16_t ports[SSHD_PORTS_MAX]; /* each once */
-        size_t n_ports;
-        bool port_fixed;     /* a ListenAddress or the service's `-p` sets the port: our file can't */
-        bool reads_our_file; /* the port of our file is among sshd's: sshd takes the file in */
-        bool ipv4, ipv6;     /* the families that sshd listens on */
-        bool any_ipv4;       /* one of its addresses is 0.0.0.0 */
-        size_t n_addresses;  /* how many addresses it has on each port that no ListenAddress sets */
-} SshdHome;
-
 DECLARE_WORDS(networking_mode, NetworkingMode);
 DECLARE_WORDS(holder, Holder);
 DECLARE_WORDS(state, State);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/fact.h"
+#include "core/home.h"
 
 /* The facts that a decision depends on, apart from the configuration. */
 
@@ -38,8 +39,8 @@ typedef struct Snapshot {
 
         SshdVerdict verdict;
         const char *verdict_detail; /* sshd's own words, for people; NULL: none */
-        SshdHome home;              /* .n_ports is 0 if sshd's own ports are unknown */
-        const char *port_fixed_by;  /* what sets .home.port_fixed, for people; NULL if unknown */
+        Home home;                  /* .n_ports is 0 if sshd's own ports are unknown */
+        const char *port_fixed_by;  /* what fixes the ports of .home.fixed, for people; NULL if unknown */
 
         uint16_t moved_to;  /* the port in our files; 0: there are none */
         bool unapplied;     /* systemd doesn't know of our files: /run was emptied, by a boot among others */

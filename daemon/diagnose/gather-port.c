@@ -3,8 +3,10 @@
 
 #include "sshd/listen-address.h"
 
-static int look(const PortSources *from, uint16_t port, PortView *ret) {
-        return from->sockets ? holders_look_best_effort(from->sockets, from->managed, &from->home, port,
+/* *@ret_expected: as for holders_look(). */
+static int look(const PortSources *from, uint16_t port, Endpoints *ret_expected, PortView *ret) {
+        home_on_port(&from->home, &(const Placement){ .port = from->moved_to }, port, ret_expected);
+        return from->sockets ? holders_look_best_effort(from->sockets, from->managed, ret_expected, port,
                                                         from->status, ret)
                              : -ENOTCONN;
 }
@@ -21,18 +23,19 @@ static void name_stranger(const SocketOwner *stranger, ListenFacts *f) {
 static void look_at_port(const PortSources *from, ListenFacts *f) {
         ListenAddressLine line;
         bool unknown = false;
+        Endpoints expected;
         PortView view;
 
-        if (look(from, f->number, &view) < 0)
+        if (look(from, f->number, &expected, &view) < 0)
                 return;
 
         for (size_t i = 0; i < view.n_listeners; i++)
                 unknown = unknown || view.listeners[i].holder == HOLDER_UNKNOWN;
-        f->listens = view.n_sshds > 0 ? FACT_YES : unknown ? FACT_UNKNOWN : FACT_NO;
-        f->holder = view.n_sshds > 0 && !holder_is_stranger(view.holder) ? HOLDER_NONE : view.holder;
+        f->listens = view.actual.n > 0 ? FACT_YES : unknown ? FACT_UNKNOWN : FACT_NO;
+        f->holder = view.actual.n > 0 && !holder_is_stranger(view.holder) ? HOLDER_NONE : view.holder;
         if (f->holder == HOLDER_LINUX)
                 name_stranger(&view.stranger, f);
-        f->ipv6_only = view.n_sshds > 0 && !view.ipv4 && from->home.any_ipv4;
+        f->ipv6_only = port_view_lacks_ipv4(&view, &expected);
         f->loopback_only = view.loopback_only;
         if (f->loopback_only && listen_address_find(listen_address_is_loopback, &line) > 0 &&
             text_is_printable(line.file)) {
@@ -43,9 +46,10 @@ static void look_at_port(const PortSources *from, ListenFacts *f) {
 
 /* Where an sshd listens whose configuration can't be read; else its own default. */
 static uint16_t find_port(const PortSources *from, bool root) {
+        Endpoints expected;
         PortView view;
 
-        if (!root || look(from, 0, &view) < 0)
+        if (!root || look(from, 0, &expected, &view) < 0)
                 return 0;
         return view.n_listeners > 0 ? view.listeners[0].port : SSHD_DEFAULT_PORT;
 }

@@ -8,7 +8,7 @@
 typedef struct PortSources {
         Sockets *sockets;     /* NULL: the kernel could not be asked */
         ManagedUnits managed; /* empty: systemd could not be asked */
-        SshdHome home;        /* without ports: sshd's configuration tells none */
+        Home home;            /* without ports: sshd's configuration tells none */
         const Status *status; /* NULL: no daemon answers */
         uint16_t moved_to;    /* the port in wslportd's own files; 0: none */
 } PortSources;

@@ -177,7 +177,7 @@ static void read_verdict(const HomeFacts *home, bool root, SshdFacts *f) {
 }
 
 static void ask_sshd(sd_event *event, const Units *units, const Placement *placement, CheckFacts *facts,
-                     SshdHome *ret_home) {
+                     Home *ret_home) {
         static const Log silent = { .max_level = LOG_EMERG };
         _cleanup_(home_finder_freep) HomeFinder *finder = NULL;
         HomeFacts home;
@@ -211,10 +211,10 @@ static const char *const journal[] = {
 };
 
 static void read_sshd(sd_event *event, const Units *units, const Placement *placement, CheckFacts *facts,
-                      SshdHome *ret_home) {
+                      Home *ret_home) {
         _cleanup_(child_freep) Child *child = NULL;
 
-        *ret_home = (SshdHome){ 0 };
+        *ret_home = (Home){ 0 };
         look_at_files(facts->machine.packages, &facts->sshd);
         ask_sshd(event, units, placement, facts, ret_home);
         if (facts->sshd.service.failed && child_spawn(event, journal, PROGRAM_ALL, JOURNAL_TIMEOUT,
@@ -232,7 +232,7 @@ static void gather(sd_event *event, const Status *status, CheckFacts *facts) {
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         _cleanup_(units_freep) Units *units = NULL;
         Placement placement;
-        SshdHome home;
+        Home home;
         int r;
 
         read_files(facts);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/holders.h"
 
-#include "core/endpoint.h"
-
 /* What listeners are classified by. */
 typedef struct Look {
         ManagedUnits managed;
@@ -10,7 +8,6 @@ typedef struct Look {
         const Status *status; /* with .best_effort; may be NULL */
         bool all;             /* list strangers too */
         PortView view;
-        bool beyond_loopback; /* sshd has an address that other machines reach */
 } Look;
 
 /* A stranger counts before sshd: if both listen on a port, on different addresses, sshd may lack one of
@@ -32,7 +29,7 @@ static bool is_managed(const SocketOwner *owner, ManagedUnits managed, uint16_t 
 
         return (service && streq(owner->unit, service->id)) ||
                (socket && (streq(owner->unit, socket->id) ||
-                           (owner->pid == 1 && endpoints_have_port(socket->streams, port))));
+                           (owner->pid == 1 && streams_have_port(socket->streams, port))));
 }
 
 /* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own
@@ -64,9 +61,19 @@ static Holder classify_by_status(const Status *status, const StatusListener *ent
         return HOLDER_UNKNOWN;
 }
 
-static bool is_loopback(const Listener *listener) {
-        return listener->family == AF_INET ? (ntohl(listener->address.in.s_addr) >> 24) == 127
-                                           : IN6_IS_ADDR_LOOPBACK(&listener->address.in6);
+/* A socket that takes both families counts as one of each. A Home has no more endpoints than fit. */
+static void add_actual(PortView *view, const Listener *listener) {
+        Endpoint endpoint = { .ipv6 = listener->family == AF_INET6, .port = listener->port };
+
+        if (endpoint.ipv6)
+                endpoint.address.in6 = listener->address.in6;
+        else
+                endpoint.address.in = listener->address.in;
+        view->loopback_only = (view->actual.n == 0 || view->loopback_only) &&
+                              endpoint_is_loopback(&endpoint);
+        if (endpoint.ipv6 && listener_has_ipv4(listener) && endpoint_is_any(&endpoint))
+                (void) endpoints_add(&view->actual, &(Endpoint){ .port = listener->port });
+        (void) endpoints_add(&view->actual, &endpoint);
 }
 
 static int look_at(Look *look, const Listener *listener) {
@@ -88,12 +95,8 @@ static int look_at(Look *look, const Listener *listener) {
         if ((look->all || entry.holder == HOLDER_SSHD) && view->n_listeners < PORT_VIEW_LISTENERS_MAX)
                 view->listeners[view->n_listeners++] = entry;
 
-        if (entry.holder == HOLDER_SSHD) {
-                view->n_sshds++;
-                view->ipv4 = view->ipv4 || listener_has_ipv4(listener);
-                view->ipv6 = view->ipv6 || listener->family == AF_INET6;
-                look->beyond_loopback = look->beyond_loopback || !is_loopback(listener);
-        }
+        if (entry.holder == HOLDER_SSHD)
+                add_actual(view, listener);
         if (precedence[entry.holder] > precedence[view->holder]) {
                 view->holder = entry.holder;
                 view->stranger = entry.holder == HOLDER_LINUX ? owner : (SocketOwner){ 0 };
@@ -139,7 +142,7 @@ static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
         return r;
 }
 
-static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home, uint16_t port,
+static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expected, uint16_t port,
                              PortView *ret) {
         PortView *view = &look->view;
         int r;
@@ -150,34 +153,35 @@ static int holders_look_with(Look *look, Sockets *sockets, const SshdHome *home,
         if (r < 0)
                 return r;
 
-        /* Otherwise any user could drive sshd away, by a listener on an address or a family that isn't
-         * sshd's. */
-        if (home->n_addresses > 0 && view->n_sshds >= home->n_addresses && (view->ipv4 || !home->ipv4) &&
-            (view->ipv6 || !home->ipv6)) {
+        /* Otherwise any user could drive sshd away, by a listener on an address that isn't sshd's. */
+        if (expected->n > 0 && endpoints_have_all(&view->actual, expected)) {
                 view->holder = HOLDER_SSHD;
                 view->stranger = (SocketOwner){ 0 };
         }
-        view->loopback_only = view->n_sshds > 0 && !look->beyond_loopback;
 
         *ret = *view;
         return 0;
 }
 
-int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
+int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
                  PortView *ret) {
-        return holders_look_with(&(Look){ .managed = managed }, sockets, home, port, ret);
+        return holders_look_with(&(Look){ .managed = managed }, sockets, expected, port, ret);
 }
 
-int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
+int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
                              const Status *status, PortView *ret) {
         return holders_look_with(&(Look){ .managed = managed, .best_effort = true, .status = status },
-                                 sockets, home, port, ret);
+                                 sockets, expected, port, ret);
 }
 
-bool port_view_is_complete(const PortView *view, const SshdHome *home) {
-        return view->holder == HOLDER_SSHD && (view->ipv4 || !home->ipv4) && (view->ipv6 || !home->ipv6);
+bool port_view_is_complete(const PortView *view, const Endpoints *expected) {
+        return view->holder == HOLDER_SSHD && endpoints_have_all(&view->actual, expected);
 }
 
-bool port_view_lacks_ipv4(const PortView *view, const SshdHome *home) {
-        return view->holder == HOLDER_SSHD && home->any_ipv4 && !view->ipv4;
+bool port_view_lacks_ipv4(const PortView *view, const Endpoints *expected) {
+        bool wants_it = false;
+
+        for (size_t i = 0; i < expected->n; i++)
+                wants_it = wants_it || (!expected->items[i].ipv6 && endpoint_is_any(&expected->items[i]));
+        return view->holder == HOLDER_SSHD && wants_it && !endpoints_have_family(&view->actual, false);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/home.h"
 #include "core/policy.h"
 #include "core/status.h"
 #include "kernel/owner.h"
@@ -16,8 +17,7 @@
 typedef struct PortView {
         Holder holder;        /* HOLDER_NONE if nothing here listens; a stranger comes before sshd */
         SocketOwner stranger; /* with HOLDER_LINUX: the process */
-        size_t n_sshds;       /* how many of the listeners are the managed unit's */
-        bool ipv4, ipv6;      /* the families that the managed unit listens on */
+        Endpoints actual;     /* those of the listeners that are the managed unit's */
         bool loopback_only;   /* the managed unit listens, and other machines can't reach it */
         StatusListener listeners[PORT_VIEW_LISTENERS_MAX];
         size_t n_listeners;
@@ -25,19 +25,20 @@ typedef struct PortView {
 } PortView;
 
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
- * exist than fit, root's come first. An sshd that has @port on all of the addresses of @home is
- * the holder, whoever else is there; a @home without addresses isn't known. It never binds. Each listener
- * may cost a wait for the helper, as in owner_find(). Returns 0 or a negative errno. */
-int holders_look(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port, PortView *ret);
+ * exist than fit, root's come first. An sshd that has all of @expected is the holder, whoever else is there;
+ * @expected is empty where that isn't known. It never binds. Each listener may cost a wait for the helper, as
+ * in owner_find(). Returns 0 or a negative errno. */
+int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
+                 PortView *ret);
 
 /* The same for a program that may see less than the daemon. Where the listener's owner can't be seen, the
  * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named
  * sshd is the managed one. */
-int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const SshdHome *home, uint16_t port,
+int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
                              const Status *status, PortView *ret);
 
-/* Whether sshd is the holder, on each family that it has at home. */
-bool port_view_is_complete(const PortView *view, const SshdHome *home);
+/* Whether sshd is the holder, and has all of @expected. */
+bool port_view_is_complete(const PortView *view, const Endpoints *expected);
 
-/* Whether sshd is the holder on IPv6 only, although its configuration has all of IPv4. */
-bool port_view_lacks_ipv4(const PortView *view, const SshdHome *home);
+/* Whether sshd is the holder on IPv6 only, although @expected has 0.0.0.0. */
+bool port_view_lacks_ipv4(const PortView *view, const Endpoints *expected);

@@ -73,15 +73,22 @@ static void home_finder_set_verdict(HomeFinder *finder, SshdVerdict verdict, con
         finder->facts.detail = detail[0] ? finder->detail : NULL;
 }
 
-static void home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
+static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
+        Home *home = &finder->facts.home;
         ListenAddressLine line;
+        int r;
 
-        sshd_dump_home(dump, finder->port_in_file, &finder->facts.home);
-        finder->facts.home.ipv6 = finder->facts.home.ipv6 && kernel_has_ipv6();
-        if (finder->facts.home.port_fixed && !finder->has_port_option &&
-            listen_address_find(listen_address_sets_port, &line) > 0)
+        r = sshd_dump_home(dump, finder->port_in_file, true, home);
+        if (r < 0)
+                return r;
+        home->without_ipv6 = !kernel_has_ipv6();
+        if (finder->has_port_option) {
+                home_fix(home, true);
+                home->port_fixed = true;
+        } else if (home->port_fixed && listen_address_find(listen_address_sets_port, &line) > 0)
                 snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)", line.file,
                          line.number, line.text);
+        return 0;
 }
 
 static void home_finder_on_answer(const ChildResult *result, void *userdata);
@@ -101,8 +108,8 @@ static void home_finder_on_answer(const ChildResult *result, void *userdata) {
 
         /* Of an sshd that refuses its configuration, -G tells the ports. Without an answer the home stays as
          * it was. */
-        if (answer.has_dump)
-                home_finder_set_home(finder, &answer.dump);
+        if (answer.has_dump && home_finder_set_home(finder, &answer.dump) < 0)
+                answer = (SshdAnswer){ .verdict = SSHD_VERDICT_UNKNOWN, .detail = SSHD_TOO_MANY };
         if (finder->question == SSHD_TEST_HOME) {
                 home_finder_set_verdict(finder, answer.verdict, answer.detail);
                 finder->facts.ask_again = answer.verdict == SSHD_VERDICT_UNKNOWN;
@@ -165,44 +172,33 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
                                                     "\"Function not implemented\": wsl --shutdown"
                                                   : strerrordesc_np(-r));
         finder->facts.ask_again = r != -ENOENT;
-        finder->facts.home = (SshdHome){ 0 };
+        finder->facts.home = (Home){ 0 };
         return false;
 }
 
-/* A socket unit has all of its addresses or fails, so that .any_ipv4 (which is about a part of them) stays
- * false. */
-static int read_home_of_socket(const UnitState *socket, SshdHome *home) {
-        Endpoint endpoint;
+static int read_home_of_socket(const UnitState *socket, Home *home) {
         BareUnits bare;
         int r;
 
-        home->n_ports = home->n_addresses = 0;
-        home->ipv4 = home->ipv6 = home->any_ipv4 = false;
         r = store_read_bare_units((ManagedUnits){ .socket = socket }, &bare);
-        if (r < 0)
-                return r;
+        home->movable.n = home->fixed.n = home->n_ports = 0;
+        WORDS_FOREACH (stream, r >= 0 ? bare.streams : "") {
+                Endpoint endpoint;
 
-        WORDS_FOREACH (stream, bare.streams) {
-                if (endpoint_parse(stream, &endpoint) < 0)
-                        continue;
-                home->ipv4 = home->ipv4 || !endpoint.ipv6;
-                home->ipv6 = home->ipv6 || endpoint.ipv6;
-                if (!port_is_one_of(endpoint.port, home->ports, home->n_ports) &&
-                    home->n_ports < SSHD_PORTS_MAX)
-                        home->ports[home->n_ports++] = endpoint.port;
-                home->n_addresses += endpoint.port == home->ports[0];
+                if (r >= 0 && endpoint_parse(stream, &endpoint) >= 0)
+                        r = home_add(home, &endpoint, false);
         }
-        return 0;
+        return r;
 }
 
 /* If one of sshd's own ports stands beside @ours in the socket unit, our file moves nothing: the socket unit
  * would fail on that port. A fixed port may be one that was left where it is. */
-static bool is_beside_ours(const SshdHome *home, const UnitState *socket, uint16_t ours) {
-        if (home->port_fixed || !endpoints_have_port(socket->streams, ours))
+static bool is_beside_ours(const Home *home, const UnitState *socket, uint16_t ours) {
+        if (home->port_fixed || !streams_have_port(socket->streams, ours))
                 return false;
 
         for (size_t i = 0; i < home->n_ports; i++)
-                if (endpoints_have_port(socket->streams, home->ports[i]))
+                if (streams_have_port(socket->streams, home->ports[i]))
                         return true;
         return false;
 }
@@ -212,13 +208,12 @@ HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, cons
 
         /* sshd, and a generator that makes its socket's addresses, read our port file only. If sshd was asked
          * before that file was written, a move has seen sshd take it in since. */
-        if (managed.socket && placement->mechanism == MECHANISM_CONFIG)
+        if (managed.socket && placement->mechanism == MECHANISM_CONFIG) {
                 facts.home.reads_our_file = !is_beside_ours(&finder->facts.home, managed.socket,
                                                             placement->port);
-        else if (placement->mechanism != MECHANISM_CONFIG || placement->port != finder->port_in_file)
+                home_fix(&facts.home, false); /* the unit's own drop-in moves each */
+        } else if (placement->mechanism != MECHANISM_CONFIG || placement->port != finder->port_in_file)
                 facts.home.reads_our_file = true;
-
-        facts.home.port_fixed = facts.home.port_fixed || finder->has_port_option;
 
         /* While our port file is there, a generator has put our port into the socket unit: only sshd tells
          * its home. */

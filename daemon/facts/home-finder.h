@@ -34,7 +34,7 @@ typedef struct HomeFacts {
         const char *port_fixed_by; /* as Snapshot's */
         const char *options;       /* words: the service's options that sshd was asked with */
         bool ask_again; /* sshd or the socket's drop-in could not be read; a later try may succeed */
-        SshdHome home;
+        Home home;
 } HomeFacts;
 
 HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement);

@@ -73,7 +73,8 @@ static void see_no_listener(PortFact *fact, NetworkingMode mode) {
         fact->detail[0] = '\0';
 }
 
-int ports_see(Ports *ports, uint16_t port, const PortView *view, const SshdHome *home, NetworkingMode mode) {
+int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints *expected,
+              NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);
         bool lacked_ipv4;
 
@@ -81,7 +82,7 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const SshdHome 
                 return -ENOMEM;
 
         lacked_ipv4 = fact->lacks_ipv4;
-        fact->lacks_ipv4 = port_view_lacks_ipv4(view, home);
+        fact->lacks_ipv4 = port_view_lacks_ipv4(view, expected);
         if (view->holder == HOLDER_NONE) {
                 fact->holder_left = fact->holder_left ||
                                     (fact->bind == BIND_NOT_ASKED && holder_is_stranger(fact->holder));

@@ -20,9 +20,10 @@ PortFact *ports_get(Ports *ports, uint16_t port);
 /* The same; NULL if there is no fact of @port. */
 const PortFact *ports_find(const Ports *ports, uint16_t port);
 
-/* Brings @port's fact up to date with what the kernel lists now. In a @mode that shares ports, a port
- * without a listener here may be Windows'. Returns 0 or -ENOMEM. */
-int ports_see(Ports *ports, uint16_t port, const PortView *view, const SshdHome *home, NetworkingMode mode);
+/* Brings @port's fact up to date with what the kernel lists now; @expected is as in holders_look(). In a @mode
+ * that shares ports, a port without a listener here may be Windows'. Returns 0 or -ENOMEM. */
+int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints *expected,
+              NetworkingMode mode);
 
 /* bind() on @port had this answer. @detail: as PortFact's. Returns 0 or -ENOMEM. */
 int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *detail);

@@ -319,6 +319,65 @@ int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
         return (int) count;
 }
 
+typedef struct Absent {
+        const Endpoints *all;
+        Endpoints left;
+} Absent;
+
+static int take_local(const struct nlmsghdr *message, void *userdata) {
+        Absent *absent = userdata;
+        const struct nlattr *attribute;
+        const struct ifaddrmsg *header;
+        Endpoint local = { 0 };
+        size_t n = 0, size;
+
+        if (!message) {
+                absent->left = *absent->all;
+                return 0;
+        }
+        header = mnl_nlmsg_get_payload(message);
+        if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
+                return -EBADMSG;
+
+        local.ipv6 = header->ifa_family == AF_INET6;
+        size = local.ipv6 ? sizeof(local.address.in6) : sizeof(local.address.in);
+        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
+                uint16_t type = mnl_attr_get_type(attribute);
+
+                /* Beside an IFA_LOCAL, IFA_ADDRESS is the other end of a point-to-point link. */
+                if ((type == IFA_LOCAL || (type == IFA_ADDRESS && n == 0)) &&
+                    mnl_attr_get_payload_len(attribute) == size) {
+                        memcpy(&local.address, mnl_attr_get_payload(attribute), size);
+                        n = 1;
+                }
+        }
+        if (n == 0 || (header->ifa_family != AF_INET && !local.ipv6))
+                return 0;
+
+        for (size_t i = n = 0; i < absent->left.n; i++)
+                if (!endpoint_has_address_of(&absent->left.items[i], &local))
+                        absent->left.items[n++] = absent->left.items[i];
+        absent->left.n = n;
+        return 0;
+}
+
+int routes_keep_absent(Routes *routes, Endpoints *endpoints) {
+        uint8_t buffer[64] __attribute__((aligned(8))) = {};
+        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
+        Absent absent = { .all = endpoints, .left = *endpoints };
+        int r;
+
+        request->nlmsg_type = RTM_GETADDR;
+        request->nlmsg_flags = NLM_F_DUMP;
+        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
+        r = netlink_ask(routes->requests, request, take_local, &absent);
+        if (r < 0)
+                return r;
+
+        *endpoints = absent.left;
+        return 0;
+}
+
 AddressKind address_to_kind(int family, const void *address) {
         static const uint8_t tailscale6[] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
         struct in6_addr in6;

@@ -6,6 +6,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/util.h"
+#include "core/endpoint.h"
 #include "core/model.h"
 #include "kernel/netlink.h"
 
@@ -47,6 +48,10 @@ NetworkingMode route_facts_to_mode(const RouteFacts *facts);
  * interfaces that are up, but not on loopback nor on those of containers and virtual machines. Returns their
  * number, which can be more than @size, or a negative errno. */
 int routes_list_addresses(Routes *routes, Address *ret, size_t size);
+
+/* Takes those out of @endpoints whose address this machine has on any interface, of whatever scope. Returns 0,
+ * or a negative errno and the set is as it was. */
+int routes_keep_absent(Routes *routes, Endpoints *endpoints);
 
 /* Judges by the range alone: Tailscale gives out 100.64.0.0/10, which providers' NAT uses too, and
  * fd7a:115c:a1e0::/48. @address is a struct in_addr or in6_addr. */

@@ -51,7 +51,7 @@ struct Move {
 /* Boot may go on before all is known, and sshd come up with our file. */
 static bool move_is_taken_up(const Move *move) {
         uint16_t port = move->request.to.port;
-        int r = port != 0 ? move->listens(port, move->userdata) : 0;
+        int r = port != 0 ? move->listens(&move->request.to, port, move->userdata) : 0;
 
         return r != 0 && r != -EADDRINUSE;
 }
@@ -133,10 +133,11 @@ static void move_finish_cut_off(Move *move) {
 /* systemd could not reload the service, for what its own check sees in the configuration, and it is where it
  * was: a restart would end with that check too. A socket may be held by its service alone. */
 static bool move_is_unharmed(const Move *move) {
-        uint16_t port = move->request.from.port != 0 ? move->request.from.port : move->trial.home;
+        uint16_t from = move->request.from.port,
+                 port = from != 0 ? from : trial_home_port(&move->trial);
 
         return port != 0 && move->request.phase == SERVICE_RUNNING && !move->shape.by_socket &&
-               move->listens(port, move->userdata) > 0;
+               move->listens(&move->request.from, port, move->userdata) > 0;
 }
 
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
@@ -200,7 +201,7 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
         int r;
 
         (void) source;
-        r = move->listens(port, move->userdata);
+        r = move->listens(&move->request.to, port, move->userdata);
         if (r > 0) {
                 if (move->step == MOVE_DOUBTING)
                         move->answer = BIND_NOT_ASKED;
@@ -344,7 +345,7 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 
         move->answer = bindprobe_read(result, detail);
         if (move->answer == BIND_REFUSED_BY_WINDOWS || move->answer == BIND_REFUSED_BY_LINUX)
-                r = move->listens(port, move->userdata);
+                r = move->listens(&move->request.to, port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */
                 move->request.expected = port;
@@ -360,10 +361,9 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 }
 
 static int move_probe(Move *move) {
-        const SshdHome *home = &move->request.sshd->home;
-
-        return bindprobe_start(move->trial.event, move->request.to.port, home->ipv6 && !home->ipv4,
-                               PROBE_TIMEOUT, move_on_probed, move, &move->probe);
+        return bindprobe_start(move->trial.event, move->request.to.port,
+                               home_is_ipv6_only(&move->request.sshd->home), PROBE_TIMEOUT, move_on_probed,
+                               move, &move->probe);
 }
 
 static void move_on_tried(int result, const char *text, void *userdata) {
@@ -431,7 +431,7 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                 .to = request->to,
                 .now = request->from,
                 .by_socket = move->shape.by_socket,
-                .home = request->sshd->home.n_ports > 0 ? request->sshd->home.ports[0] : 0,
+                .home = request->sshd->home,
                 .handler = move_on_tried,
                 .userdata = move,
         };

@@ -26,9 +26,9 @@ typedef struct MoveRequest {
 
 typedef struct Move Move;
 
-/* Asks the kernel whether the managed unit listens on @port, on every family that it should. 1, 0,
- * -EADDRINUSE where another here does, or -EAGAIN where it can't be known for the moment. */
-typedef int (*MoveListens)(uint16_t port, void *userdata);
+/* Asks the kernel whether the managed unit has each endpoint that it should have on @port by @placement. 1,
+ * 0, -EADDRINUSE where another here does, or -EAGAIN where it can't be known for the moment. */
+typedef int (*MoveListens)(const Placement *placement, uint16_t port, void *userdata);
 
 /* @result is 0, or a negative errno and everything is as it was (or, if not, @text says so too); @text is
  * one line for people. @answer is what bind() said of the port, BIND_NOT_ASKED where it was not asked.

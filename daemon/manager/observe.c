@@ -80,10 +80,21 @@ bool observer_ask_sshd(Observer *o) {
 
 /* ── the ports ── */
 
-static int observer_list(Observer *o, uint16_t port, PortView *ret) {
+/* The endpoints of @port that sshd should have by @placement, as far as this machine has their addresses. */
+static void observer_expect(const Observer *o, const Placement *placement, uint16_t port, Endpoints *ret) {
+        Endpoints all;
+
+        home_on_port(&o->sshd.home, placement, port, &all);
+        ret->n = 0;
+        for (size_t i = 0; i < all.n; i++)
+                if (!endpoints_have_address_of(&o->absent, &all.items[i]))
+                        ret->items[ret->n++] = all.items[i];
+}
+
+static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), &o->sshd.home, port, ret);
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, ret);
         if (r >= 0)
                 o->helper_time += ret->helper_time;
         return r;
@@ -92,11 +103,15 @@ static int observer_list(Observer *o, uint16_t port, PortView *ret) {
 /* Brings the fact of @port up to date. Returns 0, or a negative errno, logged. */
 static int observer_see(Observer *o, uint16_t port, PortView *ret) {
         bool had = observer_sshd_has(o, port);
+        Endpoints expected;
         int r;
 
-        r = observer_list(o, port, ret);
+        observer_expect(o, &o->c->files.placement, port, &expected);
+        r = observer_list(o, &expected, port, ret);
         if (r >= 0)
-                r = ports_see(&o->ports, port, ret, &o->sshd.home, mode_get(o->c->mode));
+                r = ports_see(&o->ports, port, ret, &expected, mode_get(o->c->mode));
+        if (r >= 0 && port == observer_expected_port(o))
+                o->listens = port_view_is_complete(ret, &expected);
         if (r < 0) {
                 o->unseen = true;
                 return log_error_errno(&o->c->log, r, "The listeners on port %u could not be read", port);
@@ -121,12 +136,14 @@ bool observer_sshd_has(const Observer *o, uint16_t port) {
         return fact && fact->holder == HOLDER_SSHD && !fact->lacks_ipv4;
 }
 
-int observer_listens(Observer *o, uint16_t port) {
+int observer_listens(Observer *o, const Placement *placement, uint16_t port) {
+        Endpoints expected;
         PortView view;
 
-        if (observer_list(o, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
+        observer_expect(o, placement, port, &expected);
+        if (observer_list(o, &expected, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
-        return holder_is_stranger(view.holder) ? -EADDRINUSE : port_view_is_complete(&view, &o->sshd.home);
+        return holder_is_stranger(view.holder) ? -EADDRINUSE : port_view_is_complete(&view, &expected);
 }
 
 void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const char *detail) {
@@ -144,16 +161,16 @@ void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const c
 
 /* ── one look ── */
 
+static const Endpoints nowhere;
+
 /* Looks at one of sshd's ports, or with 0 at every port. */
 static void observer_look_at(Observer *o, uint16_t port) {
         PortView view;
 
-        if ((port == 0 ? observer_list(o, 0, &view) : observer_see(o, port, &view)) < 0) {
+        if ((port == 0 ? observer_list(o, &nowhere, 0, &view) : observer_see(o, port, &view)) < 0) {
                 o->unseen = true;
                 return;
         }
-        if (port != 0 && port == observer_expected_port(o))
-                o->listens = port_view_is_complete(&view, &o->sshd.home);
         for (size_t i = 0; i < view.n_listeners && o->n_listeners < STATUS_LISTENERS_MAX; i++)
                 if (port != 0 || view.listeners[i].holder == HOLDER_SSHD)
                         o->listeners[o->n_listeners++] = view.listeners[i];
@@ -168,7 +185,7 @@ static void observer_find_moved(Observer *o) {
 
         if (files->placement.port != 0 || files->last_port != 0 || o->lacking != SETTLED_WITHOUT_PORT ||
             o->phase != SERVICE_RUNNING || !home || !holder_is_windows(home->holder) ||
-            observer_list(o, 0, &view) < 0)
+            observer_list(o, &nowhere, 0, &view) < 0)
                 return;
 
         for (size_t i = 0; i < view.n_listeners && files->last_port == 0; i++)
@@ -216,8 +233,29 @@ static void observer_list_reachable(Observer *o) {
         }
 }
 
+/* Finds the addresses of sshd's that this machine lacks, as those of a mesh that comes up later. */
+static void observer_find_absent(Observer *o) {
+        const Home *home = &o->sshd.home;
+        int r;
+
+        o->absent.n = 0;
+        for (size_t i = 0; i < home->movable.n + home->fixed.n; i++) {
+                const Endpoint *endpoint = i < home->movable.n ? &home->movable.items[i]
+                                                               : &home->fixed.items[i - home->movable.n];
+
+                if (!endpoint_is_any(endpoint) && !endpoint_is_loopback(endpoint))
+                        (void) endpoints_add(&o->absent, endpoint);
+        }
+        r = o->absent.n > 0 ? routes_keep_absent(o->c->routes, &o->absent) : 0;
+        if (r < 0) {
+                o->unseen = true;
+                o->absent.n = 0;
+                log_error_errno(&o->c->log, r, "The addresses could not be read");
+        }
+}
+
 void observer_look(Observer *o) {
-        const SshdHome *home = &o->sshd.home;
+        const Home *home = &o->sshd.home;
         const Files *files = &o->c->files;
         PortView view;
 
@@ -226,6 +264,7 @@ void observer_look(Observer *o) {
         memset(o->listeners, 0, sizeof(o->listeners));
         watch_note(o->c->watch);
 
+        observer_find_absent(o);
         if (files->placement.port != 0)
                 observer_look_at(o, files->placement.port);
         for (size_t i = 0; i < home->n_ports; i++)
@@ -250,7 +289,7 @@ static bool observer_is_unapplied(const Observer *o, ManagedUnits managed) {
         if (placement->port == 0)
                 return false;
         if (managed.socket)
-                return !endpoints_have_port(managed.socket->streams, placement->port);
+                return !streams_have_port(managed.socket->streams, placement->port);
         return placement->mechanism == MECHANISM_SOCKET || (placement->mechanism == MECHANISM_COMMAND_LINE &&
                                                             managed.service && !managed.service->overridden);
 }
@@ -329,7 +368,7 @@ static void observer_settle(Observer *o, const Decision *d) {
 /* Watches the listeners on sshd's ports. While Windows or sshd waits for one of them, the sessions too. */
 static void observer_watch(Observer *o, const Decision *d) {
         const Context *c = o->c;
-        const SshdHome *home = &o->sshd.home;
+        const Home *home = &o->sshd.home;
         const char *before = watch_kind(c->watch);
         bool sessions = o->pinned.sessions > 0 || d->state == STATE_BLOCKED;
         uint16_t ports[SSHD_PORTS_MAX + 1];

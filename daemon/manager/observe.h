@@ -27,7 +27,8 @@ typedef struct Observer {
         Context *c;
         ServicePhase phase; /* of the managed unit */
         OwedStart owed;
-        HomeFacts sshd; /* where sshd would be without us */
+        HomeFacts sshd;   /* where sshd would be without us */
+        Endpoints absent; /* of these, those whose address this machine lacks */
         Ports ports;
 
         /* As of the last look: */
@@ -76,9 +77,9 @@ const PortFact *observer_find_stranger(Observer *o, uint16_t port);
 /* True if sshd has all of @port, by the last look. */
 bool observer_sshd_has(const Observer *o, uint16_t port);
 
-/* 1 if sshd has all of @port, 0 if it lacks it or a family of it, -EADDRINUSE if a stranger has it, else
- * -EAGAIN. */
-int observer_listens(Observer *observer, uint16_t port);
+/* 1 if sshd has all that it should have on @port by @placement, 0 if it lacks some of it, -EADDRINUSE if a
+ * stranger has it, else -EAGAIN. */
+int observer_listens(Observer *observer, const Placement *placement, uint16_t port);
 
 /* Everything about ports may have changed. */
 void observer_forget(Observer *o);

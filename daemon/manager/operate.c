@@ -81,7 +81,6 @@ static bool operator_finds_stranger(Operator *op, uint16_t port) {
 }
 
 static void operator_probe(Operator *op, uint16_t port) {
-        const SshdHome *home = &op->observer->sshd.home;
         int r;
 
         op->state = OPERATOR_PROBING;
@@ -90,8 +89,8 @@ static void operator_probe(Operator *op, uint16_t port) {
                 operator_end(op);
                 return;
         }
-        r = bindprobe_start(op->c->event, port, home->ipv6 && !home->ipv4, PROBE_TIMEOUT, operator_on_probe,
-                            op, &op->probe);
+        r = bindprobe_start(op->c->event, port, home_is_ipv6_only(&op->observer->sshd.home), PROBE_TIMEOUT,
+                            operator_on_probe, op, &op->probe);
         if (r < 0) {
                 operator_note_answer(op, BIND_FAILED, strerrordesc_np(-r));
                 operator_end(op);
@@ -187,10 +186,10 @@ static ServicePhase operator_phase_for_move(const Operator *op, const Decision *
         return SERVICE_INACTIVE;
 }
 
-static int operator_listens(uint16_t port, void *userdata) {
+static int operator_listens(const Placement *placement, uint16_t port, void *userdata) {
         Operator *op = userdata;
 
-        return observer_listens(op->observer, port);
+        return observer_listens(op->observer, placement, port);
 }
 
 static int operator_start_move(Operator *op, const Decision *d) {
@@ -344,8 +343,8 @@ static void operator_take_back_unread(Operator *op) {
         int r;
 
         if (!managed.socket || op->observer->phase != SERVICE_RUNNING || files->placement.port == 0 ||
-            endpoints_have_port(managed.socket->streams, files->placement.port) ||
-            endpoints_have_port(managed.socket->streams, files->last_port))
+            streams_have_port(managed.socket->streams, files->placement.port) ||
+            streams_have_port(managed.socket->streams, files->last_port))
                 return;
 
         r = store_read_bare_units(managed, &units);

@@ -49,7 +49,7 @@ void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
 
 /* Tells of a stranger on a home port once, for as long as it listens there. */
 static void publisher_tell_strangers(Publisher *p, const Decision *d) {
-        const SshdHome *home = &p->observer->sshd.home;
+        const Home *home = &p->observer->sshd.home;
 
         for (size_t i = 0; i < home->n_ports; i++) {
                 const PortFact *fact = ports_find(&p->observer->ports, home->ports[i]);

@@ -20,7 +20,7 @@ typedef struct Trial {
         bool reload_due; /* systemd has not read what they say */
         BareUnits units;
         bool by_socket;
-        uint16_t home;                   /* for comments */
+        Home home;                       /* as of the start */
         char options[SSHD_COMMAND_SIZE]; /* words: those that sshd is checked with */
         Child *sshd;                     /* which checks them */
         TrialHandler handler;
@@ -36,6 +36,11 @@ int trial_begin(Trial *trial);
 /* The mechanism that the handler was told of does not do it after all: goes on with the next one, or calls
  * the handler with @error and @text. */
 void trial_go_on(Trial *trial, int error, const char *text);
+
+/* The first of sshd's own ports; 0: unknown. */
+static inline uint16_t trial_home_port(const Trial *trial) {
+        return trial->home.n_ports > 0 ? trial->home.ports[0] : 0;
+}
 
 /* Has the files say @placement. Returns 0 or a negative errno. */
 int trial_write(Trial *trial, const Placement *placement);

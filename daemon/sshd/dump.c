@@ -51,50 +51,79 @@ int sshd_dump_parse(const char *text, SshdDump *ret) {
         return 0;
 }
 
-static void add_port(SshdHome *home, uint16_t port) {
-        if (home->n_ports < SSHD_PORTS_MAX && !port_is_one_of(port, home->ports, home->n_ports))
-                home->ports[home->n_ports++] = port;
+static size_t count_port(const SshdDump *dump, uint16_t port) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < dump->n_ports; i++)
+                n += dump->ports[i] == port;
+        return n;
 }
 
-void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret) {
-        bool sentinel_seen = false;
-        SshdHome home = { 0 };
+/* How often sshd has the address of @endpoint with @port. */
+static size_t count_endpoint(const SshdDump *dump, const Endpoint *endpoint, uint16_t port) {
+        Endpoint wanted = *endpoint;
+        size_t n = 0;
 
-        /* Of two equal ports, the second is the user's own. */
-        for (size_t i = 0; i < dump->n_ports; i++) {
-                if (dump->ports[i] == SSHD_SENTINEL_PORT && !sentinel_seen)
-                        sentinel_seen = true;
-                else if (dump->ports[i] == moved_to && !home.reads_our_file)
-                        home.reads_our_file = true;
-                else
-                        add_port(&home, dump->ports[i]);
-        }
+        wanted.port = port;
+        for (size_t i = 0; i < dump->n_endpoints; i++)
+                n += endpoint_equal(&dump->endpoints[i], &wanted);
+        return n;
+}
 
-        for (size_t i = 0; i < dump->n_endpoints; i++) {
-                const Endpoint *endpoint = &dump->endpoints[i];
+/* Adds each address that follows Port lines (the sentinel's among them), with @port. */
+static int add_movable(const SshdDump *dump, uint16_t port, Home *home) {
+        int r = 0;
 
-                home.ipv6 = home.ipv6 || endpoint->ipv6;
-                home.ipv4 = home.ipv4 || !endpoint->ipv6;
-                home.any_ipv4 = home.any_ipv4 || streq(endpoint->address, "0.0.0.0");
-                home.n_addresses += endpoint->port == SSHD_SENTINEL_PORT;
-        }
+        for (size_t i = 0; i < dump->n_endpoints && r >= 0; i++) {
+                Endpoint endpoint = dump->endpoints[i];
 
-        /* sshd combines each address without a port with each Port, the sentinel among them. */
-        if (home.n_addresses == 0)
-                home.n_ports = 0;
-        for (size_t i = 0; i < dump->n_endpoints; i++) {
-                uint16_t port = dump->endpoints[i].port;
-
-                if (port == SSHD_SENTINEL_PORT ||
-                    (home.n_addresses > 0 && port_is_one_of(port, dump->ports, dump->n_ports)))
+                if (endpoint.port != SSHD_SENTINEL_PORT)
                         continue;
-                home.port_fixed = true;
-                add_port(&home, port);
+                endpoint.port = port;
+                r = home_add(home, &endpoint, false);
         }
-        if (home.n_ports == 0)
-                add_port(&home, SSHD_DEFAULT_PORT);
+        return r;
+}
+
+/* sshd combines each address without a port with each Port line. An endpoint that there are more of has its
+ * port from its own line. */
+static bool is_fixed(const SshdDump *dump, const Endpoint *endpoint) {
+        size_t n_sentinels = count_port(dump, SSHD_SENTINEL_PORT),
+               n_movable = count_endpoint(dump, endpoint, SSHD_SENTINEL_PORT);
+
+        return count_endpoint(dump, endpoint, endpoint->port) * n_sentinels >
+               n_movable * count_port(dump, endpoint->port);
+}
+
+int sshd_dump_home(const SshdDump *dump, uint16_t moved_to, bool owner_has_it, Home *ret) {
+        size_t ours = moved_to != 0 ? count_port(dump, moved_to) : 0;
+        Home home = { .reads_our_file = ours > 0 };
+        bool has_own = false, sentinel_seen = false;
+        int r = 0;
+
+        for (size_t i = 0; i < dump->n_ports && r >= 0; i++) {
+                uint16_t port = dump->ports[i];
+
+                if (port == SSHD_SENTINEL_PORT && !sentinel_seen) {
+                        sentinel_seen = true;
+                        continue;
+                }
+                if (port == moved_to && !(ours > 1 && owner_has_it))
+                        continue;
+                has_own = true;
+                r = add_movable(dump, port, &home);
+        }
+        if (!has_own)
+                r = add_movable(dump, SSHD_DEFAULT_PORT, &home);
+
+        for (size_t i = 0; i < dump->n_endpoints && r >= 0; i++)
+                if (is_fixed(dump, &dump->endpoints[i]))
+                        r = home_add(&home, &dump->endpoints[i], true);
+        if (r < 0)
+                return r;
 
         *ret = home;
+        return 0;
 }
 
 static bool is_shown(char c) {

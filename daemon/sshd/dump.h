@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/endpoint.h"
-#include "core/model.h"
+#include "core/home.h"
 
 /* What `sshd -T` or `sshd -G` prints: where sshd listens, or why it refuses its configuration. Pure. */
 
-#define SSHD_ENDPOINTS_MAX 32
-
 typedef struct SshdDump {
-        uint16_t ports[SSHD_PORTS_MAX]; /* each Port line in its order, doubles too: Port accumulates */
+        /* As sshd prints them, doubles too. Room for twice what a Home has, as ours come on top. */
+        uint16_t ports[2 * SSHD_PORTS_MAX];
         size_t n_ports;
-        Endpoint endpoints[SSHD_ENDPOINTS_MAX];
+        Endpoint endpoints[2 * ENDPOINTS_MAX];
         size_t n_endpoints;
 } SshdDump;
 
@@ -25,8 +23,9 @@ int sshd_dump_parse(const char *text, SshdDump *ret);
 /* Reads the home out of a dump taken with `-o Port=SSHD_SENTINEL_PORT`, while our file moves sshd to
  * @moved_to (0: no such file). Port accumulates, and a ListenAddress with a port stands beside it: without
  * the sentinel and our port, the user's own are left. If none is left, sshd uses its default, 22. (OpenSSH
- * servconf.c) */
-void sshd_dump_home(const SshdDump *dump, uint16_t moved_to, SshdHome *ret);
+ * servconf.c) sshd reads our file as often as the configuration includes it: the port is the user's own, too,
+ * only if it is there more than once and @owner_has_it. Returns 0, or -E2BIG if a Home can't hold it. */
+int sshd_dump_home(const SshdDump *dump, uint16_t moved_to, bool owner_has_it, Home *ret);
 
 /* Chooses the line of sshd's stderr that says why it failed: the first one that isn't a mere remark. @ret
  * has that line's printable ASCII, cut to @size; "" if there is none. */

@@ -52,8 +52,7 @@ void sshd_read_answer(const ChildResult *result, SshdAnswer *ret) {
                 if (r >= 0)
                         answer.verdict = SSHD_VERDICT_VALID;
                 else
-                        problem = r == -E2BIG ? "sshd has more ports or addresses than wslportd can keep "
-                                                "track of"
+                        problem = r == -E2BIG ? SSHD_TOO_MANY
                                               : "sshd printed what wslportd does not understand";
         } else {
                 answer.verdict = sshd_errors_name_ours(result->errors) ? SSHD_VERDICT_OUR_FILE_REFUSED

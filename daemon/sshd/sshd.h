@@ -28,6 +28,8 @@ const char *sshd_find(const char *program);
 int sshd_ask(sd_event *event, SshdQuestion question, const char *program, const char *options,
              ChildHandler handler, void *userdata, Child **ret);
 
+#define SSHD_TOO_MANY "sshd has more ports or addresses than wslportd can keep track of"
+
 typedef struct SshdAnswer {
         SshdVerdict verdict; /* SSHD_VERDICT_UNKNOWN if sshd said neither yes nor no */
         char detail[256]; /* one line of printable ASCII: sshd's own words, or why there are none */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/model.h"
+#include "core/home.h"
 #include "sshd/options.h"
 
 /* The texts of our files: each is written in one way only, and its parser refuses every other text with
@@ -9,14 +9,6 @@
 
 #define RENDER_SIZE_MAX 640 /* fits the names of two units */
 #define RENDER_DROP_IN_SIZE_MAX 4096
-
-/* Where our files place sshd. */
-typedef struct Placement {
-        uint16_t port; /* sshd is moved there; 0: it isn't moved */
-        Mechanism mechanism;
-        uint16_t beside[SSHD_PORTS_MAX]; /* with a drop-in: sshd's own ports that stay beside .port */
-        size_t n_beside;
-} Placement;
 
 /* The port file is a piece of sshd's configuration. A comment in it names the port @home. */
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);

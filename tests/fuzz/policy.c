@@ -57,7 +57,6 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->not_enabled = flags & 16;
         s->socket_disabled = flags & 32;
         s->no_auto_restore = flags & 64;
-        s->home.port_fixed = flags & 128;
 
         verdict = fuzz_byte(input);
         s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_OUR_FILE_REFUSED + 1));
@@ -68,8 +67,6 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->postponed = texts & 4 ? "the last try failed: no answer" : NULL;
         s->unit_name = texts & 8 ? "ssh.service" : NULL;
         s->home.reads_our_file = texts & 16;
-        s->home.ipv4 = texts & 32;
-        s->home.ipv6 = texts & 64;
         s->settled = (flags & 4 ? SETTLED_WITHOUT_PORT : 0) + (texts & 128 ? SETTLED_WITHOUT_IPV4 : 0);
 
         s->moved_to = take_port(input);
@@ -78,13 +75,9 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->request_port = take_port(input);
 
         for (size_t i = fuzz_byte(input) % (SSHD_PORTS_MAX + 1); i > 0; i--) {
-                uint16_t port = take_port(input) ?: 22;
-                bool twice = false;
+                Endpoint endpoint = { .ipv6 = texts & 32, .port = take_port(input) ?: 22 };
 
-                for (size_t k = 0; k < s->home.n_ports; k++)
-                        twice = twice || s->home.ports[k] == port;
-                if (!twice)
-                        s->home.ports[s->home.n_ports++] = port;
+                require(home_add(&s->home, &endpoint, (flags & 128) && !s->by_socket) == 0);
         }
         s->facts = c->facts;
 }

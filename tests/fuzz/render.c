@@ -164,9 +164,8 @@ static void try_socket_drop_in(const char *streams, uint16_t port, const uint16_
                         if (!is_address)
                                 there = there || streq(other, stream);
                         else if (endpoint_parse(other, &moved) == 0)
-                                there = there || (streq(moved.address, endpoint.address) &&
+                                there = there || (endpoint_has_address_of(&moved, &endpoint) &&
                                                   streq(moved.scope, endpoint.scope) &&
-                                                  moved.ipv6 == endpoint.ipv6 &&
                                                   moved.port == (port_is_one_of(endpoint.port, beside, n_beside) ? endpoint.port
                                                                                                         : port));
                 require(there);

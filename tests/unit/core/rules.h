@@ -23,7 +23,7 @@ typedef struct Rule {
         NetworkingMode mode;  /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
         bool booting, not_booting, no_auto_restore, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
-                        switch_unfinished, refused, fixed;
+                        switch_unfinished, refused, fixed, other_fixed;
         Settled settled;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
@@ -47,14 +47,29 @@ static inline Config test_config(RelocatePolicy relocate, RestorePolicy restore)
         };
 }
 
+/* sshd listens on @port of each address, by a Port line or by lines ListenAddress with the port. */
+static inline void test_add_home(Home *home, uint16_t port, bool fixed) {
+        test_equal_int(home_add(home, &(Endpoint){ .port = port }, fixed), 0);
+        test_equal_int(home_add(home, &(Endpoint){ .ipv6 = true, .port = port }, fixed), 0);
+}
+
 static inline Snapshot test_snapshot(void) {
-        return (Snapshot){
+        Snapshot snapshot = {
                 .mode = MODE_MIRRORED,
                 .service = SERVICE_QUEUED,
                 .booting = true,
                 .verdict = SSHD_VERDICT_VALID,
-                .home = { .ports = { HOME }, .n_ports = 1, .reads_our_file = true, .ipv4 = true, .ipv6 = true },
+                .home = { .reads_our_file = true },
         };
+
+        test_add_home(&snapshot.home, HOME, false);
+        return snapshot;
+}
+
+/* As sshd's own configuration has it. */
+static inline void test_fix(Home *home, bool fixed) {
+        home_fix(home, fixed);
+        home->port_fixed = fixed;
 }
 
 static inline void test_rule(const void *data) {
@@ -77,9 +92,12 @@ static inline void test_rule(const void *data) {
         snapshot.socket_disabled = rule->socket_disabled;
         snapshot.switch_unfinished = rule->switch_unfinished;
         snapshot.verdict = rule->refused ? SSHD_VERDICT_REFUSED : SSHD_VERDICT_VALID;
-        snapshot.home.port_fixed = rule->fixed;
         if (rule->other_home != 0)
-                snapshot.home.ports[snapshot.home.n_ports++] = rule->other_home;
+                test_add_home(&snapshot.home, rule->other_home, rule->other_fixed);
+        if (rule->fixed && rule->by_socket)
+                snapshot.home.port_fixed = true; /* the socket unit's drop-in moves it all the same */
+        else if (rule->fixed)
+                test_fix(&snapshot.home, true);
         if (rule->not_booting)
                 snapshot.booting = false;
         if (rule->booting)

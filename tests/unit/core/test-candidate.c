@@ -51,6 +51,12 @@ static const Rule rules[] = {
         { .name = "a socket unit, another home port is taken: not kept",
           .other_home = 3333, .by_socket = true, .facts = { WINDOWS(HOME), WINDOWS(3333) },
           .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "a ListenAddress fixes another home port: that one stays by itself",
+          .other_home = 3333, .other_fixed = true, .facts = { WINDOWS(HOME), FREE(3333) },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT },
+        { .name = "a ListenAddress fixes the port that Windows has, and not the other",
+          .other_home = 3333, .other_fixed = true, .facts = { FREE(HOME), WINDOWS(3333) },
+          .action = ACTION_NONE, .n_beside = 1, .state = STATE_BLOCKED },
 };
 
 static void test_explicit_port_is_not_moved(void) {
@@ -59,7 +65,7 @@ static void test_explicit_port_is_not_moved(void) {
         Snapshot snapshot = test_snapshot();
         Decision decision;
 
-        snapshot.home.port_fixed = true;
+        test_fix(&snapshot.home, true);
         snapshot.facts = facts;
         snapshot.n_facts = 1;
         policy_decide(&config, &snapshot, &decision);

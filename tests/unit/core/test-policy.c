@@ -284,7 +284,7 @@ static void test_promises(const void *row) {
                 s.booting = PICK(2);
                 s.verdict = (SshdVerdict) PICK(4);
                 unsigned obstacle = PICK(9);
-                s.home.port_fixed = obstacle == 1;
+                test_fix(&s.home, obstacle == 1);
                 s.postponed = obstacle == 2 ? "later" : NULL;
                 s.home.reads_our_file = obstacle != 3;
                 s.request = obstacle == 4 ? REQUEST_RESTORE : obstacle == 5 ? REQUEST_RELOCATE : REQUEST_NONE;

@@ -6,10 +6,15 @@
 #include "unit/netns.h"
 #include "unit/test.h"
 
+/* As on a little-endian machine. */
+#define IPV4(a, b, c, d) (((uint32_t) (d) << 24 | (c) << 16 | (b) << 8 | (a)))
+
 static const ManagedUnits no_units = { 0 };
 static const UnitState service = { .id = "ssh.service" };
-static const SshdHome unknown_home = { 0 },
-                      one_address = { .ports = { 2222 }, .n_ports = 1, .n_addresses = 1, .ipv4 = true };
+static const Endpoints unknown = { 0 };
+static const Endpoints one_address = { .items = { { .address.in = { IPV4(127, 0, 0, 1) }, .port = 2222 } }, .n = 1 },
+                       other_address = { .items = { { .address.in = { IPV4(127, 0, 1, 1) }, .port = 2222 } }, .n = 1 },
+                       any_address = { .items = { { .port = 2222 } }, .n = 1 };
 
 /* Who makes the listeners: root, by this process, or a user. */
 static void be(const char *name, bool root) {
@@ -26,16 +31,16 @@ static Sockets *enter(void) {
         return sockets;
 }
 
-static PortView look(Sockets *sockets, const SshdHome *home, const Status *status) {
+static PortView look(Sockets *sockets, const Endpoints *expected, const Status *status) {
         PortView view;
 
-        test_equal_int(holders_look_best_effort(sockets, no_units, home, 2222, status, &view), 0);
+        test_equal_int(holders_look_best_effort(sockets, no_units, expected, 2222, status, &view), 0);
         return view;
 }
 
 static void test_nobody(void) {
         _cleanup_(sockets_freep) Sockets *sockets = enter();
-        PortView view = look(sockets, &unknown_home, NULL);
+        PortView view = look(sockets, &unknown, NULL);
 
         test_equal_int(view.holder, HOLDER_NONE);
         test_equal_int(view.n_listeners, 0);
@@ -47,11 +52,11 @@ static void test_a_stranger(void) {
 
         (void) netns_listen("0.0.0.0", 2222);
         be("nginx", true);
-        view = look(sockets, &unknown_home, NULL);
+        view = look(sockets, &unknown, NULL);
         test_equal_int(view.holder, HOLDER_LINUX);
         test_equal_int(view.stranger.pid, getpid());
         test_equal_string(view.stranger.comm, "nginx");
-        test_equal_int(view.n_sshds, 0);
+        test_equal_int(view.actual.n, 0);
         test_equal_int(view.n_listeners, 1);
         test_equal_string(view.listeners[0].address, "0.0.0.0");
 }
@@ -62,16 +67,18 @@ static void test_sshd_by_its_name(void) {
 
         (void) netns_listen("127.0.0.1", 2222);
         be("sshd", true);
-        view = look(sockets, &unknown_home, NULL);
+        view = look(sockets, &unknown, NULL);
         test_equal_int(view.holder, HOLDER_SSHD);
-        test_assert(view.ipv4 && !view.ipv6 && view.loopback_only);
+        test_assert(view.actual.n == 1 && view.loopback_only);
         test_assert(port_view_is_complete(&view, &one_address));
-        test_assert(!port_view_is_complete(&view, &(const SshdHome){ .ipv4 = true, .ipv6 = true }));
+        test_assert(!port_view_is_complete(&view, &any_address));
 
         (void) netns_listen("::", 2222);
-        view = look(sockets, &unknown_home, NULL);
-        test_equal_int(view.n_sshds, 2);
-        test_assert(view.ipv4 && view.ipv6 && !view.loopback_only);
+        view = look(sockets, &unknown, NULL);
+        test_equal_int(view.actual.n, 2);
+        test_assert(!view.loopback_only);
+        test_assert(port_view_is_complete(&view, &one_address));
+        test_assert(!port_view_is_complete(&view, &any_address));
 }
 
 /* The daemon doesn't go by a name: systemd is asked. */
@@ -81,9 +88,9 @@ static void test_the_daemon_between_two_buses(void) {
 
         (void) netns_listen("0.0.0.0", 2222);
         be("sshd", true);
-        test_equal_int(holders_look(sockets, no_units, &unknown_home, 2222, &view), 0);
+        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, &view), 0);
         test_equal_int(view.holder, HOLDER_UNKNOWN);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown_home, 2222,
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222,
                                     &view),
                        0);
         test_equal_int(view.holder, HOLDER_LINUX);
@@ -94,7 +101,7 @@ static void test_a_user_is_never_sshd(void) {
 
         be("sshd", false);
         (void) netns_listen("0.0.0.0", 2222);
-        test_equal_int(look(sockets, &unknown_home, NULL).holder, HOLDER_LINUX);
+        test_equal_int(look(sockets, &unknown, NULL).holder, HOLDER_LINUX);
 }
 
 static void test_a_stranger_beside_sshd(void) {
@@ -104,9 +111,9 @@ static void test_a_stranger_beside_sshd(void) {
         (void) netns_listen("127.0.0.1", 2222);
         be("sshd", false);
         (void) netns_listen("127.0.0.2", 2222);
-        view = look(sockets, &unknown_home, NULL);
+        view = look(sockets, &unknown, NULL);
         test_equal_int(view.holder, HOLDER_LINUX);
-        test_equal_int(view.n_sshds, 1);
+        test_equal_int(view.actual.n, 1);
 
         /* sshd has the one address that it is to have. */
         view = look(sockets, &one_address, NULL);
@@ -125,12 +132,12 @@ static void test_sshd_among_many_strangers(void) {
                 snprintf(address, sizeof(address), "127.0.0.%d", i);
                 (void) netns_listen(address, 2222);
         }
-        view = look(sockets, &one_address, NULL);
+        view = look(sockets, &other_address, NULL);
         test_equal_int(view.holder, HOLDER_SSHD);
-        test_equal_int(view.n_sshds, 1);
+        test_equal_int(view.actual.n, 1);
         test_equal_int(view.n_listeners, PORT_VIEW_LISTENERS_MAX);
 
-        test_equal_int(holders_look_best_effort(sockets, no_units, &unknown_home, 0, NULL, &view), 0);
+        test_equal_int(holders_look_best_effort(sockets, no_units, &unknown, 0, NULL, &view), 0);
         test_equal_int(view.n_listeners, 1);
         test_equal_string(view.listeners[0].address, "127.0.1.1");
 }
@@ -150,8 +157,8 @@ static void test_what_the_daemon_tells(void) {
                 close(fd);
                 if (setresuid(65534, 65534, 65534) < 0)
                         test_skip("it needs root");
-                test_equal_int(look(sockets, &unknown_home, NULL).holder, HOLDER_UNKNOWN);
-                test_equal_int(look(sockets, &unknown_home, &status).holder, HOLDER_SSHD);
+                test_equal_int(look(sockets, &unknown, NULL).holder, HOLDER_UNKNOWN);
+                test_equal_int(look(sockets, &unknown, &status).holder, HOLDER_SSHD);
                 _exit(EXIT_SUCCESS);
         }
         test_assert(waitpid(asker, &exit_status, 0) == asker);

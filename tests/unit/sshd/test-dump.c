@@ -3,58 +3,89 @@
 #include "unit/test.h"
 
 /* Taken from real `sshd -T -o Port=1` runs, cut to what matters. */
+#define TEN(line) line line line line line line line line line line
 #define ANY(port) "listenaddress [::]:" #port "\nlistenaddress 0.0.0.0:" #port "\n"
 
 static const struct {
         const char *name;
         const char *text;
         uint16_t moved_to;
-        const char *home; /* "22 2022" */
-        bool fixed, ipv4, ipv6;
-        int n_addresses;
+        bool not_the_owners; /* the port of our file, where sshd has it twice */
+        const char *movable, *fixed; /* words */
 } dumps[] = {
-        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, "22", false, true, true, 2 },
+        { "nothing configured", "port 1\naddressfamily any\n" ANY(1), 0, false, "[::]:22 0.0.0.0:22", "" },
         { "as OpenSSH 10.6 writes it", "Port 1\nAddressFamily any\nListenAddress [::]:1\nListenAddress 0.0.0.0:1\n", 0,
-          "22", false, true, true, 2 },
-        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, "22", false, true, true, 2 },
-        { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, "22", false, true, true, 2 },
-        { "Port 22 and displaced", "port 1\nport 2222\nport 22\n" ANY(1) ANY(2222) ANY(22), 2222, "22",
-          false, true, true, 2 },
-        { "two ports", "port 1\nport 22\nport 2022\n" ANY(1) ANY(22) ANY(2022), 0, "22 2022", false, true,
-          true, 2 },
-        { "the user has our port too", "port 1\nport 2222\nport 2222\n" ANY(1) ANY(2222) ANY(2222), 2222,
-          "2222", false, true, true, 2 },
-        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, "22", false, true, false, 1 },
-        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, "22", false, false, true, 1 },
-        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, "22", false, true, false, 1 },
-        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, "22", true, true, false, 0 },
-        { "an address with a port, displaced in vain", "port 1\nport 2222\nlistenaddress 0.0.0.0:22\n", 2222,
-          "22", true, true, false, 0 },
-        { "addresses with and without", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 127.0.0.1:2022\n",
-          0, "2022", true, true, false, 1 },
-        { "two addresses of a family", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 192.0.2.2:1\n", 0, "22", false,
-          true, false, 2 },
+          false, "[::]:22 0.0.0.0:22", "" },
+        { "displaced", "port 1\nport 2222\n" ANY(1) ANY(2222), 2222, false, "[::]:22 0.0.0.0:22", "" },
+        { "Port 22 in the main file", "port 1\nport 22\n" ANY(1) ANY(22), 0, false, "[::]:22 0.0.0.0:22", "" },
+        { "Port 22 and displaced", "port 1\nport 2222\nport 22\n" ANY(1) ANY(2222) ANY(22), 2222, false,
+          "[::]:22 0.0.0.0:22", "" },
+        { "two ports", "port 1\nport 22\nport 2022\n" ANY(1) ANY(22) ANY(2022), 0, false,
+          "[::]:22 0.0.0.0:22 [::]:2022 0.0.0.0:2022", "" },
+        { "the owner has our port too", "port 1\nport 2222\nport 2222\n" ANY(1) ANY(2222) ANY(2222), 2222, false,
+          "[::]:2222 0.0.0.0:2222", "" },
+        { "our file is included twice", "port 1\nport 2222\nport 2222\n" ANY(1) ANY(2222) ANY(2222), 2222, true,
+          "[::]:22 0.0.0.0:22", "" },
+        { "our file is included twice, beside Port 22",
+          "port 1\nport 2222\nport 22\nport 2222\n" ANY(1) ANY(2222) ANY(22) ANY(2222), 2222, true, "[::]:22 0.0.0.0:22", "" },
+        { "the owner's own port 1", "port 1\nport 1\n" ANY(1) ANY(1), 0, false, "[::]:1 0.0.0.0:1", "" },
+        { "IPv4 only", "port 1\nlistenaddress 0.0.0.0:1\n", 0, false, "0.0.0.0:22", "" },
+        { "IPv6 only", "port 1\nlistenaddress [::]:1\n", 0, false, "[::]:22", "" },
+        { "an address without a port", "port 1\nlistenaddress 192.0.2.1:1\n", 0, false, "192.0.2.1:22", "" },
+        { "an address with a port", "port 1\nlistenaddress 0.0.0.0:22\n", 0, false, "", "0.0.0.0:22" },
+        { "an address with a port, displaced in vain", "port 1\nport 2222\nlistenaddress 0.0.0.0:22\n", 2222, false, "",
+          "0.0.0.0:22" },
+        { "addresses with and without", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 127.0.0.1:2022\n", 0, false,
+          "192.0.2.1:22", "127.0.0.1:2022" },
+        { "the same address with and without, and no Port line",
+          "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 192.0.2.1:22\n", 0, false, "192.0.2.1:22", "192.0.2.1:22" },
+        { "the same address with and without, and its port in a Port line",
+          "port 1\nport 22\nlistenaddress 192.0.2.1:1\nlistenaddress 192.0.2.1:22\nlistenaddress 192.0.2.1:22\n", 0, false,
+          "192.0.2.1:22", "192.0.2.1:22" },
+        { "two addresses of a family", "port 1\nlistenaddress 192.0.2.1:1\nlistenaddress 192.0.2.2:1\n", 0, false,
+          "192.0.2.1:22 192.0.2.2:22", "" },
         { "with a scope and a routing domain",
-          "port 1\nlistenaddress [fe80::1%eth0]:1\nlistenaddress 192.0.2.1:1 rdomain red\n", 0, "22", false,
-          true, true, 2 },
+          "port 1\nlistenaddress [fe80::1%eth0]:1\nlistenaddress 192.0.2.1:1 rdomain red\n", 0, false,
+          "[fe80::1]:22%eth0 192.0.2.1:22", "" },
 };
+
+static void test_is(const Endpoints *set, const char *words) {
+        char text[512] = "";
+
+        for (size_t i = 0; i < set->n; i++) {
+                char word[ENDPOINT_SIZE];
+
+                test_assert(words_append(text, sizeof(text), endpoint_print(&set->items[i], word)));
+        }
+        for (char *c = text; c[0] || c[1]; c++)
+                if (*c == '\0')
+                        *c = ' ';
+        test_equal_string(text, words);
+}
 
 static void test_home(const void *data) {
         const __typeof__(dumps[0]) *row = data;
-        char ports[64] = "";
         SshdDump dump;
-        SshdHome home;
+        Home home;
 
         test_equal_int(sshd_dump_parse(row->text, &dump), 0);
-        sshd_dump_home(&dump, row->moved_to, &home);
-        for (size_t i = 0; i < home.n_ports; i++)
-                snprintf(ports + strlen(ports), sizeof(ports) - strlen(ports), "%s%u", i ? " " : "",
-                         home.ports[i]);
-        test_equal_string(ports, row->home);
-        test_equal_int(home.port_fixed, row->fixed);
-        test_equal_int(home.ipv4, row->ipv4);
-        test_equal_int(home.ipv6, row->ipv6);
-        test_equal_int(home.n_addresses, row->n_addresses);
+        test_equal_int(sshd_dump_home(&dump, row->moved_to, !row->not_the_owners, &home), 0);
+        test_is(&home.movable, row->movable);
+        test_is(&home.fixed, row->fixed);
+        test_equal_int(home.port_fixed, home.fixed.n > 0);
+}
+
+static void test_too_much_for_a_home(void) {
+        char text[1024] = "port 1\nlistenaddress 192.0.2.1:1\n";
+        SshdDump dump;
+        Home home = { .n_ports = 7 };
+
+        for (unsigned i = 1; i <= SSHD_PORTS_MAX + 1; i++)
+                snprintf(text + strlen(text), sizeof(text) - strlen(text), "port %u\nlistenaddress 192.0.2.1:%u\n", 100 + i,
+                         100 + i);
+        test_equal_int(sshd_dump_parse(text, &dump), 0);
+        test_equal_int(sshd_dump_home(&dump, 0, false, &home), -E2BIG);
+        test_equal_int(home.n_ports, 7);
 }
 
 static const struct {
@@ -70,9 +101,7 @@ static const struct {
         { "an unclosed bracket", "port 22\nlistenaddress [::22\n", -EBADMSG },
         { "an empty address", "port 22\nlistenaddress :22\n", -EBADMSG },
         { "too many ports",
-          "port 1\nport 2\nport 3\nport 4\nport 5\nport 6\nport 7\nport 8\nport 9\nport 10\nport 11\nport "
-          "12\n"
-          "port 13\nport 14\nport 15\nport 16\nport 17\n" ANY(1),
+          TEN("port 1\n") TEN("port 2\n") TEN("port 3\n") TEN("port 4\n") ANY(1),
           -E2BIG },
 };
 
@@ -127,6 +156,7 @@ static void test_errors(const void *data) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_home, dumps),
+                TEST(test_too_much_for_a_home),
                 TEST_TABLE(test_refused, refused),
                 TEST_TABLE(test_errors, errors),
         };

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/home.h"
+
+int home_add(Home *home, const Endpoint *endpoint, bool fixed) {
+        bool known = port_is_one_of(endpoint->port, home->ports, home->n_ports);
+        int r;
+
+        if ((!known && home->n_ports == ELEMENTSOF(home->ports)) ||
+            home->movable.n + home->fixed.n >= ENDPOINTS_MAX)
+                return -E2BIG;
+        home->port_fixed = home->port_fixed || fixed;
+        r = endpoints_add(fixed ? &home->fixed : &home->movable, endpoint);
+        if (r >= 0 && !known)
+                home->ports[home->n_ports++] = endpoint->port;
+        return r;
+}
+
+void home_fix(Home *home, bool fixed) {
+        Endpoints *from = fixed ? &home->movable : &home->fixed, *to = fixed ? &home->fixed : &home->movable;
+
+        for (size_t i = 0; i < from->n; i++)
+                (void) endpoints_add(to, &from->items[i]); /* home_add() leaves room for both */
+        from->n = 0;
+}
+
+bool home_can_leave(const Home *home, uint16_t port) {
+        return endpoints_have_port(&home->movable, port);
+}
+
+static bool can_have(const Home *home, const Endpoint *endpoint) {
+        return endpoint->ipv6 ? !home->without_ipv6 : !home->without_ipv4;
+}
+
+bool home_is_ipv6_only(const Home *home) {
+        return home->n_ports > 0 && (home->without_ipv4 || (!endpoints_have_family(&home->movable, false) &&
+                                                            !endpoints_have_family(&home->fixed, false)));
+}
+
+/* The endpoint to which @placement takes a movable one. */
+static Endpoint placed(const Placement *placement, const Endpoint *endpoint) {
+        Endpoint to = *endpoint;
+
+        if (placement->port != 0 && !port_is_one_of(to.port, placement->beside, placement->n_beside))
+                to.port = placement->port;
+        return to;
+}
+
+void home_on_port(const Home *home, const Placement *placement, uint16_t port, Endpoints *ret) {
+        bool at_home = port_is_one_of(port, home->ports, home->n_ports);
+
+        ret->n = 0;
+        for (size_t i = 0; i < home->movable.n + home->fixed.n; i++) {
+                bool fixed = i >= home->movable.n;
+                Endpoint endpoint = fixed ? home->fixed.items[i - home->movable.n] : home->movable.items[i];
+
+                if (!fixed && !at_home)
+                        endpoint = placed(placement, &endpoint);
+                if (endpoint.port == port && can_have(home, &endpoint))
+                        (void) endpoints_add(ret, &endpoint);
+        }
+}
+
+bool home_is_placed(const Home *home, const Placement *placement, const Endpoints *actual) {
+        Endpoints wanted = home->fixed;
+
+        for (size_t i = 0; i < home->movable.n; i++) {
+                Endpoint to = placed(placement, &home->movable.items[i]);
+
+                (void) endpoints_add(&wanted, &to);
+        }
+        return endpoints_have_all(&wanted, actual) && endpoints_have_all(actual, &wanted);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "core/endpoint.h"
+#include "core/model.h"
+
+/* Where sshd would listen without us, where our files place it, and what these two come to. Pure. */
+
+typedef struct Home {
+        Endpoints movable; /* a Port line, or the drop-in of a socket unit, gives them their port */
+        Endpoints fixed;   /* a ListenAddress, or the service's own -p, does: our files can't move them */
+        uint16_t ports[SSHD_PORTS_MAX]; /* of both, each once; the first one is "the" home port */
+        size_t n_ports;                 /* 0: unknown */
+        bool port_fixed;                /* sshd's own configuration has fixed ones; .fixed is empty all the
+                                           same where a socket unit listens in its place */
+        bool reads_our_file;            /* sshd takes the port file in */
+        bool without_ipv4, without_ipv6; /* sshd can't have that family: the kernel or the unit forbids it */
+} Home;
+
+/* Where our files place sshd. */
+typedef struct Placement {
+        uint16_t port; /* sshd is moved there; 0: it isn't moved */
+        Mechanism mechanism;
+        uint16_t beside[SSHD_PORTS_MAX]; /* with a drop-in: movable home ports that stay beside .port */
+        size_t n_beside;
+} Placement;
+
+/* Returns 0 or -E2BIG. */
+int home_add(Home *home, const Endpoint *endpoint, bool fixed);
+
+/* Makes each endpoint a fixed one, or a movable one. .port_fixed stays. */
+void home_fix(Home *home, bool fixed);
+
+/* True if our files can take sshd from @port, a home port. */
+bool home_can_leave(const Home *home, uint16_t port);
+
+/* True if sshd has endpoints, and none of them is an IPv4 one. */
+bool home_is_ipv6_only(const Home *home);
+
+/* Writes the endpoints that sshd has on @port: a home port, or the port of @placement. Leaves out those of a
+ * family that sshd can't have. */
+void home_on_port(const Home *home, const Placement *placement, uint16_t port, Endpoints *ret);
+
+/* True if @actual is where sshd should listen by @placement, and nothing else. */
+bool home_is_placed(const Home *home, const Placement *placement, const Endpoints *actual);
