@@ -37,6 +37,28 @@ size_t status_changes(const Status *old, const Status *new, const char *ret[stat
         return n;
 }
 
+/* The same, for sockets on @first or @second. */
+static uint16_t port_on(const Status *status, const char *first, const char *second) {
+        uint16_t found = 0;
+
+        for (size_t i = 0; i < status->n_listeners; i++) {
+                const StatusListener *l = &status->listeners[i];
+
+                if (l->holder == HOLDER_SSHD && (streq(l->address, first) || streq(l->address, second)) &&
+                    (found == 0 || l->port == status->port))
+                        found = l->port;
+        }
+        return found;
+}
+
+uint16_t status_port_at(const Status *status, const char *address) {
+        uint16_t port = port_on(status, address, strchr(address, ':') ? "::" : "0.0.0.0");
+
+        if (port == 0)
+                port = port_on(status, "::", "::"); /* which may take IPv4 as well */
+        return port != 0 ? port : status->port;
+}
+
 void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]) {
         PortFact home = { .port = status->home_port, .holder = status->home_holder };
         char ssh[32] = "ssh not up", text[160];
@@ -54,8 +76,10 @@ void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]) {
         else if (status->state != STATE_CLEAR)
                 snprintf(ret, STATUS_LINE_SIZE, "%s; %s: %s", ssh, state_to_string(status->state),
                          status->reason);
-        else if (status->port != 0)
+        else if (status->port != 0 && status->port == status->home_port)
                 snprintf(ret, STATUS_LINE_SIZE, "%s; nothing in its way", ssh);
+        else if (status->port != 0)
+                snprintf(ret, STATUS_LINE_SIZE, "%s; %s", ssh, status->reason);
         else
                 snprintf(ret, STATUS_LINE_SIZE, "%s yet; %s", ssh, status->reason);
 }

@@ -20,7 +20,7 @@ typedef struct StatusListener {
 
 typedef struct StatusAddress {
         char address[INET6_ADDRSTRLEN];
-        AddressKind kind;
+        AddressKind kind; /* ADDRESS_LOOPBACK: 127.0.0.1, which serves Windows as localhost */
 } StatusAddress;
 
 /* Must be zeroed before it is filled, as status_changes() compares the bytes. */
@@ -37,11 +37,14 @@ typedef struct Status {
         StatusListener listeners[STATUS_LISTENERS_MAX];
         size_t n_listeners;
         uint32_t pinned_sessions;
-        StatusAddress reachable[STATUS_REACHABLE_MAX];
+        StatusAddress reachable[STATUS_REACHABLE_MAX]; /* where sshd listens */
         size_t n_reachable;
         char listener_watch[16]; /* watch_kind()'s word; "" before the first look */
         uint64_t last_change;    /* CLOCK_REALTIME, µs; 0: none yet */
 } Status;
+
+/* Returns the port on which sshd answers at @address, one of .reachable: .port if it can be. */
+uint16_t status_port_at(const Status *status, const char *address);
 
 #define STATUS_LINE_SIZE 700
 

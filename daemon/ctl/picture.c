@@ -5,8 +5,9 @@
 
 #include "base/printable.h"
 
-#define FIELD_SIZE 2048
-_Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + 2) + 64, "room for all addresses");
+#define FIELD_SIZE 2560
+_Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + sizeof("; port 65535 of ")) + 64,
+               "room for all addresses");
 
 #define ROWS_MAX 4
 #define LABEL_COLUMNS 13 /* "  tailscale  " */
@@ -182,21 +183,28 @@ static const char *const modes[_MODE_MAX] = {
 static void draw_reachable(Picture *p, const Status *s) {
         static const AddressKind order[] = { ADDRESS_TAILSCALE, ADDRESS_LAN };
 
-        if (s->port == 0)
-                return;
         for (size_t i = 0; i < ELEMENTSOF(order); i++) {
                 bool inside = mode_hides_lan(s->mode) && order[i] != ADDRESS_TAILSCALE;
+                uint16_t before = 0;
                 char text[FIELD_SIZE];
-                size_t used = 0, n = 0;
+                size_t used = 0;
 
-                used += snprintf(text, sizeof(text), "port %u of ", s->port);
-                for (size_t k = 0; k < s->n_reachable; k++)
-                        if (s->reachable[k].kind == order[i])
-                                used += snprintf(text + used, sizeof(text) - used, "%s%s",
-                                                 n++ == 0 ? "" : ", ", s->reachable[k].address);
+                for (size_t k = 0; k < s->n_reachable; k++) {
+                        const char *address = s->reachable[k].address;
+                        uint16_t port = status_port_at(s, address);
+
+                        if (s->reachable[k].kind != order[i] || s->port == 0)
+                                continue;
+                        if (port != before)
+                                used += snprintf(text + used, sizeof(text) - used, "%sport %u of %s",
+                                                 before == 0 ? "" : "; ", port, address);
+                        else
+                                used += snprintf(text + used, sizeof(text) - used, ", %s", address);
+                        before = port;
+                }
                 if (inside)
                         snprintf(text + used, sizeof(text) - used, "; localhost too");
-                if (n > 0)
+                if (before != 0)
                         draw_field(p, inside ? "Windows" : address_kind_to_string(order[i]), text, 1);
         }
 }

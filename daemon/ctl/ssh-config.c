@@ -94,12 +94,18 @@ static bool read_public_key(const char *path, char ret[static PUBLIC_KEY_SIZE]) 
         return true;
 }
 
-static int print_known_hosts(const HostKeys *keys, const ClientConfig *config) {
-        const char *addresses[STATUS_REACHABLE_MAX + 1];
-        size_t n = client_addresses(config, addresses, STATUS_REACHABLE_MAX);
+static void print_known_host(const char *name, uint16_t port, const char *key) {
+        if (port == SSHD_DEFAULT_PORT)
+                printf("%s %s\n", name, key);
+        else
+                printf("[%s]:%u %s\n", name, port, key);
+}
+
+static int print_known_hosts(const HostKeys *keys, const Status *status) {
+        const char *addresses[STATUS_REACHABLE_MAX];
+        size_t n = client_addresses(status, addresses, ELEMENTSOF(addresses));
         bool any = false;
 
-        addresses[n++] = "localhost";
         for (size_t i = 0; i < keys->n; i++) {
                 char key[PUBLIC_KEY_SIZE];
 
@@ -107,10 +113,9 @@ static int print_known_hosts(const HostKeys *keys, const ClientConfig *config) {
                         continue;
                 any = true;
                 for (size_t k = 0; k < n; k++)
-                        if (config->port == 22)
-                                printf("%s %s\n", addresses[k], key);
-                        else
-                                printf("[%s]:%u %s\n", addresses[k], config->port, key);
+                        print_known_host(addresses[k], status_port_at(status, addresses[k]), key);
+                if (client_has_localhost(status))
+                        print_known_host("localhost", status_port_at(status, "127.0.0.1"), key);
         }
         return any ? CTL_OK : ctl_error(CTL_FAILED, "no public host key of sshd can be read");
 }
@@ -166,14 +171,11 @@ int verb_ssh_config(Ctl *ctl) {
         config = (ClientConfig){
                 .host = ctl->line.options[OPTION_HOST],
                 .user = user ? user : caller(),
-                .port = status.port,
-                .mode = status.mode,
-                .addresses = status.reachable,
-                .n_addresses = status.n_reachable,
+                .status = &status,
         };
         find_host_keys(keys);
         if (ctl->line.options[OPTION_KNOWN_HOSTS])
-                return print_known_hosts(keys, &config);
+                return print_known_hosts(keys, &status);
 
         r = print_config(&config, user);
         if (r == CTL_OK)

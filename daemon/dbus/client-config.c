@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 
 #define LETTERS_AND_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-#define ADDRESSES_MAX 64
 
 static bool is_made_of(const char *s, const char *characters) {
         return s[strspn(s, characters)] == '\0';
@@ -20,7 +19,7 @@ static bool is_address(const char *address) {
         return inet_pton(is_ipv6(address) ? AF_INET6 : AF_INET, address, &binary) == 1;
 }
 
-size_t client_addresses(const ClientConfig *config, const char **ret, size_t size) {
+size_t client_addresses(const Status *status, const char **ret, size_t size) {
         static const struct {
                 AddressKind kind;
                 bool ipv6;
@@ -33,41 +32,50 @@ size_t client_addresses(const ClientConfig *config, const char **ret, size_t siz
         size_t used = 0;
 
         for (size_t k = 0; k < ELEMENTSOF(order); k++) {
-                if (order[k].kind == ADDRESS_LAN && mode_hides_lan(config->mode))
+                if (order[k].kind == ADDRESS_LAN && mode_hides_lan(status->mode))
                         continue;
-                for (size_t i = 0; i < config->n_addresses && used < size; i++)
-                        if (config->addresses[i].kind == order[k].kind &&
-                            is_ipv6(config->addresses[i].address) == order[k].ipv6)
-                                ret[used++] = config->addresses[i].address;
+                for (size_t i = 0; i < status->n_reachable && used < size; i++)
+                        if (status->reachable[i].kind == order[k].kind &&
+                            is_ipv6(status->reachable[i].address) == order[k].ipv6)
+                                ret[used++] = status->reachable[i].address;
         }
         return used;
 }
 
-static void print_login(FILE *file, const ClientConfig *config) {
-        fprintf(file, "    Port %u\n", config->port);
+bool client_has_localhost(const Status *status) {
+        for (size_t i = 0; i < status->n_reachable; i++)
+                if (status->reachable[i].kind == ADDRESS_LOOPBACK)
+                        return true;
+        return false;
+}
+
+static void print_block(FILE *file, const ClientConfig *config, const char *const addresses[], size_t n,
+                        uint16_t port) {
+        fprintf(file, "Host %s\n    HostName %s\n", isempty(config->host) ? "wsl" : config->host, addresses[0]);
+        for (size_t i = 1; i < n; i++)
+                fprintf(file, "    # HostName %s%s\n", addresses[i],
+                        status_port_at(config->status, addresses[i]) == port ? "" : ", on another port");
+        fprintf(file, "    Port %u\n", port);
         if (!isempty(config->user))
                 fprintf(file, "    User %s\n", config->user);
 }
 
 static void print_blocks(FILE *file, const ClientConfig *config) {
-        const char *host = isempty(config->host) ? "wsl" : config->host;
-        const char *addresses[ADDRESSES_MAX];
-        size_t n = client_addresses(config, addresses, ELEMENTSOF(addresses));
+        static const char *const localhost[] = { "localhost" };
+        const char *addresses[STATUS_REACHABLE_MAX];
+        size_t n = client_addresses(config->status, addresses, ELEMENTSOF(addresses));
 
         fprintf(file, "# For other machines, in ~/.ssh/config:\n");
-        if (n > 0) {
-                fprintf(file, "Host %s\n    HostName %s\n", host, addresses[0]);
-                for (size_t i = 1; i < n; i++)
-                        fprintf(file, "    # HostName %s\n", addresses[i]);
-                print_login(file, config);
-        } else
-                fprintf(file, "# none: this machine has no address that they could use\n");
+        if (n > 0)
+                print_block(file, config, addresses, n, status_port_at(config->status, addresses[0]));
+        else
+                fprintf(file, "# none: sshd listens on no address that they could use\n");
 
-        fprintf(file,
-                "\n# For Windows on this machine, in %%USERPROFILE%%\\.ssh\\config:\n"
-                "Host %s\n    HostName localhost\n",
-                host);
-        print_login(file, config);
+        fprintf(file, "\n# For Windows on this machine, in %%USERPROFILE%%\\.ssh\\config:\n");
+        if (client_has_localhost(config->status))
+                print_block(file, config, localhost, 1, status_port_at(config->status, "127.0.0.1"));
+        else
+                fprintf(file, "# none: sshd does not listen on 127.0.0.1\n");
 }
 
 int client_config_render(const ClientConfig *config, char **ret) {
@@ -75,11 +83,11 @@ int client_config_render(const ClientConfig *config, char **ret) {
         size_t size;
         FILE *file;
 
-        if (config->port == 0 || !is_made_of(strempty(config->host), LETTERS_AND_DIGITS ".-_") ||
+        if (config->status->port == 0 || !is_made_of(strempty(config->host), LETTERS_AND_DIGITS ".-_") ||
             !is_made_of(strempty(config->user), LETTERS_AND_DIGITS ".-_+@"))
                 return -EINVAL;
-        for (size_t i = 0; i < config->n_addresses; i++)
-                if (!is_address(config->addresses[i].address))
+        for (size_t i = 0; i < config->status->n_reachable; i++)
+                if (!is_address(config->status->reachable[i].address))
                         return -EINVAL;
 
         file = open_memstream(&text, &size);

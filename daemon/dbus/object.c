@@ -169,13 +169,7 @@ static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_e
 
 static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         const BusObject *o = userdata;
-        const Status *status = o->status;
-        ClientConfig config = {
-                .port = status->port,
-                .mode = status->mode,
-                .addresses = status->reachable,
-                .n_addresses = status->n_reachable,
-        };
+        ClientConfig config = { .status = o->status };
         _cleanup_free_ char *text = NULL;
         int r;
 

@@ -171,6 +171,8 @@ static void observer_look_at(Observer *o, uint16_t port) {
                 o->unseen = true;
                 return;
         }
+        for (size_t i = 0; i < view.actual.n; i++)
+                (void) endpoints_add(&o->actual, &view.actual.items[i]);
         for (size_t i = 0; i < view.n_listeners && o->n_listeners < STATUS_LISTENERS_MAX; i++)
                 if (port != 0 || view.listeners[i].holder == HOLDER_SSHD)
                         o->listeners[o->n_listeners++] = view.listeners[i];
@@ -214,7 +216,25 @@ static void observer_count_pinned(Observer *o) {
                 o->pinned.sessions = (uint32_t) sessions;
 }
 
+/* Adds @address where sshd answers there. */
+static void observer_add_reachable(Observer *o, const Address *address) {
+        StatusAddress *to = &o->reachable[o->n_reachable];
+        Endpoint own = { .ipv6 = address->family == AF_INET6 }, any = own;
+
+        memcpy(&own.address, &address->address, sizeof(own.address));
+        if (o->n_reachable == ELEMENTSOF(o->reachable) || (!endpoints_have_address_of(&o->actual, &own) &&
+                                                           !endpoints_have_address_of(&o->actual, &any)))
+                return;
+
+        address_format(address, to->address);
+        to->kind = address->kind;
+        o->n_reachable++;
+}
+
 static void observer_list_reachable(Observer *o) {
+        const Address localhost = { .family = AF_INET,
+                                    .address.in = { htonl(INADDR_LOOPBACK) },
+                                    .kind = ADDRESS_LOOPBACK };
         Address addresses[STATUS_REACHABLE_MAX];
         int n;
 
@@ -225,12 +245,11 @@ static void observer_list_reachable(Observer *o) {
                 return;
         }
 
-        o->n_reachable = (size_t) n < ELEMENTSOF(addresses) ? (size_t) n : ELEMENTSOF(addresses);
+        o->n_reachable = 0;
         memset(o->reachable, 0, sizeof(o->reachable));
-        for (size_t i = 0; i < o->n_reachable; i++) {
-                address_format(&addresses[i], o->reachable[i].address);
-                o->reachable[i].kind = addresses[i].kind;
-        }
+        observer_add_reachable(o, &localhost);
+        for (size_t i = 0; i < (size_t) n && i < ELEMENTSOF(addresses); i++)
+                observer_add_reachable(o, &addresses[i]);
 }
 
 /* Finds the addresses of sshd's that this machine lacks, as those of a mesh that comes up later. */
@@ -260,7 +279,7 @@ void observer_look(Observer *o) {
         PortView view;
 
         o->unseen = o->listens = false;
-        o->n_listeners = 0;
+        o->n_listeners = o->actual.n = 0;
         memset(o->listeners, 0, sizeof(o->listeners));
         watch_note(o->c->watch);
 

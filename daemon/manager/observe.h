@@ -34,9 +34,10 @@ typedef struct Observer {
         /* As of the last look: */
         bool unseen;                                    /* the kernel could not list all of it */
         bool listens;                                   /* sshd has all of the port that it should have */
+        Endpoints actual;                               /* sshd's, in the kernel */
         StatusListener listeners[STATUS_LISTENERS_MAX]; /* on sshd's ports */
         size_t n_listeners;
-        StatusAddress reachable[STATUS_REACHABLE_MAX];
+        StatusAddress reachable[STATUS_REACHABLE_MAX]; /* as in Status */
         size_t n_reachable;
         Pinned pinned;
         usec_t helper_time; /* CPU time that the helper took for the looks of this evaluation */

@@ -23,11 +23,20 @@ static bool is_line(const char *line, const char *keyword) {
 static void require_client_config(char *text, const ClientConfig *config) {
         static const char *const comments[] = { "# For other machines, in ~/.ssh/config:",
                                                 "# For Windows on this machine, in %USERPROFILE%\\.ssh\\config:",
-                                                "# none: this machine has no address that they could use" };
+                                                "# none: sshd listens on no address that they could use",
+                                                "# none: sshd does not listen on 127.0.0.1" };
         unsigned n_hosts = 0, n_ports = 0;
 
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-                bool good = *line == '\0' || is_line(line, "    # HostName ") || is_line(line, "    HostName ");
+                bool good = *line == '\0' || is_line(line, "    HostName ");
+
+                if (startswith(line, "    # HostName ")) {
+                        char *other = strstr(line, ", on another port");
+
+                        if (other)
+                                *other = '\0';
+                        good = is_line(line, "    # HostName ");
+                }
 
                 for (size_t i = 0; i < ELEMENTSOF(comments); i++)
                         good = good || streq(line, comments[i]);
@@ -36,7 +45,7 @@ static void require_client_config(char *text, const ClientConfig *config) {
                         n_hosts++;
                         good = true;
                 } else if (is_line(line, "    Port ")) {
-                        require(atoi(line + 9) == config->port);
+                        require(atoi(line + 9) == config->status->port);
                         n_ports++;
                         good = true;
                 } else if (is_line(line, "    User ")) {
@@ -45,7 +54,7 @@ static void require_client_config(char *text, const ClientConfig *config) {
                 }
                 require(good);
         }
-        require((n_hosts == 1 || n_hosts == 2) && n_hosts == n_ports);
+        require(n_hosts <= 2 && n_hosts == n_ports);
 }
 
 static void try_client_config(const ClientConfig *config) {
@@ -59,22 +68,22 @@ static void try_client_config(const ClientConfig *config) {
                 require_client_config(text, config);
 }
 
-static void try_addresses(const ClientConfig *config, size_t size) {
-        const StatusAddress *addresses = config->addresses;
+static void try_addresses(const Status *status, size_t size) {
+        const StatusAddress *addresses = status->reachable;
         const char *chosen[64];
         size_t n_chosen;
 
         size = size < ELEMENTSOF(chosen) ? size : ELEMENTSOF(chosen);
         fuzz_untouched(chosen);
-        n_chosen = client_addresses(config, chosen, size);
-        require(n_chosen <= size && n_chosen <= config->n_addresses);
+        n_chosen = client_addresses(status, chosen, size);
+        require(n_chosen <= size && n_chosen <= status->n_reachable);
         for (size_t i = 0; i < n_chosen; i++) {
                 bool is_one = false;
 
-                for (size_t k = 0; k < config->n_addresses; k++)
+                for (size_t k = 0; k < status->n_reachable; k++)
                         is_one = is_one || (addresses[k].address == chosen[i] &&
                                             (addresses[k].kind == ADDRESS_TAILSCALE ||
-                                             (addresses[k].kind == ADDRESS_LAN && !mode_hides_lan(config->mode))));
+                                             (addresses[k].kind == ADDRESS_LAN && !mode_hides_lan(status->mode))));
                 require(is_one);
         }
         require(fuzz_is_untouched(chosen + n_chosen, sizeof(chosen) - n_chosen * sizeof(chosen[0])));
@@ -119,20 +128,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FirewallScope scope = fuzz_byte(&input);
         _cleanup_free_ char *host = fuzz_text(&input, '\n'), *user = fuzz_text(&input, '\n');
         _cleanup_free_ char *word = fuzz_text(&input, '\n');
-        StatusAddress addresses[80];
-        ClientConfig config = { .host = host, .user = user, .port = port, .mode = (bits >> 1) % _MODE_MAX,
-                                .addresses = addresses };
+        Status status = { .port = port, .mode = (bits >> 1) % _MODE_MAX,
+                          .listeners = { { "::", port, HOLDER_SSHD, "" } }, .n_listeners = 1 };
+        const ClientConfig config = { .host = host, .user = user, .status = &status };
 
-        for (; config.n_addresses < ELEMENTSOF(addresses) && input.size > 0; config.n_addresses++) {
+        for (; status.n_reachable < STATUS_REACHABLE_MAX && input.size > 0; status.n_reachable++) {
+                StatusAddress *to = &status.reachable[status.n_reachable];
                 _cleanup_free_ char *text = NULL;
 
-                addresses[config.n_addresses].kind = fuzz_byte(&input) % _ADDRESS_KIND_MAX;
+                to->kind = fuzz_byte(&input) % _ADDRESS_KIND_MAX;
                 text = fuzz_text(&input, '\n');
-                snprintf(addresses[config.n_addresses].address, sizeof(addresses[0].address), "%s", text);
+                snprintf(to->address, sizeof(to->address), "%s", text);
         }
 
         try_client_config(&config);
-        try_addresses(&config, n_wanted);
+        try_addresses(&status, n_wanted);
         try_firewall(form, scope, port, word);
         return 0;
 }

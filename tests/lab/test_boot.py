@@ -48,7 +48,7 @@ def test_a_kept_decision_does_not_need_the_daemon(make):
 def test_addresses_of_a_mesh_are_told(make):
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22, tailscale=True))
     reachable = dict(w.check_report(m, "relocated", 2222)["Reachable"])
-    assert reachable == {"192.168.50.10": "lan", "100.64.0.10": "tailscale"}
+    assert reachable == {"127.0.0.1": "loopback", "192.168.50.10": "lan", "100.64.0.10": "tailscale"}
 
 
 @pytest.mark.parametrize("greeting, holder, detail", [

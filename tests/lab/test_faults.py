@@ -564,7 +564,7 @@ def test_what_is_not_listed_is_not_gone(make):
     w.wait_properties(m, State="clear", Port=22)
     session = m.ssh_session(22, "lan")
     assert w.call(m, "Relocate", "q", "2222") == (0, "")
-    w.wait_properties(m, State="relocated", PinnedSessions=1, Reachable=[["192.168.50.10", "lan"]])
+    w.wait_properties(m, State="relocated", PinnedSessions=1, Reachable=[["127.0.0.1", "loopback"], ["192.168.50.10", "lan"]])
     w.wait_settled(m)
     pid, = kill.processes(m)
     daemon = Faulty(pid)

@@ -29,6 +29,9 @@ static const struct {
             .home_detail = "nginx (pid 7)" },
           "ssh on 2222; nginx (pid 7) holds 22" },
         { "clear", { .state = STATE_CLEAR, .port = 22, .home_port = 22 }, "ssh on 22; nothing in its way" },
+        { "clear, and its home port is lost",
+          { .state = STATE_CLEAR, .port = 2222, .home_port = 22, .reason = "Windows holds 22; 2222 is sshd's too" },
+          "ssh on 2222; Windows holds 22; 2222 is sshd's too" },
         { "blocked",
           { .state = STATE_BLOCKED, .reason = "no candidate is free" },
           "ssh not up; blocked: no candidate is free" },
@@ -42,6 +45,23 @@ static void test_line(const void *data) {
         status_line(&row->status, line);
         test_equal_string(line, row->line);
         test_assert(!strchr(line, '\n'));
+}
+
+static void test_port_at(void) {
+        const Status status = {
+                .port = 2222,
+                .listeners = { { "192.0.2.1", 2022, HOLDER_SSHD, "" }, { "127.0.0.1", 2222, HOLDER_SSHD, "" },
+                               { "192.0.2.1", 80, HOLDER_LINUX, "" }, { "::", 2222, HOLDER_SSHD, "" },
+                               { "192.0.2.9", 9, HOLDER_SSHD, "" }, { "192.0.2.9", 2222, HOLDER_SSHD, "" } },
+                .n_listeners = 6,
+        };
+
+        test_equal_int(status_port_at(&status, "127.0.0.1"), 2222);
+        test_equal_int(status_port_at(&status, "192.0.2.1"), 2022);
+        test_equal_int(status_port_at(&status, "192.0.2.9"), 2222);
+        test_equal_int(status_port_at(&status, "192.0.2.2"), 2222); /* the socket on :: takes it, or nobody does */
+        test_equal_int(status_port_at(&status, "2001:db8::1"), 2222);
+        test_equal_int(status_port_at(&(const Status){ .port = 22 }, "192.0.2.2"), 22);
 }
 
 static void test_changes_name_what_differs(void) {
@@ -67,6 +87,7 @@ static void test_changes_name_what_differs(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_line, lines),
+                TEST(test_port_at),
                 TEST(test_changes_name_what_differs),
         };
 

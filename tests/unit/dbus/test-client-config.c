@@ -6,14 +6,15 @@
 #define OTHERS_HEAD "# For other machines, in ~/.ssh/config:\n"
 
 static const struct {
-        const char *name;
-        ClientConfig config;
+        const char *name, *host, *user;
+        uint16_t port, other_port; /* sshd's, on every address; and on 10.9.9.9, if it isn't 0 */
+        NetworkingMode mode;
         StatusAddress addresses[8];
         const char *text;
 } configs[] = {
         { "tailscale before lan, IPv4 before IPv6",
-          { .host = "box.example_1-a", .user = "me", .port = 2222, .n_addresses = 6 },
-          { { "192.168.1.5", ADDRESS_LAN },
+          .host = "box.example_1-a", .user = "me", .port = 2222,
+          .addresses = { { "192.168.1.5", ADDRESS_LAN },
             { "2001:db8::5", ADDRESS_LAN },
             { "fe80::1", ADDRESS_LINK_LOCAL },
             { "fd7a:115c:a1e0::1", ADDRESS_TAILSCALE },
@@ -24,60 +25,80 @@ static const struct {
           "    # HostName 192.168.1.5\n    # HostName 2001:db8::5\n    Port 2222\n    User "
           "me\n" WINDOWS_HEAD "Host box.example_1-a\n    HostName localhost\n    Port 2222\n    User me\n" },
         { "no alias, no user",
-          { .port = 22, .n_addresses = 1 },
-          { { "10.0.0.1", ADDRESS_LAN } },
+          .port = 22,
+          .addresses = { { "10.0.0.1", ADDRESS_LAN } },
           OTHERS_HEAD "Host wsl\n    HostName 10.0.0.1\n    Port 22\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "nothing for others",
-          { .host = "", .user = "", .port = 22, .n_addresses = 2 },
-          { { "fe80::1", ADDRESS_LINK_LOCAL }, { "::1", ADDRESS_LOOPBACK } },
-          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+          .host = "", .user = "", .port = 22,
+          .addresses = { { "fe80::1", ADDRESS_LINK_LOCAL }, { "::1", ADDRESS_LOOPBACK } },
+          OTHERS_HEAD "# none: sshd listens on no address that they could use\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "an address inside of Windows",
-          { .port = 22, .mode = MODE_NAT, .n_addresses = 1 },
-          { { "172.29.0.2", ADDRESS_LAN } },
-          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+          .port = 22, .mode = MODE_NAT,
+          .addresses = { { "172.29.0.2", ADDRESS_LAN } },
+          OTHERS_HEAD "# none: sshd listens on no address that they could use\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "and one of a mesh",
-          { .port = 22, .mode = MODE_NAT, .n_addresses = 2 },
-          { { "172.29.0.2", ADDRESS_LAN }, { "100.64.0.7", ADDRESS_TAILSCALE } },
+          .port = 22, .mode = MODE_NAT,
+          .addresses = { { "172.29.0.2", ADDRESS_LAN }, { "100.64.0.7", ADDRESS_TAILSCALE } },
           OTHERS_HEAD "Host wsl\n    HostName 100.64.0.7\n    Port 22\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "no address at all",
-          { .user = "me", .port = 22 },
-          { { .address = "" } },
-          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
-                      "Host wsl\n    HostName localhost\n    Port 22\n    User me\n" },
-        { "a second word in the alias", { .host = "wsl *", .port = 22 }, { { .address = "" } }, NULL },
-        { "a pattern as alias", { .host = "*", .port = 22 }, { { .address = "" } }, NULL },
-        { "a line end in the alias", { .host = "wsl\nProxyCommand=x", .port = 22 }, { { .address = "" } }, NULL },
-        { "a quote in the alias", { .host = "\"wsl\"", .port = 22 }, { { .address = "" } }, NULL },
-        { "bytes in the alias", { .host = "w\xc3\xa4sl", .port = 22 }, { { .address = "" } }, NULL },
-        { "a line end in the user", { .user = "me\nProxyCommand x", .port = 22 }, { { .address = "" } }, NULL },
-        { "a blank in the user", { .user = "a b", .port = 22 }, { { .address = "" } }, NULL },
-        { "a token in the user", { .user = "%h", .port = 22 }, { { .address = "" } }, NULL },
+          .user = "me", .port = 22,
+          .text = OTHERS_HEAD "# none: sshd listens on no address that they could use\n" WINDOWS_HEAD
+                              "# none: sshd does not listen on 127.0.0.1\n" },
+        { "addresses with different ports",
+          .port = 2222, .other_port = 2022,
+          .addresses = { { "10.0.0.1", ADDRESS_LAN }, { "10.9.9.9", ADDRESS_LAN } },
+          OTHERS_HEAD "Host wsl\n    HostName 10.0.0.1\n    # HostName 10.9.9.9, on another port\n    Port 2222\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 2222\n" },
+        { "another port on the only address",
+          .port = 2222, .other_port = 2022,
+          .addresses = { { "10.9.9.9", ADDRESS_LAN } },
+          OTHERS_HEAD "Host wsl\n    HostName 10.9.9.9\n    Port 2022\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 2222\n" },
+        { "a second word in the alias", .host = "wsl *", .port = 22 },
+        { "a pattern as alias", .host = "*", .port = 22 },
+        { "a line end in the alias", .host = "wsl\nProxyCommand=x", .port = 22 },
+        { "a quote in the alias", .host = "\"wsl\"", .port = 22 },
+        { "bytes in the alias", .host = "w\xc3\xa4sl", .port = 22 },
+        { "a line end in the user", .user = "me\nProxyCommand x", .port = 22 },
+        { "a blank in the user", .user = "a b", .port = 22 },
+        { "a token in the user", .user = "%h", .port = 22 },
         { "a domain's user",
-          { .user = "me@example.org", .port = 22 },
-          { { .address = "" } },
-          OTHERS_HEAD "# none: this machine has no address that they could use\n" WINDOWS_HEAD
+          .user = "me@example.org", .port = 22,
+          .addresses = { { "10.0.0.1", ADDRESS_LAN } },
+          OTHERS_HEAD "Host wsl\n    HostName 10.0.0.1\n    Port 22\n    User me@example.org\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n    User me@example.org\n" },
         { "what isn't an address",
-          { .port = 22, .n_addresses = 1 },
-          { { "10.0.0.1\nProxyCommand x", ADDRESS_LAN } },
+          .port = 22,
+          .addresses = { { "10.0.0.1\nProxyCommand x", ADDRESS_LAN } },
           NULL },
         { "a scoped address",
-          { .port = 22, .n_addresses = 1 },
-          { { "2001:db8::1%eth0", ADDRESS_LAN } },
+          .port = 22,
+          .addresses = { { "2001:db8::1%eth0", ADDRESS_LAN } },
           NULL },
-        { "sshd is nowhere", { .port = 0 }, { { .address = "" } }, NULL },
+        { "sshd is nowhere", .port = 0 },
 };
 
 static void test_config(const void *data) {
         const __typeof__(configs[0]) *row = data;
-        ClientConfig config = row->config;
+        Status status = { .port = row->port, .mode = row->mode,
+                          .listeners = { { "10.0.0.1", row->port, HOLDER_SSHD, "" }, { "127.0.0.1", row->port, HOLDER_SSHD, "" } },
+                          .n_listeners = 2 };
+        const ClientConfig config = { .host = row->host, .user = row->user, .status = &status };
         _cleanup_free_ char *text = NULL;
 
-        config.addresses = row->addresses;
+        if (row->other_port != 0)
+                status.listeners[status.n_listeners++] = (StatusListener){ "10.9.9.9", row->other_port, HOLDER_SSHD, "" };
+        else
+                strcpy(status.listeners[0].address, "::"); /* and 0.0.0.0 */
+        memcpy(status.reachable, row->addresses, sizeof(row->addresses));
+        while (status.reachable[status.n_reachable].address[0])
+                status.n_reachable++;
+        if (status.n_reachable > 0)
+                status.reachable[status.n_reachable++] = (StatusAddress){ "127.0.0.1", ADDRESS_LOOPBACK };
         test_equal_int(client_config_render(&config, &text), row->text ? 0 : -EINVAL);
         test_equal_string(text, row->text);
 }
