@@ -36,7 +36,7 @@ static void look_at_port(const PortSources *from, ListenFacts *f) {
         if (f->holder == HOLDER_LINUX)
                 name_stranger(&view.stranger, f);
         f->ipv6_only = port_view_lacks_ipv4(&view, &expected);
-        f->loopback_only = view.loopback_only;
+        f->loopback_only = view.loopback_only && look(from, 0, &expected, &view) >= 0 && view.loopback_only;
         if (f->loopback_only && listen_address_find(listen_address_is_loopback, &line) > 0 &&
             text_is_printable(line.file)) {
                 snprintf(f->listen_file, sizeof(f->listen_file), "%s", line.file);

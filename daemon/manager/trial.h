@@ -48,5 +48,5 @@ int trial_write(Trial *trial, const Placement *placement);
 /* Nobody has been told of the trial: the files are as they were, as far as they can be. */
 void trial_take_back(Trial *trial);
 
-/* Whether a socket unit on @streams (words) listens on what is wanted, and on nothing else. */
+/* Whether a socket unit on @streams (words) listens on what is wanted, on nothing else, and on nothing twice. */
 bool trial_is_met_by(const Trial *trial, const char *streams);
