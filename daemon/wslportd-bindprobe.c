@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/bindprobe.h"
+#include "windows/bindtry.h"
 
 /* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name behind it if bind()
  * failed. */
@@ -16,7 +16,7 @@ int main(int argc, char *argv[]) {
                 return 2;
         }
 
-        answer = bindprobe_try(port, streq(argv[1], "-6"), &error);
+        answer = bindtry(port, streq(argv[1], "-6"), &error);
         printf("%s%s%s\n", bind_answer_to_string(answer), error ? " " : "",
                error ? strerrorname_np(error) : "");
         return fflush(stdout) == 0 ? 0 : 1;

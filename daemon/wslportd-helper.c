@@ -7,8 +7,8 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "kernel/listenwatch.h"
 #include "kernel/owner.h"
+#include "kernel/tracepoint.h"
 #include "process/helper.h"
 
 /* wslportd-helper: does the tasks of process/helper.h for whoever connects to the socket that systemd hands

@@ -31,7 +31,7 @@ void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *fa
         f->holder = status && f->number == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
         if (f->holder != HOLDER_UNKNOWN)
                 snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
-        else if (greeting_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
+        else if (greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
                 (void) child_wait(event, child);
 }
 

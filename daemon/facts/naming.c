@@ -70,7 +70,7 @@ static void naming_ask_program(Naming *n, uint16_t port) {
 }
 
 Holder naming_read_greeting(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]) {
-        switch (greeting_read(result, ret_detail)) {
+        switch (greeter_read(result, ret_detail)) {
         case GREETING_WINDOWS_OPENSSH:
                 return HOLDER_WINDOWS_OPENSSH;
         case GREETING_SSH:
@@ -123,7 +123,7 @@ static void naming_greet(Naming *n, uint16_t port, bool only_looks) {
 
         n->only_looks = only_looks;
         n->greeting_port = port;
-        r = greeting_start(n->event, port, n->config->probe_timeout, naming_on_greeting, n, &n->greeting);
+        r = greeter_start(n->event, port, n->config->probe_timeout, naming_on_greeting, n, &n->greeting);
         if (r < 0)
                 log_message(n->log, LOG_DEBUG, "Port %u could not be asked for a greeting: %s", port,
                             strerrordesc_np(-r));

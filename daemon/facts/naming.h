@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "core/config.h"
 #include "facts/ports.h"
-#include "windows/greeting.h"
+#include "windows/greeter.h"
 
 /* Which of Windows' programs has a port. Its greeting tells, and Windows tells the program's name where
  * Interop=yes. The answers go into the port's fact. One port is asked about at a time. */
@@ -32,6 +32,6 @@ void naming_look(Naming *naming, uint16_t port);
 /* Another program may have @port now (0: any port); the next naming_ask() asks again. */
 void naming_forget(Naming *naming, uint16_t port);
 
-/* Reads greeting_start()'s result: HOLDER_WINDOWS_OPENSSH or HOLDER_WINDOWS, and what greets in @ret_detail;
+/* Reads greeter_start()'s result: HOLDER_WINDOWS_OPENSSH or HOLDER_WINDOWS, and what greets in @ret_detail;
  * HOLDER_NONE if nothing listens; HOLDER_UNKNOWN without an answer. */
 Holder naming_read_greeting(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]);

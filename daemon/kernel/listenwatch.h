@@ -27,9 +27,3 @@ DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 /* A pause costs nothing, although anybody can start and stop listening a hundred thousand times a second. A
  * change during the pause may never be told: whoever ends the pause looks himself, afterwards. */
 void listenwatch_pause(ListenWatch *watch, bool pause);
-
-/* Opens the tracepoint as perf events, one for each CPU that is online, each disabled and without a filter.
- * The caller owns them. Needs CAP_PERFMON, which the helper has, and a mounted tracefs. Returns their
- * number, or a negative errno: -ENOENT where there is no tracefs or no such tracepoint; -EACCES or -EPERM
- * without the right; -E2BIG with more CPUs than @n_fds; -ENOSYS and the like of perf_event_open(2). */
-int tracepoint_open(int ret_fds[], size_t n_fds);

@@ -19,7 +19,3 @@ int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, C
 
 /* Returns the answer, never BIND_NOT_ASKED. @ret_detail, for people, says why it is BIND_FAILED; else "". */
 BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BINDPROBE_DETAIL_SIZE]);
-
-/* What the helper process does: binds @port once or a few times, and closes it again. Blocks for as long as
- * Windows takes to answer. *@ret_errno is the errno behind BIND_FAILED, else 0. */
-BindAnswer bindprobe_try(uint16_t port, bool ipv6, int *ret_errno);

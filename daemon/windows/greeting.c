@@ -5,35 +5,15 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-/* How long the helper process may take to start and to end. */
-#define MARGIN (500 * USEC_PER_MSEC)
-
 #define LINE_LENGTH_MAX 255
 
-int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata,
-                   Child **ret) {
-        char number[sizeof("65535")], milliseconds[24];
-        const char *const argv[] = { LIBEXECDIR "/wslportd-greeting", number, milliseconds, NULL };
-
-        snprintf(number, sizeof(number), "%u", port);
-        snprintf(milliseconds, sizeof(milliseconds), "%llu", (unsigned long long) (timeout / USEC_PER_MSEC));
-        return child_spawn(event, argv, PROGRAM_NONE, timeout + MARGIN, handler, userdata, ret);
-}
-
-static void copy_printable(const char *from, size_t length, char to[static GREETING_SOFTWARE_SIZE]) {
+void greeting_copy(const char *from, size_t length, char to[static GREETING_SOFTWARE_SIZE]) {
         size_t n = 0;
 
         for (size_t i = 0; i < length && n < GREETING_SOFTWARE_SIZE - 1; i++)
                 if (from[i] > ' ' && from[i] < 0x7f)
                         to[n++] = from[i];
         to[n] = '\0';
-}
-
-Greeting greeting_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]) {
-        copy_printable(result->output, strcspn(result->output, "\n"), ret_software);
-        return result->exit_status > 0 && result->exit_status < _GREETING_MAX
-                               ? (Greeting) result->exit_status
-                               : GREETING_UNKNOWN;
 }
 
 static int parse_version_line(const char *line, size_t length, Greeting *ret,
@@ -50,7 +30,7 @@ static int parse_version_line(const char *line, size_t length, Greeting *ret,
 
                 while (skip + n < length && software[n] != ' ')
                         n++;
-                copy_printable(software, n, ret_software);
+                greeting_copy(software, n, ret_software);
                 *ret = GREETING_SSH;
                 if (startswith(ret_software, "OpenSSH_for_Windows_") ||
                     memmem(software + n, length - skip - n, " Microsoft_Win32_port", 21))
@@ -81,8 +61,6 @@ int greeting_parse(const char *data, size_t size, Greeting *ret,
 
         return size >= GREETING_SIZE_MAX ? -EBADMSG : 0;
 }
-
-/* ── in the helper process ── */
 
 static bool wait_for(int fd, short events, usec_t until) {
         struct pollfd wait = { .fd = fd, .events = events };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "process/child.h"
+#include "base/util.h"
 
-/* Connects to a port of 127.0.0.1 once and reads the server's greeting, which names the port's holder. A
+/* Connects to a port of 127.0.0.1 once and reads the server's greeting, which names the port's holder. The
+ * process of windows/greeter does it, without libsystemd, which takes longer to load than a server to greet. A
  * missing greeting proves nothing: in mirrored mode a port without a listener may hang. Never repeat this in a
  * loop: a connection can keep Windows from binding the port, and sshd penalizes clients that don't log in. */
 
@@ -18,16 +19,11 @@ typedef enum Greeting {
 
 #define GREETING_SOFTWARE_SIZE 41
 
-/* A helper process connects and reads. @timeout in µs, for all of it. @handler makes a Greeting of its
- * result with greeting_read(). Returns 0 or a negative errno. */
-int greeting_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata,
-                   Child **ret);
+/* Copies printable ASCII without blanks, cut to the size. */
+void greeting_copy(const char *from, size_t length, char to[static GREETING_SOFTWARE_SIZE]);
 
-/* @ret_software names the server's program and its version, in printable ASCII without blanks; "" where the
- * server isn't an SSH server. */
-Greeting greeting_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]);
-
-/* What the helper process does. It waits for as long as @timeout (µs) at most. @ret_software as above. */
+/* @ret_software names the server's program and its version, as greeting_copy() leaves it; "" where the server
+ * isn't an SSH server. Waits for as long as @timeout (µs) at most. */
 Greeting greeting_ask(uint16_t port, usec_t timeout, char ret_software[static GREETING_SOFTWARE_SIZE]);
 
 /* No more bytes of a greeting are read. RFC 4253 section 4.2 allows other lines before the version line,

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "kernel/listenwatch.h"
+#include "kernel/tracepoint.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"
 #include "unit/netns.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/greeting.h"
+#include "windows/greeter.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
@@ -103,7 +103,7 @@ static void test_read(const void *data) {
         const __typeof__(results[0]) *row = data;
         char software[GREETING_SOFTWARE_SIZE];
 
-        test_equal_int(greeting_read(&row->result, software), row->greeting);
+        test_equal_int(greeter_read(&row->result, software), row->greeting);
         test_equal_string(software, row->software);
 }
 
