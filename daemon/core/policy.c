@@ -21,7 +21,7 @@ static bool undo(const Snapshot *s, ServicePhase to_start, const char *why, Deci
 
 /* True if our file names one of sshd's own ports, or sshd does not read the file. */
 static bool is_in_vain(const Snapshot *s) {
-        return s->verdict == SSHD_VERDICT_VALID &&
+        return s->verdict == SSHD_VERDICT_VALID && s->home.n_ports > 0 &&
                (snapshot_is_home(s, s->moved_to) || !s->home.reads_our_file);
 }
 

@@ -14,8 +14,7 @@ struct HomeFinder {
         void *userdata;
 
         bool stale;  /* since sshd was asked, home_finder_forget() was called */
-        Child *sshd; /* the sshd that is asked */
-        SshdQuestion question;
+        SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
         bool has_port_option;  /* the service's options have a -p */
 
@@ -28,7 +27,7 @@ HomeFinder *home_finder_free(HomeFinder *finder) {
         if (!finder)
                 return NULL;
 
-        child_free(finder->sshd);
+        sshd_inquiry_free(finder->sshd);
         sd_event_unref(finder->event);
         free(finder);
         return NULL;
@@ -91,35 +90,22 @@ static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         return 0;
 }
 
-static void home_finder_on_answer(const ChildResult *result, void *userdata);
-
-static int home_finder_ask(HomeFinder *finder, SshdQuestion question) {
-        finder->question = question;
-        return sshd_ask(finder->event, question, finder->program, finder->options, home_finder_on_answer,
-                        finder, &finder->sshd);
-}
-
-static void home_finder_on_answer(const ChildResult *result, void *userdata) {
+static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
         HomeFinder *finder = userdata;
-        SshdAnswer answer;
+        bool valid = answer->verdict == SSHD_VERDICT_VALID, has_home;
 
-        sshd_read_answer(result, &answer);
-        finder->sshd = child_free(finder->sshd);
-
-        /* Of an sshd that refuses its configuration, -G tells the ports. Without an answer the home stays as
-         * it was. */
-        if (answer.has_dump && home_finder_set_home(finder, &answer.dump) < 0)
-                answer = (SshdAnswer){ .verdict = SSHD_VERDICT_UNKNOWN, .detail = SSHD_TOO_MANY };
-        if (finder->question == SSHD_TEST_HOME) {
-                home_finder_set_verdict(finder, answer.verdict, answer.detail);
-                finder->facts.ask_again = answer.verdict == SSHD_VERDICT_UNKNOWN;
-                if (answer.verdict != SSHD_VERDICT_VALID)
-                        log_message(finder->log, LOG_WARNING, "sshd does not accept its configuration: %s",
-                                    answer.detail);
-                if (!answer.has_dump && !finder->facts.ask_again &&
-                    home_finder_ask(finder, SSHD_PRINT_HOME) >= 0)
-                        return;
-        }
+        /* A refused configuration keeps the home that it had. A valid one may have another home. */
+        has_home = answer->has_dump && home_finder_set_home(finder, &answer->dump) >= 0;
+        if (!has_home && valid)
+                finder->facts.home = (Home){ 0 };
+        home_finder_set_verdict(finder, answer->verdict,
+                                answer->has_dump && !has_home ? SSHD_TOO_MANY : answer->detail);
+        finder->facts.ask_again = answer->verdict == SSHD_VERDICT_UNKNOWN;
+        if (!valid || !has_home)
+                log_message(finder->log, LOG_WARNING, "sshd does not %s: %s",
+                            valid ? "tell where it would listen" : "accept its configuration",
+                            strempty(finder->facts.detail));
+        finder->sshd = sshd_inquiry_free(finder->sshd);
         finder->handler(finder->userdata);
 }
 
@@ -162,7 +148,8 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
                 snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "-p in the command of %.200s",
                          service->id);
         snprintf(finder->program, sizeof(finder->program), "%s", service ? service->command.program : "");
-        r = home_finder_ask(finder, SSHD_TEST_HOME);
+        r = sshd_ask(finder->event, finder->program, finder->options, SSHD_SENTINEL_OPTION,
+                     home_finder_on_answer, finder, &finder->sshd);
         if (r >= 0)
                 return true;
 

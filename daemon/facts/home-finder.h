@@ -30,11 +30,11 @@ bool home_finder_is_pending(const HomeFinder *finder);
 /* What is known; valid until the next answer. */
 typedef struct HomeFacts {
         SshdVerdict verdict;
-        const char *detail;        /* sshd's own words; NULL if there are none */
+        const char *detail;        /* sshd's own words, or why it did not answer; NULL if there are none */
         const char *port_fixed_by; /* as Snapshot's */
         const char *options;       /* words: the service's options that sshd was asked with */
         bool ask_again; /* sshd or the socket's drop-in could not be read; a later try may succeed */
-        Home home;
+        Home home;      /* without ports: sshd did not tell */
 } HomeFacts;
 
 HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement);

@@ -4,7 +4,7 @@
 #include <stdarg.h>
 
 void trial_done(Trial *t) {
-        t->sshd = child_free(t->sshd);
+        t->sshd = sshd_inquiry_free(t->sshd);
 }
 
 void trial_take_back(Trial *t) {
@@ -71,7 +71,7 @@ static bool trial_is_met_by_dump(const Trial *t, const SshdAnswer *answer) {
 
 /* ── one mechanism after the other ── */
 
-static void trial_on_answer(const ChildResult *result, void *userdata);
+static void trial_on_answer(const SshdAnswer *answer, void *userdata);
 
 static int trial_check(Trial *t) {
         char options[SSHD_COMMAND_SIZE], option[sizeof("-p65535")];
@@ -86,9 +86,8 @@ static int trial_check(Trial *t) {
         if (!fits)
                 return -E2BIG;
 
-        t->sshd = child_free(t->sshd);
-        return sshd_ask(t->event, SSHD_TEST, t->units.command.program, options, trial_on_answer, t,
-                        &t->sshd);
+        t->sshd = sshd_inquiry_free(t->sshd);
+        return sshd_ask(t->event, t->units.command.program, options, NULL, trial_on_answer, t, &t->sshd);
 }
 
 static int trial_try(Trial *t, Mechanism mechanism) {
@@ -134,33 +133,23 @@ void trial_go_on(Trial *t, int error, const char *text) {
         t->handler(error, text, t->userdata);
 }
 
-static void trial_on_answer(const ChildResult *result, void *userdata) {
-        char text[sizeof(((SshdAnswer *) NULL)->detail) + 80];
-        SshdAnswer answer;
+static void trial_on_answer(const SshdAnswer *answer, void *userdata) {
+        static const char *const says[] = {
+                [SSHD_VERDICT_UNKNOWN] = "does not say whether it accepts its configuration",
+                [SSHD_VERDICT_REFUSED] = "refuses its configuration",
+                [SSHD_VERDICT_OUR_FILE_REFUSED] = "refuses its configuration because of our file",
+        };
         Trial *t = userdata;
+        char text[sizeof(answer->detail) + 80];
 
-        sshd_read_answer(result, &answer);
-        switch (answer.verdict) {
-        case SSHD_VERDICT_OUR_FILE_REFUSED:
-                snprintf(text, sizeof(text), "sshd refuses its configuration because of our file: %s",
-                         answer.detail);
+        snprintf(text, sizeof(text), "sshd %s: %s", strempty(says[answer->verdict]), answer->detail);
+        if (answer->verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
                 trial_go_on(t, -EBADMSG, text);
-                return;
-        case SSHD_VERDICT_REFUSED:
-                snprintf(text, sizeof(text), "sshd refuses its configuration: %s", answer.detail);
+        else if (answer->verdict == SSHD_VERDICT_REFUSED)
                 t->handler(-EBADMSG, text, t->userdata);
-                return;
-        case SSHD_VERDICT_UNKNOWN: /* an sshd that was killed, say */
-        default:
-                snprintf(text, sizeof(text), "sshd does not say whether it accepts its configuration: %s",
-                         answer.detail);
+        else if (answer->verdict == SSHD_VERDICT_UNKNOWN)
                 t->handler(-EAGAIN, text, t->userdata);
-                return;
-        case SSHD_VERDICT_VALID:
-                break;
-        }
-
-        if (trial_is_met_by_dump(t, &answer))
+        else if (trial_is_met_by_dump(t, answer))
                 t->handler(0, "", t->userdata);
         else {
                 snprintf(text, sizeof(text), "sshd does not take %u in the place of its own port", t->to.port);

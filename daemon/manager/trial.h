@@ -22,7 +22,7 @@ typedef struct Trial {
         bool by_socket;
         Home home;                       /* as of the start */
         char options[SSHD_COMMAND_SIZE]; /* words: those that sshd is checked with */
-        Child *sshd;                     /* which checks them */
+        SshdInquiry *sshd;               /* which checks them */
         TrialHandler handler;
         void *userdata;
 } Trial;

@@ -31,8 +31,8 @@ typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret);
 
-/* Likewise, with one more variable ("NAME=value", or NULL) in the environment. The helper takes WSL_INTEROP
- * only. */
+/* Likewise, with one more variable ("NAME=value", or NULL) in the environment. The helper takes WSL_INTEROP,
+ * and LD_PRELOAD with PROGRAM_PRELOAD. */
 int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
                      usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
 

@@ -178,7 +178,8 @@ int helper_parse(char *message, size_t size, size_t n_fds, HelperRequest *ret,
                 *(i < request.n_arguments ? &ret_argv[i] : &variable) = next;
                 next = nul + 1;
         }
-        if (next != end || (variable && !startswith(variable, "WSL_INTEROP=")))
+        if (next != end || (variable && !startswith(variable, "WSL_INTEROP=") &&
+                            !streq(variable, "LD_PRELOAD=" PROGRAM_PRELOAD)))
                 return -EBADMSG;
 
         ret_argv[request.n_arguments] = NULL;

@@ -56,7 +56,8 @@ int helper_send(int fd, const void *text, size_t size, const int fds[], size_t n
 ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t n_fds, size_t *ret_n_fds);
 
 /* Reads a request of @size bytes that came with @n_fds descriptors. Returns 0, and @ret_argv, which NULL
- * ends, and *@ret_variable point into @message; or -EBADMSG, also for a variable other than WSL_INTEROP. */
+ * ends, and *@ret_variable point into @message; or -EBADMSG, also for a variable other than WSL_INTEROP
+ * and LD_PRELOAD=PROGRAM_PRELOAD. */
 int helper_parse(char *message, size_t size, size_t n_fds, HelperRequest *ret,
                  const char *ret_argv[static HELPER_ARGUMENTS_MAX + 1], const char **ret_variable);
 

@@ -5,6 +5,9 @@
 
 /* The last step of starting a program: its user, its rights, its environment and its descriptors. */
 
+/* sshd/run-directory.c, the library that sshd loads when it is asked. */
+#define PROGRAM_PRELOAD LIBEXECDIR "/wslportd-run-directory.so"
+
 /* The part of the starting process' rights that the program keeps. A starter that isn't root hands on all of
  * its rights. */
 typedef enum ProgramRights {

@@ -137,11 +137,13 @@ static bool has_text(const char *line, size_t length) {
         return false;
 }
 
-/* "FILE line 3: Deprecated option Foo" (servconf.c), which comes before the error; and what -d adds. */
+/* "FILE line 3: Deprecated option Foo" (servconf.c), which comes before the error; what -d adds; and the box
+ * above "Permissions 0644 for 'KEY' are too open." (authfile.c) */
 static bool is_remark(const char *line, size_t length) {
         static const char deprecated[] = "Deprecated option ", unsupported[] = "Unsupported option ";
 
-        return startswith(line, "debug") || memmem(line, length, deprecated, strlen(deprecated)) ||
+        return startswith(line, "debug") || line[0] == '@' ||
+               memmem(line, length, deprecated, strlen(deprecated)) ||
                memmem(line, length, unsupported, strlen(unsupported));
 }
 

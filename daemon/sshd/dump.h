@@ -17,10 +17,11 @@ typedef struct SshdDump {
  * -E2BIG if sshd has more of them than fit. */
 int sshd_dump_parse(const char *text, SshdDump *ret);
 
-/* The port that `-o Port=` adds to the configuration's own. */
+/* A port that is added to the configuration's own, and the option that adds it. */
 #define SSHD_SENTINEL_PORT 1
+#define SSHD_SENTINEL_OPTION "-oPort=1"
 
-/* Reads the home out of a dump taken with `-o Port=SSHD_SENTINEL_PORT`, while our file moves sshd to
+/* Reads the home out of a dump taken with SSHD_SENTINEL_OPTION, while our file moves sshd to
  * @moved_to (0: no such file). Port accumulates, and a ListenAddress with a port stands beside it: without
  * the sentinel and our port, the user's own are left. If none is left, sshd uses its default, 22. (OpenSSH
  * servconf.c) sshd reads our file as often as the configuration includes it: the port is the user's own, too,

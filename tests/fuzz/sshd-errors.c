@@ -21,7 +21,8 @@ static bool is_all_blank(const char *shown) {
 static bool is_remark(const char *line) {
         size_t length = strcspn(line, "\n");
 
-        return startswith(line, "debug") || memmem(line, length, "Deprecated option ", 18) ||
+        return startswith(line, "debug") || line[0] == '@' ||
+               memmem(line, length, "Deprecated option ", 18) ||
                memmem(line, length, "Unsupported option ", 19);
 }
 

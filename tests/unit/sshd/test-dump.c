@@ -120,18 +120,25 @@ static const struct {
         { "nothing", "", "", false },
         { "one line", "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo\r\n",
           "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo", false },
-        { "the first of two", "a: Bad configuration option: Foo\r\na: terminating, 1 bad configuration options\r\n",
+        { "the first of two",
+          "a: Bad configuration option: Foo\r\na: terminating, 1 bad configuration options\r\n",
           "a: Bad configuration option: Foo", false },
         { "empty lines before it", "\n\nan error\n", "an error", false },
-        { "remarks before it", "debug1: sshd version OpenSSH_9.2\nUnsupported option Foo\nan error\n", "an error",
-          false },
+        { "remarks before it", "debug1: sshd version OpenSSH_9.2\nUnsupported option Foo\nan error\n",
+          "an error", false },
         { "as OpenSSH 9.2 and 10.6 write them",
           "/tmp/a line 2: Deprecated option UsePrivilegeSeparation\r\n"
           "/tmp/a line 3: Unsupported option GSSAPIAuthentication\r\n"
           "/tmp/a line 5: unsupported option \"maybe\".\r\n",
           "/tmp/a line 5: unsupported option \"maybe\".", false },
-        { "no keys, and a remark", "/tmp/c line 1: Deprecated option UsePrivilegeSeparation\r\n"
-          "sshd: no hostkeys available -- exiting.\r\n", "sshd: no hostkeys available -- exiting.", false },
+        { "no keys, and a remark",
+          "/tmp/c line 1: Deprecated option UsePrivilegeSeparation\r\n"
+          "sshd: no hostkeys available -- exiting.\r\n",
+          "sshd: no hostkeys available -- exiting.", false },
+        { "the box around a warning",
+          "@@@@@@@@@@\r\n@ WARNING: UNPROTECTED PRIVATE KEY FILE! @\r\n@@@@@@@@@@\r\n"
+          "Permissions 0644 for '/k' are too open.\r\n",
+          "Permissions 0644 for '/k' are too open.", false },
         { "nothing of a line can be shown", "\r\n\303\244\n \nan error\n", "an error", false },
         { "remarks only", "debug1: one\ndebug1: two\n", "debug1: one", false },
         { "no end", "an error", "an error", false },
