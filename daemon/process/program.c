@@ -8,29 +8,30 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* The uid of nobody on every distro, and the kernel's overflow uid. */
-#define UNPRIVILEGED_ID 65534
-
-/* Drops all other rights. At exec() a uid other than 0 keeps only ambient capabilities, see
- * capabilities(7). */
+/* Drops all other rights. At exec() a uid other than 0 keeps only ambient capabilities, and uid 0 keeps those
+ * that it has, within the bounding set; see capabilities(7). A starter without CAP_SETPCAP leaves the bounding
+ * set as it is: then no_new_privs alone keeps uid 0 from getting more. */
 static int drop_privileges(ProgramRights rights) {
-        static const int kept[_PROGRAM_RIGHTS_MAX] = {
-                [PROGRAM_ALL] = -1,
+        static const int all_kept[_PROGRAM_RIGHTS_MAX] = {
                 [PROGRAM_NONE] = -1,
                 [PROGRAM_READS] = CAP_DAC_READ_SEARCH,
                 [PROGRAM_BINDS] = CAP_NET_BIND_SERVICE,
         };
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-        uint32_t keep = kept[rights] >= 0 ? 1U << kept[rights] : 0;
-        struct __user_cap_data_struct data[2] = { { keep, keep, keep } };
+        uid_t id = rights == PROGRAM_READS ? 0 : PROGRAM_USER_ID;
+        int kept = all_kept[rights];
+        uint32_t keep = kept >= 0 ? 1U << kept : 0, ambient = id != 0 ? keep : 0;
+        struct __user_cap_data_struct data[2] = { { keep, keep, ambient } };
 
         if (rights == PROGRAM_ALL || geteuid() != 0)
                 return 0;
+        for (int i = 0, is_in; (is_in = prctl(PR_CAPBSET_READ, i, 0, 0, 0)) >= 0; i++)
+                if (is_in && i != kept)
+                        (void) prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
         if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || syscall(SYS_setgroups, 0, NULL) < 0 ||
-            setresgid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||
-            setresuid(UNPRIVILEGED_ID, UNPRIVILEGED_ID, UNPRIVILEGED_ID) < 0 ||
+            setresgid(id, id, id) < 0 || setresuid(id, id, id) < 0 ||
             syscall(SYS_capset, &header, data) < 0 ||
-            (keep && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept[rights], 0, 0) < 0) ||
+            (ambient && prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, kept, 0, 0) < 0) ||
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
                 return -errno;
 

@@ -5,6 +5,10 @@
 
 /* The last step of starting a program: its user, its rights, its environment and its descriptors. */
 
+/* The uid and gid of programs that need no root. Services and people run as nobody, and could stop what else
+ * does. systemd leaves 65520 to 65533 free (UIDS-GIDS.md); images of containers use the last two of these. */
+#define PROGRAM_USER_ID 65523
+
 /* sshd/run-directory.c, the library that sshd loads when it is asked. */
 #define PROGRAM_PRELOAD LIBEXECDIR "/wslportd-run-directory.so"
 
@@ -12,9 +16,9 @@
  * its rights. */
 typedef enum ProgramRights {
         PROGRAM_ALL,
-        PROGRAM_NONE,  /* the program runs as nobody, without any capability */
-        PROGRAM_READS, /* as nobody that may read every file (CAP_DAC_READ_SEARCH) */
-        PROGRAM_BINDS, /* as nobody that may bind every port (CAP_NET_BIND_SERVICE) */
+        PROGRAM_NONE,  /* the program runs as PROGRAM_USER_ID, without any capability */
+        PROGRAM_READS, /* as root, whose only capability is to read every file (CAP_DAC_READ_SEARCH) */
+        PROGRAM_BINDS, /* as PROGRAM_USER_ID that may bind every port (CAP_NET_BIND_SERVICE) */
         _PROGRAM_RIGHTS_MAX,
 } ProgramRights;
 

@@ -10,12 +10,14 @@ import random
 import re
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
 import test_kill as kill
 import wslport as w
 from machine import Machine
+from windows import SILENT
 
 PROGRAM = "/usr/libexec/wslportd-helper"
 
@@ -48,9 +50,57 @@ def test_the_daemon_may_do_next_to_nothing(make):
         assert status(m, w.UNIT, name) == ["0" * 16]
     assert status(m, w.UNIT, "Seccomp") == ["2"] and status(m, w.UNIT, "NoNewPrivs") == ["1"]
 
-    # The programs that bind, or read greetings, run as nobody, with one capability or none.
+    # A program with one capability binds.
     assert {entry["command"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == {"wslportd-bindpr"}
     assert not w.binds(m, cgroup=w.CGROUP)
+
+
+def program_of_helper(m: Machine, name: str) -> dict[str, str]:
+    """The status of a program that the helper has run, and that waits."""
+    def found() -> dict[str, str] | None:
+        for pid in (m._cgroup / f"guest{w.HELPER_CGROUP}/cgroup.procs").read_text().split():
+            with contextlib.suppress(OSError):
+                text = Path(f"/proc/{pid}/status").read_text()
+                if text.startswith(f"Name:\t{name}\n"):
+                    return dict(re.findall(r"^(\w+):[ \t]*(.*)", text, re.MULTILINE))
+        return None
+
+    return w.eventually(found, f"the helper runs {name}")
+
+
+def capabilities(status: dict[str, str]) -> dict[str, int]:
+    return {name: int(status["Cap" + name], 16) for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")}
+
+
+def test_who_its_programs_are(make):
+    """sshd is asked as root with one right; the others are a user that nothing else is. No service's user can disturb them."""
+    m = make(windows={22: SILENT})
+    m.write(w.CONFIG, w.configuration(Windows={"ProbeTimeoutSec": "10"}))
+    w.boot(m)
+    greeting = program_of_helper(m, "wslportd-greeti")
+    w.wait_properties(m, State="relocated", Port=2222)
+
+    m.windows.silent()
+    asking = m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "22022"])
+    probe = program_of_helper(m, "wslportd-bindpr")
+    m.windows.silent(False)
+    asking.wait()
+
+    os.mkfifo(m.path("/etc/ssh/sshd_config.d/zz.conf"))  # sshd waits for its contents
+    m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "2222"])
+    sshd = program_of_helper(m, "sshd")
+
+    read, bind = 1 << 2, 1 << 10
+    for status, user, right in (greeting, 65523, 0), (probe, 65523, bind), (sshd, 0, read):
+        for ids in "Uid", "Gid":
+            assert status[ids].split() == [str(user)] * 4, status
+        assert status["Groups"] == "" and status["NoNewPrivs"] == "1", status
+        ambient = right if user != 0 else 0  # root needs none
+        assert capabilities(status) == {"Inh": ambient, "Prm": right, "Eff": right, "Bnd": right, "Amb": ambient}, status
+    helper = [str(w.main_pid(m, w.HELPER)), sshd["NSpid"].split()[-1]]
+    for pid in helper:
+        result = m.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/kill", "-STOP", pid])
+        assert result.returncode != 0 and "not permitted" in result.stderr
 
 
 def test_nobody_else_can_ask_it(make):

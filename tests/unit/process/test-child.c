@@ -131,16 +131,53 @@ static void test_a_program_that_is_not_there(void) {
         finish(o);
 }
 
-static void test_unprivileged_reads_all_and_writes_nothing(void) {
+typedef struct RightsRow {
+        const char *name;
+        ProgramRights rights;
+        const char *output;
+} RightsRow;
+
+/* The uids, the gids, the groups; the capabilities: inheritable, permitted, effective, bounding, ambient. */
+static const RightsRow rights_rows[] = {
+        { "none", PROGRAM_NONE,
+          "65523 65523 65523 65523\n65523 65523 65523 65523\n\n"
+          "0000000000000000\n0000000000000000\n0000000000000000\n0000000000000000\n0000000000000000\n1\n" },
+        { "reads", PROGRAM_READS,
+          "0 0 0 0\n0 0 0 0\n\n"
+          "0000000000000000\n0000000000000004\n0000000000000004\n0000000000000004\n0000000000000000\n1\n" },
+        { "binds", PROGRAM_BINDS,
+          "65523 65523 65523 65523\n65523 65523 65523 65523\n\n"
+          "0000000000000400\n0000000000000400\n0000000000000400\n0000000000000400\n0000000000000400\n1\n" },
+};
+
+static void test_rights(const void *data) {
+        const RightsRow *row = data;
         Outcome *o = outcome();
 
         if (geteuid() != 0)
                 test_skip("needs root");
         run(o,
-            "id -u; id -g; id -G; head -c0 /etc/shadow && echo reads; touch /etc/wslportd-test 2>/dev/null "
-            "|| echo no",
-            PROGRAM_READS, 10 * USEC_PER_SEC);
-        test_equal_string(o->output, "65534\n65534\n65534\nreads\nno\n");
+            "sed -En 's/^(Uid|Gid|Groups|Cap...|NoNewPrivs):[ \t]*//p' /proc/self/status | tr '\t' ' ' | "
+            "sed 's/ *$//'",
+            row->rights, 10 * USEC_PER_SEC);
+        test_equal_string(o->output, row->output);
+        finish(o);
+}
+
+/* A file of another user's in a folder that is closed to all others. */
+static void test_reads_all_and_writes_only_its_own(void) {
+        Outcome *o = outcome();
+        char folder[] = "/tmp/wslportd-test-XXXXXX", script[256];
+
+        if (geteuid() != 0)
+                test_skip("needs root");
+        test_assert(mkdtemp(folder) && chown(folder, 1000, 1000) >= 0);
+        snprintf(script, sizeof(script),
+                 "head -c0 /etc/shadow && echo reads; cd %s && echo enters; touch x 2>/dev/null || echo no",
+                 folder);
+        run(o, script, PROGRAM_READS, 10 * USEC_PER_SEC);
+        test_equal_string(o->output, "reads\nenters\nno\n");
+        test_assert(rmdir(folder) >= 0);
         finish(o);
 }
 
@@ -155,7 +192,8 @@ int main(int argc, char *argv[]) {
                 TEST(test_environment_is_ours),
                 TEST(test_environment_is_added_to),
                 TEST(test_a_program_that_is_not_there),
-                TEST(test_unprivileged_reads_all_and_writes_nothing),
+                TEST_TABLE(test_rights, rights_rows),
+                TEST(test_reads_all_and_writes_only_its_own),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

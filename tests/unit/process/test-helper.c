@@ -76,7 +76,7 @@ static void wait_idle(const Server *s) {
         test_assert(!has_children(s));
 }
 
-/* The user nobody runs the program, hence its folder is open to all. */
+/* Another user may run the program, hence its folder is open to all. */
 static void write_program(const Server *s, const char *text) {
         int fd = open(s->program, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0755);
 
@@ -125,7 +125,7 @@ static void test_rights(void) {
         begin(&o, (const char *const[]){ s.program, NULL }, PROGRAM_READS, 10 * USEC_PER_SEC);
         finish(&o);
         /* stdin, stdout, stderr, and the folder that ls reads */
-        test_equal_string(o.output, "65534\nCapEff:\t0000000000000004\n4\n");
+        test_equal_string(o.output, "0\nCapEff:\t0000000000000004\n4\n");
         stop(&s);
 }
 
@@ -182,6 +182,22 @@ static void test_another_variable_is_refused(void) {
                        0);
         finish(&o);
         test_equal_int(o.error, -EIO);
+        stop(&s);
+}
+
+static void test_a_library_of_ours_is_taken(void) {
+        Server s;
+        Outcome o = { 0 };
+
+        start(&s);
+        write_program(&s, "echo $LD_PRELOAD");
+        test_assert(sd_event_new(&o.event) >= 0);
+        test_equal_int(child_spawn_with(o.event, (const char *const[]){ s.program, NULL },
+                                        "LD_PRELOAD=" PROGRAM_PRELOAD, PROGRAM_READS, 10 * USEC_PER_SEC,
+                                        outcome_on_end, &o, &o.child),
+                       0);
+        finish(&o);
+        test_equal_string(o.output, PROGRAM_PRELOAD "\n");
         stop(&s);
 }
 
@@ -363,6 +379,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_freed_it_ends),
                 TEST(test_killed_is_no_exit),
                 TEST(test_another_variable_is_refused),
+                TEST(test_a_library_of_ours_is_taken),
                 TEST(test_what_it_does_not_know_is_not_run),
                 TEST(test_without_a_helper),
                 TEST(test_finds_an_owner),
