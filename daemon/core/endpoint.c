@@ -65,10 +65,14 @@ int endpoint_parse(const char *s, Endpoint *ret) {
         return 0;
 }
 
-const char *endpoint_print(const Endpoint *endpoint, char ret[static ENDPOINT_SIZE]) {
-        char address[INET6_ADDRSTRLEN] = "";
+const char *endpoint_print_address(const Endpoint *endpoint, char ret[static INET6_ADDRSTRLEN]) {
+        return inet_ntop(endpoint->ipv6 ? AF_INET6 : AF_INET, &endpoint->address, ret, INET6_ADDRSTRLEN);
+}
 
-        (void) inet_ntop(endpoint->ipv6 ? AF_INET6 : AF_INET, &endpoint->address, address, sizeof(address));
+const char *endpoint_print(const Endpoint *endpoint, char ret[static ENDPOINT_SIZE]) {
+        char address[INET6_ADDRSTRLEN];
+
+        (void) endpoint_print_address(endpoint, address);
         snprintf(ret, ENDPOINT_SIZE, "%s%s%s:%u%s%s", endpoint->ipv6 ? "[" : "", address,
                  endpoint->ipv6 ? "]" : "", endpoint->port, endpoint->scope[0] ? "%" : "", endpoint->scope);
         return ret;

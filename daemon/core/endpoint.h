@@ -23,6 +23,9 @@ int endpoint_parse(const char *s, Endpoint *ret);
 
 #define ENDPOINT_SIZE (sizeof("[]:65535%") + INET6_ADDRSTRLEN + 32)
 
+/* Writes the address, without the scope. Returns @ret. */
+const char *endpoint_print_address(const Endpoint *endpoint, char ret[static INET6_ADDRSTRLEN]);
+
 /* Writes it as systemd does. Returns @ret. */
 const char *endpoint_print(const Endpoint *endpoint, char ret[static ENDPOINT_SIZE]);
 

@@ -160,7 +160,11 @@ void running_decide(const Config *config, const Snapshot *s, Decision *d) {
         const PortFact home = snapshot_fact(s, s->home.ports[0]);
         uint16_t missing = first_missing(s);
 
-        if (moved && snapshot_sshd_has(s, s->moved_to)) {
+        if (moved && missing == 0 && s->request == REQUEST_NONE && config->relocate == RELOCATE_CONFLICT &&
+            snapshot_sshd_has(s, s->moved_to))
+                decide(d, STATE_RELOCATED, ACTION_RESTORE, home.port,
+                       "sshd has its own port %u, and %u beside it", home.port, s->moved_to);
+        else if (moved && snapshot_sshd_has(s, s->moved_to)) {
                 listens_moved(config, s, d);
                 if (d->action == ACTION_NONE && s->request == REQUEST_NONE)
                         mend_ipv4_of(config, s, &s->moved_to, 1, d);

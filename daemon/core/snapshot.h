@@ -42,6 +42,8 @@ typedef struct Snapshot {
         Home home;                  /* .n_ports is 0 if sshd's own ports are unknown */
         const char *port_fixed_by;  /* what fixes the ports of .home.fixed, for people; NULL if unknown */
 
+        const char *cannot_bind; /* why sshd can't bind at home, whoever holds its port; NULL: nothing is known */
+
         uint16_t moved_to;  /* the port in our files; 0: there are none */
         bool unapplied;     /* systemd doesn't know of our files: /run was emptied, by a boot among others */
         uint16_t last_port; /* the last port that sshd was moved to; 0: none */

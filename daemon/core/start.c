@@ -61,6 +61,8 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
 void start_decide(const Config *config, const Snapshot *s, Decision *d) {
         if (s->verdict != SSHD_VERDICT_VALID) /* sshd won't get as far as bind() */
                 decide_nothing(s, d, "sshd refuses its own configuration: %s", strempty(s->verdict_detail));
+        else if (s->cannot_bind)
+                decide_nothing(s, d, "%s", s->cannot_bind);
         else if (s->moved_to != 0)
                 start_moved(config, s, d);
         else

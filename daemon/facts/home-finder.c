@@ -1,11 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/home-finder.h"
 
+#include <sys/inotify.h>
+
 #include "base/fs.h"
 #include "sshd/listen-address.h"
 
 /* Longer than a person writes. */
 #define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
+
+/* With our own port file outside of them. */
+static const char *const folders[] = { "/etc/ssh", "/etc/ssh/sshd_config.d", "/usr/etc/ssh",
+                                       "/usr/etc/ssh/sshd_config.d" };
+#define N_FOLDERS ELEMENTSOF(folders)
 
 struct HomeFinder {
         sd_event *event;
@@ -13,6 +20,7 @@ struct HomeFinder {
         HomeFinderHandler handler;
         void *userdata;
 
+        sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
         bool stale;  /* since sshd was asked, home_finder_forget() was called */
         SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
@@ -27,6 +35,8 @@ HomeFinder *home_finder_free(HomeFinder *finder) {
         if (!finder)
                 return NULL;
 
+        for (size_t i = 0; i < N_FOLDERS; i++)
+                sd_event_source_disable_unref(finder->watches[i]);
         sshd_inquiry_free(finder->sshd);
         sd_event_unref(finder->event);
         free(finder);
@@ -54,6 +64,34 @@ int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, 
 
 void home_finder_forget(HomeFinder *finder) {
         finder->stale = true;
+}
+
+static int home_finder_on_change(sd_event_source *source, const struct inotify_event *change,
+                                 void *userdata) {
+        HomeFinder *finder = userdata;
+
+        for (size_t i = 0; i < N_FOLDERS; i++)
+                if (finder->watches[i] == source && (change->mask & IN_IGNORED)) /* the folder is gone */
+                        finder->watches[i] = sd_event_source_disable_unref(source);
+        (void) home_finder_watch(finder);
+        home_finder_forget(finder);
+        finder->handler(finder->userdata);
+        return 0;
+}
+
+int home_finder_watch(HomeFinder *finder) {
+        const uint32_t changes = IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE;
+
+        for (size_t i = 0; i < N_FOLDERS; i++) {
+                int r = finder->watches[i] ? 0
+                                           : sd_event_add_inotify(finder->event, &finder->watches[i],
+                                                                  folders[i], changes | IN_ONLYDIR,
+                                                                  home_finder_on_change, finder);
+
+                if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+                        return r;
+        }
+        return 0;
 }
 
 bool home_finder_is_pending(const HomeFinder *finder) {
@@ -163,7 +201,8 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
         return false;
 }
 
-static int read_home_of_socket(const UnitState *socket, Home *home) {
+static int read_home_of_socket(const UnitState *socket, HomeFacts *facts) {
+        Home *home = &facts->home;
         BareUnits bare;
         int r;
 
@@ -172,8 +211,10 @@ static int read_home_of_socket(const UnitState *socket, Home *home) {
         WORDS_FOREACH (stream, r >= 0 ? bare.streams : "") {
                 Endpoint endpoint;
 
-                if (r >= 0 && endpoint_parse(stream, &endpoint) >= 0)
-                        r = home_add(home, &endpoint, false);
+                if (r < 0 || endpoint_parse(stream, &endpoint) < 0)
+                        continue;
+                facts->has_twice = facts->has_twice || endpoints_have(&home->movable, &endpoint);
+                r = home_add(home, &endpoint, false);
         }
         return r;
 }
@@ -205,6 +246,6 @@ HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, cons
         /* While our port file is there, a generator has put our port into the socket unit: only sshd tells
          * its home. */
         if (managed.socket && placement->mechanism != MECHANISM_CONFIG && facts.home.n_ports > 0)
-                facts.ask_again = read_home_of_socket(managed.socket, &facts.home) < 0 || facts.ask_again;
+                facts.ask_again = read_home_of_socket(managed.socket, &facts) < 0 || facts.ask_again;
         return facts;
 }

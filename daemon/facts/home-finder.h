@@ -23,6 +23,10 @@ DEFINE_TRIVIAL_CLEANUP(HomeFinder *, home_finder_free);
 /* sshd's configuration may have changed: the next home_finder_refresh() asks sshd again. */
 void home_finder_forget(HomeFinder *finder);
 
+/* From now on a change of a file in sshd's folders below /etc and /usr/etc counts as home_finder_forget(), and
+ * calls the handler. Returns 0 or a negative errno. */
+int home_finder_watch(HomeFinder *finder);
+
 /* Asks sshd if nobody has since home_finder_forget(). Returns true while its answer is to come. */
 bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement);
 bool home_finder_is_pending(const HomeFinder *finder);
@@ -34,6 +38,7 @@ typedef struct HomeFacts {
         const char *port_fixed_by; /* as Snapshot's */
         const char *options;       /* words: the service's options that sshd was asked with */
         bool ask_again; /* sshd or the socket's drop-in could not be read; a later try may succeed */
+        bool has_twice; /* the socket unit has an endpoint twice, and systemd can't bind that */
         Home home;      /* without ports: sshd did not tell */
 } HomeFacts;
 

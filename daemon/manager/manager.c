@@ -250,6 +250,8 @@ static int manager_make_objects(Manager *m) {
         if (r >= 0)
                 r = home_finder_new(c->event, &c->log, manager_on_answer, c, &c->home_finder);
         if (r >= 0)
+                r = home_finder_watch(c->home_finder);
+        if (r >= 0)
                 r = naming_new(c->event, &c->log, &c->config, &m->observer.ports, manager_on_fact, c,
                                &c->naming);
         if (r >= 0)

@@ -10,7 +10,7 @@
 
 /* After a wait of this length, sshd will not come to listen by itself. */
 #define SETTLED_DELAY (1280 * USEC_PER_MSEC)
-#define SETTLED_DELAY_SOCKET (160 * USEC_PER_MSEC) /* no process has to come up for a socket unit */
+#define SETTLED_DELAY_QUICK (160 * USEC_PER_MSEC) /* where no process has to come up */
 
 /* When to count the pinned sessions again. No event tells of the end of a TIME_WAIT. */
 #define RECOUNT_DELAY_MIN (1 * USEC_PER_SEC)
@@ -37,6 +37,21 @@ void observer_forget(Observer *o) {
 
 /* ── the units and sshd's configuration ── */
 
+/* sshd reads its configuration when it starts: then an older answer may be about another configuration. */
+static void observer_note_start(Observer *o, const UnitState *service, ServicePhase phase) {
+        bool was_down = o->phase == SERVICE_INACTIVE || o->phase == SERVICE_FAILED,
+             failed = phase == SERVICE_TO_START || phase == SERVICE_FAILED;
+        uint32_t pid = service && phase == SERVICE_RUNNING ? service->main_pid : 0;
+
+        if ((phase != o->phase && (failed || was_down)) ||
+            (pid != 0 && o->main_pid != 0 && pid != o->main_pid))
+                home_finder_forget(o->c->home_finder);
+        if (phase != o->phase && was_down)
+                o->main_pid = 0;
+        if (pid != 0)
+                o->main_pid = pid;
+}
+
 bool observer_read_units(Observer *o) {
         const Context *c = o->c;
         ManagedUnits managed = units_managed(c->units);
@@ -50,6 +65,7 @@ bool observer_read_units(Observer *o) {
                 phase = SERVICE_TO_START;
         else if (phase != SERVICE_UNKNOWN && !(o->owed == OWED_BY_SWITCH && phase == SERVICE_TO_START))
                 o->owed = OWED_NOTHING;
+        observer_note_start(o, managed.service, phase);
         if (phase == before)
                 return phase != SERVICE_UNKNOWN;
 
@@ -58,10 +74,6 @@ bool observer_read_units(Observer *o) {
         o->phase = phase;
         if (phase == SERVICE_TO_START)
                 ports_forget_grants(&o->ports);
-        /* sshd reads its configuration when it starts. */
-        if (phase == SERVICE_TO_START || phase == SERVICE_FAILED ||
-            (phase == SERVICE_RUNNING && before != SERVICE_UNKNOWN && before != SERVICE_STARTING))
-                home_finder_forget(c->home_finder);
         return phase != SERVICE_UNKNOWN;
 }
 
@@ -314,12 +326,32 @@ static bool observer_is_unapplied(const Observer *o, ManagedUnits managed) {
 }
 
 static Settled observer_settled(const Observer *o, bool by_socket) {
-        bool quick = o->lacking == SETTLED_WITHOUT_PORT && by_socket;
+        /* sshd binds one port right after the other. */
+        bool quick = o->lacking == SETTLED_WITHOUT_PORT && (by_socket || o->actual.n > 0);
 
         if (o->unseen)
                 return SETTLED_UNSEEN;
-        return o->settling.last < (quick ? SETTLED_DELAY_SOCKET : SETTLED_DELAY) ? SETTLED_NOT_YET
+        return o->settling.last < (quick ? SETTLED_DELAY_QUICK : SETTLED_DELAY) ? SETTLED_NOT_YET
                                                                                  : o->lacking;
+}
+
+/* Finds what keeps sshd from its home, whoever holds its port. */
+static const char *observer_find_why_not(Observer *o, ManagedUnits managed) {
+        const Home *home = &o->sshd.home;
+        size_t n = home->movable.n + home->fixed.n;
+        char address[INET6_ADDRSTRLEN];
+
+        if (managed.socket && o->sshd.has_twice)
+                snprintf(o->cannot_bind, sizeof(o->cannot_bind),
+                         "%.64s has an address twice, and systemd can't bind it twice: systemctl edit %.64s",
+                         managed.socket->id, managed.socket->id);
+        else if (!managed.socket && n > 0 && o->absent.n == n)
+                snprintf(o->cannot_bind, sizeof(o->cannot_bind),
+                         "this machine has no address %s; sshd is started when it comes",
+                         endpoint_print_address(&o->absent.items[0], address));
+        else
+                return NULL;
+        return o->cannot_bind;
 }
 
 void observer_fill(Observer *o, Snapshot *ret) {
@@ -339,6 +371,7 @@ void observer_fill(Observer *o, Snapshot *ret) {
                 .verdict_detail = o->sshd.detail,
                 .home = o->sshd.home,
                 .port_fixed_by = o->sshd.port_fixed_by,
+                .cannot_bind = observer_find_why_not(o, managed),
                 .moved_to = files->placement.port,
                 .unapplied = observer_is_unapplied(o, managed),
                 .last_port = files->last_port,

@@ -144,6 +144,7 @@ static void operator_on_moved(int result, BindAnswer answer, const char *text, v
         int r;
 
         op->observer->pinned.unpinned = 0;
+        op->observer->main_pid = 0;
         /* A start that is owed is tried once, but for that on each port. */
         if (op->decision.action != ACTION_RESTORE && result != -EADDRINUSE &&
             !context_is_passing(op->c, result))
@@ -173,13 +174,15 @@ static void operator_on_moved(int result, BindAnswer answer, const char *text, v
         operator_end(op); /* frees the move, and @text with it */
 }
 
-/* The phase of a unit that the move has to work on: one that runs and doesn't have the port, or one that is
- * to be started and can have it. Else SERVICE_INACTIVE. */
+/* The phase of a unit that the move has to work on: one that runs and doesn't have the port, or has the one
+ * that it is to leave; or one that is to be started and can have the port. Else SERVICE_INACTIVE. */
 static ServicePhase operator_phase_for_move(const Operator *op, const Decision *d) {
         const PortFact *fact = ports_find(&op->observer->ports, d->port);
         ServicePhase phase = op->observer->phase;
 
         if ((phase == SERVICE_RUNNING && !observer_sshd_has(op->observer, d->port)) ||
+            (phase == SERVICE_RUNNING && d->action == ACTION_RESTORE &&
+             observer_sshd_has(op->observer, op->c->files.placement.port)) ||
             (phase == SERVICE_TO_START &&
              (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE))))
                 return phase;

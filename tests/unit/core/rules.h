@@ -23,7 +23,7 @@ typedef struct Rule {
         NetworkingMode mode;  /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
         bool booting, not_booting, no_auto_restore, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
-                        switch_unfinished, refused, fixed, other_fixed;
+                        switch_unfinished, refused, fixed, other_fixed, cannot_bind;
         Settled settled;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
@@ -102,6 +102,7 @@ static inline void test_rule(const void *data) {
                 snapshot.booting = false;
         if (rule->booting)
                 snapshot.booting = true;
+        snapshot.cannot_bind = rule->cannot_bind ? "this machine has no address 192.0.2.1" : NULL;
         snapshot.moved_to = rule->moved_to;
         snapshot.last_port = rule->last_port;
         snapshot.settled = rule->settled;

@@ -5,6 +5,11 @@
 static const Rule rules[] = {
         { .name = "nothing is known of home: ask",
           .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+        { .name = "sshd can't bind at home, whoever holds its port: nobody asks about it",
+          .cannot_bind = true, .action = ACTION_NONE, .state = STATE_UNKNOWN },
+        { .name = "down, and sshd can't bind at home: it isn't started, and not moved",
+          .service = SERVICE_TO_START, .cannot_bind = true, .facts = { WINDOWS(HOME) }, .action = ACTION_NONE,
+          .state = STATE_CONFLICT },
         { .name = "home is free: nothing to do",
           .facts = { FREE(HOME) }, .action = ACTION_NONE, .state = STATE_CLEAR },
         { .name = "Windows does not answer about home: nothing",
