@@ -58,10 +58,8 @@ static const char *const mechanism_words[_MECHANISM_MAX] = {
 DEFINE_WORDS(mechanism, Mechanism);
 
 static const char *const address_kind_words[_ADDRESS_KIND_MAX] = {
-        [ADDRESS_LAN] = "lan",
-        [ADDRESS_TAILSCALE] = "tailscale",
-        [ADDRESS_LOOPBACK] = "loopback",
-        [ADDRESS_LINK_LOCAL] = "link-local",
+        [ADDRESS_LAN] = "lan",           [ADDRESS_TAILSCALE] = "tailscale",   [ADDRESS_MESH] = "mesh",
+        [ADDRESS_LOOPBACK] = "loopback", [ADDRESS_LINK_LOCAL] = "link-local",
 };
 DEFINE_WORDS(address_kind, AddressKind);
 

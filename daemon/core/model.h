@@ -102,6 +102,7 @@ typedef enum Mechanism {
 typedef enum AddressKind {
         ADDRESS_LAN, /* and any other that is none of the following */
         ADDRESS_TAILSCALE,
+        ADDRESS_MESH, /* of another mesh, or a VPN, that ends in this machine */
         ADDRESS_LOOPBACK,
         ADDRESS_LINK_LOCAL,
         _ADDRESS_KIND_MAX,
@@ -132,7 +133,7 @@ static inline bool mode_shares_ports(NetworkingMode mode) {
         return mode == MODE_MIRRORED || mode == MODE_CONSOMME;
 }
 
-/* True if this machine's addresses, Tailscale's excepted, belong to a network inside Windows that a LAN
+/* True if this machine's addresses, those of a mesh excepted, belong to a network inside Windows that a LAN
  * can't reach. */
 static inline bool mode_hides_lan(NetworkingMode mode) {
         return mode == MODE_NAT || mode == MODE_NONE || mode == MODE_VIRTIOPROXY || mode == MODE_CONSOMME;

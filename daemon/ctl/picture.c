@@ -181,10 +181,10 @@ static const char *const modes[_MODE_MAX] = {
 };
 
 static void draw_reachable(Picture *p, const Status *s) {
-        static const AddressKind order[] = { ADDRESS_TAILSCALE, ADDRESS_LAN };
+        static const AddressKind order[] = { ADDRESS_TAILSCALE, ADDRESS_MESH, ADDRESS_LAN };
 
         for (size_t i = 0; i < ELEMENTSOF(order); i++) {
-                bool inside = mode_hides_lan(s->mode) && order[i] != ADDRESS_TAILSCALE;
+                bool inside = mode_hides_lan(s->mode) && order[i] == ADDRESS_LAN;
                 uint16_t before = 0;
                 char text[FIELD_SIZE];
                 size_t used = 0;

@@ -20,23 +20,16 @@ static bool is_address(const char *address) {
 }
 
 size_t client_addresses(const Status *status, const char **ret, size_t size) {
-        static const struct {
-                AddressKind kind;
-                bool ipv6;
-        } order[] = {
-                { ADDRESS_TAILSCALE, false },
-                { ADDRESS_TAILSCALE, true },
-                { ADDRESS_LAN, false },
-                { ADDRESS_LAN, true }, /* last: privacy extensions change it every day */
-        };
+        static const AddressKind kinds[] = { ADDRESS_TAILSCALE, ADDRESS_MESH, ADDRESS_LAN };
         size_t used = 0;
 
-        for (size_t k = 0; k < ELEMENTSOF(order); k++) {
-                if (order[k].kind == ADDRESS_LAN && mode_hides_lan(status->mode))
+        /* IPv6 comes after IPv4: privacy extensions change the LAN's every day. */
+        for (size_t k = 0; k < 2 * ELEMENTSOF(kinds); k++) {
+                if (kinds[k / 2] == ADDRESS_LAN && mode_hides_lan(status->mode))
                         continue;
                 for (size_t i = 0; i < status->n_reachable && used < size; i++)
-                        if (status->reachable[i].kind == order[k].kind &&
-                            is_ipv6(status->reachable[i].address) == order[k].ipv6)
+                        if (status->reachable[i].kind == kinds[k / 2] &&
+                            is_ipv6(status->reachable[i].address) == (k % 2 == 1))
                                 ret[used++] = status->reachable[i].address;
         }
         return used;

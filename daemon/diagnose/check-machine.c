@@ -87,7 +87,7 @@ void check_configuration(const CheckFacts *f, Finding *r) {
 
 void check_networking_mode(const CheckFacts *f, Finding *r) {
         const char *mode = networking_mode_to_string(f->machine.mode);
-        bool tailscale = f->addresses.tailscale[0];
+        bool mesh = f->addresses.mesh[0];
 
         if (f->machine.mode == MODE_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't tell the networking mode; wslinfo --networking-mode may");
@@ -103,10 +103,10 @@ void check_networking_mode(const CheckFacts *f, Finding *r) {
                     mode);
                 suggest(r, SHUTDOWN);
         } else {
-                say(r, tailscale ? VERDICT_WARNING : VERDICT_PROBLEM,
+                say(r, mesh ? VERDICT_WARNING : VERDICT_PROBLEM,
                     "the networking mode is %s: other machines %s; networkingMode=mirrored below [wsl2] in "
                     "the Windows user's .wslconfig, and then " SHUTDOWN ", changes that",
-                    mode, tailscale ? "reach WSL by Tailscale only" : "can't reach WSL");
+                    mode, mesh ? "reach WSL by a mesh only" : "can't reach WSL");
                 suggest_wslconfig(r, f, &f->wslconfig.values.networking_mode, "wsl2", "networkingMode",
                                   "mirrored");
         }

@@ -51,16 +51,15 @@ void check_addresses(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_UNKNOWN,
                     "in this networking mode other machines use Windows' own addresses, which WSL can't "
                     "see; ipconfig.exe tells them");
-        else if (has->usable == FACT_YES && inside && has->tailscale[0])
-                say(r, VERDICT_OK, "other machines use %s (Tailscale)", has->tailscale);
+        else if (has->usable == FACT_YES && inside && has->mesh[0])
+                say(r, VERDICT_OK, "other machines use %s (mesh)", has->mesh);
         else if (has->usable == FACT_YES && inside)
                 say(r, VERDICT_PROBLEM,
                     "%s is an address inside of Windows: other machines can't use it; see networking-mode",
                     has->lan);
         else if (has->usable == FACT_YES)
                 say(r, VERDICT_OK, "other machines use %s%s%s%s%s", has->lan, has->lan[0] ? " (LAN)" : "",
-                    has->lan[0] && has->tailscale[0] ? " or " : "", has->tailscale,
-                    has->tailscale[0] ? " (Tailscale)" : "");
+                    has->lan[0] && has->mesh[0] ? " or " : "", has->mesh, has->mesh[0] ? " (mesh)" : "");
         else {
                 if (has->link_local[0])
                         say(r, VERDICT_PROBLEM,
@@ -69,7 +68,7 @@ void check_addresses(const CheckFacts *f, Finding *r) {
                             has->link_local);
                 else
                         say(r, VERDICT_PROBLEM,
-                            "no address of a LAN or of Tailscale that other machines could use%s",
+                            "no address of a LAN or a mesh that other machines could use%s",
                             as_windows ? "; WSL takes over those of Windows when it starts" : "");
                 if (as_windows)
                         suggest(r, SHUTDOWN);

@@ -103,7 +103,7 @@ typedef struct WslConfigFacts {
 
 typedef struct AddressFacts {
         Fact usable; /* at least one is an address that other machines may use */
-        char lan[INET6_ADDRSTRLEN], tailscale[INET6_ADDRSTRLEN], link_local[INET6_ADDRSTRLEN];
+        char lan[INET6_ADDRSTRLEN], mesh[INET6_ADDRSTRLEN], link_local[INET6_ADDRSTRLEN];
 } AddressFacts;
 
 typedef struct FirewallFact {

@@ -82,14 +82,15 @@ static void read_addresses(Routes *routes, AddressFacts *f) {
 
         for (int i = 0; i < n && i < ADDRESSES_MAX; i++) {
                 char *to = addresses[i].kind == ADDRESS_LAN          ? f->lan
-                           : addresses[i].kind == ADDRESS_TAILSCALE  ? f->tailscale
+                           : addresses[i].kind == ADDRESS_TAILSCALE  ? f->mesh
+                           : addresses[i].kind == ADDRESS_MESH       ? f->mesh
                            : addresses[i].kind == ADDRESS_LINK_LOCAL ? f->link_local
                                                                      : NULL;
 
                 if (to && to[0] == '\0')
                         address_format(&addresses[i], to);
         }
-        f->usable = fact(f->lan[0] || f->tailscale[0]);
+        f->usable = fact(f->lan[0] || f->mesh[0]);
 }
 
 static void read_firewalls(uint16_t port, FirewallFact firewalls[static _HINT_MAX]) {

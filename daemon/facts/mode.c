@@ -37,15 +37,11 @@ static void mode_on_wslinfo(const ChildResult *result, void *userdata) {
 }
 
 void mode_ask(Mode *mode) {
-        RouteFacts facts;
-
         /* These last as long as the VM runs. */
         if (mode->seen == MODE_NOT_WSL || mode->seen == MODE_WSL1 || mode->told != MODE_UNKNOWN)
                 return;
 
-        if (routes_read(mode->routes, &facts) >= 0)
-                mode->seen = route_facts_to_mode(&facts);
-
+        (void) routes_read_mode(mode->routes, &mode->seen); /* an error leaves what was seen before */
         if (!mode->wslinfo)
                 (void) wslinfo_start(mode->event, WSLINFO_TIMEOUT, mode_on_wslinfo, mode, &mode->wslinfo);
 }

@@ -42,17 +42,21 @@ void netlink_leave(Netlink *netlink, unsigned group);
  * errno. */
 int netlink_receive(Netlink *netlink);
 
-static inline bool netlink_has_attribute(const struct nlmsghdr *message, const struct nlattr *attribute) {
-        const char *end = (const char *) message + message->nlmsg_len;
-
+static inline bool netlink_has_attribute(const struct nlattr *attribute, const char *end) {
         return mnl_attr_ok(attribute, (int) (end - (const char *) attribute));
 }
 
 /* Replaces mnl_attr_for_each(), which reads up to 3 bytes beyond the message, to where the next one would
  * begin. */
-#define NETLINK_FOREACH_ATTRIBUTE(attribute, message, header_size)                 \
-        for ((attribute) = mnl_nlmsg_get_payload_offset((message), (header_size)); \
-             netlink_has_attribute((message), (attribute)); (attribute) = mnl_attr_next(attribute))
+#define NETLINK_FOREACH_ATTRIBUTE(attribute, message, header_size)                                \
+        for ((attribute) = mnl_nlmsg_get_payload_offset((message), (header_size));                \
+             netlink_has_attribute((attribute), (const char *) (message) + (message)->nlmsg_len); \
+             (attribute) = mnl_attr_next(attribute))
+
+#define NETLINK_FOREACH_NESTED(attribute, nest)                                           \
+        for ((attribute) = mnl_attr_get_payload(nest);                                    \
+             netlink_has_attribute((attribute), (const char *) (nest) + (nest)->nla_len); \
+             (attribute) = mnl_attr_next(attribute))
 
 /* netlink_ask()'s reading of a datagram, whose bytes are aligned as struct nlmsghdr. Skips messages that
  * aren't for this socket or request. Returns 1 where more must follow, 0 at the end of the answer, or its

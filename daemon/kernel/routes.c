@@ -2,16 +2,14 @@
 #include "kernel/routes.h"
 
 #include <arpa/inet.h>
-#include <linux/if_addr.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include "base/timer.h"
 
 #define LOOPBACK_NAME "loopback0"
-#define LOOPBACK_TABLE 127U
 #define ADDRESSES_MAX 256U
+#define MIRRORED_MAX 64U
 
 #define QUIET_USEC (200 * USEC_PER_MSEC)
 #define LATEST_USEC USEC_PER_SEC
@@ -19,6 +17,12 @@
 
 struct Routes {
         Netlink *requests;
+
+        char mirrored[MIRRORED_MAX][IF_NAMESIZE]; /* the interfaces that WSL mirrors */
+        size_t n_mirrored;
+        Address addresses[ADDRESSES_MAX];
+        size_t n_addresses;
+        bool fresh; /* nothing has changed since these were read */
 
         Netlink *events;
         sd_event_source *source;
@@ -56,122 +60,8 @@ Routes *routes_free(Routes *routes) {
         return NULL;
 }
 
-int routes_parse_link(const struct nlmsghdr *message, Link *ret) {
-        const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
-        const struct nlattr *attribute;
-        Link link = {};
-
-        if (message->nlmsg_type != RTM_NEWLINK || mnl_nlmsg_get_payload_len(message) < sizeof(*info))
-                return -EBADMSG;
-
-        link.index = (unsigned) info->ifi_index;
-        link.flags = info->ifi_flags;
-
-        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*info)) {
-                const char *text = mnl_attr_get_payload(attribute);
-
-                switch (mnl_attr_get_type(attribute)) {
-                case IFLA_IFNAME:
-                        if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0 ||
-                            strlen(text) >= sizeof(link.name))
-                                return -EBADMSG;
-                        strcpy(link.name, text);
-                        break;
-
-                case IFLA_PARENT_DEV_BUS_NAME:
-                        if (mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) < 0)
-                                return -EBADMSG;
-                        link.virtio = streq(text, "virtio");
-                        break;
-                }
-        }
-
-        *ret = link;
-        return 0;
-}
-
-int routes_parse_route(const struct nlmsghdr *message, Route *ret) {
-        const struct rtmsg *header = mnl_nlmsg_get_payload(message);
-        const struct nlattr *attribute;
-        Route route = {};
-
-        if (message->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-                return -EBADMSG;
-
-        route.table = header->rtm_table;
-
-        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
-                switch (mnl_attr_get_type(attribute)) {
-                case RTA_OIF:
-                        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
-                                return -EBADMSG;
-                        route.interface = mnl_attr_get_u32(attribute);
-                        break;
-
-                case RTA_TABLE:
-                        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
-                                return -EBADMSG;
-                        route.table = mnl_attr_get_u32(attribute);
-                        break;
-                }
-        }
-
-        *ret = route;
-        return 0;
-}
-
-int routes_parse_address(const struct nlmsghdr *message, Address *ret) {
-        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
-        const struct nlattr *attribute, *own = NULL;
-        Address address = {};
-        uint32_t flags;
-        size_t size;
-
-        if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-                return -EBADMSG;
-
-        address.family = header->ifa_family;
-        flags = header->ifa_flags;
-        if (address.family == AF_INET)
-                size = sizeof(address.address.in);
-        else if (address.family == AF_INET6)
-                size = sizeof(address.address.in6);
-        else
-                return 0;
-
-        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
-                switch (mnl_attr_get_type(attribute)) {
-                case IFA_ADDRESS: /* beside an IFA_LOCAL it is the other end of a point-to-point link */
-                        own = own ?: attribute;
-                        break;
-
-                case IFA_LOCAL:
-                        own = attribute;
-                        break;
-
-                case IFA_FLAGS:
-                        if (mnl_attr_validate(attribute, MNL_TYPE_U32) < 0)
-                                return -EBADMSG;
-                        flags = mnl_attr_get_u32(attribute);
-                        break;
-                }
-        }
-
-        if (!own || mnl_attr_get_payload_len(own) != size)
-                return -EBADMSG;
-        if (header->ifa_scope != RT_SCOPE_UNIVERSE || (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)))
-                return 0;
-
-        memcpy(&address.address, mnl_attr_get_payload(own), size);
-        address.kind = address_to_kind(address.family, &address.address);
-        address.index = header->ifa_index;
-
-        *ret = address;
-        return 1;
-}
-
 static int take_link(const struct nlmsghdr *message, void *userdata) {
-        return message ? routes_parse_link(message, userdata) : 0;
+        return message ? rtnetlink_parse_link(message, userdata) : 0;
 }
 
 /* Finds the link by @name, or by @index where @name is NULL. -ENODEV: there is no such link. */
@@ -191,7 +81,7 @@ static int read_link(Routes *routes, const char *name, unsigned index, Link *ret
 }
 
 static int take_route(const struct nlmsghdr *message, void *userdata) {
-        return message ? routes_parse_route(message, userdata) : 0;
+        return message ? rtnetlink_parse_route(message, userdata) : 0;
 }
 
 /* Reads the route of a TCP connection to 127.0.0.1. The protocol matters: WSL's rules are about TCP and UDP
@@ -212,111 +102,120 @@ static int read_loopback_route(Routes *routes, Route *ret) {
         return netlink_ask(routes->requests, request, take_route, ret);
 }
 
-int routes_read(Routes *routes, RouteFacts *ret) {
-        Link link = {};
+int routes_read_mode(Routes *routes, NetworkingMode *ret) {
         Route route = {};
+        Link link = {};
         int r;
 
         r = read_link(routes, LOOPBACK_NAME, 0, &link);
-        if (r == -ENODEV) {
-                *ret = (RouteFacts){};
-                return 0;
-        }
-        if (r < 0)
+        if (r >= 0)
+                r = read_loopback_route(routes, &route);
+        /* These errors mean that there is no loopback0, no route, or that the route refuses. */
+        if (r < 0 && r != -ENODEV && r != -ENETUNREACH && r != -EHOSTUNREACH && r != -EACCES && r != -EINVAL)
                 return r;
 
-        r = read_loopback_route(routes, &route);
-        /* These errors mean that there is no route, or that the route refuses. */
-        if (r < 0 && r != -ENETUNREACH && r != -EHOSTUNREACH && r != -EACCES && r != -EINVAL)
-                return r;
-
-        *ret = (RouteFacts){
-                .has_loopback0 = true,
-                .loopback_routed = r >= 0 && route.interface == link.index && route.table == LOOPBACK_TABLE,
-                .virtio = link.virtio,
-        };
+        *ret = route_to_mode(&route, &link);
         return 0;
 }
-
-NetworkingMode route_facts_to_mode(const RouteFacts *facts) {
-        if (!facts->has_loopback0 || !facts->loopback_routed)
-                return MODE_UNKNOWN;
-
-        return facts->virtio ? MODE_CONSOMME : MODE_MIRRORED;
-}
-
-typedef struct Found {
-        Address addresses[ADDRESSES_MAX];
-        size_t count;
-} Found;
 
 static int add_address(const struct nlmsghdr *message, void *userdata) {
-        Found *found = userdata;
+        Routes *routes = userdata;
         int r;
 
-        if (!message) {
-                found->count = 0;
-                return 0;
-        }
-        if (found->count == ADDRESSES_MAX)
+        if (!message)
+                routes->n_addresses = 0;
+        if (!message || routes->n_addresses == ADDRESSES_MAX)
                 return 0;
 
-        r = routes_parse_address(message, &found->addresses[found->count]);
-        if (r < 0)
-                return r;
-
-        found->count += (size_t) r;
-        return 0;
+        r = rtnetlink_parse_address(message, &routes->addresses[routes->n_addresses]);
+        if (r > 0 && routes->addresses[routes->n_addresses].usable)
+                routes->n_addresses++;
+        return r;
 }
 
-/* Interfaces of containers and virtual machines, whose addresses are of no use to other machines. */
-static bool is_inner(const char *interface) {
-        static const char *const names[] = { "docker", "br-", "veth", "virbr", "cni", "podman", "lxc" };
+static int add_mirrored(const struct nlmsghdr *message, void *userdata) {
+        Routes *routes = userdata;
+        int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(names); i++)
-                if (startswith(interface, names[i]))
-                        return true;
-        return false;
+        if (!message)
+                routes->n_mirrored = 0;
+        if (!message || routes->n_mirrored == MIRRORED_MAX)
+                return 0;
+
+        r = rtnetlink_parse_rule(message, routes->mirrored[routes->n_mirrored]);
+        if (r > 0 && !streq(routes->mirrored[routes->n_mirrored], LOOPBACK_NAME))
+                routes->n_mirrored++;
+        return r;
 }
 
-int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
+static int read_all(Routes *routes, uint16_t type, uint8_t family, NetlinkVisit visit, void *userdata) {
         uint8_t buffer[64] __attribute__((aligned(8))) = {};
         struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
-        _cleanup_free_ Found *found = NULL;
+        struct rtgenmsg *header;
+
+        request->nlmsg_type = type;
+        request->nlmsg_flags = NLM_F_DUMP;
+        header = mnl_nlmsg_put_extra_header(request, sizeof(*header));
+        header->rtgen_family = family;
+        return netlink_ask(routes->requests, request, visit, userdata);
+}
+
+/* True if other machines can use the addresses of @link. In mirrored mode WSL mirrors it, or it is a device or a
+ * point-to-point link, as WireGuard and Tailscale have: others lead to containers and virtual machines. In other
+ * modes only bridges are known to lead there. */
+static bool is_outer(const Routes *routes, const Link *link) {
+        if ((link->flags & IFF_LOOPBACK) || !(link->flags & IFF_RUNNING) || streq(link->name, LOOPBACK_NAME))
+                return false;
+        if ((link->flags & IFF_POINTOPOINT) || link->kind == LINK_DEVICE || link->kind == LINK_VIRTIO)
+                return true;
+
+        for (size_t i = 0; i < routes->n_mirrored; i++)
+                if (streq(link->name, routes->mirrored[i]))
+                        return true;
+        return routes->n_mirrored == 0 && link->kind != LINK_BRIDGE;
+}
+
+static int read_addresses(Routes *routes) {
         size_t count = 0;
         int r;
 
-        found = calloc(1, sizeof(*found));
-        if (!found)
-                return -ENOMEM;
-
-        request->nlmsg_type = RTM_GETADDR;
-        request->nlmsg_flags = NLM_F_DUMP;
-        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg)); /* AF_UNSPEC: both families */
-
-        r = netlink_ask(routes->requests, request, add_address, found);
+        r = read_all(routes, RTM_GETRULE, AF_INET, add_mirrored, routes);
+        if (r < 0 && r != -EAFNOSUPPORT && r != -EOPNOTSUPP) /* these two: a kernel without rules */
+                return r;
+        r = read_all(routes, RTM_GETADDR, AF_UNSPEC, add_address, routes); /* both families */
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < found->count; i++) {
-                Address address = found->addresses[i];
+        for (size_t i = 0; i < routes->n_addresses; i++) {
+                Address address = routes->addresses[i];
                 Link link = {};
 
                 r = read_link(routes, NULL, address.index, &link);
-                if (r == -ENODEV)
-                        continue;
-                if (r < 0)
+                if (r < 0 && r != -ENODEV)
                         return r;
-                if ((link.flags & IFF_LOOPBACK) || !(link.flags & IFF_RUNNING) || is_inner(link.name))
+                if (r < 0 || !is_outer(routes, &link))
                         continue;
 
-                memcpy(address.interface, link.name, sizeof(address.interface));
-                found->addresses[count++] = address;
+                if (address.kind == ADDRESS_LAN && startswith(link.name, "tailscale"))
+                        address.kind = ADDRESS_TAILSCALE;
+                else if (address.kind == ADDRESS_LAN && (link.flags & IFF_POINTOPOINT))
+                        address.kind = ADDRESS_MESH;
+                routes->addresses[count++] = address;
         }
+        routes->n_addresses = count;
+        return 0;
+}
 
-        if (count > 0 && size > 0)
-                memcpy(ret, found->addresses, (count < size ? count : size) * sizeof(*ret));
-        return (int) count;
+int routes_list_addresses(Routes *routes, Address *ret, size_t size) {
+        int r = routes->fresh ? 0 : read_addresses(routes);
+
+        if (r < 0)
+                return r;
+        routes->fresh = routes->events;
+
+        for (size_t i = 0; i < routes->n_addresses && i < size; i++)
+                ret[i] = routes->addresses[i];
+        return (int) routes->n_addresses;
 }
 
 typedef struct Absent {
@@ -326,35 +225,22 @@ typedef struct Absent {
 
 static int take_local(const struct nlmsghdr *message, void *userdata) {
         Absent *absent = userdata;
-        const struct nlattr *attribute;
-        const struct ifaddrmsg *header;
         Endpoint local = { 0 };
-        size_t n = 0, size;
+        Address address;
+        size_t n = 0;
+        int r;
 
         if (!message) {
                 absent->left = *absent->all;
                 return 0;
         }
-        header = mnl_nlmsg_get_payload(message);
-        if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
-                return -EBADMSG;
+        r = rtnetlink_parse_address(message, &address);
+        if (r <= 0)
+                return r;
 
-        local.ipv6 = header->ifa_family == AF_INET6;
-        size = local.ipv6 ? sizeof(local.address.in6) : sizeof(local.address.in);
-        NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
-                uint16_t type = mnl_attr_get_type(attribute);
-
-                /* Beside an IFA_LOCAL, IFA_ADDRESS is the other end of a point-to-point link. */
-                if ((type == IFA_LOCAL || (type == IFA_ADDRESS && n == 0)) &&
-                    mnl_attr_get_payload_len(attribute) == size) {
-                        memcpy(&local.address, mnl_attr_get_payload(attribute), size);
-                        n = 1;
-                }
-        }
-        if (n == 0 || (header->ifa_family != AF_INET && !local.ipv6))
-                return 0;
-
-        for (size_t i = n = 0; i < absent->left.n; i++)
+        local.ipv6 = address.family == AF_INET6;
+        memcpy(&local.address, &address.address, sizeof(local.address));
+        for (size_t i = 0; i < absent->left.n; i++)
                 if (!endpoint_has_address_of(&absent->left.items[i], &local))
                         absent->left.items[n++] = absent->left.items[i];
         absent->left.n = n;
@@ -362,52 +248,15 @@ static int take_local(const struct nlmsghdr *message, void *userdata) {
 }
 
 int routes_keep_absent(Routes *routes, Endpoints *endpoints) {
-        uint8_t buffer[64] __attribute__((aligned(8))) = {};
-        struct nlmsghdr *request = mnl_nlmsg_put_header(buffer);
         Absent absent = { .all = endpoints, .left = *endpoints };
         int r;
 
-        request->nlmsg_type = RTM_GETADDR;
-        request->nlmsg_flags = NLM_F_DUMP;
-        mnl_nlmsg_put_extra_header(request, sizeof(struct ifaddrmsg));
-        r = netlink_ask(routes->requests, request, take_local, &absent);
+        r = read_all(routes, RTM_GETADDR, AF_UNSPEC, take_local, &absent);
         if (r < 0)
                 return r;
 
         *endpoints = absent.left;
         return 0;
-}
-
-AddressKind address_to_kind(int family, const void *address) {
-        static const uint8_t tailscale6[] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
-        struct in6_addr in6;
-        struct in_addr in;
-
-        if (family == AF_INET6) {
-                memcpy(&in6, address, sizeof(in6));
-                if (IN6_IS_ADDR_LOOPBACK(&in6))
-                        return ADDRESS_LOOPBACK;
-                if (IN6_IS_ADDR_LINKLOCAL(&in6))
-                        return ADDRESS_LINK_LOCAL;
-                if (memcmp(&in6, tailscale6, sizeof(tailscale6)) == 0)
-                        return ADDRESS_TAILSCALE;
-                return ADDRESS_LAN;
-        }
-
-        memcpy(&in, address, sizeof(in));
-        if ((ntohl(in.s_addr) & 0xff000000) == 0x7f000000)
-                return ADDRESS_LOOPBACK;
-        if ((ntohl(in.s_addr) & 0xffff0000) == 0xa9fe0000)
-                return ADDRESS_LINK_LOCAL;
-        if ((ntohl(in.s_addr) & 0xffc00000) == 0x64400000)
-                return ADDRESS_TAILSCALE;
-        return ADDRESS_LAN;
-}
-
-const char *address_format(const Address *address, char buffer[static INET6_ADDRSTRLEN]) {
-        if (!inet_ntop(address->family, &address->address, buffer, INET6_ADDRSTRLEN))
-                buffer[0] = '\0';
-        return buffer;
 }
 
 static int on_settled(sd_event_source *source, usec_t usec, void *userdata) {
@@ -430,6 +279,7 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents, void *us
 
         if (netlink_receive(routes->events) == 0)
                 return 0;
+        routes->fresh = false;
 
         r = sd_event_now(event, CLOCK_MONOTONIC, &now);
         if (r < 0)

@@ -195,7 +195,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         take_text(input, f->port.home_detail, sizeof(f->port.home_detail));
         memcpy(f->port.holder_detail, f->port.home_detail, sizeof(f->port.holder_detail));
         take_text(input, f->addresses.lan, sizeof(f->addresses.lan));
-        take_text(input, f->addresses.tailscale, sizeof(f->addresses.tailscale));
+        take_text(input, f->addresses.mesh, sizeof(f->addresses.mesh));
         take_text(input, f->addresses.link_local, sizeof(f->addresses.link_local));
         take_text(input, f->wslconfig.path, sizeof(f->wslconfig.path));
         if (!editable || !text_is_printable(f->wslconfig.path))

@@ -81,9 +81,11 @@ static void try_addresses(const Status *status, size_t size) {
                 bool is_one = false;
 
                 for (size_t k = 0; k < status->n_reachable; k++)
-                        is_one = is_one || (addresses[k].address == chosen[i] &&
-                                            (addresses[k].kind == ADDRESS_TAILSCALE ||
-                                             (addresses[k].kind == ADDRESS_LAN && !mode_hides_lan(status->mode))));
+                        is_one = is_one ||
+                                 (addresses[k].address == chosen[i] &&
+                                  (addresses[k].kind == ADDRESS_TAILSCALE ||
+                                   addresses[k].kind == ADDRESS_MESH ||
+                                   (addresses[k].kind == ADDRESS_LAN && !mode_hides_lan(status->mode))));
                 require(is_one);
         }
         require(fuzz_is_untouched(chosen + n_chosen, sizeof(chosen) - n_chosen * sizeof(chosen[0])));

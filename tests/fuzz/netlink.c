@@ -12,7 +12,7 @@ typedef struct Shown {
 } Shown;
 
 static int try_all(const struct nlmsghdr *message, void *userdata) {
-        char text[INET6_ADDRSTRLEN];
+        char text[INET6_ADDRSTRLEN], name[IF_NAMESIZE];
         Shown *shown = userdata;
         Listener listener;
         Address address;
@@ -35,28 +35,38 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
                 require_untouched(listener);
 
         fuzz_untouched(link);
-        r = routes_parse_link(message, &link);
+        r = rtnetlink_parse_link(message, &link);
         require(r == 0 || r == -EBADMSG);
         if (r == 0) {
                 require(memchr(link.name, '\0', sizeof(link.name)));
+                require(link.kind <= LINK_VIRTIO);
         } else
                 require_untouched(link);
 
+        fuzz_untouched(name);
+        r = rtnetlink_parse_rule(message, name);
+        require(r == 0 || r == 1 || r == -EBADMSG);
+        if (r == 1) {
+                require(name[0] != '\0' && memchr(name, '\0', sizeof(name)));
+        } else {
+                require_untouched(name);
+        }
+
         fuzz_untouched(route);
-        r = routes_parse_route(message, &route);
+        r = rtnetlink_parse_route(message, &route);
         require(r == 0 || r == -EBADMSG);
         if (r < 0)
                 require_untouched(route);
 
         fuzz_untouched(address);
-        r = routes_parse_address(message, &address);
+        r = rtnetlink_parse_address(message, &address);
         require(r == 0 || r == 1 || r == -EBADMSG);
         if (r == 1) {
                 require(address.family == AF_INET || address.family == AF_INET6);
                 require(!isempty(address_format(&address, text)));
-                require(address.interface[0] == '\0');
                 require(address.kind < _ADDRESS_KIND_MAX);
-                require(address.kind == address_to_kind(address.family, &address.address));
+                require(address.kind == address_to_kind(address.family, &address.address, 0) ||
+                        address.kind == ADDRESS_TAILSCALE);
         } else {
                 require_untouched(address);
         }

@@ -27,13 +27,22 @@ EPHEMERAL = (40000, 44095)  # the guest's own block of ports
 
 @dataclass(frozen=True)
 class Interface:
-    """One of Windows' network cards: its name in the guest, its address, which is mirrored, and a neighbour's address."""
+    """One of Windows' network cards: its name in the guest, its address, which is mirrored, and a neighbour's address.
+
+    route: a network that the prefix of the address doesn't cover.
+    """
 
     name: str
     address: str
     neighbour: str
     prefix: int
     mark: int
+    route: str = ""
+
+    def own(self, address: str, device: str) -> list[str]:
+        """Gives a side's device its address and route."""
+        return [f"address add {address}/{self.prefix} dev {device}", f"link set {device} up",
+                *([f"route add {self.route} dev {device} src {address}"] if self.route else [])]
 
     @property
     def guest_mac(self) -> str:
@@ -42,7 +51,7 @@ class Interface:
 
 LOOPBACK = Interface("loopback0", "127.0.0.1", "", 8, 1)
 ETH0 = Interface("eth0", "192.168.50.10", "192.168.50.20", 24, 2)
-TAILSCALE = Interface("eth1", "100.64.0.10", "100.64.0.20", 10, 3)
+TAILSCALE = Interface("eth1", "100.64.0.10", "100.64.0.20", 32, 3, "100.64.0.0/10")  # as Tailscale does
 NAT_GUEST, NAT_WINDOWS = "172.29.0.2", "172.29.0.1"
 
 _OPEN = """
@@ -62,7 +71,7 @@ def _ip(commands: list[str], *options: str) -> str:
 def lan_script(interfaces: list[Interface]) -> str:
     commands = ["link set lo up"]
     for i in interfaces:
-        commands += [f"address add {i.neighbour}/{i.prefix} dev {i.name}", f"link set {i.name} up"]
+        commands += i.own(i.neighbour, i.name)
     return _OPEN + _ip(commands)
 
 
@@ -98,8 +107,7 @@ def windows_script(interfaces: list[Interface], lan: str, host_loopback: bool) -
     for i in interfaces:
         commands += [
             f"link add l-{i.name} type veth peer name {i.name} netns {lan}",
-            f"address add {i.address}/{i.prefix} dev l-{i.name}",
-            f"link set l-{i.name} up",
+            *i.own(i.address, f"l-{i.name}"),
         ]
         if host_loopback:
             commands.append(f"route add {i.address} dev w0 src {i.address} table 127")
@@ -183,7 +191,7 @@ class Cables:
             ]
         if self.mode == "mirrored":
             for i in self.interfaces:
-                commands += [f"address add {i.address}/{i.prefix} dev {i.name}",
+                commands += [*i.own(i.address, i.name),
                              f"neighbour add {i.neighbour} lladdr {GATEWAY_MAC} dev {i.name} nud permanent"]
         else:
             commands += [f"address add {NAT_GUEST}/20 dev eth0", f"route add default via {NAT_WINDOWS}"]

@@ -20,6 +20,7 @@ expect.ini has the sections below. Only `source` is required. "Default" names wh
         foreign      endpoints of programs other than the managed sshd
         inner        addresses that only this machine can use
         mesh         addresses of a mesh in Linux that other machines can use
+        mesh-kind    the bus's word for them. Default: tailscale
         stray        ports that sshd itself takes from Windows and can't use; wslportd could not prevent that
         gap          a restart of this unit leaves nobody listening for so many seconds. Default: 1.5
         starts       sshd may try to bind so often before its machine is at rest
@@ -82,7 +83,7 @@ MOVED = 2222  # the first of CandidatePorts
 CONNECTION = "user=root,host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"
 
 SHAPE_KEYS = {"source", "base", "enable", "disable", "mask", "remove", "options", "tailscale", "windows", "only", "foreign",
-              "inner", "mesh", "stray", "gap", "starts"}
+              "inner", "mesh", "mesh-kind", "stray", "gap", "starts"}
 HOME_KEYS = {"endpoints", "unit", "dual"}
 PHASE_KEYS = {"mechanism", "state", "cause", "holder", "port", "home-port", "unit", "endpoints", "reason", "never", "journal",
               "problems", "diagnose", "check", "failed", "reachable"}

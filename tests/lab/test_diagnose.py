@@ -314,7 +314,7 @@ def test_modes_and_addresses(make):
     assert wait_well(m)["networking-mode"].verdict == "ok"
 
     run(m, "ip address flush dev eth0 scope global")
-    type_it(m, expect(m, "addresses", "problem", "no address of a LAN or of Tailscale").remedy)
+    type_it(m, expect(m, "addresses", "problem", "no address of a LAN or a mesh").remedy)
     run(m, "ip address add 169.254.7.7/16 dev eth0")
     type_it(m, expect(m, "addresses", "problem", "only 169.254.7.7").remedy)
     wsl_starts_anew(m, "mirrored")

@@ -45,7 +45,8 @@ class Trial:
     def __init__(self, machine: Callable[..., Machine], setup: Setup, held: bool) -> None:
         self.m, self.setup = setup.lay(machine, held), setup
         self.foreign = setup.endpoints("shape", "foreign")
-        self.mesh = {people.TAILSCALE, *setup.words("shape", "mesh")}
+        kind = setup.get("shape", "mesh-kind", "tailscale")
+        self.kinds = {people.TAILSCALE: "tailscale", **dict.fromkeys(setup.words("shape", "mesh"), kind)}
         self.files = people.users_files(self.m, setup.folder / "tree")
         self.dump = people.dump(self.m, setup)
         self.prefixes: list[tuple[str, str]] | None = None
@@ -87,7 +88,7 @@ class Trial:
 
     def reachable(self, p: people.Properties, expected: Expected) -> Iterator[str]:
         inner = set(self.setup.words("shape", "inner"))
-        told = {address for address, kind in p["Reachable"] if kind in ("lan", "tailscale")}
+        told = {address for address, kind in p["Reachable"] if kind in ("lan", "tailscale", "mesh")}
         right = people.offered(self.m, self.setup, expected.endpoints)
         if expected.reachable is not None:
             right = set(expected.reachable) - {"none"}
@@ -95,8 +96,8 @@ class Trial:
             yield f"Reachable: {p['Reachable']}, not {sorted(right)}"
         if told & inner:
             yield f"Reachable: {sorted(told & inner)} can be used by this machine only"
-        if wrong := [address for address, kind in p["Reachable"] if kind == "tailscale" and address not in self.mesh]:
-            yield f"Reachable: {wrong} is not Tailscale's"
+        if wrong := [(a, kind) for a, kind in p["Reachable"] if a in told and kind != self.kinds.get(a, "lan")]:
+            yield f"Reachable: {wrong} is the wrong kind"
 
     # ---- one phase ----
 

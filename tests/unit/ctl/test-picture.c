@@ -120,8 +120,8 @@ static const struct {
             .home_holder = HOLDER_SSHD,
             .port = 22,
             .unit = "ssh.service",
-            .reachable = { { "172.20.0.2", ADDRESS_LAN } },
-            .n_reachable = 1 },
+            .reachable = { { "172.20.0.2", ADDRESS_LAN }, { "100.92.14.5", ADDRESS_MESH } },
+            .n_reachable = 2 },
           "clear: sshd is on port 22, nothing is in its way\n"
           "\n"
           "   port  Windows                       Linux\n"
@@ -129,6 +129,7 @@ static const struct {
           "\n"
           "  networking nat: Windows and Linux each have their own ports\n"
           "  unit       ssh.service\n"
+          "  mesh       port 22 of 100.92.14.5\n"
           "  Windows    port 22 of 172.20.0.2; localhost too\n"
           "\n"
           "next, to reach it from other machines: in %UserProfile%\\.wslconfig (Windows 11)\n"

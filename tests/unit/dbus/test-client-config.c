@@ -39,6 +39,16 @@ static const struct {
           .addresses = { { "172.29.0.2", ADDRESS_LAN } },
           OTHERS_HEAD "# none: sshd listens on no address that they could use\n" WINDOWS_HEAD
                       "Host wsl\n    HostName localhost\n    Port 22\n" },
+        { "and those of two meshes",
+          .port = 22, .mode = MODE_NAT,
+          .addresses = { { "172.29.0.2", ADDRESS_LAN },
+            { "fd00::7", ADDRESS_MESH },
+            { "100.92.14.5", ADDRESS_MESH },
+            { "fd7a:115c:a1e0::1", ADDRESS_TAILSCALE },
+            { "100.64.0.7", ADDRESS_TAILSCALE } },
+          OTHERS_HEAD "Host wsl\n    HostName 100.64.0.7\n    # HostName fd7a:115c:a1e0::1\n"
+                      "    # HostName 100.92.14.5\n    # HostName fd00::7\n    Port 22\n" WINDOWS_HEAD
+                      "Host wsl\n    HostName localhost\n    Port 22\n" },
         { "and one of a mesh",
           .port = 22, .mode = MODE_NAT,
           .addresses = { { "172.29.0.2", ADDRESS_LAN }, { "100.64.0.7", ADDRESS_TAILSCALE } },

@@ -67,7 +67,7 @@ CHANGE(daemon_unseen) { f->daemon.unit.name[0] = '\0'; f->daemon.answers = FACT_
 CHANGE(config_line) { f->config.valid = FACT_NO; f->config.error_line = 7; strcpy(f->config.error, "no such key"); }
 CHANGE(config_whole) { f->config.valid = FACT_NO; strcpy(f->config.error, "too long"); }
 CHANGE(nat) { f->machine.mode = MODE_NAT; }
-CHANGE(nat_mesh) { f->machine.mode = MODE_NAT; strcpy(f->addresses.tailscale, "100.64.0.1"); }
+CHANGE(nat_mesh) { f->machine.mode = MODE_NAT; strcpy(f->addresses.mesh, "100.64.0.1"); }
 CHANGE(nat_no_file) { f->machine.mode = MODE_NAT; f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; }
 CHANGE(nat_key) { f->machine.mode = MODE_NAT; f->wslconfig.values.mode = MODE_NAT; f->wslconfig.values.networking_mode = (WslSetting){ 3, 2 }; }
 CHANGE(nat_section) { f->machine.mode = MODE_NAT; f->wslconfig.values.networking_mode.section_line = 2; }
@@ -164,7 +164,7 @@ CHANGE(half) { f->port.ipv6_only = true; }
 CHANGE(loopback_nowhere) { f->port.loopback_only = true; }
 CHANGE(no_address) { f->addresses.usable = FACT_NO; f->addresses.lan[0] = '\0'; }
 CHANGE(wrong_address) { no_address(f); strcpy(f->addresses.link_local, "169.254.1.1"); }
-CHANGE(mesh) { strcpy(f->addresses.tailscale, "100.64.0.1"); }
+CHANGE(mesh) { strcpy(f->addresses.mesh, "100.64.0.1"); }
 CHANGE(consomme) { f->machine.mode = MODE_CONSOMME; }
 CHANGE(addresses_unseen) { f->addresses.usable = FACT_UNKNOWN; }
 CHANGE(ignored) {
@@ -236,7 +236,7 @@ static const struct {
         { "mode unknown", all_unknown, "networking-mode", UNKNOWN, "wslinfo", "" },
         { "nat", nat, "networking-mode", PROBLEM, "networkingMode=mirrored",
           "printf '\\n[wsl2]\\nnetworkingMode=mirrored\\n' >>" FILE_OF_ME ANEW },
-        { "nat, and a mesh", nat_mesh, "networking-mode", WARNING, "by Tailscale only",
+        { "nat, and a mesh", nat_mesh, "networking-mode", WARNING, "by a mesh only",
           "printf '\\n[wsl2]\\nnetworkingMode=mirrored\\n' >>" FILE_OF_ME ANEW },
         { "nat, its key there", nat_key, "networking-mode", PROBLEM, "",
           "sed -i '3s/.*/networkingMode=mirrored/'" FILE_OF_ME ANEW },
@@ -375,11 +375,11 @@ static const struct {
         { "address of none", stopped, "listen-address", SKIPPED, "", "" },
 
         { "LAN", nothing, "addresses", OK, "192.0.2.1 (LAN)", "" },
-        { "LAN and mesh", mesh, "addresses", OK, "192.0.2.1 (LAN) or 100.64.0.1 (Tailscale)", "" },
+        { "LAN and mesh", mesh, "addresses", OK, "192.0.2.1 (LAN) or 100.64.0.1 (mesh)", "" },
         { "no address", no_address, "addresses", PROBLEM, "no address", "wsl.exe --shutdown" },
         { "wrong address", wrong_address, "addresses", PROBLEM, "169.254.1.1", "wsl.exe --shutdown" },
         { "an address inside of Windows", nat, "addresses", PROBLEM, "see networking-mode", "" },
-        { "an address inside of Windows, and a mesh", nat_mesh, "addresses", OK, "machines use 100.64.0.1 (Tailscale)", "" },
+        { "an address inside of Windows, and a mesh", nat_mesh, "addresses", OK, "machines use 100.64.0.1 (mesh)", "" },
         { "addresses of Windows", consomme, "addresses", UNKNOWN, "ipconfig.exe", "" },
         { "addresses unknown", addresses_unseen, "addresses", UNKNOWN, "", "" },
 

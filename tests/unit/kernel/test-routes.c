@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <linux/if_addr.h>
+#include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -8,71 +8,19 @@
 #include "unit/netns.h"
 #include "unit/test.h"
 
-typedef struct ModeRow {
-        const char *name;
-        RouteFacts facts;
-        NetworkingMode mode;
-} ModeRow;
+static NetworkingMode read_mode(Routes *routes) {
+        NetworkingMode mode = _MODE_MAX;
 
-static const ModeRow mode_rows[] = {
-        { "nothing", {}, MODE_UNKNOWN },
-        { "an interface alone", { .has_loopback0 = true }, MODE_UNKNOWN },
-        { "routed", { true, true, false }, MODE_MIRRORED },
-        { "routed, virtio", { true, true, true }, MODE_CONSOMME },
-};
-
-static void test_mode(const void *data) {
-        const ModeRow *row = data;
-
-        test_equal_int(route_facts_to_mode(&row->facts), row->mode);
+        test_equal_int(routes_read_mode(routes, &mode), 0);
+        return mode;
 }
 
-typedef struct KindRow {
-        const char *name; /* the address itself */
-        AddressKind kind;
-} KindRow;
-
-static const KindRow kind_rows[] = {
-        { "192.168.1.7", ADDRESS_LAN },
-        { "100.63.255.255", ADDRESS_LAN },
-        { "100.64.0.0", ADDRESS_TAILSCALE },
-        { "100.127.255.255", ADDRESS_TAILSCALE },
-        { "100.128.0.0", ADDRESS_LAN },
-        { "127.0.0.1", ADDRESS_LOOPBACK },
-        { "127.255.255.255", ADDRESS_LOOPBACK },
-        { "128.0.0.0", ADDRESS_LAN },
-        { "169.254.73.152", ADDRESS_LINK_LOCAL },
-        { "169.253.0.1", ADDRESS_LAN },
-        { "::1", ADDRESS_LOOPBACK },
-        { "fe80::1", ADDRESS_LINK_LOCAL },
-        { "febf::1", ADDRESS_LINK_LOCAL },
-        { "fd7a:115c:a1e0::1", ADDRESS_TAILSCALE },
-        { "fd7a:115c:a1e0:ab12:4843:cd96:626b:430b", ADDRESS_TAILSCALE },
-        { "fd7a:115c:a1e1::1", ADDRESS_LAN },
-        { "2001:db8::1", ADDRESS_LAN },
-};
-
-static void test_kind(const void *data) {
-        const KindRow *row = data;
-        struct sockaddr_storage storage;
-        const void *address = &((struct sockaddr_in *) &storage)->sin_addr;
-
-        (void) netns_address(row->name, 0, &storage);
-        if (storage.ss_family == AF_INET6)
-                address = &((struct sockaddr_in6 *) &storage)->sin6_addr;
-
-        test_equal_int(address_to_kind(storage.ss_family, address), row->kind);
-        test_assert(!isempty(address_kind_to_string(row->kind)));
-}
-
-static void test_reads_facts(void) {
+static void test_reads_mode(void) {
         _cleanup_(routes_freep) Routes *routes = NULL;
-        RouteFacts facts = {};
 
         netns_enter();
         test_equal_int(routes_new(&routes), 0);
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(!facts.has_loopback0 && !facts.loopback_routed);
+        test_equal_int(read_mode(routes), MODE_UNKNOWN);
 
         /* Follows WSL's own set-up. No step by itself makes the mirrored mode. */
         netns_ip("link add loopback0 type veth peer name windows");
@@ -80,38 +28,30 @@ static void test_reads_facts(void) {
         netns_ip("link set windows up");
         netns_ip("link set loopback0 up");
         netns_run("echo 1 > /proc/sys/net/ipv4/conf/loopback0/route_localnet");
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(facts.has_loopback0 && !facts.loopback_routed);
+        test_equal_int(read_mode(routes), MODE_UNKNOWN);
 
         netns_ip("rule del pref 0");
         netns_ip("rule add pref 0 iif loopback0 ipproto 6 lookup local");
         netns_ip("rule add pref 1 ipproto 6 lookup 127");
         netns_ip("rule add pref 2 lookup local");
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(facts.has_loopback0 && !facts.loopback_routed);
+        test_equal_int(read_mode(routes), MODE_UNKNOWN);
 
         netns_ip("route add 127.0.0.1 via 169.254.73.153 dev loopback0 onlink table 127");
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(facts.has_loopback0 && facts.loopback_routed);
-        test_assert(!facts.virtio);
-        test_equal_int(route_facts_to_mode(&facts), MODE_MIRRORED);
+        test_equal_int(read_mode(routes), MODE_MIRRORED);
 
         /* A route by another table isn't WSL's. */
         netns_ip("route flush table 127");
         netns_ip("rule add pref 1 ipproto 6 lookup 99");
         netns_ip("route add 127.0.0.1 via 169.254.73.153 dev loopback0 onlink table 99");
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(facts.has_loopback0 && !facts.loopback_routed);
+        test_equal_int(read_mode(routes), MODE_UNKNOWN);
 
         /* A rule that refuses is an answer, not an error. */
         netns_ip("rule add pref 1 prohibit");
         netns_ip("rule del pref 1 lookup 99");
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(facts.has_loopback0 && !facts.loopback_routed);
+        test_equal_int(read_mode(routes), MODE_UNKNOWN);
 
         netns_ip("link del loopback0");
-        test_equal_int(routes_read(routes, &facts), 0);
-        test_assert(!facts.has_loopback0);
+        test_equal_int(read_mode(routes), MODE_UNKNOWN);
 }
 
 static const Address *find_address(const Address *addresses, int n, const char *text) {
@@ -136,22 +76,20 @@ static void test_lists_addresses(void) {
         netns_ip("link add eth0 type veth peer name far");
         netns_ip("link set far up");
         netns_ip("addr add 192.0.2.7/24 dev eth0");
-        netns_ip("addr add 100.101.102.103 peer 100.100.100.100 dev eth0");
+        netns_ip("addr add 100.101.102.103 peer 100.100.100.100 dev eth0"); /* a prefix of 32 bits */
         netns_ip("addr add 198.51.100.1/24 dev eth0 scope link");
         netns_ip("addr add 10.255.255.254/32 dev lo");
         test_equal_int(routes_list_addresses(routes, addresses, ELEMENTSOF(addresses)), 0); /* down */
 
         netns_ip("link set eth0 up");
         netns_ip("addr add 2001:db8::7/64 dev eth0 nodad");
-        netns_ip("link add docker0 type veth peer name container"); /* other machines can't reach it */
-        netns_ip("link set container up");
+        netns_ip("link add docker0 type bridge"); /* other machines can't reach it */
         netns_ip("link set docker0 up");
         netns_ip("addr add 172.17.0.1/16 dev docker0");
         n = routes_list_addresses(routes, addresses, ELEMENTSOF(addresses));
         test_equal_int(n, 3);
         address = find_address(addresses, n, "192.0.2.7");
         test_assert(address);
-        test_equal_string(address->interface, "eth0");
         test_equal_int(address->kind, ADDRESS_LAN);
         address = find_address(addresses, n, "100.101.102.103"); /* the peer's address isn't listed */
         test_assert(address);
@@ -165,6 +103,119 @@ static void test_lists_addresses(void) {
 
         netns_ip("link set far down"); /* no carrier */
         test_equal_int(routes_list_addresses(routes, addresses, ELEMENTSOF(addresses)), 0);
+}
+
+/* Makes an interface that is up and has an address, as a LAN's, a container's or a mesh's. */
+static void add_interface(const char *name, const char *type, const char *address) {
+        char arguments[200];
+
+        snprintf(arguments, sizeof(arguments), "link add %s type %s", name, type);
+        netns_ip(arguments);
+        snprintf(arguments, sizeof(arguments), "addr add %s dev %s", address, name);
+        netns_ip(arguments);
+        snprintf(arguments, sizeof(arguments), "link set %s up", name);
+        netns_ip(arguments);
+}
+
+/* Makes a tunnel as Tailscale and NetBird do. It lasts as long as the descriptor is open. */
+static int add_tunnel(const char *name, short flags, const char *address) {
+        struct ifreq request = { .ifr_flags = flags | IFF_NO_PI };
+        char arguments[200];
+        int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+
+        if (fd < 0)
+                test_skip("/dev/net/tun: %s", strerror(errno));
+        snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+        if (ioctl(fd, TUNSETIFF, &request) < 0)
+                test_skip("TUNSETIFF: %s", strerror(errno));
+        snprintf(arguments, sizeof(arguments), "addr add %s dev %s", address, name);
+        netns_ip(arguments);
+        snprintf(arguments, sizeof(arguments), "link set %s up", name);
+        netns_ip(arguments);
+        return fd;
+}
+
+/* Reads all addresses, as "192.0.2.7 lan, 100.64.0.1 tailscale". */
+static const char *list(Routes *routes, char ret[static 512]) {
+        Address addresses[16];
+        int n = routes_list_addresses(routes, addresses, ELEMENTSOF(addresses));
+        char buffer[INET6_ADDRSTRLEN];
+        size_t used = 0;
+
+        test_assert(n >= 0 && n < (int) ELEMENTSOF(addresses));
+        ret[0] = '\0';
+        for (int i = 0; i < n; i++)
+                used += (size_t) snprintf(ret + used, 512 - used, "%s%s %s", i == 0 ? "" : ", ",
+                                          address_format(&addresses[i], buffer),
+                                          address_kind_to_string(addresses[i].kind));
+        return ret;
+}
+
+static void test_tells_whose_an_interface_is(void) {
+        _cleanup_close_ int tailscale = -1, netbird = -1, machine = -1;
+        _cleanup_(routes_freep) Routes *routes = NULL;
+        char text[512];
+
+        netns_enter();
+        test_equal_int(routes_new(&routes), 0);
+        add_interface("loopback0", "veth peer name far-loopback0", "192.0.2.1/24");
+        add_interface("eth0", "veth peer name far-eth0", "192.0.2.2/24");
+        add_interface("eth1", "veth peer name far-eth1", "192.0.2.3/24");
+        add_interface("lxdbr0", "bridge", "192.0.2.4/24");
+        add_interface("flannel.1", "vxlan id 1 dstport 8472 dev eth0", "192.0.2.5/32");
+        for (size_t i = 0; i < 3; i++)
+                netns_ip((const char *[]){ "link set far-loopback0 up", "link set far-eth0 up",
+                                           "link set far-eth1 up" }[i]);
+        tailscale = add_tunnel("tailscale0", IFF_TUN, "192.0.2.6/24"); /* of a range of its owner's choice */
+        netbird = add_tunnel("wt0", IFF_TUN, "100.92.14.5/16");
+        machine = add_tunnel("tap0", IFF_TAP, "192.0.2.7/24");
+
+        /* Without WSL's rules, as in the other modes, a bridge alone is inner. */
+        test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.3 lan, 192.0.2.5 lan, "
+                                              "192.0.2.6 tailscale, 100.92.14.5 mesh, 192.0.2.7 lan");
+
+        /* The rules of loopback0 come first, and say nothing about the others. */
+        netns_ip("rule add pref 0 iif loopback0 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif loopback0 ipproto udp lookup local");
+        test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.3 lan, 192.0.2.5 lan, "
+                                              "192.0.2.6 tailscale, 100.92.14.5 mesh, 192.0.2.7 lan");
+
+        netns_ip("rule add pref 0 iif eth0 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif eth0 ipproto udp lookup local");
+        test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
+
+        /* Rules that aren't WSL's. */
+        netns_ip("rule add pref 0 iif eth1 ipproto udp lookup local");
+        netns_ip("rule add pref 0 iif eth1 ipproto tcp lookup 99");
+        netns_ip("rule add pref 0 iif eth1 ipproto tcp prohibit");
+        netns_ip("rule add pref 0 oif eth1 ipproto tcp lookup local");
+        netns_ip("-6 rule add pref 0 iif eth1 ipproto tcp lookup local");
+        test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
+
+        netns_ip("rule add pref 0 iif eth1 ipproto tcp lookup local");
+        netns_ip("rule del pref 0 iif eth0 ipproto tcp lookup local");
+        test_equal_string(list(routes, text), "192.0.2.3 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
+
+        /* The owner of a bridge may mirror it by a rule as WSL's. */
+        netns_ip("rule add pref 0 iif lxdbr0 ipproto tcp lookup local");
+        test_equal_string(list(routes, text),
+                          "192.0.2.3 lan, 192.0.2.4 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
+}
+
+/* More rules than are counted: those beyond, and whatever they name, are inner. */
+static void test_many_rules(void) {
+        _cleanup_(routes_freep) Routes *routes = NULL;
+        char text[512];
+
+        netns_enter();
+        test_equal_int(routes_new(&routes), 0);
+        add_interface("eth0", "veth peer name far-eth0", "192.0.2.2/24");
+        netns_ip("link set far-eth0 up");
+        netns_run("for n in $(seq 1000); do echo rule add pref 0 iif x$n ipproto 6 lookup local; done | "
+                  "ip -batch -");
+        test_equal_string(list(routes, text), "");
+        netns_ip("rule add pref 0 iif eth0 ipproto tcp lookup local"); /* stands behind them */
+        test_equal_string(list(routes, text), "");
 }
 
 static void count(void *userdata) {
@@ -222,6 +273,35 @@ static void test_tells_once(void) {
 
         test_equal_int(turn(event, 600 * USEC_PER_MSEC), 0);
         test_equal_int(told, 2);
+}
+
+/* What is listed changes with an event, and with nothing else. */
+static void test_lists_what_has_changed(void) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(routes_freep) Routes *routes = NULL;
+        unsigned told = 0;
+        char text[512];
+
+        netns_enter();
+        add_interface("eth0", "veth peer name far-eth0", "192.0.2.2/24");
+        add_interface("eth1", "veth peer name far-eth1", "192.0.2.3/24");
+        netns_ip("link set far-eth0 up");
+        netns_ip("rule add pref 0 iif eth0 ipproto tcp lookup local");
+        test_equal_int(sd_event_new(&event), 0);
+        test_equal_int(routes_new(&routes), 0);
+        test_equal_int(routes_watch(routes, event, count, &told), 0);
+        test_equal_string(list(routes, text), "192.0.2.2 lan");
+
+        netns_ip("link set far-eth1 up");
+        netns_ip("rule add pref 0 iif eth1 ipproto tcp lookup local");
+        test_equal_string(list(routes, text), "192.0.2.2 lan"); /* the event hasn't been seen */
+        turn(event, 600 * USEC_PER_MSEC);
+        test_assert(told > 0);
+        test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.3 lan");
+
+        netns_ip("rule del pref 0 iif eth0 ipproto tcp lookup local");
+        turn(event, 600 * USEC_PER_MSEC);
+        test_equal_string(list(routes, text), "192.0.2.3 lan");
 }
 
 static const char *const change_rows[] = {
@@ -297,89 +377,16 @@ static void test_storm(void) {
         test_skip("this machine is too busy");
 }
 
-typedef struct BusRow {
-        const char *name; /* the bus itself */
-        size_t length;
-        int r;
-        bool virtio;
-} BusRow;
-
-static const BusRow bus_rows[] = {
-        { "vmbus", 6, 0, false },      { "virtio", 7, 0, true },
-        { "pci", 4, 0, false },        { "vmbus without an end", 5, -EBADMSG, 0 },
-        { "nothing", 0, -EBADMSG, 0 },
-};
-
-static void test_parses_bus(const void *data) {
-        uint8_t buffer[256] __attribute__((aligned(8)));
-        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-        struct ifinfomsg *info = mnl_nlmsg_put_extra_header(message, sizeof(*info));
-        const BusRow *row = data;
-        Link link = { .index = 77 };
-
-        message->nlmsg_type = RTM_NEWLINK;
-        info->ifi_index = 5;
-        info->ifi_flags = IFF_UP;
-        mnl_attr_put_strz(message, IFLA_IFNAME, "loopback0");
-        mnl_attr_put(message, IFLA_PARENT_DEV_BUS_NAME, row->length, row->name);
-
-        test_equal_int(routes_parse_link(message, &link), row->r);
-        if (row->r < 0) {
-                test_equal_int(link.index, 77);
-                return;
-        }
-        test_equal_int(link.virtio, row->virtio);
-        test_equal_int(link.index, 5);
-        test_equal_int(link.flags, IFF_UP);
-        test_equal_string(link.name, "loopback0");
-}
-
-static void test_parses_malformed(void) {
-        uint8_t buffer[256] __attribute__((aligned(8)));
-        struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
-        struct ifaddrmsg *header;
-        Address address;
-        Route route;
-        Link link;
-
-        message->nlmsg_type = RTM_NEWLINK;
-        test_equal_int(routes_parse_link(message, &link), -EBADMSG);
-        mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-        mnl_attr_put_strz(message, IFLA_IFNAME, "a-name-of-17-chars");
-        test_equal_int(routes_parse_link(message, &link), -EBADMSG);
-        message->nlmsg_type = RTM_NEWROUTE;
-        message->nlmsg_len = MNL_NLMSG_HDRLEN;
-        test_equal_int(routes_parse_route(message, &route), -EBADMSG);
-        mnl_nlmsg_put_extra_header(message, sizeof(struct rtmsg));
-        mnl_attr_put_u8(message, RTA_OIF, 1);
-        test_equal_int(routes_parse_route(message, &route), -EBADMSG);
-
-        message = mnl_nlmsg_put_header(buffer);
-        message->nlmsg_type = RTM_NEWADDR;
-        test_equal_int(routes_parse_address(message, &address), -EBADMSG);
-        header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
-        test_equal_int(routes_parse_address(message, &address), 0); /* a family that isn't read */
-        header->ifa_family = AF_INET6;
-        test_equal_int(routes_parse_address(message, &address), -EBADMSG);
-        mnl_attr_put_u32(message, IFA_ADDRESS, 0);
-        test_equal_int(routes_parse_address(message, &address), -EBADMSG);
-        header->ifa_family = AF_INET;
-        test_equal_int(routes_parse_address(message, &address), 1);
-        mnl_attr_put_u32(message, IFA_FLAGS, IFA_F_TENTATIVE);
-        test_equal_int(routes_parse_address(message, &address), 0);
-}
-
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
-                TEST_TABLE(test_mode, mode_rows),
-                TEST_TABLE(test_kind, kind_rows),
-                TEST(test_reads_facts),
+                TEST(test_reads_mode),
                 TEST(test_lists_addresses),
+                TEST(test_tells_whose_an_interface_is),
+                TEST(test_many_rules),
                 TEST(test_tells_once),
+                TEST(test_lists_what_has_changed),
                 TEST_TABLE(test_tells_each, change_rows),
                 TEST(test_storm),
-                TEST_TABLE(test_parses_bus, bus_rows),
-                TEST(test_parses_malformed),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
