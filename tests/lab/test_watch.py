@@ -139,12 +139,12 @@ def test_the_network_comes_late(make):
 def test_an_interface_is_mirrored_later(make):
     """An interface that WSL doesn't mirror leads to containers. WSL's rule for it is an event, and so is the rule's end."""
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
-    lan, later = ["192.168.50.10", "lan"], ["192.168.60.10", "lan"]
+    always, later = [["127.0.0.1", "loopback"], ["192.168.50.10", "lan"]], ["192.168.60.10", "lan"]
     m.run(["sh", "-c", "ip link add eth7 type veth peer name far7; ip address add 192.168.60.10/24 dev eth7;"
                        "ip link set far7 up; ip link set eth7 up"], check=True)
     w.wait_settled(m)
-    assert w.properties(m)["Reachable"] == [lan]
-    for verb, expected in (("add", [lan, later]), ("del", [lan])):
+    assert w.properties(m)["Reachable"] == always
+    for verb, expected in (("add", [*always, later]), ("del", always)):
         m.run(["ip", "rule", verb, "pref", "0", "iif", "eth7", "ipproto", "6", "lookup", "local"], check=True)
         w.wait_properties(m, Reachable=expected)
 
