@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """People's own set-ups of sshd and systemd (tests/lab/shapes, described in people.py), in machines.
 
-    tests/run people                        all of them, in some minutes
+    tests/run people                        all of them
+    tests/run people-half                   each of them in one of its two ways
     tests/run one 'test_people and twice'   those with `twice` in the folder's name
 
 Each set-up boots twice. Once Windows holds 22: the test looks after the boot, after a restart of wslportd, and after Windows
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import pytest
 
@@ -283,8 +285,18 @@ class Trial:
             pytest.fail(f"promise 2: Windows lost {self.m.stray_reservations()} to nobody", pytrace=False)
 
 
+def boots_to_try() -> list[tuple[Setup, str]]:
+    """All of them; with WSLPORTD_PEOPLE=half each set-up in one of its two ways, by WSLPORTD_SEED or the day."""
+    boots = people.boots()
+    if os.environ.get("WSLPORTD_PEOPLE") != "half":
+        return boots
+    seed = int(os.environ.get("WSLPORTD_SEED") or date.today().toordinal())
+    ways = {setup: [windows for other, windows in boots if other == setup] for setup, _ in boots}
+    return [(setup, way[(seed + number) % len(way)]) for number, (setup, way) in enumerate(ways.items())]
+
+
 @pytest.mark.people
-@pytest.mark.parametrize("setup, windows", people.boots(), ids=lambda it: it if isinstance(it, str) else people.name_of(it))
+@pytest.mark.parametrize("setup, windows", boots_to_try(), ids=lambda it: it if isinstance(it, str) else people.name_of(it))
 def test_people(machine, setup, windows):
     if "WSLPORTD_DESTDIR" not in os.environ:
         pytest.skip("WSLPORTD_DESTDIR doesn't tell where the daemon is installed")
