@@ -3,20 +3,20 @@
 
 #include "base/util.h"
 
-/* How much of the CPU something may cost that others can cause as often as they like. A burst is done at once;
- * over time it has its share, and waits for it. Pure: the caller has the clocks. */
+/* Bounds the CPU time of work that others can cause as often as they like. A burst of work is done at once. Over
+ * time the work gets PACE_SHARE of a CPU, and waits when it has used that up. Pure: the caller has the clocks. */
 
 #define PACE_BURST (20 * USEC_PER_MSEC)
-#define PACE_SHARE 250U /* the part of one CPU: 1/250 */
+#define PACE_SHARE 250U /* 1/250 of one CPU */
 #define PACE_DELAY_MAX (60 * USEC_PER_SEC) /* as where a timer has to do, without the tracepoint */
 
 typedef struct Pace {
-        usec_t debt; /* of CPU time, at *noted_at* */
+        usec_t debt; /* CPU time used beyond the share, as of .noted_at */
         usec_t noted_at;
 } Pace;
 
-/* How long to wait from @now until it may be done again; 0: not at all. µs, PACE_DELAY_MAX at the most. */
+/* Returns how long the work has to wait from @now on, in µs: 0 to PACE_DELAY_MAX. */
 usec_t pace_delay(const Pace *pace, usec_t now);
 
-/* Notes that it was done, which has cost @spent µs of CPU time and ended at @now. */
+/* Notes that work has ended at @now and has cost @spent µs of CPU time. */
 void pace_note(Pace *pace, usec_t now, usec_t spent);

@@ -13,16 +13,17 @@ typedef struct PendingRequest {
         sd_bus_message *call;
 } PendingRequest;
 
-/* Gives up what is pending, unanswered. */
+/* Drops the request without an answer. */
 void pending_request_done(PendingRequest *pending);
 
-/* Returns 0, and keeps a reference to @call until it is answered; or -EBUSY where somebody waits already. A probe gives way
- * to what isn't one, and is answered so. */
+/* Takes a request. Returns 0, and keeps a reference to @call until the request is answered; or -EBUSY if another
+ * caller waits already. Any other request takes the place of a probe, whose caller is told so. */
 int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call);
 
-/* Whether an sshd that is displaced to @port (0: it isn't) is what was asked for; a probe asks for nothing of it. */
+/* True if the caller has what he asked for when sshd is moved to @port (0: it isn't moved). A probe asks for no
+ * port, so that any will do. */
 bool pending_request_is_met(const PendingRequest *pending, uint16_t port);
 
-/* Answers, with an error and @reason where it is not @met; then nobody waits. Returns 0, or a negative errno where the
- * caller could not be told. */
+/* Answers the caller: with an error that has @reason if the request is not @met. Nobody waits any more. Returns
+ * 0, or a negative errno if the caller could not be told. */
 int pending_request_answer(PendingRequest *pending, bool met, const char *reason);

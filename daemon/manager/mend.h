@@ -3,7 +3,7 @@
 
 #include "base/util.h"
 
-/* Finishes what a daemon that has ended, however it did, left half done: restarts a socket unit of sshd that
- * a daemon-reload has cut off from its sockets, and starts the service if SocketActivation= was being carried
- * out. Waits for systemd's answer, for no job. Returns 0 or a negative errno. */
+/* Repairs what a daemon left half done when it was killed. It restarts sshd's socket unit if a daemon-reload has
+ * closed the unit's sockets, and starts the service if the daemon was about to switch from one unit to the
+ * other. Waits for systemd's answers, but not for the jobs. Returns 0 or a negative errno. */
 int mend_units(void);

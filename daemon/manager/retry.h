@@ -4,13 +4,13 @@
 #include "core/backoff.h"
 #include "manager/observe.h"
 
-/* When to ask everything anew because no event will tell, and whether sshd may be moved or started
- * before. */
+/* Some facts change without an event. This object has all facts asked for again after a while, and says whether
+ * sshd may be moved or started before then. */
 typedef struct Retry {
         Observer *observer;
         Backoff moves; /* and starts */
         Delay delay;
-        usec_t delayed_at; /* when it was given last */
+        usec_t delayed_at; /* when .delay was last used */
         sd_event_source *timer;
         char postponed[REASON_SIZE / 2]; /* why sshd is left alone until .timer goes off; "": it isn't */
 } Retry;
@@ -23,11 +23,11 @@ void retry_cancel(Retry *retry);
 /* Asks everything anew now. */
 void retry_now(Retry *retry);
 
-/* Asks everything anew after a wait, which grows from call to call. @soon: it may be different in a moment.
- * Returns that wait. */
+/* Asks everything anew after a wait, which grows from call to call. @soon: the facts may change in a moment.
+ * Returns the wait. */
 usec_t retry_later(Retry *retry, bool soon);
 
-/* The same, and sshd is left alone until then: @error has come of the last try. @why is for people. */
+/* The same, and sshd is left alone until then, since the last try ended with @error. @why is for people. */
 void retry_postpone(Retry *retry, int error, const char *why);
 
 /* True if neither wslinfo, which is slow while Windows comes up, nor the routes have told the mode. */

@@ -7,12 +7,12 @@
  *
  * Three kinds of process:
  *
- *   the holder   owns the machine's disk (an overlay whose upper layer is a tmpfs) in a mount namespace of
- * its own, and the machine's cgroup. It lives as long as the test's socket, over any number of boots. the
- * agent    one per boot. It is in all of the machine's namespaces but the PID namespace, which its children
- * enter, and beneath the seccomp filter. It starts PID 1, and then commands on request. They are beneath the
- * filter, too, as commands from a WSL shell are; programs that nsenter brings in aren't. init         the
- * machine's PID 1. It mounts the machine's file systems, and becomes /sbin/init.
+ *   - The holder owns the machine's disk (an overlay whose upper layer is a tmpfs) in a mount namespace of
+ *     its own, and the machine's cgroup. It lives as long as the test's socket, over any number of boots.
+ *   - The agent: one per boot. It is in all of the machine's namespaces but the PID namespace, which its
+ *     children enter, and beneath the seccomp filter. It starts PID 1, and then commands on request. They are
+ *     beneath the filter, too, as commands from a WSL shell are; programs that nsenter brings in aren't.
+ *   - init is the machine's PID 1. It mounts the machine's file systems, and becomes /sbin/init.
  *
  * Each dies with the one above it, so nothing stays behind when the test is killed. Everything is anonymous
  * and goes with the last process, but for the directory of the cgroup, which the holder removes.
@@ -193,9 +193,10 @@ static struct sock_filter load(size_t offset) {
 }
 
 /* Puts this process, and all that it will start, under the filter. Returns the descriptor on which their
- * calls are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp: trap-listen
- * listen() is trapped, too: from WSL 2.9.5 on interruptible   a signal ends the wait for Windows: before
- * WSL 2.7.2, in 2.8.0 to 2.8.2, and on Linux before 5.19, which has no WAIT_KILLABLE_RECV */
+ * calls are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp. The options:
+ *   - trap-listen: listen() is trapped, too, as from WSL 2.9.5 on;
+ *   - interruptible: a signal ends the wait for Windows, as before WSL 2.7.2, in 2.8.0 to 2.8.2, and on Linux
+ *     before 5.19, which has no WAIT_KILLABLE_RECV. */
 static int install_filter(const Options *options) {
         bool trap_listen = options->trap_listen;
         struct sock_filter program[64];
