@@ -5,7 +5,7 @@
 
 /* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
  * row within one range of CandidatePorts, each step through the range is twice as long as the step before:
- * 16 more questions reach the end of any range. */
+ * 16 more questions reach the end of any range, and as many find a free part at its end. */
 #define REFUSALS_BEFORE_STRIDE 4
 
 /* True if @d is decided: @port is to be tried, or no port can be tried now. */
@@ -23,9 +23,21 @@ static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision
         return true;
 }
 
-static bool try_range(const Snapshot *s, PortRange range, const char *why, Decision *d) {
+/* Windows has refused @low and ports before it. Goes on by halves of what is left of the range, so that a free
+ * end of the range is found. */
+static bool try_end(const Snapshot *s, uint32_t low, uint32_t last, const char *why, Decision *d) {
+        while (low < last) {
+                low += (last - low + 1) / 2;
+                if (!snapshot_is_home(s, (uint16_t) low) && try_port(s, (uint16_t) low, why, d))
+                        return true;
+        }
+        return false;
+}
+
+/* *@skipped is set if ports of the range were left out. */
+static bool try_range(const Snapshot *s, PortRange range, const char *why, bool *skipped, Decision *d) {
+        uint32_t stride = 1, tried = range.first;
         unsigned refusals = 0;
-        uint32_t stride = 1;
 
         for (uint32_t port = range.first; port <= range.last; port += stride) {
                 if (snapshot_is_home(s, (uint16_t) port))
@@ -35,21 +47,25 @@ static bool try_range(const Snapshot *s, PortRange range, const char *why, Decis
                 refusals = snapshot_fact(s, (uint16_t) port).bind == BIND_REFUSED_BY_WINDOWS ? refusals + 1
                                                                                              : 0;
                 stride = refusals >= REFUSALS_BEFORE_STRIDE ? stride * 2 : 1;
+                *skipped = *skipped || (stride > 1 && port < range.last);
+                tried = port;
         }
-
-        return false;
+        return stride > 1 && try_end(s, tried, range.last, why, d);
 }
 
 static void try_all(const Config *config, const Snapshot *s, const char *why, Decision *d) {
+        bool skipped = false;
+
         if (s->last_port != 0 && config_allows_port(config, s->last_port) &&
             !snapshot_is_home(s, s->last_port) && try_port(s, s->last_port, why, d))
                 return;
 
         for (size_t i = 0; i < config->n_candidates; i++)
-                if (try_range(s, config->candidates[i], why, d))
+                if (try_range(s, config->candidates[i], why, &skipped, d))
                         return;
 
-        decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN ": add one that is free", why);
+        decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN " is free%s: add one that is", why,
+               skipped ? " among those that were tried" : "");
 }
 
 /* True if our files can take sshd from one of the ports that it isn't to keep. */

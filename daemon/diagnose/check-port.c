@@ -100,7 +100,7 @@ void check_windows_range(const CheckFacts *f, Finding *r) {
 
         if (strstr(f->daemon.reason, REASON_ALL_TAKEN)) {
                 say(r, VERDICT_PROBLEM,
-                    "every port that sshd may be moved to is taken: more candidates, outside of "
+                    "no port that sshd may be moved to is free: more candidates, outside of "
                     "Windows' ranges, help");
                 suggest_candidates(r, &f->config);
         } else if (f->windows.refuses == FACT_YES) {

@@ -282,7 +282,7 @@ def test_windows_refuses_every_candidate(make):
             .replace("CandidatePorts=", "CandidatePorts = ").replace("\n", "\r\n"))
     w.boot(m)
     w.wait_properties(m, State="blocked")
-    check = expect(m, "windows-range", "problem", "every port that sshd may be moved to is taken")
+    check = expect(m, "windows-range", "problem", "no port that sshd may be moved to is free")
     assert expect(m, "port-holder", "problem", "Windows (").remedy == ""
     type_it(m, check.remedy)
     assert m.read(w.CONFIG).endswith("# mine\n")

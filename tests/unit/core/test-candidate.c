@@ -94,7 +94,28 @@ static void test_long_range_is_not_walked(void) {
                 facts[snapshot.n_facts++] = (PortFact) WINDOWS(decision.port);
         }
         test_equal_int(decision.state, STATE_BLOCKED);
-        test_assert(snapshot.n_facts < 32);
+        test_assert(snapshot.n_facts < 48);
+        test_contains(decision.reason, "among those that were tried");
+}
+
+/* Windows excludes most of a range, and ports are free at its end only. */
+static void test_free_end_of_a_range_is_found(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        PortFact facts[64] = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        config.candidates[2] = (PortRange){ 2200, 2299 };
+        snapshot.facts = facts;
+        snapshot.n_facts = 3;
+        for (;;) {
+                policy_decide(&config, &snapshot, &decision);
+                test_equal_string(action_to_string(decision.action), "relocate");
+                if (decision.port >= 2296)
+                        break;
+                test_assert(snapshot.n_facts < 24);
+                facts[snapshot.n_facts++] = (PortFact) WINDOWS(decision.port);
+        }
 }
 
 int main(int argc, char *argv[]) {
@@ -102,6 +123,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_rule, rules),
                 TEST(test_explicit_port_is_not_moved),
                 TEST(test_long_range_is_not_walked),
+                TEST(test_free_end_of_a_range_is_found),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

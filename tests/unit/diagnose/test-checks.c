@@ -140,7 +140,7 @@ CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.ho
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
-CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_ALL_TAKEN ": add one"); }
+CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_ALL_TAKEN " is free: add one"); }
 CHANGE(all_taken_line) { all_taken(f); f->config.values.lines[CONFIG_CANDIDATE_PORTS] = 9; }
 CHANGE(all_taken_twice) {
         all_taken_line(f);
@@ -340,16 +340,16 @@ static const struct {
         { "holder, no port known", port_unknown, "port-holder", UNKNOWN, "sudo", "" },
 
         { "range", nothing, "windows-range", OK, "", "" },
-        { "range, all candidates", all_taken, "windows-range", PROBLEM, "every port",
+        { "range, all candidates", all_taken, "windows-range", PROBLEM, "no port",
           "printf '\\n[Policy]\\nCandidatePorts=2222 2200-2299 8022 10022-10121 30022-30121\\n' | "
           "sudo tee -a /etc/wslportd.conf" RELOAD },
         { "range, all candidates of a line", all_taken_line, "windows-range", PROBLEM, "",
           "sudo sed -i '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' /etc/wslportd.conf" RELOAD },
         { "range, some of ours among all candidates", all_taken_twice, "windows-range", PROBLEM, "",
           "sudo sed -i '9s/=[^#;]*/=8022 10000-11000 30022-30121 /' /etc/wslportd.conf" RELOAD },
-        { "range, nothing is left to add", all_taken_all, "windows-range", PROBLEM, "every port", "" },
-        { "range, no room to add", all_taken_many, "windows-range", PROBLEM, "every port", "" },
-        { "range, in a file that is refused", all_taken_refused, "windows-range", PROBLEM, "every port", "" },
+        { "range, nothing is left to add", all_taken_all, "windows-range", PROBLEM, "no port", "" },
+        { "range, no room to add", all_taken_many, "windows-range", PROBLEM, "no port", "" },
+        { "range, in a file that is refused", all_taken_refused, "windows-range", PROBLEM, "no port", "" },
         { "range, by interop", range, "windows-range", PROBLEM, "2200-2300", "sudo systemctl restart wslportd.service" },
         { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
         { "range unknown", range_unseen, "windows-range", UNKNOWN, "Interop=yes", "" },
