@@ -42,7 +42,11 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
                 decide_nothing(s, d, "sshd is stopping");
                 return;
         case SERVICE_FAILED:
-                decide_nothing(s, d, "the ssh service failed, not because of a port");
+                if (s->verdict == SSHD_VERDICT_VALID)
+                        decide_nothing(s, d, "the ssh service failed, not because of a port");
+                else
+                        decide_nothing(s, d, "sshd refuses its own configuration: %s",
+                                       strempty(s->verdict_detail));
                 return;
         case SERVICE_QUEUED:
                 /* The kernel shows sshd's listeners before systemd tells of the start. */

@@ -77,6 +77,36 @@ static void test_refusal_of_our_file_takes_it_away(void) {
         test_equal_int(decision.then_start, true);
 }
 
+static void test_a_failed_service_has_its_reason(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.service = SERVICE_FAILED;
+        snapshot.verdict = SSHD_VERDICT_REFUSED;
+        snapshot.verdict_detail = "no hostkeys available";
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_contains(decision.reason, "no hostkeys available");
+
+        snapshot.verdict = SSHD_VERDICT_VALID;
+        policy_decide(&config, &snapshot, &decision);
+        test_contains(decision.reason, "not because of a port");
+}
+
+/* sshd accepts its configuration and does not tell where it would listen. */
+static void test_an_unknown_home_leaves_our_file(void) {
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.home = (Home){ 0 };
+        snapshot.moved_to = 2222;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_int(decision.state, STATE_UNKNOWN);
+}
+
 static void test_postponed_move_waits(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
         const PortFact facts[] = { WINDOWS(HOME), FREE(2222) }, moved[] = { FREE(HOME), SSHD(2222) };
@@ -353,6 +383,8 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_rule, rules),
                 TEST(test_mode_unknown_does_nothing),
                 TEST(test_refusal_of_our_file_takes_it_away),
+                TEST(test_a_failed_service_has_its_reason),
+                TEST(test_an_unknown_home_leaves_our_file),
                 TEST(test_postponed_move_waits),
                 TEST_TABLE(test_promises, modes),
                 TEST(test_every_conflict_settles),
