@@ -151,12 +151,12 @@ void check_listen_address(const CheckFacts *f, Finding *r) {
                 suggest(r, "%s", restart_sshd(f).text);
         } else if (!port->loopback_only)
                 say(r, VERDICT_OK, "sshd listens for other machines too");
-        else if (port->listen_file[0]) {
+        else if (port->loopback_line.line != 0) {
                 say(r, VERDICT_PROBLEM, "sshd listens for this machine only: ListenAddress in %s:%u",
-                    port->listen_file, port->listen_line);
+                    port->loopback_line.file, port->loopback_line.line);
                 /* A generator hands the addresses on to a socket unit. */
-                suggest(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl %s %s", port->listen_line,
-                        quote(port->listen_file).text,
+                suggest(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl %s %s", port->loopback_line.line,
+                        quote(port->loopback_line.file).text,
                         is_up(&f->sshd.socket) ? "daemon-reload && sudo systemctl restart" : "reload",
                         is_up(&f->sshd.socket) ? f->sshd.socket.name : sshd_service(f));
         } else

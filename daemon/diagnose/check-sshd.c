@@ -32,21 +32,18 @@ Restart restart_sshd(const CheckFacts *f) {
 
 bool sshd_error_find_line(const char *error, char ret_file[static CHECK_PATH_SIZE], unsigned *ret_line) {
         const char *word = strstr(error, " line ");
+        size_t length = word ? (size_t) (word - error) : 0;
         unsigned long line;
-        size_t length;
         char *end;
 
-        if (error[0] != '/' || !word)
+        if (error[0] != '/' || length == 0 || length >= CHECK_PATH_SIZE)
                 return false;
-        length = (size_t) (word - error);
-        if (error[length - 1] == ':')
-                length--;
         line = strtoul(word + strlen(" line "), &end, 10);
-        if (*end != ':' || line == 0 || line > UINT_MAX || length >= CHECK_PATH_SIZE)
+        if (*end != ':' || line == 0 || line > UINT_MAX)
                 return false;
 
         memcpy(ret_file, error, length);
-        ret_file[length] = '\0';
+        ret_file[length - (error[length - 1] == ':')] = '\0';
         *ret_line = (unsigned) line;
         return true;
 }
@@ -65,22 +62,44 @@ void check_sshd_installed(const CheckFacts *f, Finding *r) {
                 suggest(r, "%s", commands[f->machine.packages]);
 }
 
+/* To comment out the line helps, but not where a file is no longer plain text, or where other lines depend on it. */
+static void say_refused(const CheckFacts *f, Finding *r) {
+        const char *error = f->sshd.error; /* has bytes that aren't ASCII in octal */
+        bool bom = strstr(error, "\\357\\273\\277"),
+             wide = strstr(error, "\\377\\376") || strstr(error, "\\376\\377");
+        char file[CHECK_PATH_SIZE];
+        ShellWord word;
+        unsigned line;
+
+        say(r, VERDICT_PROBLEM, "sshd refuses its configuration: %s%s", error,
+            bom    ? ": the file begins with a byte order mark (BOM), as editors on Windows write it"
+            : wide ? ": the file is in UTF-16, as PowerShell writes it"
+                   : "");
+        if (!sshd_error_find_line(error, file, &line))
+                return;
+        word = quote(file);
+        if (bom)
+                suggest(r, "sudo sed -i '1s/^\\xef\\xbb\\xbf//' %s && %s", word.text, restart_sshd(f).text);
+        else if (wide)
+                suggest(r,
+                        "sudo iconv -f UTF-16 -t UTF-8 -o %s.utf8 %s && sudo cp %s.utf8 %s && sudo rm "
+                        "%s.utf8 && %s",
+                        word.text, word.text, word.text, word.text, word.text, restart_sshd(f).text);
+        else if (!strstr(error, "Bad Match condition") && !strstr(error, "Include"))
+                suggest(r, "sudo sed -i '%us/^/#/' %s && %s", line, word.text, restart_sshd(f).text);
+}
+
 void check_sshd_config(const CheckFacts *f, Finding *r) {
         const char *error = f->sshd.error;
-        char file[CHECK_PATH_SIZE];
-        unsigned line;
 
         if (f->sshd.verdict == SSHD_VERDICT_VALID)
                 say(r, VERDICT_OK, "sshd accepts its configuration");
         else if (f->sshd.verdict == SSHD_VERDICT_OUR_FILE_REFUSED) {
                 say(r, VERDICT_PROBLEM, "sshd refuses wslportd's file: %s", error);
                 suggest(r, "sudo systemctl restart wslportd.service");
-        } else if (f->sshd.verdict == SSHD_VERDICT_REFUSED) {
-                say(r, VERDICT_PROBLEM, "sshd refuses its configuration: %s", error);
-                if (sshd_error_find_line(error, file, &line))
-                        suggest(r, "sudo sed -i '%us/^/#/' %s && %s", line, quote(file).text,
-                                restart_sshd(f).text);
-        } else if (f->machine.root)
+        } else if (f->sshd.verdict == SSHD_VERDICT_REFUSED)
+                say_refused(f, r);
+        else if (f->machine.root)
                 say(r, VERDICT_UNKNOWN, "sshd did not say whether it accepts its configuration: %s", error);
         else
                 say(r, VERDICT_UNKNOWN,
@@ -89,9 +108,21 @@ void check_sshd_config(const CheckFacts *f, Finding *r) {
 }
 
 void check_host_keys(const CheckFacts *f, Finding *r) {
-        if (say_fact(r, f->sshd.host_keys, "sshd has host keys",
-                     "sshd has no host key that it can use, and does not start without one",
-                     "can't tell whether sshd has host keys"))
+        const char *error = f->sshd.error, *words = strstr(error, "Permissions ");
+        char file[CHECK_PATH_SIZE];
+
+        if (!say_fact(r, f->sshd.host_keys, "sshd has host keys",
+                      "sshd has no host key that it can use, and does not start without one",
+                      "can't tell whether sshd has host keys"))
+                return;
+        if (error[0])
+                say(r, VERDICT_PROBLEM, "sshd has no host key that it can use, and needs one: %s", error);
+
+        /* "Permissions 0644 for 'FILE' are too open." (OpenSSH authfile.c) Else the key isn't there, and ssh-keygen
+         * makes those of the usual names. */
+        if (words && sscanf(words, "Permissions %*o for '%319[^']' are too open", file) == 1)
+                suggest(r, "sudo chmod 600 %s && %s", quote(file).text, restart_sshd(f).text);
+        else if (!strchr(error, '/') || strstr(error, "/etc/ssh/ssh_host_"))
                 suggest(r, "sudo ssh-keygen -A && %s", restart_sshd(f).text);
 }
 
@@ -128,7 +159,8 @@ void check_sshd_enabled(const CheckFacts *f, Finding *r) {
 void check_sshd_running(const CheckFacts *f, Finding *r) {
         const UnitFact *service = &f->sshd.service;
         const char *why = check_that_tells_why(f), *see = why ? "; see " : "";
-        const char *error = f->sshd.last_error[0] ? f->sshd.last_error : f->sshd.error;
+        /* What sshd refuses now counts more than why it ended some time ago. */
+        const char *error = f->sshd.error[0] ? f->sshd.error : f->sshd.last_error;
 
         if (is_up(&f->sshd.socket))
                 say(r, VERDICT_OK, "%s listens for sshd", f->sshd.socket.name);

@@ -5,7 +5,9 @@
 
 #include "core/config.h"
 #include "core/policy.h"
+#include "sshd/config-walk.h"
 #include "sshd/hints.h"
+#include "sshd/options.h"
 #include "windows/programs.h"
 #include "windows/wslconfig.h"
 
@@ -63,8 +65,9 @@ typedef struct SshdFacts {
         Fact installed;
         SshdVerdict verdict; /* what sshd says of its configuration, host keys aside */
         char error[256];     /* in sshd's own words */
-        Fact host_keys;
+        Fact host_keys;      /* there is one that sshd can use; FACT_NO: .error tells why not */
         Fact run_directory; /* /run/sshd is there, or not needed */
+        char options[SSHD_COMMAND_SIZE]; /* as of sshd_options() */
         UnitFact service, socket;
         char last_error[256]; /* sshd's last in the journal; "": unknown */
         bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
@@ -77,8 +80,7 @@ typedef struct ListenFacts {
         Fact listens;    /* sshd listens on .number */
         bool ipv6_only;  /* although sshd's configuration has all of IPv4 */
         bool loopback_only;
-        char listen_file[CHECK_PATH_SIZE]; /* has the ListenAddress of the loopback interface; "": not found */
-        unsigned listen_line;
+        ConfigPlace loopback_line; /* with the ListenAddress of the loopback interface */
         Holder holder; /* who has .number, sshd aside; HOLDER_NONE: nobody else */
         int holder_pid;
         char holder_name[32], holder_unit[256];

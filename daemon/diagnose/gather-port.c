@@ -20,7 +20,7 @@ static void name_stranger(const SocketOwner *stranger, ListenFacts *f) {
                 snprintf(f->holder_unit, sizeof(f->holder_unit), "%s", stranger->unit);
 }
 
-static void look_at_port(const PortSources *from, ListenFacts *f) {
+static void look_at_port(const PortSources *from, const char *options, ListenFacts *f) {
         ListenAddressLine line;
         bool unknown = false;
         Endpoints expected;
@@ -37,11 +37,8 @@ static void look_at_port(const PortSources *from, ListenFacts *f) {
                 name_stranger(&view.stranger, f);
         f->ipv6_only = port_view_lacks_ipv4(&view, &expected);
         f->loopback_only = view.loopback_only && look(from, 0, &expected, &view) >= 0 && view.loopback_only;
-        if (f->loopback_only && listen_address_find(listen_address_is_loopback, &line) > 0 &&
-            text_is_printable(line.file)) {
-                snprintf(f->listen_file, sizeof(f->listen_file), "%s", line.file);
-                f->listen_line = line.number;
-        }
+        if (f->loopback_only && listen_address_find("", options, listen_address_is_loopback, &line) > 0)
+                f->loopback_line = line.place;
 }
 
 /* Where an sshd listens whose configuration can't be read; else its own default. */
@@ -68,7 +65,7 @@ void gather_port(const PortSources *from, CheckFacts *facts) {
 
         f->holder = HOLDER_UNKNOWN;
         if (f->number != 0)
-                look_at_port(from, f);
+                look_at_port(from, facts->sshd.options, f);
         if (!status)
                 return;
         f->home_holder = status->home_holder;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/gather.h"
 
-#include <glob.h>
-
 #include <systemd/sd-daemon.h>
 
 #include "core/config-file.h"
@@ -151,11 +149,7 @@ static void read_units(sd_event *event, sd_bus *bus, Units *sshd, CheckFacts *fa
 /* ── sshd ── */
 
 static void look_at_files(PackageManager packages, SshdFacts *f) {
-        glob_t keys = { 0 };
-
         f->installed = fact(sshd_find(""));
-        f->host_keys = fact(glob("/etc/ssh/ssh_host_*_key", 0, NULL, &keys) == 0);
-        globfree(&keys);
         /* Debian's sshd is built to need /run/sshd; elsewhere a package brings such a folder. */
         f->run_directory = fact(packages != PACKAGES_APT || access("/run/sshd", F_OK) >= 0);
 }
@@ -173,6 +167,8 @@ static void read_verdict(const HomeFacts *home, bool root, SshdFacts *f) {
                 f->verdict = SSHD_VERDICT_VALID;
                 if (root)
                         f->host_keys = FACT_NO;
+                else
+                        f->error[0] = '\0';
         } else if (f->verdict == SSHD_VERDICT_REFUSED && !root && strstr(f->error, "ermission denied"))
                 f->verdict = SSHD_VERDICT_UNKNOWN;
 }
@@ -191,6 +187,7 @@ static void ask_sshd(sd_event *event, const Units *units, const Placement *place
         home = home_finder_facts(finder, units_managed(units), placement);
         read_verdict(&home, facts->machine.root, &facts->sshd);
         *ret_home = home.home;
+        memcpy(facts->sshd.options, home.options, SSHD_COMMAND_SIZE);
 }
 
 /* Takes the last of sshd's errors; the one with which sshd ends tells less than the one before it. */
@@ -199,7 +196,8 @@ static void on_journal(const ChildResult *result, void *userdata) {
 
         LINES_FOREACH(begin, result->exit_status == 0 ? result->output : "") {
                 snprintf(line, sizeof(line), "%.*s", (int) strcspn(begin, "\n"), begin);
-                if (line[0] && (last[0] == '\0' || !strstr(line, "Cannot bind any address")))
+                if (line[0] && (last[0] == '\0' || (!strstr(line, "Cannot bind any address") &&
+                                                    !strstr(line, "terminating, "))))
                         memcpy(last, line, sizeof(line));
         }
 }

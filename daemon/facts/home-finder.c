@@ -122,9 +122,10 @@ static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         if (finder->has_port_option) {
                 home_fix(home, true);
                 home->port_fixed = true;
-        } else if (home->port_fixed && listen_address_find(listen_address_sets_port, &line) > 0)
-                snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)", line.file,
-                         line.number, line.text);
+        } else if (home->port_fixed &&
+                   listen_address_find("", finder->options, listen_address_sets_port, &line) > 0)
+                snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "%.150s:%u (%s)",
+                         line.place.file, line.place.line, line.text);
         return 0;
 }
 

@@ -109,6 +109,7 @@ static void operator_note_moved(Operator *op, uint16_t from) {
         const Decision *d = &op->decision;
 
         backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
+        op->retry.taken = false;
         publisher_tell_moved(op->publisher, d, from);
         if (d->action == ACTION_RELOCATE)
                 (void) hints_for_port("", d->port, operator_on_hint, op);
@@ -132,6 +133,7 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
         if (error == -EBUSY) {
                 /* Another port is tried at once, as often as the limit allows. */
                 backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
+                op->retry.taken = true;
                 return;
         }
         (void) hints_for_port("", port, operator_on_hint, op);
@@ -232,7 +234,10 @@ static void operator_move(Operator *op, const Decision *d) {
         if (d->action == ACTION_RELOCATE && operator_finds_stranger(op, d->port))
                 return;
         if (!backoff_allows(&op->retry.moves, 1, clock_usec(CLOCK_MONOTONIC))) {
-                retry_postpone(&op->retry, -EBUSY, "sshd was moved or started three times within a minute");
+                retry_postpone(&op->retry, -EBUSY,
+                               op->retry.taken ? "another took the port before sshd could, at the third try "
+                                                 "within a minute"
+                                               : "sshd was moved or started three times within a minute");
                 return;
         }
 

@@ -8,7 +8,8 @@
  * sshd may be moved or started before then. */
 typedef struct Retry {
         Observer *observer;
-        Backoff moves; /* and starts */
+        Backoff moves; /* and starts, and tries of either */
+        bool taken;    /* at the last one another took the port before sshd could */
         Delay delay;
         usec_t delayed_at; /* when .delay was last used */
         sd_event_source *timer;

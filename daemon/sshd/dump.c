@@ -148,18 +148,21 @@ static bool is_remark(const char *line, size_t length) {
 }
 
 void sshd_errors_choose(const char *errors, char *ret, size_t size) {
+        enum { NOTHING, REMARK, ERROR, ERROR_OF_LINE } best = NOTHING, kind;
         const char *chosen = "";
         size_t n = 0;
 
         LINES_FOREACH (line, errors) {
                 size_t length = strcspn(line, "\n");
-                bool remark = is_remark(line, length);
 
-                if (!has_text(line, length) || (remark && *chosen))
-                        continue;
-                chosen = line;
-                if (!remark)
-                        break;
+                kind = !has_text(line, length)                                              ? NOTHING
+                       : is_remark(line, length)                                            ? REMARK
+                       : line[0] == '/' && memmem(line, length, " line ", strlen(" line ")) ? ERROR_OF_LINE
+                                                                                            : ERROR;
+                if (kind > best) {
+                        best = kind;
+                        chosen = line;
+                }
         }
 
         for (; *chosen && *chosen != '\n' && n < size - 1; chosen++)

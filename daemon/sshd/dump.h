@@ -28,8 +28,8 @@ int sshd_dump_parse(const char *text, SshdDump *ret);
  * only if it is there more than once and @owner_has_it. Returns 0, or -E2BIG if a Home can't hold it. */
 int sshd_dump_home(const SshdDump *dump, uint16_t moved_to, bool owner_has_it, Home *ret);
 
-/* Chooses the line of sshd's stderr that says why it failed: the first one that isn't a mere remark. @ret
- * has that line's printable ASCII, cut to @size; "" if there is none. */
+/* Chooses the line of sshd's errors that tells the most about why it failed; best is one with a file and a
+ * line. @ret has that line's printable ASCII, cut to @size; "" if there is none. */
 void sshd_errors_choose(const char *errors, char *ret, size_t size);
 
 /* Whether sshd's errors name our file. */

@@ -11,7 +11,7 @@
 static bool is_command(const char *word) {
         static const char *const commands[] = { "sed", "systemctl", "printf", "tee", "wsl.exe", "ssh-keygen", "mkdir",
                                                 "apt-get", "dnf", "zypper", "pacman", "ufw", "firewall-cmd", "semanage",
-                                                "kill", "wslportctl" };
+                                                "kill", "wslportctl", "chmod", "cp", "iconv", "rm" };
 
         for (size_t i = 0; i < ELEMENTSOF(commands); i++)
                 if (streq(commands[i], word))
@@ -154,7 +154,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->port.loopback_only = listens & 1;
         f->port.ipv6_only = listens & 2;
         f->sshd.fixed = listens & 4;
-        f->port.listen_line = fuzz_byte(input);
+        f->port.loopback_line.line = fuzz_byte(input);
         f->port.holder = fuzz_byte(input) % _HOLDER_MAX;
         f->port.holder_pid = fuzz_u16(input);
         f->port.home_holder = fuzz_byte(input) % _HOLDER_MAX;
@@ -189,7 +189,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         take_text(input, f->sshd.service.result, sizeof(f->sshd.service.result));
         take_name(input, f->sshd.socket.name, sizeof(f->sshd.socket.name));
         take_text(input, f->sshd.last_error, sizeof(f->sshd.last_error));
-        take_text(input, f->port.listen_file, sizeof(f->port.listen_file));
+        take_text(input, f->port.loopback_line.file, sizeof(f->port.loopback_line.file));
         take_text(input, f->port.holder_name, sizeof(f->port.holder_name));
         take_text(input, f->port.holder_unit, sizeof(f->port.holder_unit));
         take_text(input, f->port.home_detail, sizeof(f->port.home_detail));
@@ -200,6 +200,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         take_text(input, f->wslconfig.path, sizeof(f->wslconfig.path));
         if (!editable || !text_is_printable(f->wslconfig.path))
                 f->wslconfig.path[0] = '\0';
+        f->machine.packages = fuzz_byte(input) % (PACKAGES_PACMAN + 1U);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -211,7 +212,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         size_t n;
 
         take_facts(&input, &facts);
-        facts.machine.packages = fuzz_byte(&input) % (PACKAGES_PACMAN + 1U);
 
         n = checks_run(&facts, findings);
         require(n > 0 && n <= FINDINGS_MAX);

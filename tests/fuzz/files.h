@@ -54,18 +54,25 @@ static inline bool fuzz_files_are_cut(void) {
         return ++fuzz_files.n_writes >= fuzz_files.cut_at && fuzz_files.cut_at > 0;
 }
 
-ssize_t fs_read(const char *path, char *buffer, size_t size) {
+ssize_t fs_read_bytes(const char *path, char *buffer, size_t size) {
         const FuzzFile *file = fuzz_file_find(path);
 
         if (!file)
                 return -ENOENT;
         if (file->size >= size)
                 return -E2BIG;
-        if (memchr(file->text, '\0', file->size))
-                return -EBADMSG;
         memcpy(buffer, file->text, file->size);
-        buffer[file->size] = '\0';
         return (ssize_t) file->size;
+}
+
+ssize_t fs_read(const char *path, char *buffer, size_t size) {
+        ssize_t n = fs_read_bytes(path, buffer, size);
+
+        if (n >= 0 && memchr(buffer, '\0', (size_t) n))
+                return -EBADMSG;
+        if (n >= 0)
+                buffer[n] = '\0';
+        return n;
 }
 
 int fs_write_if_changed(const char *path, const char *text) {

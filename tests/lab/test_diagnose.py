@@ -145,6 +145,8 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("configuration", append(w.CONFIG, "Bogus=1"), "problem", f"{w.CONFIG}:3: "),
     ("sshd-config", append(SSHD_CONFIG, "NoSuchOption yes"), "problem", "Bad configuration option: NoSuchOption"),
     ("host-keys", script("rm /etc/ssh/ssh_host_*; systemctl restart ssh || true"), "problem", "no host key"),
+    ("sshd-config", script(f"sed -i '1s/^/\\xef\\xbb\\xbf/' {SSHD_CONFIG}"), "problem", "byte order mark"),
+    ("sshd-config", script(f"iconv -t UTF-16 -o /tmp/wide {SSHD_CONFIG}; cp /tmp/wide {SSHD_CONFIG}"), "problem", "is in UTF-16"),
     ("run-directory", script("rmdir /run/sshd"), "problem", "/run/sshd is missing"),
     ("sshd-enabled", script("systemctl disable --now ssh.service"), "problem", "ssh.service is not enabled"),
     ("sshd-enabled", script("systemctl stop ssh.service; systemctl mask ssh.service"), "problem", "masked"),

@@ -85,12 +85,25 @@ CHANGE(refused) {
         strcpy(f->sshd.error, "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo");
 }
 CHANGE(refused_down) { refused(f); f->sshd.service.active = false; f->sshd.service.failed = true; f->port.listens = FACT_NO; }
+CHANGE(refused_bom) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config: line 1: Bad configuration option: \\357\\273\\277Include"); }
+CHANGE(refused_utf16) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config line 1: no argument after keyword \"\\377\\376I\""); }
+CHANGE(refused_match) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config line 3: Bad Match condition"); }
+CHANGE(refused_include) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config line 3: no argument after keyword \"Include\""); }
+CHANGE(refused_long_name) {
+        refused(f);
+        memset(f->sshd.error + 1, 'x', 200);
+        strcpy(f->sshd.error + 200, ": line 3: \\376\\377");
+}
 CHANGE(refused_no_line) { f->sshd.verdict = SSHD_VERDICT_REFUSED; strcpy(f->sshd.error, "something \033[31m else"); }
 CHANGE(refused_for_ours) { f->sshd.verdict = SSHD_VERDICT_OUR_FILE_REFUSED; }
 CHANGE(config_unseen_user) { f->sshd.verdict = SSHD_VERDICT_UNKNOWN; f->machine.root = false; }
 CHANGE(config_unseen) { f->sshd.verdict = SSHD_VERDICT_UNKNOWN; strcpy(f->sshd.error, "did not end in time"); }
 CHANGE(no_keys) { f->sshd.host_keys = FACT_NO; }
 CHANGE(no_keys_down) { f->sshd.host_keys = FACT_NO; f->sshd.service.active = f->sshd.service.starting = true; }
+CHANGE(key_missing) { no_keys(f); strcpy(f->sshd.error, "no hostkeys available: Unable to load host key: /data/key"); }
+CHANGE(key_missing_usual) { no_keys(f); strcpy(f->sshd.error, "no hostkeys available: Unable to load host key: /etc/ssh/ssh_host_rsa_key"); }
+CHANGE(keys_missing) { no_keys(f); strcpy(f->sshd.error, "sshd: no hostkeys available -- exiting."); }
+CHANGE(key_open) { no_keys(f); strcpy(f->sshd.error, "no hostkeys available: Permissions 0644 for '/data/k $x' are too open."); }
 CHANGE(run_directory_unseen) { f->sshd.run_directory = FACT_UNKNOWN; }
 CHANGE(no_run_directory) { f->sshd.run_directory = FACT_NO; }
 CHANGE(no_run_directory_down) { f->sshd.run_directory = FACT_NO; f->sshd.service.active = false; }
@@ -158,7 +171,7 @@ CHANGE(range) { f->windows.refuses = FACT_YES; f->windows.range.first = 2200; f-
 CHANGE(range_daemon_off) { range(f); f->daemon.unit.active = false; }
 CHANGE(range_unseen) { f->windows.refuses = FACT_UNKNOWN; f->port.listens = FACT_NO; }
 CHANGE(range_nat) { nat(f); f->windows.refuses = FACT_YES; }
-CHANGE(loopback) { f->port.loopback_only = true; strcpy(f->port.listen_file, "/etc/ssh/sshd_config"); f->port.listen_line = 12; }
+CHANGE(loopback) { f->port.loopback_only = true; f->port.loopback_line = (ConfigPlace){ "/etc/ssh/sshd_config", 12 }; }
 CHANGE(loopback_socket) { by_socket(f); loopback(f); }
 CHANGE(half) { f->port.ipv6_only = true; }
 CHANGE(loopback_nowhere) { f->port.loopback_only = true; }
@@ -273,6 +286,15 @@ static const struct {
           "sudo sed -i '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
           "sudo systemctl restart ssh.service" },
         { "what it is refused for is told once", refused_down, "sshd-running", PROBLEM, "see sshd-config", "" },
+        { "sshd's config begins with a mark", refused_bom, "sshd-config", PROBLEM, "the file begins with a byte order mark (BOM)",
+          "sudo sed -i '1s/^\\xef\\xbb\\xbf//' /etc/ssh/sshd_config && sudo systemctl restart ssh.service" },
+        { "sshd's config in UTF-16", refused_utf16, "sshd-config", PROBLEM, "the file is in UTF-16",
+          "sudo iconv -f UTF-16 -t UTF-8 -o /etc/ssh/sshd_config.utf8 /etc/ssh/sshd_config && "
+          "sudo cp /etc/ssh/sshd_config.utf8 /etc/ssh/sshd_config && sudo rm /etc/ssh/sshd_config.utf8 && "
+          "sudo systemctl restart ssh.service" },
+        { "sshd's config in UTF-16, too long a command", refused_long_name, "sshd-config", PROBLEM, "the file is in UTF-16", "" },
+        { "sshd's config refused, a Match", refused_match, "sshd-config", PROBLEM, "line 3", "" },
+        { "sshd's config refused, an Include", refused_include, "sshd-config", PROBLEM, "line 3", "" },
         { "sshd's config refused, no line", refused_no_line, "sshd-config", PROBLEM, "something ?[31m else", "" },
         { "our file refused", refused_for_ours, "sshd-config", PROBLEM, "wslportd's file",
           "sudo systemctl restart wslportd.service" },
@@ -282,6 +304,14 @@ static const struct {
         { "no host keys", no_keys, "host-keys", PROBLEM, "", "sudo ssh-keygen -A && sudo systemctl restart ssh.service" },
         { "no host keys, and it tries again and again", no_keys_down, "host-keys", PROBLEM, "",
           "sudo ssh-keygen -A && sudo systemctl reset-failed ssh.service && sudo systemctl restart ssh.service" },
+
+        { "the named key is missing", key_missing, "host-keys", PROBLEM, "Unable to load host key: /data/key", "" },
+        { "a usual key is missing", key_missing_usual, "host-keys", PROBLEM, "ssh_host_rsa_key",
+          "sudo ssh-keygen -A && sudo systemctl restart ssh.service" },
+        { "sshd names no key", keys_missing, "host-keys", PROBLEM, "no hostkeys available",
+          "sudo ssh-keygen -A && sudo systemctl restart ssh.service" },
+        { "others can read the key", key_open, "host-keys", PROBLEM, "Permissions 0644",
+          "sudo chmod 600 '/data/k $x' && sudo systemctl restart ssh.service" },
 
         { "run directory", nothing, "run-directory", OK, "", "" },
         { "no run directory", no_run_directory, "run-directory", PROBLEM, "/run/sshd", "sudo mkdir -m 0755 /run/sshd" },

@@ -143,6 +143,19 @@ static const struct {
         { "remarks only", "debug1: one\ndebug1: two\n", "debug1: one", false },
         { "no end", "an error", "an error", false },
         { "what a terminal would obey", "an \033[31merror\177\200\n", "an [31merror", false },
+        { "a line before it that has no file",
+          "sshd: Missing something\n/etc/ssh/a.conf line 3: Bad yes/no argument: often\n",
+          "/etc/ssh/a.conf line 3: Bad yes/no argument: often", false },
+        { "a remark with a file and a line", "/etc/ssh/a line 3: Deprecated option Foo\nan error\n", "an error", false },
+        { "no keys, as they are missing",
+          "Unable to load host key: /data/key\r\nsshd: no hostkeys available -- exiting.\r\n",
+          "Unable to load host key: /data/key", false },
+        { "no keys, as others can read them",
+          "@@@@@@@@@@@@@@@@\r\n@         WARNING: UNPROTECTED PRIVATE KEY FILE!          @\r\n@@@@@@@@@@@@@@@@\r\n"
+          "Permissions 0644 for '/etc/ssh/ssh_host_rsa_key' are too open.\r\n"
+          "It is required that your private key files are NOT accessible by others.\r\n"
+          "This private key will be ignored.\r\nsshd: no hostkeys available -- exiting.\r\n",
+          "Permissions 0644 for '/etc/ssh/ssh_host_rsa_key' are too open.", false },
         { "our file", STATEDIR "/sshd.d/port.conf line 2: Badly formatted port number.\r\n",
           STATEDIR "/sshd.d/port.conf line 2: Badly formatted port number.", true },
 };
