@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/home-finder.h"
 
+#include <strings.h>
 #include <sys/inotify.h>
 
 #include "base/fs.h"
@@ -110,12 +111,31 @@ static void home_finder_set_verdict(HomeFinder *finder, SshdVerdict verdict, con
         finder->facts.detail = detail[0] ? finder->detail : NULL;
 }
 
+static int on_port_line(const ConfigLine *line, void *userdata) {
+        const char *value = words_next(line->words);
+        uint16_t wanted = *(const uint16_t *) userdata, port;
+
+        return strcasecmp(line->words, "Port") == 0 && parse_port(value, &port) >= 0 && port == wanted &&
+               !startswith(line->place.file, STATEDIR "/");
+}
+
+/* Where sshd has the port of our file twice: a line of the owner's says the same, or the configuration includes
+ * our file twice. */
+static bool home_finder_owner_has_ours(const HomeFinder *finder, const SshdDump *dump) {
+        uint16_t ours = finder->port_in_file;
+        size_t n = 0;
+
+        for (size_t i = 0; i < dump->n_ports; i++)
+                n += dump->ports[i] == ours;
+        return n > 1 && config_walk_sshd("", finder->options, on_port_line, &ours) > 0;
+}
+
 static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         Home *home = &finder->facts.home;
         ListenAddressLine line;
         int r;
 
-        r = sshd_dump_home(dump, finder->port_in_file, true, home);
+        r = sshd_dump_home(dump, finder->port_in_file, home_finder_owner_has_ours(finder, dump), home);
         if (r < 0)
                 return r;
         home->without_ipv6 = !kernel_has_ipv6();

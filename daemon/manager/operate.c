@@ -233,13 +233,8 @@ static void operator_move(Operator *op, const Decision *d) {
         context_evaluate_later(op->c, CAUSE_OTHER);
         if (d->action == ACTION_RELOCATE && operator_finds_stranger(op, d->port))
                 return;
-        if (!backoff_allows(&op->retry.moves, 1, clock_usec(CLOCK_MONOTONIC))) {
-                retry_postpone(&op->retry, -EBUSY,
-                               op->retry.taken ? "another took the port before sshd could, at the third try "
-                                                 "within a minute"
-                                               : "sshd was moved or started three times within a minute");
+        if (!retry_allows_move(&op->retry))
                 return;
-        }
 
         r = operator_start_move(op, d);
         if (r >= 0) {

@@ -59,3 +59,13 @@ void retry_postpone(Retry *retry, int error, const char *why) {
                  c->stage == STAGE_RESTORING ? "%s" : "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));
 }
+
+bool retry_allows_move(Retry *retry) {
+        if (backoff_allows(&retry->moves, 1, clock_usec(CLOCK_MONOTONIC)))
+                return true;
+
+        retry_postpone(retry, -EBUSY,
+                       retry->taken ? "another took the port before sshd could, at the third try within a minute"
+                                    : "sshd was moved or started three times within a minute");
+        return false;
+}

@@ -21,6 +21,9 @@ void retry_init(Retry *retry, Observer *observer);
 /* Nothing is postponed any more, and no timer will go off. */
 void retry_cancel(Retry *retry);
 
+/* Returns true if another move or start is within the limit. Otherwise postpones it, and says why. */
+bool retry_allows_move(Retry *retry);
+
 /* Asks everything anew now. */
 void retry_now(Retry *retry);
 
