@@ -86,13 +86,13 @@ static int add_movable(const SshdDump *dump, uint16_t port, Home *home) {
 }
 
 /* sshd combines each address without a port with each Port line. An endpoint that there are more of has its
- * port from its own line. */
+ * port from its own line. With a -p, sshd ignores all Port lines, the sentinel's too. */
 static bool is_fixed(const SshdDump *dump, const Endpoint *endpoint) {
         size_t n_sentinels = count_port(dump, SSHD_SENTINEL_PORT),
                n_movable = count_endpoint(dump, endpoint, SSHD_SENTINEL_PORT);
 
-        return count_endpoint(dump, endpoint, endpoint->port) * n_sentinels >
-               n_movable * count_port(dump, endpoint->port);
+        return n_sentinels == 0 || count_endpoint(dump, endpoint, endpoint->port) * n_sentinels >
+                                                   n_movable * count_port(dump, endpoint->port);
 }
 
 int sshd_dump_home(const SshdDump *dump, uint16_t moved_to, bool owner_has_it, Home *ret) {
