@@ -2,6 +2,7 @@
 #include "base/fs.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -143,7 +144,7 @@ static int remove_from(int folder_fd, const char *name) {
         return fsync(folder_fd) < 0 ? -errno : 1;
 }
 
-static int remove_files(const char *path, bool only_temporary) {
+int fs_remove(const char *path) {
         _cleanup_close_ int folder_fd = -1;
         char temporary[NAME_MAX + 1];
         const char *name;
@@ -157,13 +158,24 @@ static int remove_files(const char *path, bool only_temporary) {
         r = temporary_name(name, temporary);
         if (r >= 0)
                 r = remove_from(folder_fd, temporary);
-        return r < 0 || only_temporary ? r : remove_from(folder_fd, name);
+        return r < 0 ? r : remove_from(folder_fd, name);
 }
 
-int fs_remove(const char *path) {
-        return remove_files(path, false);
-}
+int fs_remove_all(const char *pattern, const char *spared) {
+        int removed = 0, first = 0, r;
+        glob_t paths = { 0 };
 
-int fs_clean(const char *path) {
-        return remove_files(path, true);
+        (void) glob(pattern, GLOB_BRACE, NULL, &paths);
+        for (size_t i = 0; i < paths.gl_pathc; i++) {
+                char *path = paths.gl_pathv[i];
+
+                r = streq(path, strempty(spared)) ? 0 : fs_remove(path);
+                note_error(&first, r);
+                removed = removed || r > 0;
+                *strrchr(path, '/') = '\0';
+                if (r > 0)
+                        (void) rmdir(path); /* other files may be in there */
+        }
+        globfree(&paths);
+        return first < 0 ? first : removed;
 }

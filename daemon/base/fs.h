@@ -14,9 +14,9 @@ int fs_write_if_changed(const char *path, const char *text);
  * if @path was removed, 0 if it was not there, else a negative errno. */
 int fs_remove(const char *path);
 
-/* Removes the temporary file of a write of @path that was cut off. Returns 1, 0 or a negative errno, as
- * above. */
-int fs_clean(const char *path);
+/* Removes each file that @pattern (glob(7), with braces) has, but @spared (NULL: none), and its folder where
+ * that is empty then. Returns 1 if a file was removed, 0, or the first error, after it has tried all. */
+int fs_remove_all(const char *pattern, const char *spared);
 
 /* Reads a regular file of at most @size - 1 bytes into @buffer, NUL-terminated. A NUL byte in it is
  * -EBADMSG, a larger file -E2BIG, anything but a regular file (a symbolic link too) -EINVAL or -ELOOP.

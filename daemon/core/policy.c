@@ -29,7 +29,9 @@ static bool is_in_vain(const Snapshot *s) {
 static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d) {
         switch (s->service) {
         case SERVICE_INACTIVE:
-                if (s->not_enabled)
+                if (s->unmet)
+                        decide_nothing(s, d, "sshd is not started: %s is not met", s->unmet);
+                else if (s->not_enabled)
                         decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s",
                                        strempty(s->unit_name), strempty(s->unit_name));
                 else
@@ -101,6 +103,10 @@ static void decide_in_order(const Config *config, const Snapshot *s, Decision *d
                          networking_mode_to_string(s->mode));
                 if (s->postponed || !undo(s, SERVICE_TO_START, why, d))
                         decide_nothing(s, d, "%s", why);
+        } else if (s->own_network) {
+                strcpy(why, "sshd listens in a network namespace of its own, not in Windows' network");
+                if (s->postponed || !undo(s, SERVICE_TO_START, why, d))
+                        decide(d, STATE_CLEAR, ACTION_NONE, 0, "%s", why);
         } else if (s->home.n_ports == 0 || s->verdict == SSHD_VERDICT_UNKNOWN)
                 decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd's own port is not known: %s",
                        s->verdict_detail ? s->verdict_detail : "sshd has not been asked yet");

@@ -55,6 +55,8 @@ typedef struct Snapshot {
         bool socket_disabled;   /* by SocketActivation=disable */
         bool switch_unfinished; /* a switch of units was cut off: perhaps neither unit listens */
         const char *unit_name;  /* of the service, for people */
+        const char *unmet;      /* the condition for which systemd would not start the unit; NULL: none */
+        bool own_network;       /* the unit listens in a network namespace of its own */
 
         bool no_auto_restore; /* Restore=auto waits: somebody asked for sshd's port, or the limit leaves too few
                                  moves */

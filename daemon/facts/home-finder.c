@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/home-finder.h"
 
+#include <glob.h>
 #include <strings.h>
 #include <sys/inotify.h>
 
@@ -8,7 +9,7 @@
 #include "sshd/listen-address.h"
 
 /* Longer than a person writes. */
-#define ENVIRONMENT_FILE_MAX ((size_t) 16 * 1024)
+#define ENVIRONMENT_FILE_MAX ((size_t) 256 * 1024)
 
 /* With our own port file outside of them. */
 static const char *const folders[] = { "/etc/ssh", "/etc/ssh/sshd_config.d", "/usr/etc/ssh",
@@ -168,29 +169,77 @@ static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
         finder->handler(finder->userdata);
 }
 
-static void home_finder_read_options(HomeFinder *finder, const UnitState *service) {
-        char arguments[SSHD_COMMAND_SIZE], environment[SSHD_COMMAND_SIZE];
+typedef struct Variables {
+        HomeFinder *finder;
+        const char *arguments, *file;
+        char environment[SSHD_COMMAND_SIZE]; /* those that .arguments have */
+} Variables;
+
+static int on_assignment(const char *name, const char *value, unsigned line, void *userdata) {
+        char entry[2 * SSHD_COMMAND_SIZE] = "", options[SSHD_COMMAND_SIZE];
+        bool is_used = false, has_port;
+        Variables *v = userdata;
+
+        WORDS_FOREACH (word, v->arguments)
+                is_used = is_used || strstr(word, name);
+        if (!is_used)
+                return 0;
+        snprintf(entry, sizeof(entry) - 1, "%s=%s", name, strempty(value));
+        if (!value || !words_append(v->environment, sizeof(v->environment), entry))
+                return -E2BIG;
+        (void) sshd_options(v->arguments, entry, options, &has_port);
+        if (has_port)
+                snprintf(v->finder->port_fixed_by, sizeof(v->finder->port_fixed_by),
+                         "-p in %.150s:%u (%.60s)", v->file, line, name);
+        return 0;
+}
+
+/* Reads the files of one EnvironmentFile=. (systemd, exec_context_load_environment()) */
+static int read_environment_files(const char *pattern, Variables *v) {
         _cleanup_free_ char *text = malloc(ENVIRONMENT_FILE_MAX);
+        glob_t paths = { 0 };
+        ssize_t n;
+        int r = text && glob(pattern, 0, NULL, &paths) != GLOB_NOSPACE ? 0 : -ENOMEM;
+
+        for (size_t i = 0; i < paths.gl_pathc && r >= 0; i++) {
+                v->file = paths.gl_pathv[i];
+                n = fs_read_bytes(v->file, text, ENVIRONMENT_FILE_MAX);
+                text[n < 0 ? 0 : n] = '\0';
+                r = n == -E2BIG ? -E2BIG : environment_parse(text, on_assignment, v);
+        }
+        globfree(&paths);
+        return r;
+}
+
+static void home_finder_read_options(HomeFinder *finder, const UnitState *service) {
+        SshdCommand command = service ? service->command : (SshdCommand){ 0 };
+        char arguments[SSHD_COMMAND_SIZE];
+        Variables v = { .finder = finder, .arguments = arguments };
+        bool expands = !strchr(command.prefix, ':');
         int r = 0;
 
-        finder->options[0] = finder->options[1] = '\0';
+        finder->options[0] = finder->options[1] = finder->port_fixed_by[0] = '\0';
         finder->has_port_option = false;
-        if (!service || !text)
+        if (!service)
                 return;
 
-        memcpy(environment, service->environment, sizeof(environment));
-        WORDS_FOREACH (path, service->environment_files)
-                if (r >= 0 && fs_read(path, text, ENVIRONMENT_FILE_MAX) >= 0)
-                        r = sshd_environment_add(text, environment);
-
-        memcpy(arguments, service->command.arguments, sizeof(arguments));
         if (service->overridden)
-                sshd_options_without_ours(arguments);
+                sshd_options_without_ours(command.arguments);
+        sshd_own_arguments(&command, arguments);
+        memcpy(v.environment, service->environment, sizeof(service->environment));
+        WORDS_FOREACH (pattern, service->environment_files)
+                if (r >= 0 && expands)
+                        r = read_environment_files(pattern, &v);
         if (r >= 0)
-                r = sshd_options(arguments, environment, finder->options, &finder->has_port_option);
+                r = sshd_options(arguments, expands ? v.environment : NULL, finder->options,
+                                 &finder->has_port_option);
         if (r < 0)
                 log_message(finder->log, LOG_WARNING,
                             "The options of %s are too long: sshd is asked without them", service->id);
+        if (!finder->has_port_option)
+                finder->port_fixed_by[0] = '\0';
+        else if (!finder->port_fixed_by[0])
+                snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "-p in %.200s", service->id);
 }
 
 bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement) {
@@ -202,10 +251,6 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
         finder->stale = false;
         finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
         home_finder_read_options(finder, service);
-        finder->port_fixed_by[0] = '\0';
-        if (finder->has_port_option)
-                snprintf(finder->port_fixed_by, sizeof(finder->port_fixed_by), "-p in the command of %.200s",
-                         service->id);
         snprintf(finder->program, sizeof(finder->program), "%s", service ? service->command.program : "");
         r = sshd_ask(finder->event, finder->program, finder->options, SSHD_SENTINEL_OPTION,
                      home_finder_on_answer, finder, &finder->sshd);
@@ -263,6 +308,10 @@ HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, cons
                 home_fix(&facts.home, false); /* the unit's own drop-in moves each */
         } else if (placement->mechanism != MECHANISM_CONFIG || placement->port != finder->port_in_file)
                 facts.home.reads_our_file = true;
+
+        if (placement->mechanism == MECHANISM_CONFIG && managed.service && !managed.socket &&
+            unit_hides(managed.service, STATEDIR "/sshd.d"))
+                facts.home.reads_our_file = false;
 
         /* While our port file is there, a generator has put our port into the socket unit: only sshd tells
          * its home. */

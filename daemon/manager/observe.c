@@ -65,6 +65,9 @@ bool observer_read_units(Observer *o) {
                 phase = SERVICE_TO_START;
         else if (phase != SERVICE_UNKNOWN && !(o->owed == OWED_BY_SWITCH && phase == SERVICE_TO_START))
                 o->owed = OWED_NOTHING;
+        if ((phase == SERVICE_QUEUED || phase == SERVICE_TO_START) &&
+            unit_find_unmet(managed.socket ? managed.socket : managed.service))
+                phase = SERVICE_INACTIVE; /* systemd would not start it */
         observer_note_start(o, managed.service, phase);
         if (phase == before)
                 return phase != SERVICE_UNKNOWN;
@@ -357,7 +360,7 @@ static const char *observer_find_why_not(Observer *o, ManagedUnits managed) {
 void observer_fill(Observer *o, Snapshot *ret) {
         const Files *files = &o->c->files;
         ManagedUnits managed = units_managed(o->c->units);
-        const UnitState *service = managed.service;
+        const UnitState *service = managed.service, *unit = managed.socket ? managed.socket : service;
 
         *ret = (Snapshot){
                 /* --reset is for each mode: as where ports are shared, sshd goes home if a bind() is seen to
@@ -383,6 +386,8 @@ void observer_fill(Observer *o, Snapshot *ret) {
                 .socket_disabled = files->disabled.socket[0] != '\0',
                 .switch_unfinished = files->disabled.unfinished,
                 .unit_name = service ? service->id : "ssh.service",
+                .unmet = unit && o->phase == SERVICE_INACTIVE ? unit_find_unmet(unit) : NULL,
+                .own_network = unit && unit->own_network,
         };
 }
 

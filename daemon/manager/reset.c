@@ -97,7 +97,9 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
                 return -EBUSY;
 
         if (placement.port != 0 && !systemd_is(bus, AT_BOOT, "activating")) {
-                snprintf(config.unit, sizeof(config.unit), "%s", unit);
+                store_find_moved_service(config.unit);
+                if (!config.unit[0])
+                        snprintf(config.unit, sizeof(config.unit), "%s", unit);
                 r = manager_restore(log, &config, &restored);
                 if (r < 0) {
                         if (r != -EINTR) /* systemd can't be asked for anything */

@@ -57,16 +57,17 @@ bool trial_is_met_by(const Trial *t, const char *streams) {
 
 /* A socket's addresses are systemd's matter. An sshd that prints none is judged by its listeners. */
 static bool trial_is_met_by_dump(const Trial *t, const SshdAnswer *answer) {
+        bool hidden = t->units.hidden && t->now.mechanism == MECHANISM_CONFIG;
         const SshdDump *dump = &answer->dump;
         Endpoints actual = { 0 };
 
-        if (t->to.port == 0 || t->by_socket || !answer->has_dump)
+        if (t->to.port == 0 || t->by_socket || (!answer->has_dump && !hidden))
                 return true;
 
         for (size_t i = 0; i < dump->n_endpoints; i++)
                 if (endpoints_add(&actual, &dump->endpoints[i]) < 0)
                         return false;
-        return home_is_placed(&t->home, &t->to, &actual);
+        return !hidden && home_is_placed(&t->home, &t->to, &actual);
 }
 
 /* ── one mechanism after the other ── */
@@ -74,15 +75,17 @@ static bool trial_is_met_by_dump(const Trial *t, const SshdAnswer *answer) {
 static void trial_on_answer(const SshdAnswer *answer, void *userdata);
 
 static int trial_check(Trial *t) {
-        char options[SSHD_COMMAND_SIZE], option[sizeof("-p65535")];
+        char options[SSHD_COMMAND_SIZE] = "", option[sizeof("-p65535")];
         bool fits = true;
 
-        memcpy(options, t->options, sizeof(options));
+        /* Ours come first, as in the drop-in: sshd ignores an -o Port= behind a -p. (OpenSSH servconf.c) */
         for (size_t i = 0; i <= t->now.n_beside && t->now.mechanism == MECHANISM_COMMAND_LINE; i++) {
                 snprintf(option, sizeof(option), "-p%u",
                          i < t->now.n_beside ? t->now.beside[i] : t->now.port);
                 fits = fits && words_append(options, sizeof(options), option);
         }
+        WORDS_FOREACH (word, t->options)
+                fits = fits && words_append(options, sizeof(options), word);
         if (!fits)
                 return -E2BIG;
 
@@ -114,12 +117,13 @@ int trial_begin(Trial *t) {
 }
 
 void trial_go_on(Trial *t, int error, const char *text) {
-        Mechanism next = t->to.mechanism != MECHANISM_NONE || t->now.mechanism != MECHANISM_CONFIG
-                                         ? MECHANISM_NONE
-                         : t->units.socket[0]          ? MECHANISM_SOCKET
-                         : t->units.command.program[0] ? MECHANISM_COMMAND_LINE
-                                                       : MECHANISM_NONE;
-        char why[80];
+        const char *program = t->units.command.program;
+        bool is_plain = sshd_is_named_by(program) && !strchr(t->units.command.prefix, '?');
+        Mechanism next = t->now.mechanism != MECHANISM_CONFIG ? MECHANISM_NONE
+                         : t->units.socket[0]                 ? MECHANISM_SOCKET
+                         : is_plain                           ? MECHANISM_COMMAND_LINE
+                                                              : MECHANISM_NONE;
+        char why[sizeof(((SshdAnswer *) NULL)->detail) + 640];
         int r;
 
         if (next != MECHANISM_NONE) {
@@ -128,6 +132,11 @@ void trial_go_on(Trial *t, int error, const char *text) {
                         return;
                 snprintf(why, sizeof(why), "it can't be prepared: %s", strerrordesc_np(-r));
                 error = r;
+                text = why;
+        }
+        if (t->now.mechanism == MECHANISM_CONFIG && next == MECHANISM_NONE) {
+                snprintf(why, sizeof(why), "%s, and no -p can be added to the command %s of %s", text,
+                         program, t->units.service);
                 text = why;
         }
         t->handler(error, text, t->userdata);

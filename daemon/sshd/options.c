@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sshd/options.h"
 
-#include <ctype.h>
-
 /* sshd's options with an argument (its getopt() string, sshd.c, OpenSSH 10.2), and the options that we
  * pick. */
 #define WITH_ARGUMENT "CEbcfghkopu"
@@ -48,6 +46,8 @@ static bool append_expanded(char *words, size_t size, const char *word, const ch
         char text[WORD_SIZE];
         size_t n = 0;
 
+        if (!environment)
+                return words_append(words, size, word);
         if (word[0] == '$' && word[1] != '{' && word[1] != '$')
                 return append_split(words, size, find_variable(environment, word + 1, strlen(word + 1)));
 
@@ -113,45 +113,50 @@ int sshd_options(const char *arguments, const char *environment, char ret[static
 }
 
 void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]) {
-        char *last, *before;
+        const char *rest = arguments;
         uint16_t port;
 
-        for (;;) {
-                last = before = NULL;
-                for (char *word = arguments; *word; word += strlen(word) + 1) {
-                        before = last;
-                        last = word;
-                }
-                if (!before || !streq(before, "-p") || parse_port(last, &port) < 0)
-                        return;
-                *before = '\0';
-        }
+        while (streq(rest, "-p") && parse_port(words_next(rest), &port) >= 0)
+                rest = words_next(words_next(rest));
+        memmove(arguments, rest, SSHD_COMMAND_SIZE - (size_t) (rest - arguments));
 }
 
-int sshd_environment_add(const char *text, char environment[static SSHD_COMMAND_SIZE]) {
-        LINES_FOREACH (start, text) {
-                size_t length = strcspn(start, "\n"), name_length;
-                char line[512], *value;
+bool sshd_is_named_by(const char *program) {
+        const char *slash = strrchr(program, '/');
 
-                if (length >= sizeof(line))
-                        continue;
-                while (length > 0 && isspace((unsigned char) start[length - 1]))
-                        length--;
-                memcpy(line, start, length);
-                line[length] = '\0';
+        return streq(slash ? slash + 1 : program, "sshd");
+}
 
-                name_length = strspn(line,
-                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
-                if (name_length == 0 || line[name_length] != '=')
-                        continue;
-                value = line + name_length + 1;
-                /* NOLINTNEXTLINE(core.UndefinedBinaryOperatorResult): a line with a name isn't empty */
-                if ((*value == '"' || *value == '\'') && value[1] && line[length - 1] == *value) {
-                        line[length - 1] = '\0';
-                        memmove(value, value + 1, strlen(value));
-                }
-                if (!words_append(environment, SSHD_COMMAND_SIZE, line))
-                        return -E2BIG;
-        }
-        return 0;
+/* Appends what follows sshd's name in a shell's @line, up to a character that means something to a shell.
+ * Returns false if @line has no such name. */
+static bool append_from_line(char words[static SSHD_COMMAND_SIZE], const char *line) {
+        char split[SSHD_COMMAND_SIZE] = "";
+        char *word = split, *end;
+
+        if (!append_split(split, sizeof(split), line))
+                return false;
+        while (*word && !sshd_is_named_by(word))
+                word += strlen(word) + 1;
+        if (!*word)
+                return false;
+        do {
+                word += strlen(word) + 1;
+                end = word + strcspn(word, ";&|<>()`{");
+                if (*end)
+                        end[0] = end[1] = '\0';
+        } while (words_append(words, SSHD_COMMAND_SIZE, word));
+        return true;
+}
+
+void sshd_own_arguments(const SshdCommand *command, char ret[static SSHD_COMMAND_SIZE]) {
+        bool found = sshd_is_named_by(command->program);
+
+        ret[0] = ret[1] = '\0';
+        WORDS_FOREACH (word, command->arguments)
+                if (found)
+                        (void) words_append(ret, SSHD_COMMAND_SIZE, word); /* fits: it is a part */
+                else if (!strpbrk(word, " \t\n"))
+                        found = sshd_is_named_by(word);
+                else if (append_from_line(ret, word))
+                        return;
 }

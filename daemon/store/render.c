@@ -236,16 +236,18 @@ int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint
         char text[RENDER_DROP_IN_SIZE_MAX];
         Text t = { .text = text };
 
-        if (command->program[0] != '/' ||
+        if (command->program[0] != '/' || strchr(command->prefix, '?') ||
             command->program[strcspn(command->program, " \t\r\n\"'%\\")] != '\0')
                 return -E2BIG;
 
-        text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s", DROP_IN_COMMENT, command->program);
-        WORDS_FOREACH (word, command->arguments)
-                text_add_word(&t, word);
+        text_add(&t, "%s[Service]\nExecStart=\nExecStart=%s%s", DROP_IN_COMMENT, command->prefix,
+                 command->program);
         for (size_t i = 0; i < n_beside; i++)
                 text_add(&t, " -p %u", beside[i]);
-        text_add(&t, " -p %u\n", port);
+        text_add(&t, " -p %u", port);
+        WORDS_FOREACH (word, command->arguments)
+                text_add_word(&t, word);
+        text_add(&t, "\n");
 
         return text_take(&t, ret_text);
 }

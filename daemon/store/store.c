@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/store.h"
 
+#include <glob.h>
 #include <limits.h>
 
 #include "base/fs.h"
@@ -57,27 +58,6 @@ static void drop_in_path(const char *unit, char ret[static PATH_MAX]) {
         snprintf(ret, PATH_MAX, STORE_DROP_INS "/%s.d/" UNIT_DROP_IN, unit);
 }
 
-static int drop_in_remove(const char *unit) {
-        char path[PATH_MAX];
-        int r, q;
-
-        drop_in_path(unit, path);
-        r = fs_remove(path);
-        if (r <= 0)
-                return r;
-
-        *strrchr(path, '/') = '\0';
-        q = fs_remove(path); /* the owner's files may be in there */
-        return q < 0 && q != -ENOTEMPTY && q != -EEXIST ? q : 1;
-}
-
-static int drop_in_clean(const char *unit) {
-        char path[PATH_MAX];
-
-        drop_in_path(unit, path);
-        return fs_clean(path);
-}
-
 static int drop_in_write(const Placement *placement, const BareUnits *units) {
         char text[RENDER_DROP_IN_SIZE_MAX], path[PATH_MAX];
         int r;
@@ -94,28 +74,9 @@ static int drop_in_write(const Placement *placement, const BareUnits *units) {
         return r < 0 ? r : fs_write_if_changed(path, text);
 }
 
-/* Applies @apply to the drop-in of each ssh unit but @spared: of @units (may be NULL), and of those that may
- * have been managed before. Returns 1 if one returned so, 0, or the first error, after it has tried all. */
-static int drop_ins_apply(int (*apply)(const char *unit), const BareUnits *units, const char *spared) {
-        const char *names[2 + 2 * UNIT_PAIRS] = { units ? units->socket : "", units ? units->service : "" };
-        int changed = 0, first = 0;
-
-        for (size_t i = 0; i < UNIT_PAIRS; i++) {
-                names[2 + 2 * i] = unit_pairs[i].socket;
-                names[3 + 2 * i] = unit_pairs[i].service;
-        }
-        for (size_t i = 0; i < ELEMENTSOF(names); i++) {
-                int r = names[i][0] && !streq(names[i], strempty(spared)) ? apply(names[i]) : 0;
-
-                note_error(&first, r);
-                changed = changed || r > 0;
-        }
-        return first < 0 ? first : changed;
-}
-
 int store_write_placement(const Placement *placement, uint16_t home, const BareUnits *units) {
         bool has_drop_in = mechanism_is_drop_in(placement->mechanism);
-        char text[RENDER_SIZE_MAX];
+        char text[RENDER_SIZE_MAX], path[PATH_MAX];
         int r, q;
 
         render_moved_file(placement, text);
@@ -127,10 +88,8 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
         if (r < 0 || !units)
                 return r;
 
-        r = drop_ins_apply(drop_in_remove, units,
-                           !has_drop_in                               ? NULL
-                           : placement->mechanism == MECHANISM_SOCKET ? units->socket
-                                                                      : units->service);
+        drop_in_path(placement->mechanism == MECHANISM_SOCKET ? units->socket : units->service, path);
+        r = fs_remove_all(STORE_DROP_INS "/*.d/" UNIT_DROP_IN, has_drop_in ? path : NULL);
         if (r < 0 || !has_drop_in)
                 return r;
         q = drop_in_write(placement, units);
@@ -160,6 +119,7 @@ int store_read_bare_units(ManagedUnits managed, BareUnits *ret) {
         if (managed.service) {
                 snprintf(bare.service, sizeof(bare.service), "%s", managed.service->id);
                 bare.command = managed.service->command;
+                bare.hidden = unit_hides(managed.service, STATEDIR "/sshd.d");
                 if (managed.service->overridden)
                         sshd_options_without_ours(bare.command.arguments);
         }
@@ -174,31 +134,40 @@ int store_read_bare_units(ManagedUnits managed, BareUnits *ret) {
         return 0;
 }
 
-/* ── all of our files ── */
+void store_find_moved_service(char ret[static 256]) {
+        glob_t paths = { 0 };
 
-static int files_apply(int (*apply)(const char *path)) {
-        static const char *const files[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE,
-                                             STORE_DISABLED_SOCKET_FILE, STORE_RELOAD_DUE_FILE };
-        int first = 0;
+        ret[0] = '\0';
+        if (glob(STORE_DROP_INS "/*.{service,socket}.d/" UNIT_DROP_IN, GLOB_BRACE, NULL, &paths) == 0) {
+                const char *name = paths.gl_pathv[0] + strlen(STORE_DROP_INS "/");
 
-        for (size_t i = 0; i < ELEMENTSOF(files); i++)
-                note_error(&first, apply(files[i]));
-        return first;
+                snprintf(ret, 256, "%.*s.service", (int) (strstr(name, ".s") - name), name);
+        }
+        globfree(&paths);
 }
 
-int store_clean(const Placement *placement) {
-        int first = 0;
+/* ── all of our files ── */
 
-        note_error(&first, files_apply(fs_clean));
-        note_error(&first, drop_ins_apply(drop_in_clean, NULL, NULL));
+int store_clean(const Placement *placement) {
+        int first = fs_remove_all("{" STATEDIR "/.*.new," STATEDIR "/sshd.d/.*.new," STORE_DROP_INS
+                                  "/*.d/." UNIT_DROP_IN ".new}",
+                                  NULL);
+
         if (placement->mechanism != MECHANISM_CONFIG)
                 note_error(&first, fs_remove(STORE_PORT_FILE));
-        return first;
+        return first < 0 ? first : 0;
 }
 
 int store_reset(const char *spared) {
-        int first = files_apply(fs_remove), r = drop_ins_apply(drop_in_remove, NULL, spared);
+        static const char *const files[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE,
+                                             STORE_DISABLED_SOCKET_FILE, STORE_RELOAD_DUE_FILE };
+        char path[PATH_MAX];
+        int first = 0, r;
 
+        for (size_t i = 0; i < ELEMENTSOF(files); i++)
+                note_error(&first, fs_remove(files[i]));
+        drop_in_path(strempty(spared), path);
+        r = fs_remove_all(STORE_DROP_INS "/*.d/{" UNIT_DROP_IN ",." UNIT_DROP_IN ".new}", path);
         note_error(&first, r);
         return first < 0 ? first : r;
 }

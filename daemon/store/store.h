@@ -24,6 +24,7 @@ int store_read_placement(Placement *ret);
 typedef struct BareUnits {
         char service[256], socket[256]; /* "" if there is none */
         SshdCommand command;
+        bool hidden;                     /* the service hides the port file from sshd */
         char streams[UNIT_STREAMS_SIZE]; /* words: where the socket unit listens */
 } BareUnits;
 
@@ -35,6 +36,9 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
 /* Takes our drop-ins out of what systemd says of @managed. Returns 0, or a negative errno for which
  * errno_is_passing(). */
 int store_read_bare_units(ManagedUnits managed, BareUnits *ret);
+
+/* Finds the service that was moved by a drop-in, whatever Unit= names now. "": there is none. */
+void store_find_moved_service(char ret[static 256]);
 
 /* A mark for the next run of the daemon: systemd may not have read our drop-ins yet. store_set_reload_due()
  * returns 0 or a negative errno. */

@@ -11,15 +11,15 @@ static int read_string(sd_bus_message *m, char *field, size_t size) {
         return (size_t) snprintf(field, size, "%s", text) < size ? 0 : -E2BIG;
 }
 
-static int read_int32(sd_bus_message *m, char *field, size_t size) {
-        (void) size;
-        return sd_bus_message_read(m, "v", "i", (int32_t *) field);
-}
+#define DEFINE_READ_NUMBER(name, type)                                              \
+        static int name(sd_bus_message *m, char *field, size_t size) {              \
+                (void) size;                                                        \
+                return sd_bus_message_read(m, "v", type, (uint32_t *) field, NULL); \
+        }
 
-static int read_uint32(sd_bus_message *m, char *field, size_t size) {
-        (void) size;
-        return sd_bus_message_read(m, "v", "u", (uint32_t *) field);
-}
+DEFINE_READ_NUMBER(read_int32, "i")
+DEFINE_READ_NUMBER(read_uint32, "u")
+DEFINE_READ_NUMBER(read_job, "(uo)") /* the job's number */
 
 static int read_bool(sd_bus_message *m, char *field, size_t size) {
         int value, r;
@@ -27,14 +27,19 @@ static int read_bool(sd_bus_message *m, char *field, size_t size) {
         (void) size;
         r = sd_bus_message_read(m, "v", "b", &value);
         if (r >= 0)
-                *(bool *) field = value;
+                *(bool *) field |= value;
         return r;
 }
 
-/* Reads the job's number. */
-static int read_job(sd_bus_message *m, char *field, size_t size) {
+static int read_is_set(sd_bus_message *m, char *field, size_t size) {
+        const char *text;
+        int r;
+
         (void) size;
-        return sd_bus_message_read(m, "v", "(uo)", (uint32_t *) field, NULL);
+        r = sd_bus_message_read(m, "v", "s", &text);
+        if (r >= 0)
+                *(bool *) field |= !isempty(text);
+        return r;
 }
 
 static int enter_array(sd_bus_message *m, const char *type) {
@@ -57,6 +62,24 @@ static int read_drop_ins(sd_bus_message *m, char *field, size_t size) {
         return r;
 }
 
+/* Reads the names of a command's prefixes. (systemd, exec_command_flags_to_string()) */
+static int read_prefixes(sd_bus_message *m, SshdCommand *command) {
+        static const char *const flags[] = { "no-env-expand", "ignore-failure", "privileged", "no-setuid",
+                                             "ambient" };
+        static const char *const prefixes[] = { ":", "-", "+", "!", "!!" };
+        const char *flag;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(m, "s", &flag)) > 0) {
+                int i = string_index(flag, flags, ELEMENTSOF(flags));
+
+                if (strlen(command->prefix) + 2 < sizeof(command->prefix))
+                        strcat(command->prefix, i < 0 ? "?" : prefixes[i]);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 /* Leaves the field alone if the service has several commands, or one that is longer than anybody writes. */
 static int read_command(sd_bus_message *m, char *field, size_t size) {
         SshdCommand command = { 0 };
@@ -65,8 +88,8 @@ static int read_command(sd_bus_message *m, char *field, size_t size) {
         int r;
 
         (void) size;
-        r = enter_array(m, "a(sasbttttuii)");
-        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'r', "sasbttttuii")) > 0) {
+        r = enter_array(m, "a(sasasttttuii)");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'r', "sasasttttuii")) > 0) {
                 bool fits, first = true;
 
                 r = sd_bus_message_read(m, "s", &text);
@@ -76,15 +99,18 @@ static int read_command(sd_bus_message *m, char *field, size_t size) {
                        sizeof(command.program);
 
                 r = sd_bus_message_enter_container(m, 'a', "s");
-                while (r >= 0 && (r = sd_bus_message_read(m, "s", &text)) > 0) {
-                        fits = fits &&
-                               (first || words_append(command.arguments, sizeof(command.arguments), text));
-                        first = false;
-                }
+                for (; r >= 0 && (r = sd_bus_message_read(m, "s", &text)) > 0; first = false)
+                        if (!first)
+                                fits = fits &&
+                                       words_append(command.arguments, sizeof(command.arguments), text);
+                        else if (!streq(text, command.program)) /* by the prefix @ */
+                                strcpy(command.prefix, "?");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
                 if (r >= 0)
-                        r = sd_bus_message_skip(m, "bttttuii");
+                        r = read_prefixes(m, &command);
+                if (r >= 0)
+                        r = sd_bus_message_skip(m, "ttttuii");
                 if (r >= 0)
                         r = sd_bus_message_exit_container(m);
                 n += fits ? 1 : 2;
@@ -92,6 +118,21 @@ static int read_command(sd_bus_message *m, char *field, size_t size) {
 
         if (r >= 0 && n == 1)
                 *(SshdCommand *) field = command;
+        return r;
+}
+
+/* Adds conditions in the form of unit files, as words. */
+static int read_conditions(sd_bus_message *m, char *field, size_t size) {
+        const char *kind, *parameter;
+        int trigger, negate, r;
+        char word[512];
+
+        r = enter_array(m, "a(sbbsi)");
+        while (r >= 0 &&
+               (r = sd_bus_message_read(m, "(sbbsi)", &kind, &trigger, &negate, &parameter, NULL)) > 0)
+                if ((size_t) snprintf(word, sizeof(word), "%s=%s%s%s", kind, trigger ? "|" : "",
+                                      negate ? "!" : "", parameter) < sizeof(word))
+                        (void) words_append(field, size, word);
         return r;
 }
 
@@ -116,6 +157,10 @@ static int read_files(sd_bus_message *m, char *field, size_t size) {
         return read_each(m, "a(sb)", "(sb)", field, size);
 }
 
+static int read_mounts(sd_bus_message *m, char *field, size_t size) {
+        return read_each(m, "a(ss)", "(ss)", field, size);
+}
+
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size) {
         const char *type, *address;
         int r;
@@ -126,6 +171,16 @@ int unit_read_streams(sd_bus_message *m, char *ret, size_t size) {
                 if (streq(type, "Stream") && !words_append(ret, size, address))
                         return -E2BIG;
         return r;
+}
+
+bool unit_hides(const UnitState *state, const char *path) {
+        WORDS_FOREACH (hidden, state->hidden) {
+                const char *rest = startswith(path, hidden + strspn(hidden, "-+")); /* systemd.exec(5) */
+
+                if (rest && (*rest == '\0' || *rest == '/' || rest == path + 1))
+                        return true;
+        }
+        return false;
 }
 
 #define NAME PROPERTY_OF_NAME, SYSTEMD1 ".Unit"
@@ -142,13 +197,20 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { UNIT, "UnitFileState", read_string, FIELD(unit_file_state) },
         { UNIT, "Job", read_job, FIELD(job) },
         { UNIT, "DropInPaths", read_drop_ins, FIELD(overridden) },
+        { UNIT, "Conditions", read_conditions, FIELD(conditions) },
+        { UNIT, "Asserts", read_conditions, FIELD(conditions) },
         { SERVICE, "Result", read_string, FIELD(result) },
         { SERVICE, "MainPID", read_uint32, FIELD(main_pid) },
         { SERVICE, "ExecMainCode", read_int32, FIELD(main_code) },
         { SERVICE, "ExecMainStatus", read_int32, FIELD(main_status) },
-        { SERVICE, "ExecStart", read_command, FIELD(command) },
+        { SERVICE, "ExecStartEx", read_command, FIELD(command) },
         { SERVICE, "Environment", read_words, FIELD(environment) },
         { SERVICE, "EnvironmentFiles", read_files, FIELD(environment_files) },
+        { SERVICE, "PrivateNetwork", read_bool, FIELD(own_network) },
+        { SERVICE, "NetworkNamespacePath", read_is_set, FIELD(own_network) },
+        { SERVICE, "InaccessiblePaths", read_words, FIELD(hidden) },
+        { SERVICE, "TemporaryFileSystem", read_mounts, FIELD(hidden) },
+        { SOCKET, "PrivateNetwork", read_bool, FIELD(own_network) },
         { SOCKET, "Result", read_string, FIELD(result) },
         { SOCKET, "Accept", read_bool, FIELD(accept) },
         { SOCKET, "Listen", unit_read_streams, FIELD(streams) },

@@ -15,11 +15,14 @@ typedef struct UnitState {
         uint32_t main_pid;              /* another number: the service was started anew meanwhile */
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
         bool overridden;                /* a drop-in of wslportd's is in force */
+        bool own_network;               /* it listens in a network namespace of its own */
+        char conditions[1024];          /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
 
         /* Of a service: its command, and what `$NAME` in the command may mean. Empty for a service that has
          * no command, or more than one. */
         SshdCommand command;
         char environment[SSHD_COMMAND_SIZE], environment_files[512]; /* words */
+        char hidden[512];                                            /* words: paths that sshd doesn't see */
 
         /* Of a socket unit. */
         bool accept;
@@ -45,12 +48,19 @@ typedef struct UnitProperty {
         size_t offset, size; /* of its field in UnitState */
 } UnitProperty;
 
-#define UNIT_PROPERTIES 17
+#define UNIT_PROPERTIES 24
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
 /* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or
  * more, or a negative errno, and then the field is undefined. */
 int unit_read_property(sd_bus_message *m, const UnitProperty *property, UnitState *state);
+
+/* Whether one of the unit's hidden paths is @path, or has it below. */
+bool unit_hides(const UnitState *state, const char *path);
+
+/* Returns a condition for which systemd won't start the unit; NULL if there is none, or if only systemd can
+ * tell. systemd tests them at the start: at boot, too late for us. (systemd/condition.c) */
+const char *unit_find_unmet(const UnitState *state);
 
 /* Reads systemd's property Listen, a variant of a(ss), and writes the addresses of its streams as words.
  * Returns 0 or a negative errno. */

@@ -97,7 +97,22 @@ int fs_remove(const char *path) {
         return 1;
 }
 
-int fs_clean(const char *path) {
-        (void) path;
-        return 0;
+/* @pattern is one of the store's: all files below the folder in front of its first star. */
+int fs_remove_all(const char *pattern, const char *spared) {
+        int removed = 0;
+
+        for (size_t i = 0; i < FUZZ_FILES_MAX; i++) {
+                FuzzFile *file = &fuzz_files.files[i];
+                const char *name = strrchr(file->path, '/');
+                int r;
+
+                if (!name || strncmp(file->path, pattern, strcspn(pattern, "*")) != 0 || !strstr(pattern, name + 1) ||
+                    strstr(pattern, "/.") || streq(file->path, strempty(spared)))
+                        continue;
+                r = fs_remove(file->path);
+                if (r < 0)
+                        return r;
+                removed = 1;
+        }
+        return removed;
 }

@@ -61,6 +61,7 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         verdict = fuzz_byte(input);
         s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_OUR_FILE_REFUSED + 1));
         s->switch_unfinished = verdict & 128;
+        s->own_network = verdict & 64;
         texts = fuzz_byte(input);
         s->verdict_detail = texts & 1 ? "line 3: Bad configuration option: Prot" : NULL;
         s->port_fixed_by = texts & 2 ? "/etc/ssh/sshd_config:5 (ListenAddress 0.0.0.0:22)" : NULL;
@@ -209,7 +210,7 @@ static void require_restore(Case *c, const Decision *d) {
 static void require_start(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
 
-        require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
+        require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER && !s->own_network);
         require(s->verdict == SSHD_VERDICT_VALID && !s->postponed);
         require(s->service == SERVICE_TO_START || (is_to_bind(s) && s->service == SERVICE_RUNNING) ||
                 mends_ipv4(s, find(c, d->port)));

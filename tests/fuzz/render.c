@@ -231,12 +231,12 @@ static void try_service_drop_in(const char *words, uint16_t port, const uint16_t
         require(rest && streq(rest, ""));
 
         require(words_append(wanted, sizeof(wanted), command.program));
-        WORDS_FOREACH (word, command.arguments)
-                require(words_append(wanted, sizeof(wanted), word));
         for (size_t i = 0; i <= n_beside; i++) {
                 snprintf(number, sizeof(number), "%u", i < n_beside ? beside[i] : port);
                 require(words_append(wanted, sizeof(wanted), "-p") && words_append(wanted, sizeof(wanted), number));
         }
+        WORDS_FOREACH (word, command.arguments)
+                require(words_append(wanted, sizeof(wanted), word));
         read_command(line, got, sizeof(got));
         require(fuzz_same_words(got, wanted));
 }

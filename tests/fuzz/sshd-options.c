@@ -5,10 +5,37 @@
 /* A unit's command line, its Environment= and a file of EnvironmentFile=: three lists, an empty line between
  * them. */
 
-static bool is_variable(const char *entry) {
-        size_t length = strspn(entry, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_");
+/* A name ends where the value begins, and both fit. */
+static int on_assignment(const char *name, const char *value, unsigned line, void *userdata) {
+        char entry[2 * SSHD_COMMAND_SIZE], *environment = userdata;
 
-        return length > 0 && entry[length] == '=';
+        require(!strpbrk(name, "=\n\r") && strlen(name) < 128 && line > 0);
+        require(name[0] == '\0' || (!is_blank(name[0]) && !is_blank(name[strlen(name) - 1])));
+        require(!value || strlen(value) < SSHD_COMMAND_SIZE);
+        snprintf(entry, sizeof(entry), "%s=%s", name, strempty(value));
+        (void) words_append(environment, SSHD_COMMAND_SIZE, entry);
+        return 0;
+}
+
+/* What sshd gets is a part of the command. */
+static void try_own_arguments(const char *words) {
+        char own[SSHD_COMMAND_SIZE];
+        SshdCommand command = { 0 };
+        size_t length = 0;
+
+        snprintf(command.program, sizeof(command.program), "%s", words);
+        WORDS_FOREACH (word, *words ? words_next(words) : words)
+                if (words_append(command.arguments, sizeof(command.arguments), word))
+                        length += strlen(word) + 1;
+        memset(own, 'x', sizeof(own));
+        sshd_own_arguments(&command, own);
+        require(fuzz_is_words(own, sizeof(own)));
+        WORDS_FOREACH (word, own) {
+                require(length > strlen(word));
+                length -= strlen(word) + 1;
+        }
+        if (sshd_is_named_by(command.program))
+                require(fuzz_same_words(own, command.arguments));
 }
 
 static void require_options(const char *options, bool has_port) {
@@ -34,16 +61,17 @@ static void require_options(const char *options, bool has_port) {
 
 static void try_without_ours(const char *arguments) {
         static const char *const ours[] = { "-p", "22", "-p", "65535" };
-        char plain[SSHD_COMMAND_SIZE] = "", added[SSHD_COMMAND_SIZE];
+        char plain[SSHD_COMMAND_SIZE] = "", added[SSHD_COMMAND_SIZE] = "";
         bool fits = true;
 
         WORDS_FOREACH (word, arguments)
                 fits = fits && words_append(plain, sizeof(plain), word);
         if (!fits)
                 return;
-        memcpy(added, plain, sizeof(added));
         for (size_t i = 0; i < ELEMENTSOF(ours); i++)
                 fits = fits && words_append(added, sizeof(added), ours[i]);
+        WORDS_FOREACH (word, plain)
+                fits = fits && words_append(added, sizeof(added), word);
 
         sshd_options_without_ours(plain);
         require(fuzz_is_words(plain, sizeof(plain)));
@@ -64,16 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         require(environment);
         WORDS_FOREACH (entry, given)
                 (void) words_append(environment, SSHD_COMMAND_SIZE, entry);
-        r = sshd_environment_add(file, environment);
-        require(r == 0 || r == -E2BIG);
+        require(environment_parse(file, on_assignment, environment) == 0);
         require(fuzz_is_words(environment, SSHD_COMMAND_SIZE));
-        WORDS_FOREACH (entry, environment) {
-                bool there = is_variable(entry);
-
-                WORDS_FOREACH (each, given)
-                        there = there || streq(each, entry);
-                require(there);
-        }
 
         r = sshd_options(arguments, environment, options, &has_port);
         require(r == 0 || r == -E2BIG);
@@ -83,5 +103,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 require(options[0] == '\0' && options[1] == '\0' && !has_port);
 
         try_without_ours(arguments);
+        try_own_arguments(arguments);
         return 0;
 }

@@ -12,7 +12,7 @@
  * The input is one answer after the other: the property, the type (0: the property's own), and a value of
  * that type. libsystemd checks messages before: it never hands out a text that isn't UTF-8. */
 
-#define ANSWERS_MAX 24 /* as many as a unit has properties, and some more */
+#define ANSWERS_MAX 32 /* as many as a unit has properties, and some more */
 
 typedef enum Kind {
         KIND_OWN,
@@ -25,6 +25,7 @@ typedef enum Kind {
         KIND_COMMANDS,
         KIND_FILES,
         KIND_STREAMS,
+        KIND_CONDITIONS,
         _KIND_MAX,
 } Kind;
 
@@ -35,9 +36,10 @@ static const char *const signatures[_KIND_MAX] = {
         [KIND_BOOL] = "b",
         [KIND_JOB] = "(uo)",
         [KIND_TEXTS] = "as",
-        [KIND_COMMANDS] = "a(sasbttttuii)",
+        [KIND_COMMANDS] = "a(sasasttttuii)",
         [KIND_FILES] = "a(sb)",
         [KIND_STREAMS] = "a(ss)",
+        [KIND_CONDITIONS] = "a(sbbsi)",
 };
 
 typedef struct Known {
@@ -62,12 +64,18 @@ static const Known known[] = {
         { "ExecMainCode", false, KIND_INT32, FIELD(main_code) },
         { "ExecMainStatus", false, KIND_INT32, FIELD(main_status) },
         { "SubState", false, KIND_STRING, FIELD(sub_state) },
-        { "ExecStart", false, KIND_COMMANDS, FIELD(command) },
+        { "ExecStartEx", false, KIND_COMMANDS, FIELD(command) },
         { "Environment", false, KIND_TEXTS, FIELD(environment) },
         { "EnvironmentFiles", false, KIND_FILES, FIELD(environment_files) },
         { "Result", true, KIND_STRING, FIELD(result) },
         { "Accept", true, KIND_BOOL, FIELD(accept) },
         { "Listen", true, KIND_STREAMS, FIELD(streams) },
+        { "Conditions", true, KIND_CONDITIONS, FIELD(conditions) },
+        { "Asserts", false, KIND_CONDITIONS, FIELD(conditions) },
+        { "PrivateNetwork", true, KIND_BOOL, FIELD(own_network) },
+        { "NetworkNamespacePath", false, KIND_STRING, FIELD(own_network) },
+        { "InaccessiblePaths", false, KIND_TEXTS, FIELD(hidden) },
+        { "TemporaryFileSystem", false, KIND_STREAMS, FIELD(hidden) },
 };
 
 /* A value, and its texts one after the other, each with its NUL, to compare with. */
@@ -76,7 +84,7 @@ typedef struct Value {
         uint32_t number;
         char *texts;
         size_t n_texts, size;
-        size_t n_commands, first_texts; /* the number of commands, and of the first one's texts */
+        size_t n_commands, n_flags; /* with one command, its flags are the last texts */
 } Value;
 
 static const UnitProperty *find_property(const Known *wanted) {
@@ -122,7 +130,7 @@ static bool more(const FuzzInput *input) {
 static int add_command(sd_bus_message *m, FuzzInput *input, Value *value) {
         int r;
 
-        r = sd_bus_message_open_container(m, 'r', "sasbttttuii");
+        r = sd_bus_message_open_container(m, 'r', "sasasttttuii");
         if (r >= 0)
                 r = add_text(m, input, value);
         if (r >= 0)
@@ -133,15 +141,22 @@ static int add_command(sd_bus_message *m, FuzzInput *input, Value *value) {
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)
-                r = sd_bus_message_append(m, "bttttuii", 0, 1ULL, 2ULL, 3ULL, 4ULL, 5U, 6, 7);
+                r = sd_bus_message_open_container(m, 'a', "s");
+        for (value->n_flags = 0; r >= 0 && more(input); value->n_flags++)
+                r = add_text(m, input, value);
+        (void) fuzz_byte(input);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
-        if (++value->n_commands == 1)
-                value->first_texts = value->n_texts;
+        if (r >= 0)
+                r = sd_bus_message_append(m, "ttttuii", 1ULL, 2ULL, 3ULL, 4ULL, 5U, 6, 7);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        value->n_commands++;
         return r;
 }
 
 static int add_element(sd_bus_message *m, FuzzInput *input, Value *value) {
+        uint8_t flags;
         int r;
 
         switch (value->kind) {
@@ -149,6 +164,18 @@ static int add_element(sd_bus_message *m, FuzzInput *input, Value *value) {
                 return add_text(m, input, value);
         case KIND_COMMANDS:
                 return add_command(m, input, value);
+        case KIND_CONDITIONS:
+                r = sd_bus_message_open_container(m, 'r', "sbbsi");
+                if (r >= 0)
+                        r = add_text(m, input, value);
+                flags = fuzz_byte(input);
+                if (r >= 0)
+                        r = sd_bus_message_append(m, "bb", flags >> 1 & 1, flags & 1);
+                if (r >= 0)
+                        r = add_text(m, input, value);
+                if (r >= 0)
+                        r = sd_bus_message_append(m, "i", flags >> 2);
+                return r < 0 ? r : sd_bus_message_close_container(m);
         case KIND_FILES:
         case KIND_STREAMS:
         default:
@@ -219,6 +246,7 @@ static void require_command(const SshdCommand *command, const Value *value) {
 
         require(memchr(command->program, '\0', sizeof(command->program)));
         require(fuzz_is_words(command->arguments, sizeof(command->arguments)));
+        require(memchr(command->prefix, '\0', sizeof(command->prefix)));
         if (value->n_commands != 1) {
                 require(command->program[0] == '\0' && command->arguments[0] == '\0');
                 return;
@@ -227,11 +255,15 @@ static void require_command(const SshdCommand *command, const Value *value) {
                 return; /* it was too long */
 
         require(streq(command->program, text));
-        for (i = 1, text = words_next(text); i < value->n_texts; i++, text = words_next(text)) {
+        require(command->prefix[0] != '\0' || value->n_flags == 0);
+        require(command->prefix[strspn(command->prefix, ":-+!?")] == '\0');
+        for (i = 1, text = words_next(text); i < value->n_texts - value->n_flags; i++, text = words_next(text)) {
                 const char *word = command->arguments;
 
-                if (i == 1) /* argv[0] */
+                if (i == 1) { /* argv[0] */
+                        require(streq(text, command->program) || command->prefix[0] == '?');
                         continue;
+                }
                 for (size_t skip = 2; skip < i; skip++)
                         word = words_next(word);
                 require(streq(word, text));
@@ -254,13 +286,34 @@ static void require_streams(const char *streams, size_t size, const Value *value
         require(*streams == '\0');
 }
 
+/* Each word is a kind and a parameter. */
+static void require_conditions(const char *words, size_t size, const Value *value) {
+        require(fuzz_is_words(words, size));
+        WORDS_FOREACH (word, words) {
+                const char *kind = value->texts;
+                bool found = false;
+
+                for (size_t i = 0; i + 1 < value->n_texts && !found; i += 2, kind = words_next(words_next(kind))) {
+                        const char *parameter = words_next(kind), *rest = startswith(word, kind);
+
+                        found = rest && *rest == '=' && strlen(rest) >= strlen(parameter) &&
+                                streq(rest + strlen(rest) - strlen(parameter), parameter) &&
+                                strspn(rest + 1, "|!") + 1 + strlen(parameter) >= strlen(rest);
+                }
+                require(found);
+        }
+}
+
 static void require_read(const Known *property, const UnitState *state, const Value *value) {
         const char *field = (const char *) state + property->offset;
         bool ours = false;
 
         switch (property->kind) {
         case KIND_STRING:
-                require(streq(field, value->texts));
+                if (property->size == sizeof(bool))
+                        require(*(const bool *) field == (value->texts[0] != '\0'));
+                else
+                        require(streq(field, value->texts));
                 break;
         case KIND_INT32:
         case KIND_UINT32:
@@ -276,8 +329,14 @@ static void require_read(const Known *property, const UnitState *state, const Va
         case KIND_FILES:
                 require_words(field, property->size, value, 1);
                 break;
+        case KIND_CONDITIONS:
+                require_conditions(field, property->size, value);
+                break;
         case KIND_STREAMS:
-                require_streams(field, property->size, value);
+                if (property->offset == offsetof(UnitState, hidden))
+                        require_words(field, property->size, value, 2);
+                else
+                        require_streams(field, property->size, value);
                 break;
         case KIND_TEXTS:
         default:
@@ -323,7 +382,7 @@ static void try_answer(FuzzInput *input, UnitState *state) {
         if (value.kind != property->kind)
                 require(r < 0);
         else if (property->kind == KIND_STRING)
-                require(r == (strlen(value.texts) < property->size ? 0 : -E2BIG) || r > 0);
+                require(r == (strlen(value.texts) < property->size ? 0 : -E2BIG) || r > 0 || property->size == sizeof(bool));
         else
                 require(r >= 0 || (property->kind == KIND_STREAMS && r == -E2BIG));
 
@@ -334,7 +393,7 @@ static void try_answer(FuzzInput *input, UnitState *state) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        char options[SSHD_COMMAND_SIZE], text[RENDER_DROP_IN_SIZE_MAX];
+        char options[SSHD_COMMAND_SIZE], arguments[SSHD_COMMAND_SIZE], text[RENDER_DROP_IN_SIZE_MAX];
         FuzzInput input = { data, size };
         UnitState state = {};
         bool has_port;
@@ -346,7 +405,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         require(socket_state_to_phase(&state) < _SERVICE_MAX);
         if (streq(state.load_state, "not-found"))
                 require(unit_state_to_phase(&state) == SERVICE_ABSENT);
-        (void) sshd_options(state.command.arguments, state.environment, options, &has_port);
+        sshd_own_arguments(&state.command, arguments);
+        require(fuzz_is_words(arguments, sizeof(arguments)));
+        (void) sshd_options(arguments, state.environment, options, &has_port);
+        (void) unit_hides(&state, STATEDIR "/sshd.d");
         (void) render_service_drop_in(&state.command, 2222, NULL, 0, text);
         (void) render_socket_drop_in(state.streams, 2222, NULL, 0, text);
         return 0;

@@ -84,24 +84,30 @@ static void test_unchanged_file_loses_its_leftover(void) {
         clean_up(base);
 }
 
-static void test_clean_takes_the_leftover_only(void) {
-        const char *base = folder(), *path = in(base, "d/f");
-        char text[16];
+static void test_remove_all(void) {
+        const char *base = folder(), *pattern = in(base, "*.d/{f,.f.new}");
 
-        test_equal_int(fs_clean(path), 0); /* the folder is missing too */
-        test_assert(access("d", F_OK) < 0);
-        test_equal_int(fs_write_if_changed(path, "x\n"), 1);
-        leave("d/.f.new", "y");
-        leave("d/.g.new", "another's");
-        test_equal_int(fs_clean(path), 1);
-        test_equal_int(fs_clean(path), 0);
-        test_assert(access("d/.f.new", F_OK) < 0);
-        test_equal_int(fs_read(path, text, sizeof(text)), 2);
-        test_assert(unlink("d/.g.new") >= 0);
+        test_equal_int(fs_remove_all(pattern, NULL), 0);
+        test_assert(mkdir("a.d", 0755) >= 0 && mkdir("b.d", 0755) >= 0 && mkdir("c.d", 0755) >= 0 &&
+                    mkdir("d.d", 0755) >= 0);
+        leave("a.d/f", "x");
+        leave("b.d/f", "x");
+        leave("b.d/other", "x");
+        leave("c.d/f", "x");
+        leave("d.d/.f.new", "x");
+        test_equal_int(fs_remove_all(pattern, in(base, "c.d/f")), 1);
+        test_assert(access("a.d", F_OK) < 0 && access("b.d/f", F_OK) < 0 && access("d.d", F_OK) < 0);
+        test_assert(access("b.d/other", F_OK) >= 0 && access("c.d/f", F_OK) >= 0);
+        test_equal_int(fs_remove_all(pattern, in(base, "c.d/f")), 0);
 
-        test_assert(symlink("f", "d/.f.new") >= 0);
-        test_equal_int(fs_clean(path), 1);
-        test_equal_int(fs_read(path, text, sizeof(text)), 2);
+        /* One that can't be removed doesn't keep the others. */
+        test_assert(mkdir("b.d/f", 0755) >= 0);
+        leave("b.d/f/x", "x");
+        test_equal_int(fs_remove_all(pattern, NULL), -ENOTEMPTY);
+        test_assert(access("c.d", F_OK) < 0 && access("b.d/f/x", F_OK) >= 0);
+        test_assert(unlink("b.d/f/x") >= 0 && unlink("b.d/other") >= 0);
+        test_equal_int(fs_remove_all(pattern, NULL), 1);
+        test_assert(access("b.d", F_OK) < 0);
         clean_up(base);
 }
 
@@ -120,10 +126,10 @@ static void test_remove_takes_the_leftover_too(void) {
         test_assert(mkdir("d/.f.new", 0755) >= 0);
         leave("d/.f.new/x", "not ours");
         test_equal_int(fs_write_if_changed(path, "x\n"), -EISDIR);
-        test_equal_int(fs_clean(path), -ENOTEMPTY);
         test_equal_int(fs_remove(path), -ENOTEMPTY);
         test_assert(unlink("d/.f.new/x") >= 0);
-        test_equal_int(fs_clean(path), 1);
+        test_equal_int(fs_remove(path), 0);
+        test_assert(access("d/.f.new", F_OK) < 0);
 
         test_assert(mkdir("d/f", 0755) >= 0);
         leave("d/.f.new", "y");
@@ -184,8 +190,7 @@ static void test_unwritable_is_an_error(void) {
         test_equal_int(fs_write_if_changed("/sys/kernel/wslportd-test", "x\n") < 0, 1);
         test_equal_int(fs_read("/proc/self/nothing", text, sizeof(text)), -ENOENT);
         test_equal_int(fs_write_if_changed("relative", "x\n"), -EINVAL);
-        test_equal_int(fs_clean("relative"), -EINVAL);
-        test_equal_int(fs_clean("/dev/null/f"), -ENOTDIR);
+        test_equal_int(fs_remove("/dev/null/f"), -ENOTDIR);
         test_equal_int(fs_remove("relative"), -EINVAL);
         test_equal_int(fs_remove("/tmp/"), -EINVAL);
 }
@@ -195,7 +200,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_write_read_remove),
                 TEST(test_leftover_is_reused),
                 TEST(test_unchanged_file_loses_its_leftover),
-                TEST(test_clean_takes_the_leftover_only),
+                TEST(test_remove_all),
                 TEST(test_remove_takes_the_leftover_too),
                 TEST(test_symlink_is_replaced_not_followed),
                 TEST(test_folders_and_pipes_are_errors),

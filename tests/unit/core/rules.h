@@ -23,7 +23,7 @@ typedef struct Rule {
         NetworkingMode mode;  /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
         bool booting, not_booting, no_auto_restore, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
-                        switch_unfinished, refused, fixed, other_fixed, cannot_bind;
+                        switch_unfinished, refused, fixed, other_fixed, cannot_bind, own_network, unmet;
         Settled settled;
         SocketActivation socket_activation;
         uint16_t other_home; /* a second home port; 0: none */
@@ -92,6 +92,8 @@ static inline void test_rule(const void *data) {
         snapshot.socket_disabled = rule->socket_disabled;
         snapshot.switch_unfinished = rule->switch_unfinished;
         snapshot.verdict = rule->refused ? SSHD_VERDICT_REFUSED : SSHD_VERDICT_VALID;
+        snapshot.own_network = rule->own_network;
+        snapshot.unmet = rule->unmet ? "ConditionPathExists=/x" : NULL;
         if (rule->other_home != 0)
                 test_add_home(&snapshot.home, rule->other_home, rule->other_fixed);
         if (rule->fixed && rule->by_socket)

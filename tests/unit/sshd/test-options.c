@@ -152,25 +152,24 @@ static void test_too_long_has_no_port(void) {
 static const struct {
         const char *name; /* the words */
         const char *rest;
-} appended[] = {
-        { "-D|-p|2222", "-D" },
+} ours[] = {
+        { "-p|2222|-D", "-D" },
         { "-p|65535", "" },
-        { "-D|$SSHD_OPTS|-p|2222", "-D|$SSHD_OPTS" },
-        { "-D|-p|2222|-D", "-D|-p|2222|-D" },
-        { "-D|-p2222", "-D|-p2222" },
-        { "-D|-p22|2222", "-D|-p22|2222" },
-        { "-D|-p|65536", "-D|-p|65536" },
-        { "-D|-p|0", "-D|-p|0" },
-        { "-D|-p|$PORT", "-D|-p|$PORT" },
-        { "-D|-p", "-D|-p" },
+        { "-p|2022|-p|2222|-D|$SSHD_OPTS", "-D|$SSHD_OPTS" },
+        { "-D|-p|2222", "-D|-p|2222" },
+        { "-p2222|-D", "-p2222|-D" },
+        { "-p|2222|-p22|-D", "-p22|-D" },
+        { "-p|65536|-D", "-p|65536|-D" },
+        { "-p|0|-D", "-p|0|-D" },
+        { "-p|$PORT|-D", "-p|$PORT|-D" },
+        { "-p", "-p" },
         { "-o|22", "-o|22" },
-        { "-D|22", "-D|22" },
-        { "22", "22" },
+        { "22|-D", "22|-D" },
         { "-D", "-D" },
 };
 
 static void test_without_ours(const void *data) {
-        const __typeof__(appended[0]) *row = data;
+        const __typeof__(ours[0]) *row = data;
         char arguments[SSHD_COMMAND_SIZE] = "";
 
         memcpy(arguments, test_words(row->name), strlen(row->name) + 2);
@@ -187,74 +186,52 @@ static void test_without_ours_of_nothing(void) {
 
 static const struct {
         const char *name;
-        const char *before, *text;
-        const char *after;
-} files[] = {
-        { "empty", "A=1", "", "A=1" },
-        { "an assignment", "", "A=1\n", "A=1" },
-        { "no newline at the end", "", "A=1\nB=2", "A=1|B=2" },
-        { "CRLF", "", "A=1\r\nB=\"2\"\r\n", "A=1|B=2" },
-        { "later ones come behind", "A=0|B=0", "A=1\nA=2\n", "A=0|B=0|A=1|A=2" },
-        { "blanks at the end", "", "A=1 \t\n", "A=1" },
-        { "blanks inside", "", "A=-p 22\n", "A=-p 22" },
-        { "an equals sign in the value", "", "A=-oPort=22\n", "A=-oPort=22" },
-        { "no value", "", "A=\n", "A=" },
-        { "every letter of a name", "", "aZ_09=1\n", "aZ_09=1" },
-
-        { "in double quotes", "", "A=\"-p 22\"\n", "A=-p 22" },
-        { "in single quotes", "", "A='-p 22'\n", "A=-p 22" },
-        { "in quotes, blanks kept", "", "A=' 1 ' \n", "A= 1 " },
-        { "in empty quotes", "", "A=\"\"\n", "A=" },
-        { "in quotes of one letter", "", "A='x'\n", "A=x" },
-        { "the other quotes inside", "", "A='-o \"X y\"'\n", "A=-o \"X y\"" },
-        { "one quote", "", "A=\"\nB='\n", "A=\"|B='" },
-        { "an unclosed quote", "", "A=\"1\n", "A=\"1" },
-        { "unlike quotes", "", "A=\"1'\n", "A=\"1'" },
-        { "a quote at the end only", "", "A=1\"\n", "A=1\"" },
-        { "a letter around", "", "A=x1x\n", "A=x1x" },
-
-        { "comments", "", "# A=1\n#A=1\n;A=1\nB=2\n", "B=2" },
-        { "empty lines", "", "\n\n \nA=1\n\n", "A=1" },
-        { "no assignments", "A=0", "A\n=1\n-A=1\nA-B=1\nA B=1\nexport A=1\n", "A=0" },
+        const char *program, *arguments;
+        const char *own;
+} wrapped[] = {
+        { "sshd itself", "/usr/sbin/sshd", "-D|$SSHD_OPTS", "-D|$SSHD_OPTS" },
+        { "sshd at a path of its own", "/opt/x/bin/sshd", "-D|sshd|-p|22", "-D|sshd|-p|22" },
+        { "a blank in an argument", "/usr/sbin/sshd", "-o|Port 22|-D", "-o|Port 22|-D" },
+        { "env", "/usr/bin/env", "LANG=C|/usr/sbin/sshd|-D|-p|2022", "-D|-p|2022" },
+        { "nice", "/usr/bin/nice", "-n|-5|/usr/sbin/sshd|-D|$SSHD_OPTS", "-D|$SSHD_OPTS" },
+        { "env, and a blank in an argument", "/usr/bin/env", "A=b c|sshd|-o|Port 22", "-o|Port 22" },
+        { "env without arguments of sshd's", "/usr/bin/env", "sshd", "" },
+        { "a shell", "/bin/sh", "-c|exec /usr/sbin/sshd -D -p 2022", "-D|-p|2022" },
+        { "a shell's variable", "/bin/sh", "-c|umask 022; exec /usr/sbin/sshd -D $SSHD_OPTS", "-D|$SSHD_OPTS" },
+        { "a shell's quotes", "/bin/sh", "-c|sshd -o \"Port 22\" -o 'B c'", "-o|Port 22|-o|B c" },
+        { "a shell goes on", "/bin/sh", "-c|sshd -D -p 2022; true -p 22", "-D|-p|2022" },
+        { "a shell goes on, a blank apart", "/bin/sh", "-c|sshd -D ; true -p 22", "-D" },
+        { "a shell redirects", "/bin/sh", "-c|exec sshd -D >/dev/null 2>&1", "-D" },
+        { "a shell asks", "/bin/sh", "-c|exec sshd -D -p $(port)", "-D|-p|$" },
+        { "a shell's default", "/bin/sh", "-c|exec sshd -D -p ${PORT:-22} -4", "-D|-p|$" },
+        { "a shell that names sshd alone", "/bin/sh", "-c|exec sshd", "" },
+        { "a script", "/opt/site/start-sshd", "", "" },
+        { "a script's arguments", "/opt/site/start", "-p|2022", "" },
+        { "another program in a shell", "/bin/sh", "-c|exec /opt/x -p 2022", "" },
+        { "a name that ends so", "/usr/sbin/xsshd", "-p|2022", "" },
+        { "no command", "", "", "" },
 };
 
-static void test_environment_add(const void *data) {
-        const __typeof__(files[0]) *row = data;
-        char environment[SSHD_COMMAND_SIZE] = "";
+static void test_own_arguments(const void *data) {
+        const __typeof__(wrapped[0]) *row = data;
+        char own[SSHD_COMMAND_SIZE] = "x";
+        SshdCommand command = { 0 };
 
-        memcpy(environment, test_words(row->before), strlen(row->before) + 2);
-        test_equal_int(sshd_environment_add(row->text, environment), 0);
-        test_equal_words(environment, row->after);
+        snprintf(command.program, sizeof(command.program), "%s", row->program);
+        memcpy(command.arguments, test_words(row->arguments), strlen(row->arguments) + 2);
+        sshd_own_arguments(&command, own);
+        test_equal_words(own, row->own);
 }
 
-static void test_the_last_value_counts(void) {
-        char environment[SSHD_COMMAND_SIZE] = "OPTIONS=-p 1\0PORT=2", options[SSHD_COMMAND_SIZE];
+/* The prefix `:` of a command. */
+static void test_without_expansion(void) {
+        char options[SSHD_COMMAND_SIZE];
         bool has_port;
 
-        test_equal_int(sshd_environment_add("OPTIONS=-p 3\nOPTIONS=\"-p 22\"\n", environment), 0);
-        test_equal_int(sshd_options(test_words("$OPTIONS|-p|$PORT"), environment, options, &has_port), 0);
-        test_equal_words(options, "-p22|-p2");
-}
-
-static void test_long_lines_are_ignored(void) {
-        char text[1600], environment[SSHD_COMMAND_SIZE] = "";
-
-        snprintf(text, sizeof(text), "A=1\nB=2\n%s\n%s\n", repeated("D=", "x", 509),
-                 repeated("C=", "x", 510));
-        test_equal_int(sshd_environment_add(text, environment), 0);
-        test_equal_words(environment, repeated("A=1|B=2|D=", "x", 509));
-}
-
-/* "A=" and 508 letters, twice, leave no room for a third. */
-static void test_environment_is_full(void) {
-        char environment[SSHD_COMMAND_SIZE + 1] = "";
-
-        environment[SSHD_COMMAND_SIZE] = '!';
-        test_equal_int(sshd_environment_add(repeated("A=", "x", 508), environment), 0);
-        test_equal_int(sshd_environment_add(repeated("B=", "x", 508), environment), 0);
-        test_equal_int(sshd_environment_add("C=1", environment), -E2BIG);
-        test_equal_string(words_next(environment), repeated("B=", "x", 508));
-        test_equal_int(environment[SSHD_COMMAND_SIZE], '!');
+        test_equal_int(sshd_options(test_words("-D|$A|-f${A}|-f$$"), NULL, options, &has_port), 0);
+        test_equal_words(options, "");
+        test_equal_int(sshd_options(test_words("-D|-f${A}|-f$$"), NULL, options, &has_port), 0);
+        test_equal_words(options, "-f${A}|-f$$");
 }
 
 static const struct {
@@ -316,12 +293,10 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_options, commands),
                 TEST_TABLE(test_too_long, limits),
                 TEST(test_too_long_has_no_port),
-                TEST_TABLE(test_without_ours, appended),
+                TEST_TABLE(test_without_ours, ours),
                 TEST(test_without_ours_of_nothing),
-                TEST_TABLE(test_environment_add, files),
-                TEST(test_the_last_value_counts),
-                TEST(test_long_lines_are_ignored),
-                TEST(test_environment_is_full),
+                TEST_TABLE(test_own_arguments, wrapped),
+                TEST(test_without_expansion),
                 TEST_TABLE(test_words_append, appends),
                 TEST(test_words_append_ends_the_list),
                 TEST(test_words_foreach),

@@ -297,19 +297,20 @@ static const struct {
         const char *name;
         const char *arguments;
         uint16_t beside[3];
-        const char *command; /* what follows the program */
+        const char *command;
 } services[] = {
-        { "no arguments", "", { 0 }, " -p 2222" },
-        { "a variable stays", "-D|$SSHD_OPTS", { 0 }, " \"-D\" \"$SSHD_OPTS\" -p 2222" },
-        { "braces and dollars stay", "-f${A}|$$", { 0 }, " \"-f${A}\" \"$$\" -p 2222" },
-        { "blanks", "-o|Port 22|\t", { 0 }, " \"-o\" \"Port 22\" \"\t\" -p 2222" },
-        { "quotes", "-oA=\"b\"|'c'", { 0 }, " \"-oA=\\\"b\\\"\" \"'c'\" -p 2222" },
-        { "backslashes", "a\\b|\\\\|c\\", { 0 }, " \"a\\\\b\" \"\\\\\\\\\" \"c\\\\\" -p 2222" },
-        { "specifiers", "-f/%i|%%|50%", { 0 }, " \"-f/%%i\" \"%%%%\" \"50%%\" -p 2222" },
-        { "a semicolon", "-D|;", { 0 }, " \"-D\" \";\" -p 2222" },
-        { "a word that looks like a comment", "#", { 0 }, " \"#\" -p 2222" },
-        { "a port beside it", "-D", { 2022 }, " \"-D\" -p 2022 -p 2222" },
-        { "ports beside it", "-D|-e", { 2022, 1, 65535 }, " \"-D\" \"-e\" -p 2022 -p 1 -p 65535 -p 2222" },
+        { "no arguments", "", { 0 }, "/usr/sbin/sshd -p 2222" },
+        { "a variable stays", "-D|$SSHD_OPTS", { 0 }, "/usr/sbin/sshd -p 2222 \"-D\" \"$SSHD_OPTS\"" },
+        { "braces and dollars stay", "-f${A}|$$", { 0 }, "/usr/sbin/sshd -p 2222 \"-f${A}\" \"$$\"" },
+        { "blanks", "-o|Port 22|\t", { 0 }, "/usr/sbin/sshd -p 2222 \"-o\" \"Port 22\" \"\t\"" },
+        { "quotes", "-oA=\"b\"|'c'", { 0 }, "/usr/sbin/sshd -p 2222 \"-oA=\\\"b\\\"\" \"'c'\"" },
+        { "backslashes", "a\\b|\\\\|c\\", { 0 }, "/usr/sbin/sshd -p 2222 \"a\\\\b\" \"\\\\\\\\\" \"c\\\\\"" },
+        { "specifiers", "-f/%i|%%|50%", { 0 }, "/usr/sbin/sshd -p 2222 \"-f/%%i\" \"%%%%\" \"50%%\"" },
+        { "a semicolon", "-D|;", { 0 }, "/usr/sbin/sshd -p 2222 \"-D\" \";\"" },
+        { "a word that looks like a comment", "#", { 0 }, "/usr/sbin/sshd -p 2222 \"#\"" },
+        { "a port beside it", "-D", { 2022 }, "/usr/sbin/sshd -p 2022 -p 2222 \"-D\"" },
+        { "ports beside it", "-D|-e", { 2022, 1, 65535 },
+          "/usr/sbin/sshd -p 2022 -p 1 -p 65535 -p 2222 \"-D\" \"-e\"" },
 };
 
 static void test_service_drop_in(const void *data) {
@@ -323,21 +324,35 @@ static void test_service_drop_in(const void *data) {
         memcpy(command.arguments, test_words(row->arguments), strlen(row->arguments) + 2);
         test_equal_int(render_service_drop_in(&command, 2222, row->beside, n_beside, text), 0);
 
-        snprintf(expected, sizeof(expected), "\n[Service]\nExecStart=\nExecStart=/usr/sbin/sshd%s\n",
-                 row->command);
+        snprintf(expected, sizeof(expected), "\n[Service]\nExecStart=\nExecStart=%s\n", row->command);
         test_contains(text, "\n[Service]\n");
         test_equal_string(strstr(text, "\n[Service]\n"), expected);
         test_assert(startswith(text, "# Written by wslportd"));
 }
 
+static void test_service_drop_in_keeps_prefixes(void) {
+        SshdCommand command = { .program = "/usr/sbin/sshd", .prefix = ":-!!", .arguments = "-D" };
+        char text[RENDER_DROP_IN_SIZE_MAX];
+
+        test_equal_int(render_service_drop_in(&command, 2222, NULL, 0, text), 0);
+        test_contains(text, "\nExecStart=:-!!/usr/sbin/sshd -p 2222 \"-D\"\n");
+}
+
+static void test_service_drop_in_with_an_unknown_prefix(void) {
+        SshdCommand command = { .program = "/usr/sbin/sshd", .prefix = "-?" };
+        char text[RENDER_DROP_IN_SIZE_MAX];
+
+        test_equal_int(render_service_drop_in(&command, 2222, NULL, 0, text), -E2BIG);
+}
+
 /* sshd_options_without_ours() removes exactly what a drop-in adds. */
 static void test_service_drop_in_without_ours(void) {
-        SshdCommand command = { .program = "/usr/sbin/sshd", .arguments = "-D\0-p\0" "2022\0-p\0" "2222" };
+        SshdCommand command = { .program = "/usr/sbin/sshd", .arguments = "-p\0" "2022\0-p\0" "2222\0-D" };
         char text[RENDER_DROP_IN_SIZE_MAX];
 
         sshd_options_without_ours(command.arguments);
         test_equal_int(render_service_drop_in(&command, 2223, (const uint16_t[]){ 2022 }, 1, text), 0);
-        test_contains(text, "\nExecStart=/usr/sbin/sshd \"-D\" -p 2022 -p 2223\n");
+        test_contains(text, "\nExecStart=/usr/sbin/sshd -p 2022 -p 2223 \"-D\"\n");
 }
 
 /* The longest command fits, and a text that is too long by any length is refused, to the byte. */
@@ -380,6 +395,8 @@ int main(int argc, char *argv[]) {
                 TEST(test_socket_drop_in_too_long),
                 TEST_TABLE(test_damaged_socket_drop_in, damaged_drop_ins),
                 TEST_TABLE(test_service_drop_in, services),
+                TEST(test_service_drop_in_keeps_prefixes),
+                TEST(test_service_drop_in_with_an_unknown_prefix),
                 TEST(test_service_drop_in_without_ours),
                 TEST(test_service_drop_in_too_long),
         };
