@@ -41,6 +41,7 @@ struct Move {
         sd_event_source *timer;
         usec_t verify_until;
         unsigned strangers; /* how many looks in a row have found another there */
+        bool again;         /* sshd was told of one mechanism before, and did not come to listen */
         int error;          /* why it is being undone */
         char text[512];
         MoveListens listens;
@@ -112,12 +113,12 @@ static int move_run(Move *move, const Plan *plan) {
 }
 
 /* What makes the unit listen where the files say. */
-static void move_plan(const Move *move, bool again, Plan *ret) {
+static void move_plan(const Move *move, ServicePhase phase, bool again, Plan *ret) {
         Shape shape = move->shape;
 
         shape.command_changes = move->trial.now.mechanism == MECHANISM_COMMAND_LINE ||
                                 move->request.from.mechanism == MECHANISM_COMMAND_LINE;
-        plan_apply(&shape, move->request.phase, again, ret);
+        plan_apply(&shape, phase, again, ret);
 }
 
 /* systemd was told, and can't be asked any more how far it has come. */
@@ -169,7 +170,7 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
                 plan_add(&plan, JOB_DAEMON_RELOAD, false);
         move->trial.reload_due = false;
         if (!move_is_unharmed(move))
-                move_plan(move, true, &jobs);
+                move_plan(move, move->request.phase, true, &jobs);
         for (size_t i = 0; i < jobs.n; i++)
                 plan_add(&plan, jobs.steps[i].kind, jobs.steps[i].socket);
 
@@ -198,6 +199,7 @@ static void move_look_later(Move *move, usec_t delay) {
 static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata) {
         Move *move = userdata;
         uint16_t port = move->request.expected;
+        char text[256];
         int r;
 
         (void) source;
@@ -224,9 +226,10 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
                 return 0;
         }
         if (usec >= move->verify_until) {
-                move_undo(move, -ETIMEDOUT, "%s did not come to listen on %u",
-                          move->shape.by_socket ? move->trial.units.socket : move->trial.units.service,
-                          port);
+                snprintf(text, sizeof(text), "%.200s did not come to listen on %u",
+                         move->shape.by_socket ? move->trial.units.socket : move->trial.units.service, port);
+                move->again = true;
+                trial_go_on(&move->trial, -ETIMEDOUT, text);
                 return 0;
         }
 
@@ -251,7 +254,8 @@ static void move_apply(Move *move) {
         int r;
 
         move->step = MOVE_APPLYING;
-        move_plan(move, false, &plan);
+        /* The first mechanism may have left the unit in any state. */
+        move_plan(move, move->again ? SERVICE_RUNNING : move->request.phase, move->again, &plan);
         r = plan.n > 0 ? move_run(move, &plan) : 1;
         if (r < 0)
                 move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
@@ -293,6 +297,7 @@ static int move_ask_streams(Move *move) {
 
 static void move_on_jobs(int result, const char *word, void *userdata) {
         Move *move = userdata;
+        char text[256];
         int r;
 
         if (move->step == MOVE_UNDOING) {
@@ -305,11 +310,16 @@ static void move_on_jobs(int result, const char *word, void *userdata) {
                         move->trial.reload_due = true;
                 }
                 move_finish(move, move->error);
-        } else if (result < 0)
-                move_undo(move, result, "systemd could not %s: %s",
-                          move->step == MOVE_READING ? "read its units again" : "work on the ssh unit",
-                          word);
-        else if (move->step == MOVE_APPLYING)
+        } else if (result < 0) {
+                snprintf(text, sizeof(text), "systemd could not %s: %.150s",
+                         move->step == MOVE_READING ? "read its units again" : "work on the ssh unit", word);
+                /* A restart would end an sshd that runs, if systemd could not even reload it. */
+                move->again = move->step == MOVE_APPLYING && move->request.phase == SERVICE_TO_START;
+                if (move->again)
+                        trial_go_on(&move->trial, result, text);
+                else
+                        move_undo(move, result, "%s", text);
+        } else if (move->step == MOVE_APPLYING)
                 move_verify(move, MOVE_VERIFYING);
         else if (move->shape.by_socket && move->request.to.port != 0) {
                 r = move_ask_streams(move);

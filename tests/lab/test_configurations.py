@@ -196,10 +196,14 @@ def test_a_command_line_of_the_users_own(make, text, mechanism):
     assert "-o PermitRootLogin=yes" in m.read(f"/proc/{w.main_pid(m)}/cmdline").replace("\0", " ")
 
 
-@pytest.mark.parametrize("file, text", [
-    ("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -p 22\n"),
-    ("/etc/default/ssh", 'SSHD_OPTS="-p 22"\n')], ids=["ExecStart", "SSHD_OPTS"])
-def test_a_port_in_the_command(make, file, text):
+@pytest.mark.parametrize("file, text, where", [
+    ("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nExecStart=\nExecStart=/usr/sbin/sshd -D -p 22\n",
+     "-p in ssh.service"),
+    ("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nEnvironmentFile=\nEnvironment='SSHD_OPTS=-p 22'\n",
+     "-p in ssh.service"),
+    ("/etc/default/ssh", '# mine\nSSHD_OPTS="-p 22"\n', "-p in /etc/default/ssh:2 (SSHD_OPTS)")],
+    ids=["ExecStart", "Environment", "SSHD_OPTS"])
+def test_a_port_in_the_command(make, file, text, where):
     """sshd takes the port of its command line, whatever the configuration says."""
     m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
     m.write(file, text)
@@ -207,7 +211,7 @@ def test_a_port_in_the_command(make, file, text):
     m.boot()
     m.wait_running()
     p = w.wait_properties(m, State="blocked")
-    assert "-p in the command of ssh.service" in p["Reason"] and p.get("Mechanism") == ""
+    assert where in p["Reason"] and p.get("Mechanism") == ""
     assert w.own_files(m) == {} and users_files(m) == before
     assert w.active_state(m, "ssh.service") == "failed"  # as without wslportd
 
@@ -233,6 +237,21 @@ def test_etc_is_read_only(make):
     m.windows.release(22)
     assert w.call(m, "Restore") == (0, "")
     standing(m, "clear", 22, "")
+
+
+@pytest.mark.parametrize("windows", [True, False], ids=["held", "requested"])
+def test_sshd_does_not_see_our_file(make, windows):
+    """A mount of the unit's own hides the file from sshd, not from the sshd that checks it. So the kernel shows that sshd isn't
+    where the file says, and the next mechanism is tried."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22 if windows else {})
+    m.write("/etc/systemd/system/ssh.service.d/override.conf", "[Service]\nBindReadOnlyPaths=/mnt:/var/lib\n")
+    m.boot()
+    m.wait_running()
+    if not windows:
+        w.wait_properties(m, State="clear", Port=22)
+        assert w.call(m, "Relocate", "q", "0") == (0, "")
+    w.wait_properties(m, State="relocated", Port=2222, Mechanism="command-line")
+    assert w.logs_in(m, 2222, "lan")
 
 
 def test_an_instance_has_the_port(make):
