@@ -167,13 +167,13 @@ class Cables:
         for i in self._mirrored:
             commands += [f"rule add pref 0 iif {i.name} ipproto {protocol} lookup local"
                          for protocol in (TCP, UDP)]
+            commands.append(f"neighbour add {self.gateway} lladdr {GATEWAY_MAC} dev {i.name} nud permanent")
         commands += [f"rule add pref 1 ipproto {protocol} lookup {table}"
                      for table in (127, 128) for protocol in (TCP, UDP)]
         for i in reversed(self._mirrored):  # as WSL does, so that the route of table 127 comes last
             if i is LOOPBACK or self.host_loopback:
-                commands += [f"neighbour add {self.gateway} lladdr {GATEWAY_MAC} dev {i.name} nud permanent",
-                             f"route add {i.address} via {self.gateway} dev {i.name} onlink"
-                             f" src {i.address} table {127 if i is LOOPBACK else 128}"]
+                commands.append(f"route add {i.address} via {self.gateway} dev {i.name} onlink"
+                                f" src {i.address} table {127 if i is LOOPBACK else 128}")
         return settings, commands
 
     def guest_script(self, windows: str) -> str:
