@@ -348,7 +348,7 @@ static const char *observer_find_why_not(Observer *o, ManagedUnits managed) {
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
                          "%.64s has an address twice, and systemd can't bind it twice: systemctl edit %.64s",
                          managed.socket->id, managed.socket->id);
-        else if (!managed.socket && n > 0 && o->absent.n == n)
+        else if (n > 0 && o->absent.n == n && !(managed.socket && managed.socket->free_bind))
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
                          "this machine has no address %s; sshd is started when it comes",
                          endpoint_print_address(&o->absent.items[0], address));

@@ -161,6 +161,32 @@ static int read_mounts(sd_bus_message *m, char *field, size_t size) {
         return read_each(m, "a(ss)", "(ss)", field, size);
 }
 
+/* Reads a list of families that are allowed, or of those that aren't. */
+static int read_families(sd_bus_message *m, char *field, size_t size) {
+        bool *without = (bool *) field, named[2] = { false };
+        const char *family;
+        int r, allowed;
+
+        (void) size;
+        r = sd_bus_message_enter_container(m, 'v', "(bas)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'r', "bas");
+        if (r >= 0)
+                r = sd_bus_message_read(m, "b", &allowed);
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "s");
+        while (r >= 0 && (r = sd_bus_message_read(m, "s", &family)) > 0) {
+                named[0] = named[0] || streq(family, "AF_INET");
+                named[1] = named[1] || streq(family, "AF_INET6");
+        }
+        if (r < 0)
+                return r;
+
+        for (size_t i = 0; i < ELEMENTSOF(named); i++)
+                without[i] = named[i] != allowed;
+        return 0;
+}
+
 int unit_read_streams(sd_bus_message *m, char *ret, size_t size) {
         const char *type, *address;
         int r;
@@ -210,7 +236,9 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { SERVICE, "NetworkNamespacePath", read_is_set, FIELD(own_network) },
         { SERVICE, "InaccessiblePaths", read_words, FIELD(hidden) },
         { SERVICE, "TemporaryFileSystem", read_mounts, FIELD(hidden) },
+        { SERVICE, "RestrictAddressFamilies", read_families, FIELD(without) },
         { SOCKET, "PrivateNetwork", read_bool, FIELD(own_network) },
+        { SOCKET, "FreeBind", read_bool, FIELD(free_bind) },
         { SOCKET, "Result", read_string, FIELD(result) },
         { SOCKET, "Accept", read_bool, FIELD(accept) },
         { SOCKET, "Listen", unit_read_streams, FIELD(streams) },

@@ -23,9 +23,10 @@ typedef struct UnitState {
         SshdCommand command;
         char environment[SSHD_COMMAND_SIZE], environment_files[512]; /* words */
         char hidden[512];                                            /* words: paths that sshd doesn't see */
+        bool without[2];                                             /* IPv4, IPv6: it may not use that family */
 
         /* Of a socket unit. */
-        bool accept;
+        bool accept, free_bind;
         char streams[UNIT_STREAMS_SIZE]; /* words: the addresses, as systemd writes them */
 } UnitState;
 
@@ -48,7 +49,7 @@ typedef struct UnitProperty {
         size_t offset, size; /* of its field in UnitState */
 } UnitProperty;
 
-#define UNIT_PROPERTIES 24
+#define UNIT_PROPERTIES 26
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
 /* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or

@@ -26,6 +26,7 @@ typedef enum Kind {
         KIND_FILES,
         KIND_STREAMS,
         KIND_CONDITIONS,
+        KIND_FAMILIES,
         _KIND_MAX,
 } Kind;
 
@@ -40,6 +41,7 @@ static const char *const signatures[_KIND_MAX] = {
         [KIND_FILES] = "a(sb)",
         [KIND_STREAMS] = "a(ss)",
         [KIND_CONDITIONS] = "a(sbbsi)",
+        [KIND_FAMILIES] = "(bas)",
 };
 
 typedef struct Known {
@@ -76,6 +78,8 @@ static const Known known[] = {
         { "NetworkNamespacePath", false, KIND_STRING, FIELD(own_network) },
         { "InaccessiblePaths", false, KIND_TEXTS, FIELD(hidden) },
         { "TemporaryFileSystem", false, KIND_STREAMS, FIELD(hidden) },
+        { "RestrictAddressFamilies", false, KIND_FAMILIES, FIELD(without) },
+        { "FreeBind", true, KIND_BOOL, FIELD(free_bind) },
 };
 
 /* A value, and its texts one after the other, each with its NUL, to compare with. */
@@ -189,6 +193,23 @@ static int add_element(sd_bus_message *m, FuzzInput *input, Value *value) {
         }
 }
 
+static int add_families(sd_bus_message *m, FuzzInput *input, Value *value) {
+        int r;
+
+        value->number = fuzz_byte(input) & 1;
+        r = sd_bus_message_open_container(m, 'r', "bas");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "b", (int) value->number);
+        if (r >= 0)
+                r = sd_bus_message_open_container(m, 'a', "s");
+        while (r >= 0 && more(input))
+                r = add_text(m, input, value);
+        (void) fuzz_byte(input);
+        if (r >= 0)
+                r = sd_bus_message_close_container(m);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int add_value(sd_bus_message *m, FuzzInput *input, Value *value) {
         int r;
 
@@ -212,6 +233,9 @@ static int add_value(sd_bus_message *m, FuzzInput *input, Value *value) {
         case KIND_JOB:
                 value->number = fuzz_u16(input);
                 r = sd_bus_message_append(m, "(uo)", value->number, "/job");
+                break;
+        case KIND_FAMILIES:
+                r = add_families(m, input, value);
                 break;
         default:
                 r = sd_bus_message_open_container(m, 'a', signatures[value->kind] + 1);
@@ -331,6 +355,10 @@ static void require_read(const Known *property, const UnitState *state, const Va
                 break;
         case KIND_CONDITIONS:
                 require_conditions(field, property->size, value);
+                break;
+        case KIND_FAMILIES:
+                require(((const bool *) field)[0] == (has_text(value, "AF_INET", 0, 1) != (value->number != 0)));
+                require(((const bool *) field)[1] == (has_text(value, "AF_INET6", 0, 1) != (value->number != 0)));
                 break;
         case KIND_STREAMS:
                 if (property->offset == offsetof(UnitState, hidden))
