@@ -40,6 +40,42 @@ void check_firewalld(const CheckFacts *f, Finding *r) {
                         f->port.number);
 }
 
+/* Says the first of these rules that there is, or @ok. Returns its kind, or _PORT_RULE_MAX. */
+static PortRuleKind say_rule(const CheckFacts *f, Finding *r, PortRuleKind first, PortRuleKind last,
+                             const char *ok) {
+        char text[PORT_RULE_SIZE];
+
+        for (PortRuleKind kind = first; kind <= last; kind++)
+                if (port_rules_describe(&f->port.rules, kind, text)) {
+                        say(r, kind == PORT_RULE_DIVERT ? VERDICT_PROBLEM : VERDICT_WARNING, "%s", text);
+                        return kind;
+                }
+        if (f->port.home == 0 || f->port.number == 0 || f->port.rules.error < 0)
+                say(r, VERDICT_UNKNOWN, "not every rule for sshd's port could be read%s", ask_as_root(f));
+        else
+                say(r, VERDICT_OK, "%s", ok);
+        return _PORT_RULE_MAX;
+}
+
+void check_packet_filter(const CheckFacts *f, Finding *r) {
+        (void) say_rule(f, r, PORT_RULE_DIVERT, PORT_RULE_LET_IN,
+                        "no file of nftables or iptables keeps others from sshd's port; the kernel's own "
+                        "rules "
+                        "are not looked at, nft list ruleset shows them to root");
+}
+
+void check_port_rules(const CheckFacts *f, Finding *r) {
+        if (say_rule(f, r, PORT_RULE_MATCH, PORT_RULE_BAN,
+                     "sshd's configuration and fail2ban have no rule for another port of sshd's") !=
+            PORT_RULE_BAN)
+                return;
+        suggest(r,
+                "printf '[sshd]\\nport = %u,%u\\n' | sudo tee /etc/fail2ban/jail.d/zz-sshd-port.local && "
+                "sudo "
+                "systemctl try-reload-or-restart fail2ban.service",
+                f->port.home, f->port.number);
+}
+
 void check_addresses(const CheckFacts *f, Finding *r) {
         const AddressFacts *has = &f->addresses;
         bool inside = mode_hides_lan(f->machine.mode);

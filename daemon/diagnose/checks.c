@@ -32,6 +32,8 @@ static const struct {
         { "selinux", check_selinux, NEEDS_SSHD },
         { "ufw", check_ufw, NEEDS_SSHD },
         { "firewalld", check_firewalld, NEEDS_SSHD },
+        { "packet-filter", check_packet_filter, NEEDS_SSHD },
+        { "port-rules", check_port_rules, NEEDS_SSHD },
         { "addresses", check_addresses, NEEDS_NOTHING },
         { "ignored-ports", check_ignored_ports, NEEDS_SHARED_PORTS },
         { "windows-firewall", check_windows_firewall, NEEDS_SHARED_PORTS },

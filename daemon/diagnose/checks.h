@@ -24,7 +24,8 @@ Check check_sshd_enabled, check_ssh_socket, check_sshd_running;
 Check check_port_holder, check_windows_range, check_listening, check_listen_address;
 
 /* check-reach.c */
-Check check_selinux, check_ufw, check_firewalld, check_addresses, check_windows_firewall;
+Check check_selinux, check_ufw, check_firewalld, check_packet_filter, check_port_rules;
+Check check_addresses, check_windows_firewall;
 
 #define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
 #define START_DAEMON "sudo systemctl enable --now wslportd.service"

@@ -5,9 +5,9 @@
 
 #include "core/config.h"
 #include "core/policy.h"
-#include "sshd/config-walk.h"
 #include "sshd/hints.h"
 #include "sshd/options.h"
+#include "sshd/port-rules.h"
 #include "windows/programs.h"
 #include "windows/wslconfig.h"
 
@@ -87,6 +87,7 @@ typedef struct ListenFacts {
         char holder_detail[80]; /* names Windows' program */
         Holder home_holder;
         char home_detail[80];
+        PortRules rules; /* where sshd has been moved */
 } ListenFacts;
 
 typedef struct WindowsFacts {

@@ -66,6 +66,8 @@ void gather_port(const PortSources *from, CheckFacts *facts) {
         f->holder = HOLDER_UNKNOWN;
         if (f->number != 0)
                 look_at_port(from, facts->sshd.options, f);
+        if (f->number != 0)
+                port_rules_find("", facts->sshd.options, f->home, f->number, &f->rules);
         if (!status)
                 return;
         f->home_holder = status->home_holder;

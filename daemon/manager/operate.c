@@ -2,7 +2,6 @@
 #include "manager/operate.h"
 
 #include "base/timer.h"
-#include "sshd/hints.h"
 #include "windows/bindprobe.h"
 
 /* With Restore=auto: how often to look whether Windows has left the home port. */
@@ -99,12 +98,6 @@ static void operator_probe(Operator *op, uint16_t port) {
 
 /* ── moving ── */
 
-static void operator_on_hint(const char *text, void *userdata) {
-        Operator *op = userdata;
-
-        log_message(&op->c->log, LOG_NOTICE, "Port %u: %s", op->decision.port, text);
-}
-
 static void operator_note_moved(Operator *op, uint16_t from) {
         const Decision *d = &op->decision;
 
@@ -112,7 +105,7 @@ static void operator_note_moved(Operator *op, uint16_t from) {
         op->retry.taken = false;
         publisher_tell_moved(op->publisher, d, from);
         if (d->action == ACTION_RELOCATE)
-                (void) hints_for_port("", d->port, operator_on_hint, op);
+                publisher_tell_rules(op->publisher, d->port, true);
         if (d->action != ACTION_RESTORE)
                 return;
 
@@ -136,7 +129,7 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
                 op->retry.taken = true;
                 return;
         }
-        (void) hints_for_port("", port, operator_on_hint, op);
+        publisher_tell_rules(op->publisher, port, false);
         retry_postpone(&op->retry, error, text);
 }
 

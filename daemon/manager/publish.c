@@ -4,6 +4,8 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/messages.h"
+#include "sshd/hints.h"
+#include "sshd/port-rules.h"
 
 void publisher_say_ready(Publisher *p) {
         int r;
@@ -45,6 +47,26 @@ void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
                           "sshd is back on its own configuration: %s", d->reason);
                 bus_object_restored(p->c->bus, d->port);
         }
+}
+
+static void publisher_on_hint(const char *text, void *userdata) {
+        const Publisher *p = userdata;
+
+        log_message(&p->c->log, LOG_NOTICE, "%s", text);
+}
+
+void publisher_tell_rules(Publisher *p, uint16_t port, bool moved) {
+        const Observer *o = p->observer;
+        char text[PORT_RULE_SIZE];
+        PortRules rules;
+
+        (void) hints_for_port("", port, publisher_on_hint, p);
+        if (!moved || observer_home_port(o) == 0)
+                return;
+        port_rules_find("", o->sshd.options, observer_home_port(o), port, &rules);
+        for (PortRuleKind kind = 0; kind < _PORT_RULE_MAX; kind++)
+                if (port_rules_describe(&rules, kind, text))
+                        publisher_on_hint(text, p);
 }
 
 /* Tells of a stranger on a home port once, for as long as it listens there. */

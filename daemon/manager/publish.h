@@ -21,5 +21,9 @@ void publisher_say_ready(Publisher *p);
 /* Tells that sshd can't have the port of @fact. */
 void publisher_tell_refusal(Publisher *p, const PortFact *fact);
 
+/* Tells what lets others in to @port only if its owner says so; and if sshd was @moved there, which rules of the
+ * owner's are still about its home port. */
+void publisher_tell_rules(Publisher *p, uint16_t port, bool moved);
+
 /* Tells that @decision was carried out; @from is where sshd was. */
 void publisher_tell_moved(Publisher *p, const Decision *decision, uint16_t from);

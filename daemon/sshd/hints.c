@@ -6,34 +6,16 @@
 #include <strings.h>
 
 #include "base/fs.h"
+#include "sshd/packet-rules.h"
 
 #define FILE_SIZE_MAX ((size_t) 64 * 1024)
-
-/* "22", "22,2222", "2200:2299" or, with SELinux, "2200-2299". */
-static bool ports_have(const char *s, uint16_t port) {
-        for (;;) {
-                unsigned long first, last;
-                char *end;
-
-                first = last = strtoul(s, &end, 10);
-                if (end == s)
-                        return false;
-                if (*end == ':' || *end == '-')
-                        last = strtoul(end + 1, &end, 10);
-                if (first <= port && port <= last)
-                        return true;
-                if (*end != ',')
-                        return false;
-                s = end + 1;
-        }
-}
 
 /* "portcon tcp 2222 system_u:object_r:ssh_port_t:s0": semanage has added a port to the policy. */
 static bool selinux_has(char *text, uint16_t port) {
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
                 const char *ports = startswith(line, "portcon tcp ");
 
-                if (ports && ports_have(ports, port) && strstr(ports, ":ssh_port_t:"))
+                if (ports && port_list_has(ports, port) && strstr(ports, ":ssh_port_t:"))
                         return true;
         }
         return false;
@@ -46,7 +28,7 @@ static bool ufw_has(char *text, uint16_t port) {
 
                 if (sscanf(line, "### tuple ### %15s %7s %127s", action, protocol, ports) == 3 &&
                     (streq(action, "allow") || streq(action, "limit")) &&
-                    (streq(protocol, "tcp") || streq(protocol, "any")) && ports_have(ports, port) &&
+                    (streq(protocol, "tcp") || streq(protocol, "any")) && port_list_has(ports, port) &&
                     !strstr(line, " out"))
                         return true;
         }
@@ -65,7 +47,7 @@ static bool firewalld_has(char *text, uint16_t port) {
                 tag[length] = '\0';
                 ports = startswith(tag, "<port ") ? strstr(tag, " port=\"") : NULL;
                 if ((ports && strstr(tag, "protocol=\"tcp\"") &&
-                     ports_have(ports + strlen(" port=\""), port)) ||
+                     port_list_has(ports + strlen(" port=\""), port)) ||
                     (port == 22 && startswith(tag, "<service ") && strstr(tag, "name=\"ssh\"")))
                         return true;
                 tag += length;

@@ -6,7 +6,7 @@
  * commands of ours and nothing else.
  *
  * The input: a byte or two for each fact that isn't a text; then a line for each text; then a byte for the package
- * manager. */
+ * manager; then the same again for what was added later. */
 
 static bool is_command(const char *word) {
         static const char *const commands[] = { "sed", "systemctl", "printf", "tee", "wsl.exe", "ssh-keygen", "mkdir",
@@ -123,6 +123,12 @@ static void take_name(FuzzInput *input, char *ret, size_t size) {
                 ret[0] = '\0';
 }
 
+/* A path with a line, or none. */
+static void take_place(FuzzInput *input, ConfigPlace *ret) {
+        take_text(input, ret->file, sizeof(ret->file));
+        ret->line = (unsigned) strlen(ret->file);
+}
+
 static void take_facts(FuzzInput *input, CheckFacts *ret) {
         CheckFacts *f = ret;
 
@@ -201,6 +207,12 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         if (!editable || !text_is_printable(f->wslconfig.path))
                 f->wslconfig.path[0] = '\0';
         f->machine.packages = fuzz_byte(input) % (PACKAGES_PACMAN + 1U);
+
+        f->port.rules.from = f->port.home;
+        f->port.rules.to = f->port.number;
+        f->port.rules.error = fuzz_byte(input) & 1 ? -EACCES : 0;
+        for (PortRuleKind kind = 0; kind < _PORT_RULE_MAX; kind++)
+                take_place(input, &f->port.rules.places[kind]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <ftw.h>
-#include <limits.h>
-#include <sys/stat.h>
-
-#include "fuzz/files.h"
+#include "fuzz/root.h"
 #include "sshd/hints.h"
 
 /* The files of ufw, firewalld and SELinux, whatever stands there. Each hint is a line of ours with the port
@@ -15,42 +11,12 @@ static const char *const paths[] = { "/etc/ufw/ufw.conf", "/etc/ufw/user.rules",
                                      "/etc/firewalld/zones/home.xml", "/usr/lib/firewalld/zones/public.xml",
                                      "/sys/fs/selinux/enforce", "/var/lib/selinux/targeted/active/ports.local" };
 
-static char root[PATH_MAX]; /* has empty files to be found; the fuzzer supplies their texts */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
-        (void) st, (void) type, (void) ftw;
-        return remove(path);
-}
-
-static void remove_root(void) {
-        (void) nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void make_root(void) {
-        snprintf(root, sizeof(root), "%s/fuzz-hints-XXXXXX", getenv("TMPDIR") ?: "/tmp");
-        require(mkdtemp(root) && atexit(remove_root) == 0);
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                _cleanup_fclose_ FILE *file = NULL;
-                char path[2 * PATH_MAX];
-
-                snprintf(path, sizeof(path), "%s%s", root, paths[i]);
-                for (char *slash = path + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
-                        *slash = '\0';
-                        require(mkdir(path, 0700) == 0 || errno == EEXIST);
-                        *slash = '/';
-                }
-                file = fopen(path, "we");
-                require(file);
-        }
-}
-
 /* @before, the text that is there, @behind. */
 static void put_around(const char *path, const char *before, const char *text, const char *behind) {
-        char whole[2 * PATH_MAX], *around = NULL;
+        char *around = NULL;
 
-        snprintf(whole, sizeof(whole), "%s%s", root, path);
         require(asprintf(&around, "%s%s%s", before, text, behind) >= 0);
-        fuzz_file_put(whole, around, strlen(around));
+        fuzz_root_put(path, around);
 }
 
 typedef struct Said {
@@ -73,17 +39,17 @@ static void try_allowed(uint16_t port, char *const texts[]) {
 
         snprintf(record, sizeof(record), "\n### tuple ### allow tcp %u 0.0.0.0/0 any 0.0.0.0/0 in\n", port);
         put_around(paths[1], "", texts[1], record);
-        require(hints_allows(root, HINT_UFW, port) == 1);
+        require(hints_allows(fuzz_root, HINT_UFW, port) == 1);
 
         snprintf(record, sizeof(record), "<port port=\"%u\" protocol=\"tcp\"/>", port);
         put_around(paths[3], record, texts[3], "");
-        require(hints_allows(root, HINT_FIREWALLD, port) == 1);
+        require(hints_allows(fuzz_root, HINT_FIREWALLD, port) == 1);
 
         snprintf(record, sizeof(record), "\nportcon tcp %u system_u:object_r:ssh_port_t:s0\n", port);
         put_around(paths[6], "", texts[6], record);
-        require(hints_allows(root, HINT_SELINUX, port) == 1);
+        require(hints_allows(fuzz_root, HINT_SELINUX, port) == 1);
 
-        require(hints_for_port(root, port, on_hint, &(Said){ .port = port }) == 0);
+        require(hints_for_port(fuzz_root, port, on_hint, &(Said){ .port = port }) == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -93,8 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         char *texts[ELEMENTSOF(paths)];
         unsigned n = 0;
 
-        if (!root[0])
-                make_root();
+        fuzz_root_make(paths, ELEMENTSOF(paths));
         for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
                 texts[i] = (there & 1U << i) ? fuzz_text(&input, '\0') : NULL;
                 if (texts[i])
@@ -102,12 +67,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
 
         for (Hint hint = 0; hint < _HINT_MAX; hint++) {
-                int on = hints_is_on(root, hint), allows = hints_allows(root, hint, said.port);
+                int on = hints_is_on(fuzz_root, hint), allows = hints_allows(fuzz_root, hint, said.port);
 
                 require((on == 1 || on == 0) && (allows == 1 || allows == 0));
                 n += on > 0 && allows == 0;
         }
-        require(hints_for_port(root, said.port, on_hint, &said) == n && said.n == n);
+        require(hints_for_port(fuzz_root, said.port, on_hint, &said) == n && said.n == n);
 
         for (size_t i = 0; i < ELEMENTSOF(paths); i++)
                 texts[i] = texts[i] ?: strdup("");

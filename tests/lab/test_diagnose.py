@@ -49,7 +49,7 @@ def parse(text: str) -> dict[str, Check]:
 def diagnose(m: Machine, *wrapper: str) -> dict[str, Check]:
     result = m.run([*wrapper, "wslportctl", "diagnose"])
     found = parse(result.stdout)
-    assert len(found) == 22 and result.stderr == ""
+    assert len(found) == 24 and result.stderr == ""
     assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
     return found
 
@@ -129,6 +129,14 @@ def tools(m: Machine) -> None:
              'echo "portcon tcp $7 system_u:object_r:ssh_port_t:s0" >> /var/lib/selinux/targeted/active/ports.local')
 
 
+def fail2ban(m: Machine) -> None:
+    """Configures a fail2ban that isn't there, but for its unit."""
+    m.path("/etc/fail2ban/jail.d").mkdir(parents=True, exist_ok=True)
+    m.write("/etc/fail2ban/jail.local", "[sshd]\nenabled = true\nport = ssh\n")
+    m.write("/run/systemd/system/fail2ban.service", "[Service]\nExecStart=/bin/true\n")
+    run(m, "systemctl daemon-reload")
+
+
 # The kernel has no SELinux, so one command sees a file that says SELinux enforces. D-Bus is hidden from that command, because the
 # daemon, which would answer in its place, doesn't see the file.
 ENFORCING = ["unshare", "--mount", "sh", "-ec", """
@@ -160,6 +168,7 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("idle-timeout", lambda m: m.write(WSLCONFIG, "[general]\n[wsl2]\nnetworkingMode=mirrored"), "warning", "15 s after"),
     ("idle-timeout", lambda m: m.path(WSLCONFIG).unlink(), "warning", "15 s after"),
     ("ufw", several(tools, lambda m: m.write("/etc/ufw/ufw.conf", "ENABLED=yes\n")), "problem", "ufw is on"),
+    ("port-rules", lambda m: fail2ban(m), "warning", "/etc/fail2ban/jail.local:3 does not ban on port 2222"),
     ("firewalld", several(tools, lambda m: m.write("/run/firewalld.pid", "1\n")), "problem", "firewalld is on"),
 ]
 
@@ -400,6 +409,29 @@ def test_as_far_as_it_can(make):
         assert {name for name, check in found.items() if check.finding == "this is not WSL"} == {
             "systemd", "daemon", "networking-mode", "windows-range", "ignored-ports", "windows-firewall", "idle-timeout"}
         assert found["sshd-running"].verdict == "ok"
+
+
+def test_rules_of_others(make):
+    """The owner's own rules for the port from which sshd was moved."""
+    m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
+    w.wait_sshd(m, 2222)
+    found = wait_well(m)
+    assert found["packet-filter"].finding.startswith("no file of nftables or iptables")
+    rules = "/etc/iptables/rules.v4"
+    m.write(rules, ":INPUT DROP [0:0]\n-A INPUT -p tcp --dport 22 -j ACCEPT\n")
+    expect(m, "packet-filter", "warning", f"the rule for port 22 in {rules}:2 does not let in to port 2222")
+    append(rules, "-A INPUT -p tcp --dport 2222 -j ACCEPT")(m)
+    expect(m, "packet-filter", "ok", "no file of nftables")
+    append(rules, "-A PREROUTING -p tcp --dport 2222 -j DNAT --to-destination 172.17.0.2:22")(m)
+    expect(m, "packet-filter", "problem", f"the rule for port 2222 in {rules}:4 sends elsewhere")
+
+    m.path(rules).chmod(0o600)
+    append(SSHD_CONFIG, "Match LocalPort 22\n    X11Forwarding no")(m)
+    expect(m, "port-rules", "warning", f"Match LocalPort 22 in {SSHD_CONFIG}:")
+    run(m, "systemctl stop wslportd.service")
+    assert diagnose(m, *USER)["packet-filter"].verdict == "unknown"
+    append(SSHD_CONFIG, "Match LocalPort 2222\n    X11Forwarding no")(m)
+    expect(m, "port-rules", "ok", "no rule for another port")
 
 
 HANGING_DRIVE = """

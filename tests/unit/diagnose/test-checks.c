@@ -199,6 +199,21 @@ CHANGE(openers_half_seen) { f->firewalls[HINT_SELINUX] = f->firewalls[HINT_UFW] 
 CHANGE(openers_on_no_port) { openers_on(f); f->port.number = 0; }
 CHANGE(openers_unseen) { f->firewalls[HINT_SELINUX] = f->firewalls[HINT_UFW] = f->firewalls[HINT_FIREWALLD] = (FirewallFact){ 0 }; }
 
+CHANGE(ruled) {
+        f->port.rules = (PortRules){ .from = 22, .to = 2222 };
+        f->port.rules.places[PORT_RULE_MATCH] = (ConfigPlace){ "/etc/ssh/sshd_config", 7 };
+}
+CHANGE(ruled_by_fail2ban) { ruled(f); f->port.rules.places[PORT_RULE_MATCH].line = 0; f->port.rules.places[PORT_RULE_BAN] = (ConfigPlace){ "/etc/fail2ban/jail.local", 6 }; }
+CHANGE(packets_let_in) { ruled(f); f->port.rules.places[PORT_RULE_LET_IN] = (ConfigPlace){ "/etc/nftables.conf", 8 }; }
+CHANGE(packets_diverted) { packets_let_in(f); f->port.rules.places[PORT_RULE_DIVERT] = (ConfigPlace){ "/etc/iptables/rules.v4", 2 }; }
+CHANGE(ruled_by_long_names) {
+        for (PortRuleKind kind = 0; kind < _PORT_RULE_MAX; kind++) {
+                memset(f->port.rules.places[kind].file, 'x', sizeof(f->port.rules.places[kind].file) - 1);
+                f->port.rules.places[kind].line = 1;
+        }
+}
+CHANGE(rules_unseen) { f->port.rules.error = -EACCES; f->machine.root = false; }
+
 #define UNKNOWN VERDICT_UNKNOWN
 #define OK VERDICT_OK
 #define WARNING VERDICT_WARNING
@@ -449,6 +464,21 @@ static const struct {
         { "firewalld", openers_on, "firewalld", PROBLEM, "2222",
           "sudo firewall-cmd --permanent --add-port=2222/tcp && sudo firewall-cmd --reload" },
         { "firewalld unknown", openers_unseen, "firewalld", UNKNOWN, "", "" },
+
+        { "packets", nothing, "packet-filter", OK, "no file of nftables or iptables", "" },
+        { "packets, no port", port_unknown, "packet-filter", UNKNOWN, "not every rule", "" },
+        { "packets, unseen", rules_unseen, "packet-filter", UNKNOWN, "sudo wslportctl diagnose may tell", "" },
+        { "packets, let in elsewhere", packets_let_in, "packet-filter", WARNING, "the rule for port 22 in /etc/nftables.conf:8 does not let in to port 2222", "" },
+        { "packets, diverted", packets_diverted, "packet-filter", PROBLEM, "/etc/iptables/rules.v4:2 sends elsewhere", "" },
+
+        { "rules", nothing, "port-rules", OK, "no rule for another port", "" },
+        { "rules, no port", port_unknown, "port-rules", UNKNOWN, "not every rule", "" },
+        { "rules, unseen", rules_unseen, "port-rules", UNKNOWN, "sudo wslportctl diagnose may tell", "" },
+        { "rules, a Match", ruled, "port-rules", WARNING, "Match LocalPort 22 in /etc/ssh/sshd_config:7 does not match", "" },
+        { "rules, fail2ban", ruled_by_fail2ban, "port-rules", WARNING, "fail2ban's rule for port 22 in /etc/fail2ban/jail.local:6",
+          "printf '[sshd]\\nport = 22,2222\\n' | sudo tee /etc/fail2ban/jail.d/zz-sshd-port.local && "
+          "sudo systemctl try-reload-or-restart fail2ban.service" },
+        { "rules, a long name", ruled_by_long_names, "port-rules", WARNING, "xxx:1 does not match", "" },
 };
 
 static void test_check(const void *data) {
