@@ -314,8 +314,8 @@ HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, cons
                 facts.home.reads_our_file = false;
 
         if (managed.service && !managed.socket) {
-                facts.home.without_ipv4 = facts.home.without_ipv4 || managed.service->without[0];
-                facts.home.without_ipv6 = facts.home.without_ipv6 || managed.service->without[1];
+                facts.home.without_ipv4 = facts.home.without_ipv4 || managed.service->sandbox.without[0];
+                facts.home.without_ipv6 = facts.home.without_ipv6 || managed.service->sandbox.without[1];
         }
 
         /* While our port file is there, a generator has put our port into the socket unit: only sshd tells

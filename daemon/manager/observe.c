@@ -387,7 +387,7 @@ void observer_fill(Observer *o, Snapshot *ret) {
                 .switch_unfinished = files->disabled.unfinished,
                 .unit_name = service ? service->id : "ssh.service",
                 .unmet = unit && o->phase == SERVICE_INACTIVE ? unit_find_unmet(unit) : NULL,
-                .own_network = unit && unit->own_network,
+                .own_network = unit && unit->sandbox.own_network,
         };
 }
 

@@ -200,7 +200,7 @@ int unit_read_streams(sd_bus_message *m, char *ret, size_t size) {
 }
 
 bool unit_hides(const UnitState *state, const char *path) {
-        WORDS_FOREACH (hidden, state->hidden) {
+        WORDS_FOREACH (hidden, state->sandbox.hidden) {
                 const char *rest = startswith(path, hidden + strspn(hidden, "-+")); /* systemd.exec(5) */
 
                 if (rest && (*rest == '\0' || *rest == '/' || rest == path + 1))
@@ -232,12 +232,12 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { SERVICE, "ExecStartEx", read_command, FIELD(command) },
         { SERVICE, "Environment", read_words, FIELD(environment) },
         { SERVICE, "EnvironmentFiles", read_files, FIELD(environment_files) },
-        { SERVICE, "PrivateNetwork", read_bool, FIELD(own_network) },
-        { SERVICE, "NetworkNamespacePath", read_is_set, FIELD(own_network) },
-        { SERVICE, "InaccessiblePaths", read_words, FIELD(hidden) },
-        { SERVICE, "TemporaryFileSystem", read_mounts, FIELD(hidden) },
-        { SERVICE, "RestrictAddressFamilies", read_families, FIELD(without) },
-        { SOCKET, "PrivateNetwork", read_bool, FIELD(own_network) },
+        { SERVICE, "PrivateNetwork", read_bool, FIELD(sandbox.own_network) },
+        { SERVICE, "NetworkNamespacePath", read_is_set, FIELD(sandbox.own_network) },
+        { SERVICE, "InaccessiblePaths", read_words, FIELD(sandbox.hidden) },
+        { SERVICE, "TemporaryFileSystem", read_mounts, FIELD(sandbox.hidden) },
+        { SERVICE, "RestrictAddressFamilies", read_families, FIELD(sandbox.without) },
+        { SOCKET, "PrivateNetwork", read_bool, FIELD(sandbox.own_network) },
         { SOCKET, "FreeBind", read_bool, FIELD(free_bind) },
         { SOCKET, "Result", read_string, FIELD(result) },
         { SOCKET, "Accept", read_bool, FIELD(accept) },

@@ -8,6 +8,13 @@
 
 #define UNIT_STREAMS_SIZE 1024
 
+/* What sshd can't have, or has for itself. */
+typedef struct UnitSandbox {
+        bool own_network; /* it listens in a network namespace of its own */
+        bool without[2];  /* IPv4, IPv6: the service may not use that family */
+        char hidden[512]; /* words: paths that the service doesn't see */
+} UnitSandbox;
+
 typedef struct UnitState {
         char id[256];
         char load_state[24], active_state[24], sub_state[32], unit_file_state[32], result[32];
@@ -15,15 +22,13 @@ typedef struct UnitState {
         uint32_t main_pid;              /* another number: the service was started anew meanwhile */
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
         bool overridden;                /* a drop-in of wslportd's is in force */
-        bool own_network;               /* it listens in a network namespace of its own */
+        UnitSandbox sandbox;
         char conditions[1024];          /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
 
         /* Of a service: its command, and what `$NAME` in the command may mean. Empty for a service that has
          * no command, or more than one. */
         SshdCommand command;
         char environment[SSHD_COMMAND_SIZE], environment_files[512]; /* words */
-        char hidden[512];                                            /* words: paths that sshd doesn't see */
-        bool without[2];                                             /* IPv4, IPv6: it may not use that family */
 
         /* Of a socket unit. */
         bool accept, free_bind;

@@ -74,11 +74,11 @@ static const Known known[] = {
         { "Listen", true, KIND_STREAMS, FIELD(streams) },
         { "Conditions", true, KIND_CONDITIONS, FIELD(conditions) },
         { "Asserts", false, KIND_CONDITIONS, FIELD(conditions) },
-        { "PrivateNetwork", true, KIND_BOOL, FIELD(own_network) },
-        { "NetworkNamespacePath", false, KIND_STRING, FIELD(own_network) },
-        { "InaccessiblePaths", false, KIND_TEXTS, FIELD(hidden) },
-        { "TemporaryFileSystem", false, KIND_STREAMS, FIELD(hidden) },
-        { "RestrictAddressFamilies", false, KIND_FAMILIES, FIELD(without) },
+        { "PrivateNetwork", true, KIND_BOOL, FIELD(sandbox.own_network) },
+        { "NetworkNamespacePath", false, KIND_STRING, FIELD(sandbox.own_network) },
+        { "InaccessiblePaths", false, KIND_TEXTS, FIELD(sandbox.hidden) },
+        { "TemporaryFileSystem", false, KIND_STREAMS, FIELD(sandbox.hidden) },
+        { "RestrictAddressFamilies", false, KIND_FAMILIES, FIELD(sandbox.without) },
         { "FreeBind", true, KIND_BOOL, FIELD(free_bind) },
 };
 
@@ -361,7 +361,7 @@ static void require_read(const Known *property, const UnitState *state, const Va
                 require(((const bool *) field)[1] == (has_text(value, "AF_INET6", 0, 1) != (value->number != 0)));
                 break;
         case KIND_STREAMS:
-                if (property->offset == offsetof(UnitState, hidden))
+                if (property->offset == offsetof(UnitState, sandbox.hidden))
                         require_words(field, property->size, value, 2);
                 else
                         require_streams(field, property->size, value);
