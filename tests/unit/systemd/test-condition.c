@@ -82,7 +82,7 @@ static void test_hides(const void *data) {
         const __typeof__(hidden[0]) *row = data;
         UnitState unit = { 0 };
 
-        memcpy(unit.hidden, test_words(row->name), strlen(row->name) + 2);
+        memcpy(unit.sandbox.hidden, test_words(row->name), strlen(row->name) + 2);
         test_equal_int(unit_hides(&unit, "/var/lib/wslportd/sshd.d"), row->hides);
 }
 
