@@ -142,7 +142,18 @@ void check_listening(const CheckFacts *f, Finding *r) {
 void check_listen_address(const CheckFacts *f, Finding *r) {
         const ListenFacts *port = &f->port;
 
-        if (port->listens == FACT_NO)
+        if (port->listens != FACT_YES && f->sshd.socket_has_twice) {
+                say(r, VERDICT_PROBLEM,
+                    "%s has an address twice, and systemd can't bind it twice: an empty line ListenStream= takes "
+                    "away those before it",
+                    f->sshd.socket.name);
+                suggest(r, "sudo systemctl edit %s", f->sshd.socket.name);
+        } else if (port->absent[0] && port->absent_line.line != 0)
+                say(r, VERDICT_PROBLEM, "this machine has no address %s (%s:%u)", port->absent,
+                    port->absent_line.file, port->absent_line.line);
+        else if (port->absent[0])
+                say(r, VERDICT_PROBLEM, "this machine has no address %s", port->absent);
+        else if (port->listens == FACT_NO)
                 say(r, VERDICT_SKIPPED, "sshd does not listen");
         else if (port->listens == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't tell where sshd listens");

@@ -76,6 +76,8 @@ const char *check_that_tells_why(const CheckFacts *f) {
                 return "sshd-config";
         if (f->sshd.host_keys == FACT_NO)
                 return "host-keys";
+        if (f->port.absent[0] || f->sshd.socket_has_twice)
+                return "listen-address";
         if (holder_is_stranger(f->port.holder) || holder_is_windows(f->port.holder))
                 return "port-holder";
         if (strstr(f->daemon.reason, REASON_ALL_TAKEN) || f->windows.refuses == FACT_YES)

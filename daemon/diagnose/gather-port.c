@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/gather-port.h"
 
+#include <strings.h>
+
+#include "facts/home-finder.h"
 #include "sshd/listen-address.h"
 
 /* *@ret_expected: as for holders_look(). */
@@ -51,6 +54,27 @@ static uint16_t find_port(const PortSources *from, bool root) {
         return view.n_listeners > 0 ? view.listeners[0].port : SSHD_DEFAULT_PORT;
 }
 
+static int on_listen_address(const ConfigLine *line, void *userdata) {
+        ListenFacts *f = userdata;
+
+        if (strcasecmp(line->words, "ListenAddress") != 0 || !strstr(words_next(line->words), f->absent))
+                return 0;
+        f->absent_line = line->place;
+        return 1;
+}
+
+static void look_for_absent(const PortSources *from, const char *options, ListenFacts *f) {
+        Endpoints absent;
+
+        if (f->listens != FACT_NO || !from->routes ||
+            home_find_absent(&from->home, from->routes, &absent) < 0 || absent.n == 0 ||
+            absent.n < from->home.movable.n + from->home.fixed.n)
+                return;
+
+        (void) endpoint_print_address(&absent.items[0], f->absent);
+        (void) config_walk_sshd("", options, on_listen_address, f);
+}
+
 void gather_port(const PortSources *from, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
         const Status *status = from->status;
@@ -64,10 +88,11 @@ void gather_port(const PortSources *from, CheckFacts *facts) {
                 f->home = f->number;
 
         f->holder = HOLDER_UNKNOWN;
-        if (f->number != 0)
+        if (f->number != 0) {
                 look_at_port(from, facts->sshd.options, f);
-        if (f->number != 0)
+                look_for_absent(from, facts->sshd.options, f);
                 port_rules_find("", facts->sshd.options, f->home, f->number, &f->rules);
+        }
         if (!status)
                 return;
         f->home_holder = status->home_holder;

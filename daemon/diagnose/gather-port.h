@@ -3,10 +3,12 @@
 
 #include "diagnose/finding.h"
 #include "facts/holders.h"
+#include "kernel/routes.h"
 
 /* What gather_port() works on. */
 typedef struct PortSources {
         Sockets *sockets;     /* NULL: the kernel could not be asked */
+        Routes *routes;       /* the same */
         ManagedUnits managed; /* empty: systemd could not be asked */
         Home home;            /* without ports: sshd's configuration tells none */
         const Status *status; /* NULL: no daemon answers */

@@ -187,6 +187,7 @@ static void ask_sshd(sd_event *event, const Units *units, const Placement *place
         home = home_finder_facts(finder, units_managed(units), placement);
         read_verdict(&home, facts->machine.root, &facts->sshd);
         *ret_home = home.home;
+        facts->sshd.socket_has_twice = home.has_twice;
         memcpy(facts->sshd.options, home.options, SSHD_COMMAND_SIZE);
 }
 
@@ -250,7 +251,7 @@ static void gather(sd_event *event, const Status *status, CheckFacts *facts) {
         facts->machine.mode = read_mode(event, mode, status);
 
         (void) sockets_new(&sockets);
-        gather_port(&(PortSources){ sockets, units_managed(units), home, status, placement.port }, facts);
+        gather_port(&(PortSources){ sockets, routes, units_managed(units), home, status, placement.port }, facts);
         gather_windows_holder(event, status, facts);
         gather_wslconfig(event, facts);
         gather_windows(event, facts);

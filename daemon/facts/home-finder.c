@@ -324,3 +324,23 @@ HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, cons
                 facts.ask_again = read_home_of_socket(managed.socket, &facts) < 0 || facts.ask_again;
         return facts;
 }
+
+int home_find_absent(const Home *home, Routes *routes, Endpoints *ret) {
+        int r;
+
+        ret->n = 0;
+        for (size_t i = 0; i < home->movable.n + home->fixed.n; i++) {
+                const Endpoint *endpoint = i < home->movable.n ? &home->movable.items[i]
+                                                               : &home->fixed.items[i - home->movable.n];
+
+                if (!endpoint_is_any(endpoint) && !endpoint_is_loopback(endpoint))
+                        (void) endpoints_add(ret, endpoint);
+        }
+        if (ret->n == 0)
+                return 0;
+
+        r = routes_keep_absent(routes, ret);
+        if (r < 0)
+                ret->n = 0;
+        return r;
+}

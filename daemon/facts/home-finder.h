@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/log.h"
+#include "kernel/routes.h"
 #include "sshd/sshd.h"
 #include "store/store.h"
 #include "systemd/units.h"
@@ -41,5 +42,9 @@ typedef struct HomeFacts {
         bool has_twice; /* the socket unit has an endpoint twice, and systemd can't bind that */
         Home home;      /* without ports: sshd did not tell */
 } HomeFacts;
+
+/* Finds the endpoints of @home whose address this machine lacks, as that of a mesh which comes up later. Returns 0,
+ * or a negative errno and an empty set. */
+int home_find_absent(const Home *home, Routes *routes, Endpoints *ret);
 
 HomeFacts home_finder_facts(const HomeFinder *finder, ManagedUnits managed, const Placement *placement);

@@ -267,23 +267,12 @@ static void observer_list_reachable(Observer *o) {
                 observer_add_reachable(o, &addresses[i]);
 }
 
-/* Finds the addresses of sshd's that this machine lacks, as those of a mesh that comes up later. */
 static void observer_find_absent(Observer *o) {
-        const Home *home = &o->sshd.home;
         int r;
 
-        o->absent.n = 0;
-        for (size_t i = 0; i < home->movable.n + home->fixed.n; i++) {
-                const Endpoint *endpoint = i < home->movable.n ? &home->movable.items[i]
-                                                               : &home->fixed.items[i - home->movable.n];
-
-                if (!endpoint_is_any(endpoint) && !endpoint_is_loopback(endpoint))
-                        (void) endpoints_add(&o->absent, endpoint);
-        }
-        r = o->absent.n > 0 ? routes_keep_absent(o->c->routes, &o->absent) : 0;
+        r = home_find_absent(&o->sshd.home, o->c->routes, &o->absent);
         if (r < 0) {
                 o->unseen = true;
-                o->absent.n = 0;
                 log_error_errno(&o->c->log, r, "The addresses could not be read");
         }
 }

@@ -160,6 +160,9 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->port.loopback_only = listens & 1;
         f->port.ipv6_only = listens & 2;
         f->sshd.fixed = listens & 4;
+        f->sshd.socket_has_twice = listens & 8;
+        strcpy(f->port.absent, listens & 16 ? "100.64.0.4" : "");
+        f->port.absent_line.line = listens & 32;
         f->port.loopback_line.line = fuzz_byte(input);
         f->port.holder = fuzz_byte(input) % _HOLDER_MAX;
         f->port.holder_pid = fuzz_u16(input);

@@ -174,6 +174,9 @@ CHANGE(range_nat) { nat(f); f->windows.refuses = FACT_YES; }
 CHANGE(loopback) { f->port.loopback_only = true; f->port.loopback_line = (ConfigPlace){ "/etc/ssh/sshd_config", 12 }; }
 CHANGE(loopback_socket) { by_socket(f); loopback(f); }
 CHANGE(half) { f->port.ipv6_only = true; }
+CHANGE(absent_nowhere) { stopped(f); strcpy(f->port.absent, "100.64.0.4"); }
+CHANGE(absent) { absent_nowhere(f); f->port.absent_line = (ConfigPlace){ "/etc/ssh/sshd_config", 3 }; }
+CHANGE(twice) { stopped(f); strcpy(f->sshd.socket.name, "ssh.socket"); f->sshd.socket_has_twice = true; }
 CHANGE(loopback_nowhere) { f->port.loopback_only = true; }
 CHANGE(no_address) { f->addresses.usable = FACT_NO; f->addresses.lan[0] = '\0'; }
 CHANGE(wrong_address) { no_address(f); strcpy(f->addresses.link_local, "169.254.1.1"); }
@@ -416,6 +419,10 @@ static const struct {
           "ssh.socket" },
         { "half of its port", half, "listen-address", PROBLEM, "on IPv6 only", "sudo systemctl restart ssh.service" },
         { "loopback, nowhere said", loopback_nowhere, "listen-address", PROBLEM, "does not tell why", "" },
+        { "an address that isn't there", absent, "listen-address", PROBLEM,
+          "no address 100.64.0.4 (/etc/ssh/sshd_config:3)", "" },
+        { "an address that isn't there, nowhere said", absent_nowhere, "listen-address", PROBLEM, "no address 100.64.0.4", "" },
+        { "an address twice", twice, "listen-address", PROBLEM, "twice", "sudo systemctl edit ssh.socket" },
         { "address unknown", held_by_someone, "listen-address", UNKNOWN, "", "" },
         { "address of none", stopped, "listen-address", SKIPPED, "", "" },
 
