@@ -64,8 +64,8 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
                 if (try_range(s, config->candidates[i], why, &skipped, d))
                         return;
 
-        decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN " is free%s: add one that is", why,
-               skipped ? " among those that were tried" : "");
+        decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN " is free%s: add one that is",
+               why, skipped ? " among those that were tried" : "");
 }
 
 /* True if our files can take sshd from one of the ports that it isn't to keep. */

@@ -79,9 +79,8 @@ const char *endpoint_print(const Endpoint *endpoint, char ret[static ENDPOINT_SI
 }
 
 bool endpoint_has_address_of(const Endpoint *a, const Endpoint *b) {
-        return a->ipv6 == b->ipv6 &&
-               (a->ipv6 ? IN6_ARE_ADDR_EQUAL(&a->address.in6, &b->address.in6)
-                        : a->address.in.s_addr == b->address.in.s_addr);
+        return a->ipv6 == b->ipv6 && (a->ipv6 ? IN6_ARE_ADDR_EQUAL(&a->address.in6, &b->address.in6)
+                                              : a->address.in.s_addr == b->address.in.s_addr);
 }
 
 bool endpoint_equal(const Endpoint *a, const Endpoint *b) {

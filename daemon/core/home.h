@@ -9,11 +9,11 @@
 typedef struct Home {
         Endpoints movable; /* a Port line, or the drop-in of a socket unit, gives them their port */
         Endpoints fixed;   /* a ListenAddress, or the service's own -p, does: our files can't move them */
-        uint16_t ports[SSHD_PORTS_MAX]; /* of both, each once; the first one is "the" home port */
-        size_t n_ports;                 /* 0: unknown */
-        bool port_fixed;                /* sshd's own configuration has fixed ones; .fixed is empty all the
+        uint16_t ports[SSHD_PORTS_MAX];  /* of both, each once; the first one is "the" home port */
+        size_t n_ports;                  /* 0: unknown */
+        bool port_fixed;                 /* sshd's own configuration has fixed ones; .fixed is empty all the
                                            same where a socket unit listens in its place */
-        bool reads_our_file;            /* sshd takes the port file in */
+        bool reads_our_file;             /* sshd takes the port file in */
         bool without_ipv4, without_ipv6; /* sshd can't have that family: the kernel or the unit forbids it */
 } Home;
 

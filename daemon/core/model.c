@@ -115,7 +115,7 @@ bool port_ranges_format(const PortRange *ranges, size_t n, char *ret, size_t siz
         ret[0] = '\0';
         for (size_t i = 0; i < n && used < size; i++)
                 used += (size_t) snprintf(ret + used, size - used,
-                                          ranges[i].first == ranges[i].last ? "%s%u" : "%s%u-%u", i > 0 ? " " : "",
-                                          ranges[i].first, ranges[i].last);
+                                          ranges[i].first == ranges[i].last ? "%s%u" : "%s%u-%u",
+                                          i > 0 ? " " : "", ranges[i].first, ranges[i].last);
         return used < size;
 }

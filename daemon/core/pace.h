@@ -7,7 +7,7 @@
  * time the work gets PACE_SHARE of a CPU, and waits when it has used that up. Pure: the caller has the clocks. */
 
 #define PACE_BURST (20 * USEC_PER_MSEC)
-#define PACE_SHARE 250U /* 1/250 of one CPU */
+#define PACE_SHARE 250U                    /* 1/250 of one CPU */
 #define PACE_DELAY_MAX (60 * USEC_PER_SEC) /* as where a timer has to do, without the tracepoint */
 
 typedef struct Pace {

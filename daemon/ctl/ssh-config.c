@@ -39,7 +39,7 @@ static void find_host_keys(HostKeys *ret) {
         for (size_t i = 0; i < ELEMENTSOF(commands) && ret->n == 0; i++) {
                 _cleanup_free_ char *output = ctl_run(commands[i], PROGRAM_TIMEOUT);
 
-                LINES_FOREACH(line, strempty(output)) {
+                LINES_FOREACH (line, strempty(output)) {
                         /* "hostkey" up to OpenSSH 10.0, "HostKey" in 10.6. */
                         const char *path = line + strlen("hostkey ");
 

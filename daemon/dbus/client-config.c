@@ -44,7 +44,8 @@ bool client_has_localhost(const Status *status) {
 
 static void print_block(FILE *file, const ClientConfig *config, const char *const addresses[], size_t n,
                         uint16_t port) {
-        fprintf(file, "Host %s\n    HostName %s\n", isempty(config->host) ? "wsl" : config->host, addresses[0]);
+        fprintf(file, "Host %s\n    HostName %s\n", isempty(config->host) ? "wsl" : config->host,
+                addresses[0]);
         for (size_t i = 1; i < n; i++)
                 fprintf(file, "    # HostName %s%s\n", addresses[i],
                         status_port_at(config->status, addresses[i]) == port ? "" : ", on another port");

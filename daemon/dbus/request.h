@@ -3,8 +3,8 @@
 
 #include <systemd/sd-bus.h>
 
-#include "core/policy.h"
 #include "base/util.h"
+#include "core/policy.h"
 
 /* What somebody asked for over D-Bus, and waits for: one at a time. */
 typedef struct PendingRequest {

@@ -144,7 +144,8 @@ void check_listen_address(const CheckFacts *f, Finding *r) {
 
         if (port->listens != FACT_YES && f->sshd.socket_has_twice) {
                 say(r, VERDICT_PROBLEM,
-                    "%s has an address twice, and systemd can't bind it twice: an empty line ListenStream= takes "
+                    "%s has an address twice, and systemd can't bind it twice: an empty line ListenStream= "
+                    "takes "
                     "away those before it",
                     f->sshd.socket.name);
                 suggest(r, "sudo systemctl edit %s", f->sshd.socket.name);

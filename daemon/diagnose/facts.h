@@ -63,13 +63,13 @@ typedef struct ConfigFacts {
 
 typedef struct SshdFacts {
         Fact installed;
-        SshdVerdict verdict; /* what sshd says of its configuration, host keys aside */
-        char error[256];     /* in sshd's own words */
-        Fact host_keys;      /* there is one that sshd can use; FACT_NO: .error tells why not */
-        Fact run_directory; /* /run/sshd is there, or not needed */
+        SshdVerdict verdict;             /* what sshd says of its configuration, host keys aside */
+        char error[256];                 /* in sshd's own words */
+        Fact host_keys;                  /* there is one that sshd can use; FACT_NO: .error tells why not */
+        Fact run_directory;              /* /run/sshd is there, or not needed */
         char options[SSHD_COMMAND_SIZE]; /* as of sshd_options() */
         UnitFact service, socket;
-        char last_error[256]; /* sshd's last in the journal; "": unknown */
+        char last_error[256];  /* sshd's last in the journal; "": unknown */
         bool socket_has_twice; /* one of its addresses, and systemd can't bind that */
         bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
 } SshdFacts;
@@ -81,10 +81,10 @@ typedef struct ListenFacts {
         Fact listens;    /* sshd listens on .number */
         bool ipv6_only;  /* although sshd's configuration has all of IPv4 */
         bool loopback_only;
-        ConfigPlace loopback_line; /* with the ListenAddress of the loopback interface */
+        ConfigPlace loopback_line;     /* with the ListenAddress of the loopback interface */
         char absent[INET6_ADDRSTRLEN]; /* this machine lacks that address, and sshd has no other; "": none */
         ConfigPlace absent_line;       /* with the ListenAddress of .absent */
-        Holder holder; /* who has .number, sshd aside; HOLDER_NONE: nobody else */
+        Holder holder;                 /* who has .number, sshd aside; HOLDER_NONE: nobody else */
         int holder_pid;
         char holder_name[32], holder_unit[256];
         char holder_detail[80]; /* names Windows' program */

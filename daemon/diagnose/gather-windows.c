@@ -136,7 +136,8 @@ void gather_wslconfig(sd_event *event, CheckFacts *facts) {
         if (!conf.automount || facts->machine.mode == MODE_NOT_WSL)
                 return;
 
-        if (facts->config.values.interop && inquiry_wait(event, WINDOWS_PROFILE, 0, CHILD_TIMEOUT, &answer) >= 0)
+        if (facts->config.values.interop &&
+            inquiry_wait(event, WINDOWS_PROFILE, 0, CHILD_TIMEOUT, &answer) >= 0)
                 argv[3] = answer.profile;
         snprintf(users, sizeof(users), "%sc/Users", conf.root);
         if (child_spawn(event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_wslconfig, &facts->wslconfig, &child) >=

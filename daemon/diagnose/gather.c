@@ -195,7 +195,7 @@ static void ask_sshd(sd_event *event, const Units *units, const Placement *place
 static void on_journal(const ChildResult *result, void *userdata) {
         char *last = userdata, line[sizeof(((SshdFacts *) NULL)->last_error)];
 
-        LINES_FOREACH(begin, result->exit_status == 0 ? result->output : "") {
+        LINES_FOREACH (begin, result->exit_status == 0 ? result->output : "") {
                 snprintf(line, sizeof(line), "%.*s", (int) strcspn(begin, "\n"), begin);
                 if (line[0] && (last[0] == '\0' || (!strstr(line, "Cannot bind any address") &&
                                                     !strstr(line, "terminating, "))))
@@ -251,7 +251,8 @@ static void gather(sd_event *event, const Status *status, CheckFacts *facts) {
         facts->machine.mode = read_mode(event, mode, status);
 
         (void) sockets_new(&sockets);
-        gather_port(&(PortSources){ sockets, routes, units_managed(units), home, status, placement.port }, facts);
+        gather_port(&(PortSources){ sockets, routes, units_managed(units), home, status, placement.port },
+                    facts);
         gather_windows_holder(event, status, facts);
         gather_wslconfig(event, facts);
         gather_windows(event, facts);

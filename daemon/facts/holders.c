@@ -168,8 +168,8 @@ int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expect
         return holders_look_with(&(Look){ .managed = managed }, sockets, expected, port, ret);
 }
 
-int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                             const Status *status, PortView *ret) {
+int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,
+                             uint16_t port, const Status *status, PortView *ret) {
         return holders_look_with(&(Look){ .managed = managed, .best_effort = true, .status = status },
                                  sockets, expected, port, ret);
 }

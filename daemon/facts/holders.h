@@ -34,8 +34,8 @@ int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expect
 /* The same for a program that may see less than the daemon. Where the listener's owner can't be seen, the
  * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named
  * sshd is the managed one. */
-int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                             const Status *status, PortView *ret);
+int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,
+                             uint16_t port, const Status *status, PortView *ret);
 
 /* Whether sshd is the holder, and has all of @expected. */
 bool port_view_is_complete(const PortView *view, const Endpoints *expected);

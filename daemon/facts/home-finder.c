@@ -23,7 +23,7 @@ struct HomeFinder {
         void *userdata;
 
         sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
-        bool stale;  /* since sshd was asked, home_finder_forget() was called */
+        bool stale;                          /* since sshd was asked, home_finder_forget() was called */
         SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
         bool has_port_option;  /* the service's options have a -p */

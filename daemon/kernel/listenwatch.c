@@ -48,7 +48,8 @@ ListenWatch *listenwatch_free(ListenWatch *watch) {
 
 void listenwatch_pause(ListenWatch *watch, bool pause) {
         for (size_t i = 0; i < watch->n_cpus; i++)
-                (void) sd_event_source_set_enabled(watch->cpus[i].source, pause ? SD_EVENT_OFF : SD_EVENT_ON);
+                (void) sd_event_source_set_enabled(watch->cpus[i].source,
+                                                   pause ? SD_EVENT_OFF : SD_EVENT_ON);
 }
 
 #define FILTER_SIZE 512 /* more than LISTENWATCH_PORTS_MAX ports take */

@@ -237,8 +237,8 @@ static void observer_add_reachable(Observer *o, const Address *address) {
         Endpoint own = { .ipv6 = address->family == AF_INET6 }, any = own;
 
         memcpy(&own.address, &address->address, sizeof(own.address));
-        if (o->n_reachable == ELEMENTSOF(o->reachable) || (!endpoints_have_address_of(&o->actual, &own) &&
-                                                           !endpoints_have_address_of(&o->actual, &any)))
+        if (o->n_reachable == ELEMENTSOF(o->reachable) ||
+            (!endpoints_have_address_of(&o->actual, &own) && !endpoints_have_address_of(&o->actual, &any)))
                 return;
 
         address_format(address, to->address);
@@ -324,7 +324,7 @@ static Settled observer_settled(const Observer *o, bool by_socket) {
         if (o->unseen)
                 return SETTLED_UNSEEN;
         return o->settling.last < (quick ? SETTLED_DELAY_QUICK : SETTLED_DELAY) ? SETTLED_NOT_YET
-                                                                                 : o->lacking;
+                                                                                : o->lacking;
 }
 
 /* Finds what keeps sshd from its home, whoever holds its port. */

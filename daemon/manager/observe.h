@@ -27,9 +27,9 @@ typedef struct Observer {
         Context *c;
         ServicePhase phase; /* of the managed unit */
         OwedStart owed;
-        uint32_t main_pid; /* of the sshd about which .sshd was asked; 0: any */
-        HomeFacts sshd;   /* where sshd would be without us */
-        Endpoints absent; /* of these, those whose address this machine lacks */
+        uint32_t main_pid;     /* of the sshd about which .sshd was asked; 0: any */
+        HomeFacts sshd;        /* where sshd would be without us */
+        Endpoints absent;      /* of these, those whose address this machine lacks */
         char cannot_bind[240]; /* as Snapshot's; "" for NULL */
         Ports ports;
 

@@ -161,7 +161,8 @@ static void trial_on_answer(const SshdAnswer *answer, void *userdata) {
         else if (trial_is_met_by_dump(t, answer))
                 t->handler(0, "", t->userdata);
         else {
-                snprintf(text, sizeof(text), "sshd does not take %u in the place of its own port", t->to.port);
+                snprintf(text, sizeof(text), "sshd does not take %u in the place of its own port",
+                         t->to.port);
                 trial_go_on(t, -EEXIST, text);
         }
 }

@@ -23,7 +23,7 @@ typedef struct UnitState {
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
         bool overridden;                /* a drop-in of wslportd's is in force */
         UnitSandbox sandbox;
-        char conditions[1024];          /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
+        char conditions[1024]; /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
 
         /* Of a service: its command, and what `$NAME` in the command may mean. Empty for a service that has
          * no command, or more than one. */

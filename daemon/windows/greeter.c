@@ -5,7 +5,7 @@
 #define MARGIN (500 * USEC_PER_MSEC)
 
 int greeter_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata,
-                   Child **ret) {
+                  Child **ret) {
         char number[sizeof("65535")], milliseconds[24];
         const char *const argv[] = { LIBEXECDIR "/wslportd-greeting", number, milliseconds, NULL };
 
