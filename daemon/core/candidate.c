@@ -34,8 +34,9 @@ static bool try_end(const Snapshot *s, uint32_t low, uint32_t last, const char *
         return false;
 }
 
-/* *@skipped is set if ports of the range were left out. */
-static bool try_range(const Snapshot *s, PortRange range, const char *why, bool *skipped, Decision *d) {
+/* *@skipped is set if ports of the range were left out. @end: goes on to the end of such a range. */
+static bool try_range(const Snapshot *s, PortRange range, const char *why, bool end, bool *skipped,
+                      Decision *d) {
         uint32_t stride = 1, tried = range.first;
         unsigned refusals = 0;
 
@@ -50,7 +51,7 @@ static bool try_range(const Snapshot *s, PortRange range, const char *why, bool 
                 *skipped = *skipped || (stride > 1 && port < range.last);
                 tried = port;
         }
-        return stride > 1 && try_end(s, tried, range.last, why, d);
+        return end && stride > 1 && try_end(s, tried, range.last, why, d);
 }
 
 static void try_all(const Config *config, const Snapshot *s, const char *why, Decision *d) {
@@ -60,8 +61,10 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
             !snapshot_is_home(s, s->last_port) && try_port(s, s->last_port, why, d))
                 return;
 
-        for (size_t i = 0; i < config->n_candidates; i++)
-                if (try_range(s, config->candidates[i], why, &skipped, d))
+        /* Boot waits meanwhile: the other ranges come before the ends of those that Windows refuses. */
+        for (size_t i = 0; i < 2 * config->n_candidates; i++)
+                if (try_range(s, config->candidates[i % config->n_candidates], why, i >= config->n_candidates,
+                              &skipped, d))
                         return;
 
         decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN " is free%s: add one that is",
