@@ -19,7 +19,7 @@ const char *unit_find_unmet(const UnitState *state) {
         WORDS_FOREACH (condition, state->conditions) {
                 const char *kind = startswith(condition, "Assert") ?: startswith(condition, "Condition"),
                            *path;
-                const char *parameter = strchr(condition, '=') + 1;
+                const char *equals = strchr(condition, '='), *parameter = equals ? equals + 1 : "";
                 bool negate = *parameter == '!';
                 int r = -ENODATA; /* also with a `|`: then another may be met in its place */
 

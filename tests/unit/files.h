@@ -42,7 +42,7 @@ static inline void test_put_all(const TestRoot *root, const char *files) {
         LINES_FOREACH (line, files) {
                 int length = (int) strcspn(line, "\n"), n = (int) strcspn(line, ":");
 
-                test_assert(line[n] == ':' && n < length);
+                test_assert(n < length && line[n] == ':');
                 snprintf(name, sizeof(name), "%.*s", n, line);
                 if (!streq(name, path))
                         text[0] = '\0';
