@@ -135,7 +135,7 @@ void trial_go_on(Trial *t, int error, const char *text) {
                 text = why;
         }
         if (t->now.mechanism == MECHANISM_CONFIG && next == MECHANISM_NONE) {
-                snprintf(why, sizeof(why), "%.400s, and no -p can be added to the command %.255s of %.200s",
+                snprintf(why, sizeof(why), "%.300s, and no -p can be added to the command %.255s of %.200s",
                          text, program, t->units.service);
                 text = why;
         }
