@@ -63,12 +63,13 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
 
         /* Boot waits meanwhile: the other ranges come before the ends of those that Windows refuses. */
         for (size_t i = 0; i < 2 * config->n_candidates; i++)
-                if (try_range(s, config->candidates[i % config->n_candidates], why, i >= config->n_candidates,
-                              &skipped, d))
+                if (try_range(s, config->candidates[i % config->n_candidates], why,
+                              i >= config->n_candidates, &skipped, d))
                         return;
 
-        decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and " REASON_ALL_TAKEN " is free%s: add one that is",
-               why, skipped ? " among those that were tried" : "");
+        decide(d, STATE_BLOCKED, ACTION_NONE, 0,
+               "%s, and " REASON_NO_CANDIDATE " is free%s: add one that is", why,
+               skipped ? " among those that were tried" : "");
 }
 
 /* True if our files can take sshd from one of the ports that it isn't to keep. */

@@ -19,8 +19,8 @@ DECLARE_WORDS(action, Action);
 
 #define REASON_SIZE 512
 
-/* Begins the reason's end if no candidate is left. */
-#define REASON_ALL_TAKEN "no port of CandidatePorts"
+/* Stands in the reason if no candidate is left. */
+#define REASON_NO_CANDIDATE "no port of CandidatePorts"
 
 typedef struct Decision {
         State state;

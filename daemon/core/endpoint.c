@@ -65,6 +65,14 @@ int endpoint_parse(const char *s, Endpoint *ret) {
         return 0;
 }
 
+Endpoint endpoint_make(int family, const void *address, uint16_t port) {
+        Endpoint endpoint = { .ipv6 = family == AF_INET6, .port = port };
+
+        memcpy(&endpoint.address, address,
+               endpoint.ipv6 ? sizeof(endpoint.address.in6) : sizeof(endpoint.address.in));
+        return endpoint;
+}
+
 const char *endpoint_print_address(const Endpoint *endpoint, char ret[static INET6_ADDRSTRLEN]) {
         return inet_ntop(endpoint->ipv6 ? AF_INET6 : AF_INET, &endpoint->address, ret, INET6_ADDRSTRLEN);
 }

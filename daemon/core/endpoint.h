@@ -21,6 +21,9 @@ typedef struct Endpoint {
  * blank ends it, "rdomain …" may follow. -EBADMSG for anything else, as a path or "vsock:2:22". */
 int endpoint_parse(const char *s, Endpoint *ret);
 
+/* @address is a struct in_addr or in6_addr, as @family says. */
+Endpoint endpoint_make(int family, const void *address, uint16_t port);
+
 #define ENDPOINT_SIZE (sizeof("[]:65535%") + INET6_ADDRSTRLEN + 32)
 
 /* Writes the address, without the scope. Returns @ret. */

@@ -5,8 +5,7 @@ int home_add(Home *home, const Endpoint *endpoint, bool fixed) {
         bool known = port_is_one_of(endpoint->port, home->ports, home->n_ports);
         int r;
 
-        if ((!known && home->n_ports == ELEMENTSOF(home->ports)) ||
-            home->movable.n + home->fixed.n >= ENDPOINTS_MAX)
+        if ((!known && home->n_ports == ELEMENTSOF(home->ports)) || home_size(home) >= ENDPOINTS_MAX)
                 return -E2BIG;
         home->port_fixed = home->port_fixed || fixed;
         r = endpoints_add(fixed ? &home->fixed : &home->movable, endpoint);
@@ -49,11 +48,10 @@ void home_on_port(const Home *home, const Placement *placement, uint16_t port, E
         bool at_home = port_is_one_of(port, home->ports, home->n_ports);
 
         ret->n = 0;
-        for (size_t i = 0; i < home->movable.n + home->fixed.n; i++) {
-                bool fixed = i >= home->movable.n;
-                Endpoint endpoint = fixed ? home->fixed.items[i - home->movable.n] : home->movable.items[i];
+        for (size_t i = 0; i < home_size(home); i++) {
+                Endpoint endpoint = *home_endpoint(home, i);
 
-                if (!fixed && !at_home)
+                if (i < home->movable.n && !at_home)
                         endpoint = placed(placement, &endpoint);
                 if (endpoint.port == port && can_have(home, &endpoint))
                         (void) endpoints_add(ret, &endpoint);

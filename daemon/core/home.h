@@ -4,7 +4,8 @@
 #include "core/endpoint.h"
 #include "core/model.h"
 
-/* Where sshd would listen without us, where our files place it, and what these two come to. Pure. */
+/* A Home says where sshd would listen without us. A Placement says where our files place sshd. Together they say
+ * where sshd should listen. Pure. */
 
 typedef struct Home {
         Endpoints movable; /* a Port line, or the drop-in of a socket unit, gives them their port */
@@ -17,13 +18,31 @@ typedef struct Home {
         bool without_ipv4, without_ipv6; /* sshd can't have that family: the kernel or the unit forbids it */
 } Home;
 
-/* Where our files place sshd. */
 typedef struct Placement {
         uint16_t port; /* sshd is moved there; 0: it isn't moved */
         Mechanism mechanism;
         uint16_t beside[SSHD_PORTS_MAX]; /* with a drop-in: movable home ports that stay beside .port */
         size_t n_beside;
 } Placement;
+
+/* The first of sshd's own ports; 0: unknown. */
+static inline uint16_t home_first_port(const Home *home) {
+        return home->n_ports > 0 ? home->ports[0] : 0;
+}
+
+/* All endpoints: @i counts from 0 to home_size(), the movable ones first. */
+static inline size_t home_size(const Home *home) {
+        return home->movable.n + home->fixed.n;
+}
+
+static inline const Endpoint *home_endpoint(const Home *home, size_t i) {
+        return i < home->movable.n ? &home->movable.items[i] : &home->fixed.items[i - home->movable.n];
+}
+
+/* True if sshd has endpoints, and each of them is in @absent, a subset of them. */
+static inline bool home_is_absent(const Home *home, const Endpoints *absent) {
+        return absent->n > 0 && absent->n == home_size(home);
+}
 
 /* Returns 0 or -E2BIG. */
 int home_add(Home *home, const Endpoint *endpoint, bool fixed);

@@ -14,7 +14,7 @@ static bool undo(const Snapshot *s, ServicePhase to_start, const char *why, Deci
         if (s->moved_to == 0 || !is_down(s))
                 return false;
 
-        decide(d, STATE_CLEAR, ACTION_RESTORE, s->home.n_ports > 0 ? s->home.ports[0] : 0, "%s", why);
+        decide(d, STATE_CLEAR, ACTION_RESTORE, home_first_port(&s->home), "%s", why);
         d->then_start = s->service == to_start;
         return true;
 }

@@ -37,7 +37,7 @@ size_t status_changes(const Status *old, const Status *new, const char *ret[stat
         return n;
 }
 
-/* The same, for sockets on @first or @second. */
+/* Returns the port of an sshd socket on the address @first or @second, .port if it can be; 0: there is none. */
 static uint16_t port_on(const Status *status, const char *first, const char *second) {
         uint16_t found = 0;
 

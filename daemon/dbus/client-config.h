@@ -12,7 +12,8 @@ typedef struct ClientConfig {
 } ClientConfig;
 
 /* Makes Host blocks for other machines, Tailscale's addresses before those of the LAN, and one for Windows
- * itself. Leaves out addresses that other machines can't reach. Returns 0 and the text, to be freed; -EINVAL if the port is 0, an address isn't one, the host has anything but letters, digits, ".", "-" and "_", or the
+ * itself. Leaves out addresses that other machines can't reach. Returns 0 and the text, to be freed; -EINVAL
+ * if the port is 0, an address isn't one, the host has anything but letters, digits, ".", "-" and "_", or the
  * user anything that would need quotes; or another negative errno. */
 int client_config_render(const ClientConfig *config, char **ret);
 

@@ -100,7 +100,7 @@ static void suggest_candidates(Finding *r, const ConfigFacts *config) {
 void check_windows_range(const CheckFacts *f, Finding *r) {
         uint16_t port = f->port.number;
 
-        if (strstr(f->daemon.reason, REASON_ALL_TAKEN)) {
+        if (strstr(f->daemon.reason, REASON_NO_CANDIDATE)) {
                 say(r, VERDICT_PROBLEM,
                     "no port that sshd may be moved to is free: more candidates, outside of "
                     "Windows' ranges, help");
@@ -145,8 +145,7 @@ void check_listen_address(const CheckFacts *f, Finding *r) {
         if (port->listens != FACT_YES && f->sshd.socket_has_twice) {
                 say(r, VERDICT_PROBLEM,
                     "%s has an address twice, and systemd can't bind it twice: an empty line ListenStream= "
-                    "takes "
-                    "away those before it",
+                    "takes away those before it",
                     f->sshd.socket.name);
                 suggest(r, "sudo systemctl edit %s", f->sshd.socket.name);
         } else if (port->absent[0] && port->absent_line.line != 0)

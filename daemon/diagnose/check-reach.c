@@ -60,8 +60,7 @@ static PortRuleKind say_rule(const CheckFacts *f, Finding *r, PortRuleKind first
 void check_packet_filter(const CheckFacts *f, Finding *r) {
         (void) say_rule(f, r, PORT_RULE_DIVERT, PORT_RULE_LET_IN,
                         "no file of nftables or iptables keeps others from sshd's port; the kernel's own "
-                        "rules "
-                        "are not looked at, nft list ruleset shows them to root");
+                        "rules are not looked at, nft list ruleset shows them to root");
 }
 
 void check_port_rules(const CheckFacts *f, Finding *r) {
@@ -71,8 +70,7 @@ void check_port_rules(const CheckFacts *f, Finding *r) {
                 return;
         suggest(r,
                 "printf '[sshd]\\nport = %u,%u\\n' | sudo tee /etc/fail2ban/jail.d/zz-sshd-port.local && "
-                "sudo "
-                "systemctl try-reload-or-restart fail2ban.service",
+                "sudo systemctl try-reload-or-restart fail2ban.service",
                 f->port.home, f->port.number);
 }
 

@@ -159,7 +159,7 @@ void check_sshd_enabled(const CheckFacts *f, Finding *r) {
 void check_sshd_running(const CheckFacts *f, Finding *r) {
         const UnitFact *service = &f->sshd.service;
         const char *why = check_that_tells_why(f), *see = why ? "; see " : "";
-        /* What sshd refuses now counts more than why it ended some time ago. */
+        /* The present refusal counts more than an error that the journal has from some time ago. */
         const char *error = f->sshd.error[0] ? f->sshd.error : f->sshd.last_error;
 
         if (is_up(&f->sshd.socket))

@@ -80,7 +80,7 @@ const char *check_that_tells_why(const CheckFacts *f) {
                 return "listen-address";
         if (holder_is_stranger(f->port.holder) || holder_is_windows(f->port.holder))
                 return "port-holder";
-        if (strstr(f->daemon.reason, REASON_ALL_TAKEN) || f->windows.refuses == FACT_YES)
+        if (strstr(f->daemon.reason, REASON_NO_CANDIDATE) || f->windows.refuses == FACT_YES)
                 return "windows-range";
         return NULL;
 }

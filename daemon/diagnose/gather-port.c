@@ -67,8 +67,8 @@ static void look_for_absent(const PortSources *from, const char *options, Listen
         Endpoints absent;
 
         if (f->listens != FACT_NO || !from->routes ||
-            home_find_absent(&from->home, from->routes, &absent) < 0 || absent.n == 0 ||
-            absent.n < from->home.movable.n + from->home.fixed.n)
+            home_find_absent(&from->home, from->routes, &absent) < 0 ||
+            !home_is_absent(&from->home, &absent))
                 return;
 
         (void) endpoint_print_address(&absent.items[0], f->absent);
@@ -79,7 +79,9 @@ void gather_port(const PortSources *from, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
         const Status *status = from->status;
 
-        f->home = from->home.n_ports > 0 ? from->home.ports[0] : status ? status->home_port : 0;
+        f->home = home_first_port(&from->home);
+        if (f->home == 0 && status)
+                f->home = status->home_port;
         f->number = status && status->port != 0 ? status->port
                     : from->moved_to != 0       ? from->moved_to
                     : f->home != 0              ? f->home

@@ -63,12 +63,8 @@ static Holder classify_by_status(const Status *status, const StatusListener *ent
 
 /* A socket that takes both families counts as one of each. A Home has no more endpoints than fit. */
 static void add_actual(PortView *view, const Listener *listener) {
-        Endpoint endpoint = { .ipv6 = listener->family == AF_INET6, .port = listener->port };
+        Endpoint endpoint = endpoint_make(listener->family, &listener->address, listener->port);
 
-        if (endpoint.ipv6)
-                endpoint.address.in6 = listener->address.in6;
-        else
-                endpoint.address.in = listener->address.in;
         view->loopback_only = (view->actual.n == 0 || view->loopback_only) &&
                               endpoint_is_loopback(&endpoint);
         if (endpoint.ipv6 && listener_has_ipv4(listener) && endpoint_is_any(&endpoint))
@@ -179,9 +175,8 @@ bool port_view_is_complete(const PortView *view, const Endpoints *expected) {
 }
 
 bool port_view_lacks_ipv4(const PortView *view, const Endpoints *expected) {
-        bool wants_it = false;
+        const Endpoint any_ipv4 = { 0 };
 
-        for (size_t i = 0; i < expected->n; i++)
-                wants_it = wants_it || (!expected->items[i].ipv6 && endpoint_is_any(&expected->items[i]));
-        return view->holder == HOLDER_SSHD && wants_it && !endpoints_have_family(&view->actual, false);
+        return view->holder == HOLDER_SSHD && endpoints_have_address_of(expected, &any_ipv4) &&
+               !endpoints_have_family(&view->actual, false);
 }

@@ -37,8 +37,8 @@ int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expect
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,
                              uint16_t port, const Status *status, PortView *ret);
 
-/* Whether sshd is the holder, and has all of @expected. */
+/* True if sshd is the holder, and has all of @expected. */
 bool port_view_is_complete(const PortView *view, const Endpoints *expected);
 
-/* Whether sshd is the holder on IPv6 only, although @expected has 0.0.0.0. */
+/* True if sshd is the holder on IPv6 only, although @expected has 0.0.0.0. */
 bool port_view_lacks_ipv4(const PortView *view, const Endpoints *expected);

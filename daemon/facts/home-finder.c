@@ -120,15 +120,13 @@ static int on_port_line(const ConfigLine *line, void *userdata) {
                !startswith(line->place.file, STATEDIR "/");
 }
 
-/* Where sshd has the port of our file twice: a line of the owner's says the same, or the configuration includes
- * our file twice. */
+/* If sshd has the port of our file twice, either a line of the owner's names the port too, or the configuration
+ * includes our file twice. Returns true for the owner's line. */
 static bool home_finder_owner_has_ours(const HomeFinder *finder, const SshdDump *dump) {
         uint16_t ours = finder->port_in_file;
-        size_t n = 0;
 
-        for (size_t i = 0; i < dump->n_ports; i++)
-                n += dump->ports[i] == ours;
-        return n > 1 && config_walk_sshd("", finder->options, on_port_line, &ours) > 0;
+        return sshd_dump_count_port(dump, ours) > 1 &&
+               config_walk_sshd("", finder->options, on_port_line, &ours) > 0;
 }
 
 static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
@@ -329,9 +327,8 @@ int home_find_absent(const Home *home, Routes *routes, Endpoints *ret) {
         int r;
 
         ret->n = 0;
-        for (size_t i = 0; i < home->movable.n + home->fixed.n; i++) {
-                const Endpoint *endpoint = i < home->movable.n ? &home->movable.items[i]
-                                                               : &home->fixed.items[i - home->movable.n];
+        for (size_t i = 0; i < home_size(home); i++) {
+                const Endpoint *endpoint = home_endpoint(home, i);
 
                 if (!endpoint_is_any(endpoint) && !endpoint_is_loopback(endpoint))
                         (void) endpoints_add(ret, endpoint);

@@ -225,7 +225,7 @@ typedef struct Absent {
 
 static int take_local(const struct nlmsghdr *message, void *userdata) {
         Absent *absent = userdata;
-        Endpoint local = { 0 };
+        Endpoint local;
         Address address;
         size_t n = 0;
         int r;
@@ -238,8 +238,7 @@ static int take_local(const struct nlmsghdr *message, void *userdata) {
         if (r <= 0)
                 return r;
 
-        local.ipv6 = address.family == AF_INET6;
-        memcpy(&local.address, &address.address, sizeof(local.address));
+        local = endpoint_make(address.family, &address.address, 0);
         for (size_t i = 0; i < absent->left.n; i++)
                 if (!endpoint_has_address_of(&absent->left.items[i], &local))
                         absent->left.items[n++] = absent->left.items[i];

@@ -134,7 +134,8 @@ static void move_finish_cut_off(Move *move) {
 /* systemd could not reload the service, for what its own check sees in the configuration, and it is where it
  * was: a restart would end with that check too. A socket may be held by its service alone. */
 static bool move_is_unharmed(const Move *move) {
-        uint16_t from = move->request.from.port, port = from != 0 ? from : trial_home_port(&move->trial);
+        uint16_t from = move->request.from.port,
+                 port = from != 0 ? from : home_first_port(&move->trial.home);
 
         return port != 0 && move->request.phase == SERVICE_RUNNING && !move->shape.by_socket &&
                move->listens(&move->request.from, port, move->userdata) > 0;

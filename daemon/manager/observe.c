@@ -231,12 +231,20 @@ static void observer_count_pinned(Observer *o) {
                 o->pinned.sessions = (uint32_t) sessions;
 }
 
+/* Returns false, and notes it, if the @result of reading the addresses is an error. */
+static bool observer_has_addresses(Observer *o, int result) {
+        if (result < 0) {
+                o->unseen = true;
+                log_error_errno(&o->c->log, result, "The addresses could not be read");
+        }
+        return result >= 0;
+}
+
 /* Adds @address where sshd answers there. */
 static void observer_add_reachable(Observer *o, const Address *address) {
         StatusAddress *to = &o->reachable[o->n_reachable];
-        Endpoint own = { .ipv6 = address->family == AF_INET6 }, any = own;
+        Endpoint own = endpoint_make(address->family, &address->address, 0), any = { .ipv6 = own.ipv6 };
 
-        memcpy(&own.address, &address->address, sizeof(own.address));
         if (o->n_reachable == ELEMENTSOF(o->reachable) ||
             (!endpoints_have_address_of(&o->actual, &own) && !endpoints_have_address_of(&o->actual, &any)))
                 return;
@@ -254,27 +262,14 @@ static void observer_list_reachable(Observer *o) {
         int n;
 
         n = routes_list_addresses(o->c->routes, addresses, ELEMENTSOF(addresses));
-        if (n < 0) {
-                o->unseen = true;
-                log_error_errno(&o->c->log, n, "The addresses could not be read");
+        if (!observer_has_addresses(o, n))
                 return;
-        }
 
         o->n_reachable = 0;
         memset(o->reachable, 0, sizeof(o->reachable));
         observer_add_reachable(o, &localhost);
         for (size_t i = 0; i < (size_t) n && i < ELEMENTSOF(addresses); i++)
                 observer_add_reachable(o, &addresses[i]);
-}
-
-static void observer_find_absent(Observer *o) {
-        int r;
-
-        r = home_find_absent(&o->sshd.home, o->c->routes, &o->absent);
-        if (r < 0) {
-                o->unseen = true;
-                log_error_errno(&o->c->log, r, "The addresses could not be read");
-        }
 }
 
 void observer_look(Observer *o) {
@@ -287,7 +282,7 @@ void observer_look(Observer *o) {
         memset(o->listeners, 0, sizeof(o->listeners));
         watch_note(o->c->watch);
 
-        observer_find_absent(o);
+        (void) observer_has_addresses(o, home_find_absent(&o->sshd.home, o->c->routes, &o->absent));
         if (files->placement.port != 0)
                 observer_look_at(o, files->placement.port);
         for (size_t i = 0; i < home->n_ports; i++)
@@ -329,15 +324,13 @@ static Settled observer_settled(const Observer *o, bool by_socket) {
 
 /* Finds what keeps sshd from its home, whoever holds its port. */
 static const char *observer_find_why_not(Observer *o, ManagedUnits managed) {
-        const Home *home = &o->sshd.home;
-        size_t n = home->movable.n + home->fixed.n;
         char address[INET6_ADDRSTRLEN];
 
         if (managed.socket && o->sshd.has_twice)
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
                          "%.64s has an address twice, and systemd can't bind it twice: systemctl edit %.64s",
                          managed.socket->id, managed.socket->id);
-        else if (n > 0 && o->absent.n == n && !(managed.socket && managed.socket->free_bind))
+        else if (home_is_absent(&o->sshd.home, &o->absent) && !(managed.socket && managed.socket->free_bind))
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
                          "this machine has no address %s; sshd is started when it comes",
                          endpoint_print_address(&o->absent.items[0], address));

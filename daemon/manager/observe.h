@@ -89,7 +89,7 @@ void observer_forget(Observer *o);
 
 /* The first of sshd's own ports; 0: unknown. */
 static inline uint16_t observer_home_port(const Observer *o) {
-        return o->sshd.home.n_ports > 0 ? o->sshd.home.ports[0] : 0;
+        return home_first_port(&o->sshd.home);
 }
 
 /* The port that sshd was moved to, else its own. */

@@ -65,8 +65,8 @@ bool retry_allows_move(Retry *retry) {
                 return true;
 
         retry_postpone(retry, -EBUSY,
-                       retry->taken ? "another took the port before sshd could, at the third try within a "
-                                      "minute"
+                       retry->taken ? "another took the port before sshd could, at the third try "
+                                      "within a minute"
                                     : "sshd was moved or started three times within a minute");
         return false;
 }

@@ -8,7 +8,7 @@ void trial_done(Trial *t) {
 }
 
 void trial_take_back(Trial *t) {
-        if (store_write_placement(&t->from, trial_home_port(t), &t->units) >= 0)
+        if (store_write_placement(&t->from, home_first_port(&t->home), &t->units) >= 0)
                 (void) store_set_reload_due(false);
 }
 
@@ -22,7 +22,7 @@ int trial_write(Trial *t, const Placement *placement) {
                 if (r < 0)
                         return r;
         }
-        r = store_write_placement(placement, trial_home_port(t), &t->units);
+        r = store_write_placement(placement, home_first_port(&t->home), &t->units);
         if (r < 0)
                 return r;
 

@@ -37,16 +37,11 @@ int trial_begin(Trial *trial);
  * the handler with @error and @text. */
 void trial_go_on(Trial *trial, int error, const char *text);
 
-/* The first of sshd's own ports; 0: unknown. */
-static inline uint16_t trial_home_port(const Trial *trial) {
-        return trial->home.n_ports > 0 ? trial->home.ports[0] : 0;
-}
-
 /* Has the files say @placement. Returns 0 or a negative errno. */
 int trial_write(Trial *trial, const Placement *placement);
 
 /* Nobody has been told of the trial: the files are as they were, as far as they can be. */
 void trial_take_back(Trial *trial);
 
-/* Whether a socket unit on @streams (words) listens on what is wanted, on nothing else, and on nothing twice. */
+/* True if a socket unit on @streams (words) listens on what is wanted, on nothing else, and on nothing twice. */
 bool trial_is_met_by(const Trial *trial, const char *streams);

@@ -51,7 +51,7 @@ int sshd_dump_parse(const char *text, SshdDump *ret) {
         return 0;
 }
 
-static size_t count_port(const SshdDump *dump, uint16_t port) {
+size_t sshd_dump_count_port(const SshdDump *dump, uint16_t port) {
         size_t n = 0;
 
         for (size_t i = 0; i < dump->n_ports; i++)
@@ -88,15 +88,15 @@ static int add_movable(const SshdDump *dump, uint16_t port, Home *home) {
 /* sshd combines each address without a port with each Port line. An endpoint that there are more of has its
  * port from its own line. With a -p, sshd ignores all Port lines, the sentinel's too. */
 static bool is_fixed(const SshdDump *dump, const Endpoint *endpoint) {
-        size_t n_sentinels = count_port(dump, SSHD_SENTINEL_PORT),
+        size_t n_sentinels = sshd_dump_count_port(dump, SSHD_SENTINEL_PORT),
                n_movable = count_endpoint(dump, endpoint, SSHD_SENTINEL_PORT);
 
         return n_sentinels == 0 || count_endpoint(dump, endpoint, endpoint->port) * n_sentinels >
-                                                   n_movable * count_port(dump, endpoint->port);
+                                                   n_movable * sshd_dump_count_port(dump, endpoint->port);
 }
 
 int sshd_dump_home(const SshdDump *dump, uint16_t moved_to, bool owner_has_it, Home *ret) {
-        size_t ours = moved_to != 0 ? count_port(dump, moved_to) : 0;
+        size_t ours = moved_to != 0 ? sshd_dump_count_port(dump, moved_to) : 0;
         Home home = { .reads_our_file = ours > 0 };
         bool has_own = false, sentinel_seen = false;
         int r = 0;

@@ -17,6 +17,9 @@ typedef struct SshdDump {
  * -E2BIG if sshd has more of them than fit. */
 int sshd_dump_parse(const char *text, SshdDump *ret);
 
+/* How many Port lines have @port. */
+size_t sshd_dump_count_port(const SshdDump *dump, uint16_t port);
+
 /* A port that is added to the configuration's own, and the option that adds it. */
 #define SSHD_SENTINEL_PORT 1
 #define SSHD_SENTINEL_OPTION "-oPort=1"

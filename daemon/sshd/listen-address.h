@@ -15,8 +15,8 @@ typedef struct ListenAddressLine {
 int listen_address_find(const char *root, const char *options, bool (*matches)(const char *address),
                         ListenAddressLine *ret);
 
-/* Whether @address has a port. Nothing else in sshd's configuration or options can change that port. */
+/* True if @address has a port. Nothing else in sshd's configuration or options can change that port. */
 bool listen_address_sets_port(const char *address);
 
-/* Whether @address is of the loopback interface. */
+/* True if @address is of the loopback interface. */
 bool listen_address_is_loopback(const char *address);

@@ -3,8 +3,8 @@
 
 #include "sshd/config-walk.h"
 
-/* What a packet filter does with two TCP ports, by the rules that name them: as nftables has them (in a file, or by
- * `nft list ruleset`), or iptables-save. Rules by an address or an interface are passed over. Pure. */
+/* Reads the rules of a packet filter, in nftables' or iptables-save's form, and notes those that name one of two
+ * TCP ports. Rules by an address or an interface are passed over. Pure. */
 typedef struct PacketRules {
         uint16_t ports[2];                  /* to be set before the first line */
         ConfigPlace lets_in[2], diverts[2]; /* the first rule that does so with that port */

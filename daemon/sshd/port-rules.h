@@ -20,7 +20,8 @@ typedef struct PortRules {
         int error;                          /* of the first file that could not be read; 0: none */
 } PortRules;
 
-/* Looks for the rules in files; @from and @to are the same for an sshd that isn't moved. @root and @options: as for config_walk_sshd(). */
+/* Looks for the rules in files. @from and @to are the same for an sshd that isn't moved. @root and @options: as
+ * for config_walk_sshd(). */
 void port_rules_find(const char *root, const char *options, uint16_t from, uint16_t to, PortRules *ret);
 
 #define PORT_RULE_SIZE 512

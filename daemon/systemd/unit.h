@@ -8,7 +8,7 @@
 
 #define UNIT_STREAMS_SIZE 1024
 
-/* What sshd can't have, or has for itself. */
+/* The parts of the machine that the unit hides from sshd, or that sshd has for itself. */
 typedef struct UnitSandbox {
         bool own_network; /* it listens in a network namespace of its own */
         bool without[2];  /* IPv4, IPv6: the service may not use that family */
@@ -61,7 +61,7 @@ extern const UnitProperty unit_properties[UNIT_PROPERTIES];
  * more, or a negative errno, and then the field is undefined. */
 int unit_read_property(sd_bus_message *m, const UnitProperty *property, UnitState *state);
 
-/* Whether one of the unit's hidden paths is @path, or has it below. */
+/* True if one of the unit's hidden paths is @path, or a folder above it. */
 bool unit_hides(const UnitState *state, const char *path);
 
 /* Returns a condition for which systemd won't start the unit; NULL if there is none, or if only systemd can

@@ -131,6 +131,16 @@ static bool more(const FuzzInput *input) {
         return input->size > 0 && input->data[0] != '\n' && input->data[0] != '\0';
 }
 
+static int add_texts(sd_bus_message *m, FuzzInput *input, Value *value) {
+        int r;
+
+        r = sd_bus_message_open_container(m, 'a', "s");
+        while (r >= 0 && more(input))
+                r = add_text(m, input, value);
+        (void) fuzz_byte(input);
+        return r < 0 ? r : sd_bus_message_close_container(m);
+}
+
 static int add_command(sd_bus_message *m, FuzzInput *input, Value *value) {
         int r;
 
@@ -138,19 +148,11 @@ static int add_command(sd_bus_message *m, FuzzInput *input, Value *value) {
         if (r >= 0)
                 r = add_text(m, input, value);
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
-        while (r >= 0 && more(input))
-                r = add_text(m, input, value);
-        (void) fuzz_byte(input);
+                r = add_texts(m, input, value);
+        value->n_flags = value->n_texts;
         if (r >= 0)
-                r = sd_bus_message_close_container(m);
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
-        for (value->n_flags = 0; r >= 0 && more(input); value->n_flags++)
-                r = add_text(m, input, value);
-        (void) fuzz_byte(input);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
+                r = add_texts(m, input, value);
+        value->n_flags = value->n_texts - value->n_flags;
         if (r >= 0)
                 r = sd_bus_message_append(m, "ttttuii", 1ULL, 2ULL, 3ULL, 4ULL, 5U, 6, 7);
         if (r >= 0)
@@ -201,12 +203,7 @@ static int add_families(sd_bus_message *m, FuzzInput *input, Value *value) {
         if (r >= 0)
                 r = sd_bus_message_append(m, "b", (int) value->number);
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "s");
-        while (r >= 0 && more(input))
-                r = add_text(m, input, value);
-        (void) fuzz_byte(input);
-        if (r >= 0)
-                r = sd_bus_message_close_container(m);
+                r = add_texts(m, input, value);
         return r < 0 ? r : sd_bus_message_close_container(m);
 }
 

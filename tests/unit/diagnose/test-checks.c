@@ -153,7 +153,7 @@ CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.ho
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
-CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_ALL_TAKEN " is free: add one"); }
+CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_NO_CANDIDATE " is free: add one"); }
 CHANGE(all_taken_line) { all_taken(f); f->config.values.lines[CONFIG_CANDIDATE_PORTS] = 9; }
 CHANGE(all_taken_twice) {
         all_taken_line(f);
