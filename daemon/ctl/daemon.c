@@ -41,8 +41,7 @@ int ctl_connect(Ctl *ctl, bool quiet) {
 }
 
 int ctl_bus_error(const sd_bus_error *error, int r) {
-        static const char not_running[] = "wslportd isn't running; start it with: systemctl start wslportd "
-                                          "(or see what is wrong: wslportctl diagnose)";
+        static const char not_running[] = "wslportd isn't running; systemctl start wslportd";
         static const char no_answer[] = "wslportd has not answered; see: systemctl status wslportd";
         static const struct {
                 const char *name;

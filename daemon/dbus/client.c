@@ -6,16 +6,6 @@
 #include "base/printable.h"
 #include "systemd/bus.h"
 
-static int send_call(sd_bus *bus, sd_bus_message *call, usec_t timeout, sd_bus_error *error,
-                     sd_bus_message **ret_reply) {
-        int r;
-
-        r = sd_bus_message_set_auto_start(call, false);
-        if (r >= 0)
-                r = sd_bus_call(bus, call, timeout, error, ret_reply);
-        return r < 0 ? r : 0;
-}
-
 int client_call(sd_bus *bus, const char *method, usec_t timeout, sd_bus_error *error,
                 sd_bus_message **ret_reply, const char *types, ...) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
@@ -28,7 +18,9 @@ int client_call(sd_bus *bus, const char *method, usec_t timeout, sd_bus_error *e
                 r = sd_bus_message_appendv(call, types, arguments);
                 va_end(arguments);
         }
-        return r < 0 ? r : send_call(bus, call, timeout, error, ret_reply);
+        if (r >= 0)
+                r = sd_bus_call(bus, call, timeout, error, ret_reply);
+        return r < 0 ? r : 0;
 }
 
 /* ── properties ── */
@@ -184,7 +176,7 @@ int client_get_status(sd_bus *bus, sd_bus_error *error, Status *ret) {
         if (r >= 0)
                 r = sd_bus_message_append(call, "s", BUS_INTERFACE);
         if (r >= 0)
-                r = send_call(bus, call, 0, error, &reply);
+                r = sd_bus_call(bus, call, 0, error, &reply);
         if (r >= 0)
                 r = client_read_properties(reply, &status);
         if (r < 0)

@@ -5,8 +5,7 @@
 
 #include "core/status.h"
 
-/* How programs ask the daemon over the bus. None of these calls starts the daemon, and none of them
- * prints. */
+/* How programs ask the daemon over the bus. None of these calls prints. */
 
 /* Calls @method of the daemon with arguments of @types ("" for none) and waits for the reply, at most
  * @timeout µs, where 0 stands for the timeout that @bus has for every call. Returns 0 and the reply, where

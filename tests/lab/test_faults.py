@@ -329,7 +329,7 @@ class Trials:
     def under_way(self) -> Iterator[Callable[[], bool]]:
         """What tells whether it is over, without asking the daemon, which may be stopped."""
         if self.case.request:
-            request = self.m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, *self.case.request])
+            request = self.m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *self.case.request])
             yield lambda: request.poll() is not None
             self.m._finish(request, False, 26)
             assert request.stderr.strip() != "Call failed: Connection timed out", "the request was never answered"
@@ -765,7 +765,7 @@ def test_the_clock_jumps(make):
             w.eventually(lambda: told(m) == state, state)  # noqa: B023
             changed = w.properties(m)["LastChangeUSec"] / 1e6
             assert abs(changed - time.time() - 3600 * hours) < 60, (changed, time.time(), hours)
-        moving = m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
+        moving = m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *CASES["relocate"].request])
         for sign in range(2000):
             plan.set(shift=3600 * hours * (-1) ** sign)
             if moving.poll() is not None:

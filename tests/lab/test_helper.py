@@ -81,13 +81,13 @@ def test_who_its_programs_are(make):
     w.wait_properties(m, State="relocated", Port=2222)
 
     m.windows.silent()
-    asking = m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "22022"])
+    asking = m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "22022"])
     probe = program_of_helper(m, "wslportd-bindpr")
     m.windows.silent(False)
     asking.wait()
 
     os.mkfifo(m.path("/etc/ssh/sshd_config.d/zz.conf"))  # sshd waits for its contents
-    m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "2222"])
+    m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "2222"])
     sshd = program_of_helper(m, "sshd")
 
     read, bind = 1 << 2, 1 << 10
@@ -158,7 +158,7 @@ def test_it_is_disturbed_all_the_time(make, number):
 
     with kill.Outage(m) as outage:
         for request in [("Relocate", "q", "2222"), ("Restore",)] * 4:
-            process = m.spawn(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request])
+            process = m.spawn(["busctl", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request])
             while process.poll() is None:
                 pids = [int(line) for line in procs.read_text().split()] if procs.exists() else []
                 if pids:
@@ -237,7 +237,7 @@ def test_the_kernel_refuses_the_helper_a_call(make):
         m.run(["systemctl", "daemon-reload"], check=True)
         m.run(["systemctl", "restart", w.HELPER])
         request = ("Relocate", "q", "2222") if here == 22 else ("Restore",)
-        result = m.run(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request], timeout=70)
+        result = m.run(["busctl", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request], timeout=70)
         print(fault, result.returncode, result.stderr.strip())
         w.eventually(lambda: len(kill.ports(m)) == 1 and kill.login(m), f"{fault}: a way in")
         assert w.active_state(m, w.UNIT) == "active", fault

@@ -253,8 +253,7 @@ class Trials:
         for _ in range(500):  # attaching has woken the daemon up, and listeners of other machines may at any time
             if daemon.next_call(0.05) is None:
                 break
-        # --auto-start=no: the request must not start the daemon again if the kill comes first.
-        request = self.m.spawn(["busctl", "--auto-start=no", "call", *w.BUS, w.INTERFACE, *self.move.request])
+        request = self.m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *self.move.request])
         calls: list[str] = []
         counted, end = 0, int(point.removeprefix("c") or -1)
         while counted != end:

@@ -250,8 +250,8 @@ def ready_seconds(m: Machine, unit: str = UNIT) -> float:
 
 
 def properties(m: Machine) -> dict[str, Any] | None:
-    """All of the daemon's D-Bus properties, or None if the daemon isn't on the bus. Never starts the daemon."""
-    result = m.run(["busctl", "--auto-start=no", "--json=short", "call", *BUS, "org.freedesktop.DBus.Properties", "GetAll", "s",
+    """All of the daemon's D-Bus properties, or None if the daemon isn't on the bus."""
+    result = m.run(["busctl", "--json=short", "call", *BUS, "org.freedesktop.DBus.Properties", "GetAll", "s",
                     INTERFACE])
     if result.returncode != 0:
         return None
@@ -409,7 +409,7 @@ def contents(m: Machine, *folders: str) -> dict[str, bytes | str]:
 def own_files(m: Machine) -> dict[str, bytes | str]:
     """Each file of the daemon's that isn't installed with it."""
     found = contents(m, "/etc/ssh", "/etc/systemd", "/run/systemd/system", "/run/systemd/transient", STATE_DIRECTORY)
-    not_its = (STATIC_FILE, f".wants/{UNIT}", ".wants/wslportd-reset.service", "/dbus-org.wslport1.service", UNTRACED)
+    not_its = (STATIC_FILE, f".wants/{UNIT}", ".wants/wslportd-reset.service", UNTRACED)
     return {name: data for name, data in found.items() if "wslport" in name and not name.endswith(not_its)}
 
 

@@ -454,7 +454,7 @@ def system_bus(m: Machine) -> str:
 def daemon(m: Machine) -> str:
     """wslportd runs, and sees what is seen here: the mode, and sshd's listeners."""
     name = ("org.wslport1", "/org/wslport1", "org.wslport1.Manager")
-    said = command("busctl", "--system", "--auto-start=no", "get-property", *name, "NetworkingMode", "State", "Port",
+    said = command("busctl", "--system", "get-property", *name, "NetworkingMode", "State", "Port",
                    "ListenerWatch").splitlines()
     m.keep("wslportd", "\n".join(said))
     mode, port = said[0].partition(" ")[2].strip('"'), int(said[2].split()[1])

@@ -19,7 +19,7 @@ DEFAULT_CANDIDATES = (2222, 22022)  # of CandidatePorts=, where nobody has chang
 
 def state() -> tuple[str, int, int]:
     """State, Port and HomePort, as wslportd says."""
-    lines = command("busctl", "--system", "--auto-start=no", "get-property", *NAME, "State", "Port", "HomePort").splitlines()
+    lines = command("busctl", "--system", "get-property", *NAME, "State", "Port", "HomePort").splitlines()
     return lines[0].split('"')[1], int(lines[1].split()[1]), int(lines[2].split()[1])
 
 
