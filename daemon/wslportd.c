@@ -24,27 +24,17 @@ static void print_help(void) {
                "See wslportd(8), wslportd.conf(5).\n");
 }
 
-static Log on_stderr = { .max_level = LOG_ERR };
+static Log on_stderr = { .max_level = LOG_WARNING };
 
-static int check_config(const char *path) {
+static int show_config(const char *path, bool print) {
         Config config;
         int r;
 
         r = config_load(path, manager_log_config_error, &on_stderr, &config);
-        if (r < 0)
-                return r;
-
-        printf("%s: %s\n", path, r > 0 ? "no errors" : "not there: the defaults are in force");
-        return 0;
-}
-
-static int print_config(void) {
-        Config config;
-        int r;
-
-        r = config_load(CONFIG_FILE, manager_log_config_error, &on_stderr, &config);
-        if (r >= 0)
+        if (r >= 0 && print)
                 config_print(&config, stdout);
+        else if (r >= 0)
+                printf("%s: %s\n", path, r > 0 ? "no errors" : "not there: the defaults are in force");
         return r;
 }
 
@@ -54,10 +44,7 @@ static int reset(void) {
         Config config;
         int r;
 
-        r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
-        if (r < 0)
-                config = config_default();
-
+        (void) config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
         r = reset_all(&log, config.unit, text);
         if (r == -EBUSY)
                 log_message(&log, LOG_ERR,
@@ -94,15 +81,14 @@ static int run(void) {
          * (mallopt(3)). Anybody may send one. */
         (void) mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 
-        /* A machine whose only way in is sshd is better served by the defaults than by nothing. */
         r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
         if (errno_is_passing(r))
                 return r;
-        if (r < 0) {
-                log_message(&log, LOG_ERR, "%s is not taken; the defaults are in force until it is mended",
-                            CONFIG_FILE);
-                config = config_default();
-        }
+        if (r < 0)
+                log_message(&log, LOG_ERR, "%s has errors, and the rest of it is in force%s", CONFIG_FILE,
+                            config.relocate != RELOCATE_UNREADABLE
+                                            ? ""
+                                            : "; without Relocate=, an sshd that listens stays where it is");
         log.max_level = config.log_level;
         return manager_run(&log, &config);
 }
@@ -131,10 +117,10 @@ int main(int argc, char *argv[]) {
 
         switch (command) {
         case 'c':
-                r = check_config(optind < argc ? argv[optind] : CONFIG_FILE);
+                r = show_config(optind < argc ? argv[optind] : CONFIG_FILE, false);
                 break;
         case 'p':
-                r = print_config();
+                r = show_config(CONFIG_FILE, true);
                 break;
         case 'r':
                 r = reset();

@@ -27,10 +27,18 @@ static void complain_unknown_key(ConfigLines *lines, const char *section, const 
                                       config_list_names(section, list));
 }
 
+/* What a refused value may have forbidden is not done. */
+static void note_refusal(const ConfigKey *key, Config *config) {
+        if (key == &config_keys[CONFIG_RELOCATE])
+                config->relocate = RELOCATE_UNREADABLE;
+        else if (key == &config_keys[CONFIG_SOCKET_ACTIVATION])
+                config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
+}
+
 static void take_value(ConfigLines *lines, const char *section, const char *name, const char *text) {
         const ConfigKey *key = config_find_key(section, name);
         ConfigValue value = { .text = text };
-        unsigned *line;
+        unsigned *line, earlier;
 
         if (!key) {
                 complain_unknown_key(lines, section, name);
@@ -38,21 +46,20 @@ static void take_value(ConfigLines *lines, const char *section, const char *name
         }
 
         line = &lines->config->lines[key - config_keys];
-        if (*line > 0) {
+        earlier = *line;
+        *line = earlier > 0 ? earlier : lines->line;
+        if (earlier > 0)
                 config_lines_complain(lines, "[%s] %s stands on line %u already: remove one of the two",
-                                      section, name, *line);
-                return;
-        }
-        *line = lines->line;
-
-        if (text[0] == '"' || text[0] == '\'')
-                config_lines_complain(lines, "[%s] %s=%s: write it without quotes", section, name, text);
+                                      section, name, earlier);
         else if (key->parse(&value, lines->config) >= 0)
                 return;
+        else if (text[0] == '"' || text[0] == '\'')
+                config_lines_complain(lines, "[%s] %s=%s: write it without quotes", section, name, text);
         else if (isempty(value.remedy))
                 config_lines_complain(lines, "[%s] %s=%s: write %s", section, name, text, key->expected);
         else
                 config_lines_complain(lines, "[%s] %s: %s", section, name, value.remedy);
+        note_refusal(key, lines->config);
 }
 
 int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
@@ -70,11 +77,10 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
         int r;
 
         r = config_lines_read(&lines);
-        if (r < 0)
-                return r;
-
+        if (r < 0 && config.lines[CONFIG_RELOCATE] == 0) /* the error may be about it */
+                config.relocate = RELOCATE_UNREADABLE;
         *ret = config;
-        return 1;
+        return r < 0 ? r : 1;
 }
 
 static const char *describe_failure(const char *path, int error) {
@@ -102,11 +108,11 @@ int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, C
         if (size >= 0)
                 return config_parse(path, text, (size_t) size, on_error, userdata, ret);
 
+        *ret = config_default();
         failure = describe_failure(path, (int) size);
-        if (!failure) {
-                *ret = config_default();
+        if (!failure)
                 return 0;
-        }
+        ret->relocate = RELOCATE_UNREADABLE;
         on_error(path, 0, failure, userdata);
         return (int) size;
 }

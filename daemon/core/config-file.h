@@ -6,10 +6,10 @@
 #define CONFIG_FILE SYSCONFDIR "/wslportd.conf"
 
 /* Reads the file at @path, of 64 KiB at most; a symbolic link is followed. @on_error gets each error in the
- * order of the lines: the first 20, then the number of the others. A file with an error is rejected whole.
- * Returns 1 and *@ret if the file was taken, 0 and the defaults if there is no file, -EINVAL if the file was
- * rejected, another negative errno if it could not be read, as where a link leads nowhere. In the last two
- * cases @on_error was called at least once, and *@ret is untouched. */
+ * order of the lines: the first 20, then the number of the others. Returns 1 if the file has none, 0 and the
+ * defaults if there is no file, -EINVAL after an error, or another negative errno if the file could not be read,
+ * as where a link leads nowhere. In the last two cases @on_error was called at least once, and *@ret is what a
+ * start makes do with: all that could be read, which allows no more than the file does. */
 int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, Config *ret);
 
 /* The same for @size bytes of text in memory; @path is for messages. Returns 1, -EINVAL or -ENOMEM. */

@@ -68,38 +68,39 @@ static int parse_range(char *item, PortRange *ret) {
         return r;
 }
 
-/* Ranges may overlap, as no port is tried twice. An item that comes twice is a slip, though. */
+/* Reads one item of the list behind those that *@config has. An item that comes twice is a slip. */
+static int parse_candidate(ConfigValue *value, char *item, Config *config) {
+        size_t n = config->n_candidates;
+        PortRange range;
+        int r;
+
+        r = parse_range(item, &range);
+        if (r == -ERANGE)
+                return refuse(value, "%s: ports go from 1 to 65535", item);
+        if (r < 0)
+                return refuse(value, "%s is neither a port nor a range like 2200-2299", item);
+        if (range.first > range.last)
+                return refuse(value, "%s begins with the higher port: write %u-%u", item, range.last,
+                              range.first);
+        for (size_t i = 0; i < n; i++)
+                if (config->candidates[i].first == range.first && config->candidates[i].last == range.last)
+                        return refuse(value, "%s stands there twice: write it once", item);
+        if (n == ELEMENTSOF(config->candidates))
+                return refuse(value, "more than %zu items: write neighbouring ports as a range", n);
+        config->candidates[config->n_candidates++] = range;
+        return 0;
+}
+
+/* Ranges may overlap, as no port is tried twice. */
 static int parse_candidates(ConfigValue *value, Config *config) {
         char text[CONFIG_LINE_MAX + 1], *rest = text, *item;
-        PortRange ranges[CONFIG_CANDIDATES_MAX] = {};
-        size_t n = 0;
+        int r = 0;
 
         snprintf(text, sizeof(text), "%s", value->text);
-        while ((item = strtok_r(rest, " \t,", &rest))) {
-                PortRange range;
-                int r;
-
-                r = parse_range(item, &range);
-                if (r == -ERANGE)
-                        return refuse(value, "%s: ports go from 1 to 65535", item);
-                if (r < 0)
-                        return refuse(value, "%s is neither a port nor a range like 2200-2299", item);
-                if (range.first > range.last)
-                        return refuse(value, "%s begins with the higher port: write %u-%u", item, range.last,
-                                      range.first);
-                for (size_t i = 0; i < n; i++)
-                        if (ranges[i].first == range.first && ranges[i].last == range.last)
-                                return refuse(value, "%s stands there twice: write it once", item);
-                if (n == ELEMENTSOF(ranges))
-                        return refuse(value, "more than %zu items: write neighbouring ports as a range", n);
-                ranges[n++] = range;
-        }
-        if (n == 0)
-                return -EINVAL;
-
-        memcpy(config->candidates, ranges, sizeof(ranges));
-        config->n_candidates = n;
-        return 0;
+        config->n_candidates = 0;
+        while (r >= 0 && (item = strtok_r(rest, " \t,", &rest)))
+                r = parse_candidate(value, item, config);
+        return config->n_candidates == 0 ? -EINVAL : r;
 }
 
 static void print_candidates(const Config *config, FILE *out) {

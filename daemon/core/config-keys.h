@@ -13,7 +13,8 @@ typedef struct ConfigValue {
 
 typedef struct ConfigKey {
         const char *section, *name;
-        int (*parse)(ConfigValue *value, Config *config); /* 0, or -EINVAL and *@config is untouched */
+        int (*parse)(ConfigValue *value, Config *config); /* 0, or -EINVAL; then *@config has what
+                                                             stands before the error in a list */
         void (*print)(const Config *config,
                       FILE *out); /* the value, in a form that is read back to the same */
         const char *expected;     /* ends the sentence "write …" */

@@ -122,13 +122,12 @@ static char *next_line(char *buffer, int size, void *userdata) {
 
         while (take_line(lines, &line, &length)) {
                 /* In comments too: an editor shows such a line otherwise than wslportd reads it. */
-                if (memchr(line, '\0', length)) {
-                        config_lines_complain(lines, "the line has a NUL byte: this is not a text file");
-                        continue;
-                }
-                if (memchr(line, '\r', length)) {
-                        config_lines_complain(lines, "a carriage return stands within the line: end lines "
-                                                     "with LF or CR LF");
+                if (memchr(line, '\0', length) || memchr(line, '\r', length)) {
+                        config_lines_complain(lines, "%s",
+                                              memchr(line, '\0', length)
+                                                              ? "the line has a NUL byte: this is not a text file"
+                                                              : "a carriage return stands within the line: end "
+                                                                "lines with LF or CR LF");
                         continue;
                 }
 

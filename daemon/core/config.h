@@ -25,7 +25,7 @@ typedef enum ConfigKeyId {
 typedef struct Config {
         RelocatePolicy relocate;
         PortRange candidates[CONFIG_CANDIDATES_MAX];
-        size_t n_candidates;
+        size_t n_candidates; /* 0: not one could be read */
         RestorePolicy restore;
 
         char unit[256]; /* "auto" or a unit name that ends in .service */

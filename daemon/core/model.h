@@ -74,6 +74,7 @@ typedef enum RelocatePolicy {
         RELOCATE_MIRRORED,
         RELOCATE_NEVER,
         _RELOCATE_MAX,
+        RELOCATE_UNREADABLE = _RELOCATE_MAX, /* no word of the file's: only an sshd that doesn't listen is moved */
 } RelocatePolicy;
 
 typedef enum RestorePolicy {
@@ -87,6 +88,7 @@ typedef enum SocketActivation {
         SOCKET_ACTIVATION_KEEP,
         SOCKET_ACTIVATION_DISABLE,
         _SOCKET_ACTIVATION_MAX,
+        SOCKET_ACTIVATION_UNREADABLE = _SOCKET_ACTIVATION_MAX, /* the units stay as they are */
 } SocketActivation;
 
 /* What moves sshd, in the order in which wslportd tries it. */

@@ -52,7 +52,7 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
                 return;
         case SERVICE_QUEUED:
                 /* The kernel shows sshd's listeners before systemd tells of the start. */
-                if (snapshot_sshd_has_home(s) || (s->moved_to != 0 && snapshot_sshd_has(s, s->moved_to)))
+                if (snapshot_sshd_listens(s))
                         decide_nothing(s, d, "sshd is starting");
                 else
                         start_decide(config, s, d);
@@ -110,6 +110,9 @@ static void decide_in_order(const Config *config, const Snapshot *s, Decision *d
         } else if (s->home.n_ports == 0 || s->verdict == SSHD_VERDICT_UNKNOWN)
                 decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd's own port is not known: %s",
                        s->verdict_detail ? s->verdict_detail : "sshd has not been asked yet");
+        else if (config->relocate == RELOCATE_UNREADABLE && s->request != REQUEST_RELOCATE &&
+                 s->request != REQUEST_RESTORE && snapshot_sshd_listens(s))
+                decide_nothing(s, d, "the configuration has no Relocate= that can be read");
         else
                 decide_by_phase(config, s, d);
 }

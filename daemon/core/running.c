@@ -6,11 +6,9 @@
 /* True if an sshd that was moved is to go back now. Restore=auto needs a hint that each home port is free,
  * as nobody binds a home port to find out. */
 static bool wants_home(const Config *config, const Snapshot *s) {
-        if (config->relocate != RELOCATE_CONFLICT)
-                return false;
         if (s->request == REQUEST_RESTORE)
                 return true;
-        if (s->no_auto_restore || config->restore != RESTORE_AUTO)
+        if (config->relocate != RELOCATE_CONFLICT || s->no_auto_restore || config->restore != RESTORE_AUTO)
                 return false;
 
         for (size_t i = 0; i < s->home.n_ports; i++) {

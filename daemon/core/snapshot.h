@@ -90,6 +90,11 @@ static inline bool snapshot_sshd_has_home(const Snapshot *s) {
         return false;
 }
 
+/* True if sshd has a port that it should have. */
+static inline bool snapshot_sshd_listens(const Snapshot *s) {
+        return snapshot_sshd_has_home(s) || (s->moved_to != 0 && snapshot_sshd_has(s, s->moved_to));
+}
+
 static inline bool snapshot_is_about_to_bind(const Snapshot *s) {
         return s->service == SERVICE_QUEUED || s->service == SERVICE_TO_START;
 }

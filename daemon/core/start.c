@@ -46,7 +46,7 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
                 }
         }
 
-        if (!config_allows_port(config, s->moved_to))
+        if (!config_allows_port(config, s->moved_to) && config->n_candidates > 0)
                 candidate_choose(config, s, d, "CandidatePorts does not have %u any more", s->moved_to);
         else if (port_fact_availability(&fact) != PORT_FREE)
                 ask_or_replace(config, s, &fact, d);

@@ -55,7 +55,6 @@ static void read_files(CheckFacts *facts) {
                         facts->machine.packages = i;
         facts->machine.systemd = fact(sd_booted() > 0);
 
-        config->values = config_default();
         r = config_load(CONFIG_FILE, on_config_error, config, &config->values);
         config->valid = r >= 0 ? FACT_YES : r == -EACCES ? FACT_UNKNOWN : FACT_NO;
 }

@@ -126,9 +126,9 @@ void manager_log_config_error(const char *path, unsigned line, const char *messa
         const Log *log = userdata;
 
         if (line > 0)
-                log_message(log, LOG_ERR, "%s:%u: %s", path, line, message);
+                log_message(log, LOG_WARNING, "%s:%u: %s", path, line, message);
         else
-                log_message(log, LOG_ERR, "%s: %s", path, message);
+                log_message(log, LOG_WARNING, "%s: %s", path, message);
 }
 
 typedef struct ReloadErrors {

@@ -3,7 +3,7 @@
 #include "fuzz/fuzz.h"
 
 /* A configuration that is taken is printed as a file that reads back to the same members. A refused one is
- * told in a bounded number of messages of printable ASCII, and leaves the output untouched. */
+ * told in a bounded number of messages of printable ASCII, and what could be read of it is as valid. */
 
 static void tell(const char *path, unsigned line, const char *message, void *userdata) {
         unsigned *n = userdata;
@@ -17,7 +17,8 @@ static void tell(const char *path, unsigned line, const char *message, void *use
 }
 
 static void require_valid(const Config *config) {
-        require(config->n_candidates >= 1 && config->n_candidates <= CONFIG_CANDIDATES_MAX);
+        require(config->n_candidates <= CONFIG_CANDIDATES_MAX);
+        require(config->relocate <= RELOCATE_UNREADABLE && config->restore < _RESTORE_MAX);
         for (size_t i = 0; i < config->n_candidates; i++)
                 require(config->candidates[i].first >= 1 &&
                         config->candidates[i].first <= config->candidates[i].last);
@@ -50,16 +51,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         FILE *out;
         int r;
 
-        fuzz_untouched(config);
         r = config_parse("fuzz", (const char *) data, size, tell, &n_told, &config);
         if (r < 0) {
                 require(r == -EINVAL);
                 require(n_told >= 1 && n_told <= 21);
-                require_untouched(config);
+                require_valid(&config);
                 return 0;
         }
         require(r == 1 && n_told == 0);
         require_valid(&config);
+        require(config.n_candidates >= 1 && config.relocate != RELOCATE_UNREADABLE);
 
         out = open_memstream(&text, &text_size);
         require(out);

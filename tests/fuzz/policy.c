@@ -31,12 +31,12 @@ static void take_config(FuzzInput *input, Config *config) {
         uint8_t units;
 
         *config = config_default();
-        config->relocate = (RelocatePolicy) (fuzz_byte(input) % _RELOCATE_MAX);
+        config->relocate = (RelocatePolicy) (fuzz_byte(input) % (RELOCATE_UNREADABLE + 1));
         config->restore = (RestorePolicy) (fuzz_byte(input) % _RESTORE_MAX);
         units = fuzz_byte(input);
         config->socket_activation = units & 1 ? SOCKET_ACTIVATION_DISABLE : SOCKET_ACTIVATION_KEEP;
         config->ensure_enabled = units & 2;
-        config->n_candidates = 1 + fuzz_byte(input) % 4;
+        config->n_candidates = fuzz_byte(input) % 5;
         for (size_t i = 0; i < config->n_candidates; i++) {
                 uint16_t a = take_port(input) ?: 2222, b = take_port(input) ?: a;
 
@@ -197,7 +197,9 @@ static void require_restore(Case *c, const Decision *d) {
 
         /* A running sshd goes home only if it can have each of its home ports. */
         if (s->service == SERVICE_RUNNING) {
-                require(mode_shares_ports(s->mode) && c->config.relocate == RELOCATE_CONFLICT);
+                require(mode_shares_ports(s->mode));
+                require(c->config.relocate == RELOCATE_CONFLICT ||
+                        (c->config.relocate == RELOCATE_UNREADABLE && s->request == REQUEST_RESTORE));
                 require(s->home.n_ports > 0);
                 for (size_t i = 0; i < s->home.n_ports; i++) {
                         const PortFact *fact = find(c, s->home.ports[i]);
@@ -248,6 +250,9 @@ static void decide_twice(Case *c, Decision *ret) {
         require(fuzz_is_printable(ret->reason, sizeof(ret->reason)) && ret->reason[0]);
         require(!ret->then_start || ret->action == ACTION_RESTORE);
         require(ret->state != STATE_RELOCATED || s->moved_to != 0 || is_sshds(find(c, s->last_port)));
+        if (c->config.relocate == RELOCATE_UNREADABLE && s->request == REQUEST_NONE && s->service == SERVICE_RUNNING &&
+            (is_sshds(find(c, s->moved_to)) || (s->home.n_ports > 0 && is_sshds(find(c, s->home.ports[0])))))
+                require(ret->action != ACTION_RELOCATE && ret->action != ACTION_RESTORE && ret->action != ACTION_START);
         if (c->config.relocate == RELOCATE_NEVER)
                 require(ret->action == ACTION_NONE || ret->action == ACTION_RESTORE);
 

@@ -416,9 +416,11 @@ def test_reload_with_good_and_bad_configuration(make):
     assert w.active_state(m, w.UNIT) == "active"
 
     m.write(w.CONFIG, BAD_CONFIG)
-    m.run(["systemctl", "reload", w.UNIT], check=True)
-    w.eventually(lambda: w.said(m, f"{w.CONFIG}:3:", "22x"), "file and line")
-    assert w.said(m, "the configuration in force stays")
+    assert m.run(["systemctl", "reload", w.UNIT]).returncode != 0
+    told = m.run(["journalctl", "-o", "cat", "-u", w.UNIT], check=True).stdout
+    assert f"{w.CONFIG}:3:" in told and "22x" in told
+    m.run(["kill", "-HUP", str(pid)], check=True)
+    w.eventually(lambda: w.said(m, "the configuration in force stays"), "the daemon refuses it, too")
     assert w.active_state(m, w.UNIT) == "active" and w.show(m, w.UNIT, "SubState")["SubState"] == "running"
     w.wait_properties(m, State="unmanaged", Reason="Relocate=never")
 
@@ -448,12 +450,57 @@ def test_reload_on_d_bus_is_for_root(make):
     assert reader.stdout == 's "unmanaged"\n'
 
 
-def test_a_bad_configuration_at_start_means_the_defaults(make):
+def test_a_reload_ends_when_the_file_is_in_force(make):
+    m = w.boot(make())
+    for policy in ("never", "conflict") * 3:
+        m.write(w.CONFIG, w.configuration(Policy={"Relocate": policy}))
+        m.run(["systemctl", "reload", w.UNIT], check=True)
+        assert w.said(m, f"{w.CONFIG} is in force")
+        m.run(["journalctl", "--rotate", "--vacuum-time=1s"], check=True)
+    m.run(["systemctl", "stop", "dbus.service", "dbus.socket"], check=True)
+    m.write(w.CONFIG, w.configuration(Policy={"Relocate": "never"}))
+    m.run(["systemctl", "reload", w.UNIT], check=True)  # by a signal
+    w.eventually(lambda: "Relocate=never" in w.status_text(m), "the signal has the file read")
+
+
+# What stands in the file, and what comes of an sshd whose port Windows holds. A typo elsewhere doesn't turn "never" into "yes".
+STARTS = {
+    "never-and-a-typo": ("[Policy]\nRelocate=never\n[Daemon]\nLoglevel=debug\n", "unmanaged", 0),
+    "never-and-a-bad-list": ("[Policy]\nRelocate=never\nCandidatePorts=22x\n", "unmanaged", 0),
+    "conflict-and-a-typo": ("[Policy]\nRelocate=conflict\n[Daemon]\nLoglevel=debug\n", "relocated", 2222),
+    "half-a-list": ("[Policy]\nRelocate=conflict\nCandidatePorts=4022 4o23\n", "relocated", 4022),
+    "no-list": ("[Policy]\nRelocate=conflict\nCandidatePorts=4o22\n", "blocked", 0),
+    "no-word": ("[Policy]\nRelocate=Conflict\n", "relocated", 2222),
+}
+
+
+@pytest.mark.parametrize("text, state, port", STARTS.values(), ids=list(STARTS))
+def test_a_file_with_an_error_at_start(make, text, state, port):
     m = make(windows=w.WINDOWS_HOLDS_22)
-    m.write(w.CONFIG, "[Policy]\nRelocate=never\nCandidatePorts=22x\n")
+    m.write(w.CONFIG, text)
     w.boot(m)
-    w.check_relocated_boot(m)
-    assert w.said(m, f"{w.CONFIG}:3:") and w.said(m, "the defaults are in force")
+    w.wait_properties(m, State=state, Port=port)
+    assert w.said(m, f"{w.CONFIG}:") and w.said(m, "has errors, and the rest of it is in force")
+    if port == 0:
+        assert w.own_files(m) == {} and not any(bind["port"] != 22 for bind in w.binds(m) if bind["port"] in range(2200, 2300))
+
+
+def test_without_a_readable_word_nothing_that_works_is_moved(make):
+    """Relocate=mirrored would have sshd leave 22."""
+    m = make(**w.HASTE)
+    m.write(w.CONFIG, "[Policy]\nRelocate=mirored\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    sshd = w.main_pid(m)
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.wait_properties(m, State="clear", Port=22)
+    assert w.main_pid(m) == sshd and w.own_files(m) == {}
+    assert w.call(m, "Relocate", "q", "2222") == (0, "")
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.wait_properties(m, State="relocated", Port=2222)
+    m.windows.release(22)
+    w.eventually(lambda: w.call(m, "Restore") == (0, ""), "sshd goes home on request")
+    assert w.sshd_ports(m) == {22}
 
 
 def test_check_config_and_print_config(make):
