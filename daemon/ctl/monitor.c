@@ -135,7 +135,7 @@ static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
         monitor_print(m, event, STYLE_STRONG, text);
 }
 
-static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *) {
         static const struct {
                 const char *member;
                 void (*handler)(Monitor *m, sd_bus_message *message);
@@ -147,7 +147,6 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
         };
         Monitor *m = userdata;
 
-        (void) error;
         /* Any program on the bus may send us signals of these names. */
         if (isempty(m->owner) || !streq(strempty(sd_bus_message_get_sender(message)), m->owner))
                 return 0;
@@ -157,11 +156,10 @@ static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *erro
         return 0;
 }
 
-static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus_error *) {
         Monitor *m = userdata;
         const char *name, *old, *new;
 
-        (void) error;
         if (sd_bus_message_read(message, "sss", &name, &old, &new) < 0 || !streq(name, BUS_NAME))
                 return 0;
 
@@ -177,18 +175,16 @@ static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus
         return 0;
 }
 
-static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int on_disconnected(sd_bus_message *, void *userdata, sd_bus_error *) {
         Monitor *m = userdata;
 
-        (void) message, (void) error;
         return sd_event_exit(m->event,
                              ctl_error(CTL_NOT_RUNNING, "the system bus has ended the connection"));
 }
 
-static int on_reader_gone(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static int on_reader_gone(sd_event_source *, int, uint32_t, void *userdata) {
         Monitor *m = userdata;
 
-        (void) source, (void) fd, (void) revents;
         return sd_event_exit(m->event, CTL_OK);
 }
 

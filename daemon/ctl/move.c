@@ -9,10 +9,9 @@
 /* Longer than any move takes, and polkit may have to ask a person first. */
 #define CALL_TIMEOUT (120 * USEC_PER_SEC)
 
-static void print_line(const Ctl *ctl, const Status *status) {
+static void print_line(const Ctl *, const Status *status) {
         char line[STATUS_LINE_SIZE];
 
-        (void) ctl;
         status_line(status, line);
         puts(line);
 }

@@ -67,10 +67,8 @@ static void render_filter(const uint16_t *ports, size_t n_ports, char ret[static
                                             i == 0 ? "&&(" : "||", ports[i], i == n_ports - 1 ? ")" : "");
 }
 
-static int on_wakeup(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static int on_wakeup(sd_event_source *source, int, uint32_t revents, void *userdata) {
         ListenWatch *watch = userdata;
-
-        (void) fd;
 
         /* The poll itself has consumed the wake-up. A hang-up would come again and again. */
         if (revents & (EPOLLHUP | EPOLLERR))

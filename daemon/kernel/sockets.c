@@ -219,10 +219,8 @@ const char *listener_format_address(const Listener *listener, char buffer[static
         return buffer;
 }
 
-static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static int on_readable(sd_event_source *, int, uint32_t, void *userdata) {
         Sockets *sockets = userdata;
-
-        (void) source, (void) fd, (void) revents;
 
         if (netlink_receive(sockets->events) != 0)
                 sockets->callback(sockets->userdata);

@@ -108,17 +108,15 @@ static void child_end(Child *c, int status) {
         child_tell(c, error, status, output, errors);
 }
 
-static int child_on_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
-        (void) source;
+static int child_on_exit(sd_event_source *, const siginfo_t *info, void *userdata) {
         child_end(userdata, info->si_code == CLD_EXITED ? info->si_status : -1);
         return 0;
 }
 
-static int child_on_helper(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static int child_on_helper(sd_event_source *, int fd, uint32_t, void *userdata) {
         int status;
         ssize_t n;
 
-        (void) source, (void) revents;
         n = recv(fd, &status, sizeof(status), 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return 0;
@@ -126,8 +124,7 @@ static int child_on_helper(sd_event_source *source, int fd, uint32_t revents, vo
         return 0;
 }
 
-static int child_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) source, (void) usec;
+static int child_on_deadline(sd_event_source *, uint64_t, void *userdata) {
         child_kill(userdata);
         child_tell(userdata, -ETIMEDOUT, -1, NULL, NULL);
         return 0;

@@ -46,20 +46,18 @@ static int attach(SystemdLink *link, sd_bus *bus) {
 
 static void open_private(SystemdLink *link);
 
-static int on_disconnected(sd_bus_message *message, void *userdata, sd_bus_error *error) {
+static int on_disconnected(sd_bus_message *, void *userdata, sd_bus_error *) {
         SystemdLink *link = userdata;
 
-        (void) message, (void) error;
         /* systemd has executed itself anew. */
         (void) attach(link, NULL);
         open_private(link);
         return 0;
 }
 
-static int on_reconnect(sd_event_source *source, uint64_t usec, void *userdata) {
+static int on_reconnect(sd_event_source *, uint64_t, void *userdata) {
         SystemdLink *link = userdata;
 
-        (void) source, (void) usec;
         if (!link->bus)
                 open_private(link);
         return 0;

@@ -112,12 +112,11 @@ static int end_step(Sequence *s, int result, const char *word) {
         return 0;
 }
 
-static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *) {
         const sd_bus_error *failure = sd_bus_message_get_error(m);
         Sequence *s = userdata;
         const char *path;
 
-        (void) error;
         if (failure)
                 return end_step(s, -sd_bus_message_get_errno(m),
                                 failure->message ? failure->message : failure->name);
@@ -130,24 +129,21 @@ static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         return 0;
 }
 
-static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *) {
         const char *path, *result;
         Sequence *s = userdata;
 
-        (void) error;
         if (sd_bus_message_read(m, "uoss", NULL, &path, NULL, &result) < 0 || !streq(path, s->job))
                 return 0;
         return end_step(s, streq(result, "done") ? 0 : -EIO, result);
 }
 
 /* Once systemd has named the job, no answer is outstanding, which would be an error now. */
-static int on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        (void) m, (void) error;
+static int on_disconnected(sd_bus_message *, void *userdata, sd_bus_error *) {
         return end_step(userdata, -ENOTCONN, "the connection with systemd ended");
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) source, (void) usec;
+static int on_deadline(sd_event_source *, uint64_t, void *userdata) {
         return end_step(userdata, -ETIMEDOUT, "no end in time");
 }
 

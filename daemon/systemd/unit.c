@@ -12,8 +12,7 @@ static int read_string(sd_bus_message *m, char *field, size_t size) {
 }
 
 #define DEFINE_READ_NUMBER(name, type)                                              \
-        static int name(sd_bus_message *m, char *field, size_t size) {              \
-                (void) size;                                                        \
+        static int name(sd_bus_message *m, char *field, size_t) {                   \
                 return sd_bus_message_read(m, "v", type, (uint32_t *) field, NULL); \
         }
 
@@ -21,21 +20,19 @@ DEFINE_READ_NUMBER(read_int32, "i")
 DEFINE_READ_NUMBER(read_uint32, "u")
 DEFINE_READ_NUMBER(read_job, "(uo)") /* the job's number */
 
-static int read_bool(sd_bus_message *m, char *field, size_t size) {
+static int read_bool(sd_bus_message *m, char *field, size_t) {
         int value, r;
 
-        (void) size;
         r = sd_bus_message_read(m, "v", "b", &value);
         if (r >= 0)
                 *(bool *) field |= value;
         return r;
 }
 
-static int read_is_set(sd_bus_message *m, char *field, size_t size) {
+static int read_is_set(sd_bus_message *m, char *field, size_t) {
         const char *text;
         int r;
 
-        (void) size;
         r = sd_bus_message_read(m, "v", "s", &text);
         if (r >= 0)
                 *(bool *) field |= !isempty(text);
@@ -49,11 +46,10 @@ static int enter_array(sd_bus_message *m, const char *type) {
 }
 
 /* Reads a list of paths: true if UNIT_DROP_IN is among them. */
-static int read_drop_ins(sd_bus_message *m, char *field, size_t size) {
+static int read_drop_ins(sd_bus_message *m, char *field, size_t) {
         const char *path, *slash;
         int r;
 
-        (void) size;
         r = enter_array(m, "as");
         while (r >= 0 && (r = sd_bus_message_read(m, "s", &path)) > 0) {
                 slash = strrchr(path, '/');
@@ -81,13 +77,12 @@ static int read_prefixes(sd_bus_message *m, SshdCommand *command) {
 }
 
 /* Leaves the field alone if the service has several commands, or one that is longer than anybody writes. */
-static int read_command(sd_bus_message *m, char *field, size_t size) {
+static int read_command(sd_bus_message *m, char *field, size_t) {
         SshdCommand command = { 0 };
         const char *text;
         unsigned n = 0;
         int r;
 
-        (void) size;
         r = enter_array(m, "a(sasasttttuii)");
         while (r >= 0 && (r = sd_bus_message_enter_container(m, 'r', "sasasttttuii")) > 0) {
                 bool fits, first = true;
@@ -162,12 +157,11 @@ static int read_mounts(sd_bus_message *m, char *field, size_t size) {
 }
 
 /* Reads a list of families that are allowed, or of those that aren't. */
-static int read_families(sd_bus_message *m, char *field, size_t size) {
+static int read_families(sd_bus_message *m, char *field, size_t) {
         bool *without = (bool *) field, named[2] = { false };
         const char *family;
         int r, allowed;
 
-        (void) size;
         r = sd_bus_message_enter_container(m, 'v', "(bas)");
         if (r >= 0)
                 r = sd_bus_message_enter_container(m, 'r', "bas");

@@ -129,10 +129,9 @@ Units *units_free(Units *units) {
 
 static int units_refresh(Units *units);
 
-static int units_on_again(sd_event_source *source, uint64_t usec, void *userdata) {
+static int units_on_again(sd_event_source *, uint64_t, void *userdata) {
         Units *units = userdata;
 
-        (void) source, (void) usec;
         units->again_source = sd_event_source_disable_unref(units->again_source);
         return units_refresh(units);
 }
@@ -205,11 +204,10 @@ static void units_finish(Units *units) {
                 units->handler(units->userdata);
 }
 
-static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Question *question = userdata;
         Units *units = question->unit->units;
 
-        (void) error;
         question->slot = sd_bus_slot_unref(question->slot);
         if ((sd_bus_message_is_method_error(m, NULL) ||
              unit_read_property(m, &unit_properties[question - question->unit->questions],
@@ -298,10 +296,9 @@ bool units_is_reading(Units *units) {
         return units->awaited;
 }
 
-static int units_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int units_on_signal(sd_bus_message *, void *userdata, sd_bus_error *) {
         Units *units = userdata;
 
-        (void) m, (void) error;
         if (!units->held)
                 (void) units_refresh(units);
         return 0;
