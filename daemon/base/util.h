@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,17 @@ typedef uint64_t usec_t;
                 int taken_fd = (fd); \
                 (fd) = -1;           \
                 taken_fd;            \
+        })
+
+/* vsnprintf() for a function like printf(), of which @format is the last parameter with a name. */
+#define format_arguments(buffer, size, format)                                           \
+        ({                                                                               \
+                va_list formatted_arguments;                                             \
+                int formatted_length;                                                    \
+                va_start(formatted_arguments, format);                                   \
+                formatted_length = vsnprintf(buffer, size, format, formatted_arguments); \
+                va_end(formatted_arguments);                                             \
+                formatted_length;                                                        \
         })
 
 #define ELEMENTSOF(array) (sizeof(array) / sizeof((array)[0]))

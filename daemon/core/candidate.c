@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/candidate.h"
 
-#include <stdarg.h>
-
 /* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
  * row within one range of CandidatePorts, each step through the range is twice as long as the step before:
  * 16 more questions reach the end of any range, and as many find a free part at its end. */
@@ -115,13 +113,9 @@ void candidate_keep_others(const Snapshot *s, Decision *d) {
 }
 
 void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...) {
-        va_list arguments;
         char why[160];
 
-        va_start(arguments, format);
-        vsnprintf(why, sizeof(why), format, arguments);
-        va_end(arguments);
-
+        format_arguments(why, sizeof(why), format);
         candidate_keep_others(s, d);
         choose(config, s, why, d);
 }

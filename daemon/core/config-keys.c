@@ -2,17 +2,12 @@
 #include "core/config-keys.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <strings.h>
 
 #include "base/log.h"
 
 static int _printf_(2, 3) refuse(ConfigValue *value, const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        vsnprintf(value->remedy, sizeof(value->remedy), format, arguments);
-        va_end(arguments);
+        format_arguments(value->remedy, sizeof(value->remedy), format);
         return -EINVAL;
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/config-lines.h"
 
-#include <stdarg.h>
-
 #include <ini.h>
 
 #include "core/config-keys.h"
@@ -14,14 +12,11 @@
 
 void config_lines_complain(ConfigLines *lines, const char *format, ...) {
         char message[640];
-        va_list arguments;
 
         if (lines->n_errors++ >= ERRORS_MAX)
                 return;
 
-        va_start(arguments, format);
-        vsnprintf(message, sizeof(message), format, arguments);
-        va_end(arguments);
+        format_arguments(message, sizeof(message), format);
         lines->on_error(lines->path, lines->line, message, lines->userdata);
 }
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/decision.h"
 
-#include <stdarg.h>
-
 static const char *const action_words[_ACTION_MAX] = {
         [ACTION_NONE] = "none",
         [ACTION_PROBE] = "probe",
@@ -16,14 +14,10 @@ static const char *const action_words[_ACTION_MAX] = {
 DEFINE_WORDS(action, Action);
 
 void decide(Decision *d, State state, Action action, uint16_t port, const char *format, ...) {
-        va_list arguments;
-
         d->state = state;
         d->action = action;
         d->port = port;
-        va_start(arguments, format);
-        vsnprintf(d->reason, sizeof(d->reason), format, arguments);
-        va_end(arguments);
+        format_arguments(d->reason, sizeof(d->reason), format);
 }
 
 void decide_by_fact(Decision *d, State state, Action action, uint16_t port, const PortFact *fact) {
@@ -40,11 +34,8 @@ void decide_probe(Decision *d, State state, uint16_t port) {
 void decide_nothing(const Snapshot *s, Decision *d, const char *format, ...) {
         State state = s->home.n_ports > 0 ? STATE_CLEAR : STATE_UNKNOWN;
         char why[REASON_SIZE / 2], text[160];
-        va_list arguments;
 
-        va_start(arguments, format);
-        vsnprintf(why, sizeof(why), format, arguments);
-        va_end(arguments);
+        format_arguments(why, sizeof(why), format);
 
         if (s->moved_to != 0) {
                 decide(d, STATE_RELOCATED, ACTION_NONE, 0, "%s; sshd's port is %u", why, s->moved_to);

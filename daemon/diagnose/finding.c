@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/finding.h"
 
-#include <stdarg.h>
-
 #include "base/printable.h"
 
 #define LETTERS_AND_DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
@@ -14,12 +12,8 @@ static const char *const verdict_words[_VERDICT_MAX] = {
 DEFINE_WORDS(verdict, Verdict);
 
 void say(Finding *r, Verdict verdict, const char *format, ...) {
-        va_list arguments;
-
         r->verdict = verdict;
-        va_start(arguments, format);
-        vsnprintf(r->finding, sizeof(r->finding), format, arguments);
-        va_end(arguments);
+        format_arguments(r->finding, sizeof(r->finding), format);
 }
 
 bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char *unknown) {
@@ -33,12 +27,8 @@ bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char
 }
 
 void suggest(Finding *r, const char *format, ...) {
-        va_list arguments;
-
-        va_start(arguments, format);
-        if ((size_t) vsnprintf(r->remedy, sizeof(r->remedy), format, arguments) >= sizeof(r->remedy))
+        if ((size_t) format_arguments(r->remedy, sizeof(r->remedy), format) >= sizeof(r->remedy))
                 r->remedy[0] = '\0';
-        va_end(arguments);
 }
 
 ShellWord quote(const char *s) {
