@@ -4,103 +4,73 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 
-#define TOKENS_MAX 8
+#include "sshd/packet-rules.h"
 
-typedef struct Token {
-        const char *text;
-        size_t length;
-} Token;
+#define WORDS_MAX 32
 
-static bool is_space(char c) {
-        return is_blank(c) || c == '\r';
-}
-
-/* Splits a line into words. *@ret_last is the last word. Returns the number of words, TOKENS_MAX at most. */
-static size_t split(const char *line, Token ret[static TOKENS_MAX], Token *ret_last) {
+/* Returns the number of words, WORDS_MAX at most. */
+static size_t split(char *line, char *ret[static WORDS_MAX]) {
         size_t n = 0;
 
-        *ret_last = (Token){ .text = line };
-        for (;;) {
-                Token token;
-
-                while (is_space(*line))
-                        line++;
-                token.text = line;
-                while (*line && *line != '\n' && !is_space(*line))
-                        line++;
-                token.length = (size_t) (line - token.text);
-                if (token.length == 0)
-                        return n;
-                if (n < TOKENS_MAX)
-                        ret[n++] = token;
-                *ret_last = token;
-        }
+        while (n < WORDS_MAX && (ret[n] = strtok_r(line, " \t\r", &line)))
+                n++;
+        return n;
 }
 
-static bool token_is(Token token, const char *word) {
-        return token.length == strlen(word) && memcmp(token.text, word, token.length) == 0;
-}
+static bool parse_number(const char *word, uint32_t max, uint32_t *ret) {
+        unsigned long long value = strtoull(word, NULL, 10);
 
-static bool parse_number(Token token, uint32_t max, uint32_t *ret) {
-        uint64_t value = 0;
-
-        if (token.length == 0 || token.length > 10)
-                return false;
-        for (size_t i = 0; i < token.length; i++) {
-                if (token.text[i] < '0' || token.text[i] > '9')
-                        return false;
-                value = value * 10 + (uint64_t) (token.text[i] - '0');
-        }
-        if (value > max)
+        if (!*word || word[strspn(word, "0123456789")] || value > max)
                 return false;
         *ret = (uint32_t) value;
         return true;
 }
 
-static void copy_printable(const char *text, size_t length, char *ret, size_t size) {
-        size_t n = 0;
-
-        for (; n < length && n < size - 1; n++)
-                ret[n] = text[n] >= ' ' && text[n] < 0x7f ? text[n] : '?';
-        ret[n] = '\0';
+static void clean(char *text) {
+        for (; *text; text++)
+                if (*text < ' ' || *text > '~')
+                        *text = '?';
 }
 
 /* ── netsh ── */
 
 size_t windows_parse_excluded_ranges(const char *text, PortRange *ret, size_t size) {
+        _cleanup_free_ char *copy = strdup(text);
         size_t found = 0;
 
-        LINES_FOREACH(line, text) {
-                Token tokens[TOKENS_MAX], last;
-                size_t n = split(line, tokens, &last);
-                uint32_t first, end;
+        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                char *words[WORDS_MAX];
+                size_t n = split(line, words);
+                uint32_t first, last;
 
                 /* "*" marks a range that an administrator has made. */
-                if ((n != 2 && !(n == 3 && token_is(tokens[2], "*"))) ||
-                    !parse_number(tokens[0], UINT16_MAX, &first) ||
-                    !parse_number(tokens[1], UINT16_MAX, &end) || first > end)
+                if ((n != 2 && !(n == 3 && streq(words[2], "*"))) ||
+                    !parse_number(words[0], UINT16_MAX, &first) ||
+                    !parse_number(words[1], UINT16_MAX, &last) || first > last)
                         continue;
                 if (found < size)
-                        ret[found] = (PortRange){ .first = (uint16_t) first, .last = (uint16_t) end };
+                        ret[found] = (PortRange){ .first = (uint16_t) first, .last = (uint16_t) last };
                 found++;
         }
         return found;
 }
 
 int windows_parse_dynamic_range(const char *text, PortRange *ret) {
+        _cleanup_free_ char *copy = strdup(text);
         uint32_t values[2], number;
-        size_t n = 0;
+        size_t n_values = 0;
 
-        LINES_FOREACH(line, text) {
-                Token tokens[TOKENS_MAX], last;
+        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                char *words[WORDS_MAX];
+                size_t n = split(line, words);
 
-                if (split(line, tokens, &last) < 2 || !parse_number(last, UINT16_MAX + 1, &number))
+                if (n < 2 || !parse_number(words[n - 1], UINT16_MAX + 1, &number))
                         continue;
-                if (n == ELEMENTSOF(values))
+                if (n_values == ELEMENTSOF(values))
                         return -EBADMSG;
-                values[n++] = number;
+                values[n_values++] = number;
         }
-        if (n != ELEMENTSOF(values) || values[0] == 0 || values[1] == 0 ||
+        if (n_values != ELEMENTSOF(values) || values[0] == 0 || values[1] == 0 ||
             values[0] + values[1] - 1 > UINT16_MAX)
                 return -EBADMSG;
 
@@ -111,25 +81,24 @@ int windows_parse_dynamic_range(const char *text, PortRange *ret) {
 /* ── netstat and tasklist ── */
 
 /* "0.0.0.0:22", "[::]:22" */
-static bool parse_port_of(Token token, uint32_t *ret) {
-        const char *colon = memrchr(token.text, ':', token.length);
+static bool parse_port_of(const char *word, uint32_t *ret) {
+        const char *colon = strrchr(word, ':');
 
-        return colon && colon > token.text &&
-               parse_number((Token){ .text = colon + 1,
-                                     .length = (size_t) (token.text + token.length - colon - 1) },
-                            UINT16_MAX, ret);
+        return colon && colon > word && parse_number(colon + 1, UINT16_MAX, ret);
 }
 
 int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
-        LINES_FOREACH(line, text) {
-                Token tokens[TOKENS_MAX], last;
+        _cleanup_free_ char *copy = strdup(text);
+
+        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                char *words[WORDS_MAX];
+                size_t n = split(line, words);
                 uint32_t local, remote, pid;
 
                 /* A listener has the remote port 0; Windows translates the word for its state. */
-                if (split(line, tokens, &last) < 4 || !token_is(tokens[0], "TCP") ||
-                    !parse_port_of(tokens[1], &local) || local != port ||
-                    !parse_port_of(tokens[2], &remote) || remote != 0 ||
-                    !parse_number(last, UINT32_MAX, &pid) || pid == 0)
+                if (n < 4 || !streq(words[0], "TCP") || !parse_port_of(words[1], &local) || local != port ||
+                    !parse_port_of(words[2], &remote) || remote != 0 ||
+                    !parse_number(words[n - 1], UINT32_MAX, &pid) || pid == 0)
                         continue;
                 *ret_pid = pid;
                 return 1;
@@ -137,30 +106,17 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
         return 0;
 }
 
-/* Reads a field in quotes, and moves *@line behind it. */
-static bool parse_field(const char **line, Token *ret) {
-        const char *end;
-
-        if (**line != '"')
-                return false;
-        end = strpbrk(*line + 1, "\"\n");
-        if (!end || *end != '"')
-                return false;
-        *ret = (Token){ .text = *line + 1, .length = (size_t) (end - *line - 1) };
-        *line = end + 1;
-        return true;
-}
-
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]) {
-        LINES_FOREACH(line, text) {
-                const char *rest = line;
-                Token name, number;
+        LINES_FOREACH (line, text) {
+                char name[256], number[11];
                 uint32_t value;
+                int end = 0;
 
-                if (!parse_field(&rest, &name) || *rest++ != ',' || !parse_field(&rest, &number) ||
-                    !parse_number(number, UINT32_MAX, &value) || value != pid || name.length == 0)
+                if (sscanf(line, "\"%255[^\"\n]\",\"%10[0-9]\"%n", name, number, &end) != 2 || end == 0 ||
+                    !parse_number(number, UINT32_MAX, &value) || value != pid)
                         continue;
-                copy_printable(name.text, name.length, ret_name, WINDOWS_NAME_SIZE);
+                clean(name);
+                snprintf(ret_name, WINDOWS_NAME_SIZE, "%s", name);
                 return 1;
         }
         return 0;
@@ -169,21 +125,20 @@ int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WIND
 /* ── reg ── */
 
 int windows_parse_start(const char *text, WindowsStart *ret) {
-        static const char *const values[] = { [WINDOWS_START_AUTOMATIC] = "0x2",
-                                              [WINDOWS_START_MANUAL] = "0x3",
-                                              [WINDOWS_START_DISABLED] = "0x4" };
+        static const char *const values[] = { "0x2", "0x3", "0x4" }; /* from WINDOWS_START_AUTOMATIC on */
+        _cleanup_free_ char *copy = strdup(text);
 
-        LINES_FOREACH(line, text) {
-                Token tokens[TOKENS_MAX], last;
+        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                char *words[WORDS_MAX];
+                int i;
 
-                if (split(line, tokens, &last) != 3 || !token_is(tokens[0], "Start") ||
-                    !token_is(tokens[1], "REG_DWORD"))
+                if (split(line, words) != 3 || !streq(words[0], "Start") || !streq(words[1], "REG_DWORD"))
                         continue;
-                for (WindowsStart start = WINDOWS_START_AUTOMATIC; start < _WINDOWS_START_MAX; start++)
-                        if (token_is(last, values[start])) {
-                                *ret = start;
-                                return 0;
-                        }
+                i = string_index(words[2], values, ELEMENTSOF(values));
+                if (i >= 0) {
+                        *ret = WINDOWS_START_AUTOMATIC + i;
+                        return 0;
+                }
         }
         return -EBADMSG;
 }
@@ -238,36 +193,8 @@ const char windows_rules_script[] =
                 "Show ($r.LocalPorts -join ',') ($r.RemoteAddresses -join ',') $r.DisplayName}}}" LINE
                 "'end'" LINE;
 
-static bool is_any(Token token) {
-        return token.length == 0 || token_is(token, "*") || token_is(token, "Any");
-}
-
-/* Takes the next item of a list off its beginning. Returns false at its end. */
-static bool next_item(Token *list, char separator, Token *ret) {
-        const char *end;
-
-        if (!list->text)
-                return false;
-        end = memchr(list->text, separator, list->length);
-        *ret = (Token){ .text = list->text, .length = end ? (size_t) (end - list->text) : list->length };
-        *list = end ? (Token){ .text = end + 1, .length = list->length - ret->length - 1 } : (Token){ 0 };
-        return true;
-}
-
-static bool has_port(Token list, uint16_t port) {
-        Token range, first;
-
-        if (is_any(list))
-                return true;
-        while (next_item(&list, ',', &range)) {
-                uint32_t from, to;
-
-                (void) next_item(&range, '-', &first);
-                if (parse_number(first, UINT16_MAX, &from) &&
-                    parse_number(range.text ? range : first, UINT16_MAX, &to) && port >= from && port <= to)
-                        return true;
-        }
-        return false;
+static bool is_any(const char *list) {
+        return !*list || streq(list, "*") || streq(list, "Any");
 }
 
 /* Returns the length of the prefix that a mask stands for, or -1. */
@@ -282,42 +209,44 @@ static int mask_length(const char *mask) {
 }
 
 /* Writes "100.64.0.0/255.192.0.0" as "100.64.0.0/10". */
-static void format_remote(Token list, char *ret, size_t size) {
+static void format_remote(char *list, char *ret, size_t size) {
         size_t used = 0;
-        Token item;
 
         snprintf(ret, size, "%s", "Any");
         if (is_any(list))
                 return;
-        while (next_item(&list, ',', &item) && used < size - 1) {
-                char address[64], *slash;
-                int length;
+        for (char *item; used < size - 1 && (item = strsep(&list, ","));) {
+                char *slash = strchr(item, '/');
+                int length = slash ? mask_length(slash + 1) : -1;
 
-                copy_printable(item.text, item.length, address, sizeof(address));
-                slash = strchr(address, '/');
-                length = slash ? mask_length(slash + 1) : -1;
-                if (length >= 0)
-                        snprintf(slash + 1, sizeof(address) - (size_t) (slash + 1 - address), "%d", length);
-                used += (size_t) snprintf(ret + used, size - used, "%s%s", used > 0 ? "," : "", address);
+                if (length >= 0) /* shorter than any mask */
+                        snprintf(slash + 1, sizeof("32"), "%d", length);
+                used += (size_t) snprintf(ret + used, size - used, "%s%s", used > 0 ? "," : "", item);
         }
 }
 
 int windows_parse_rules(const char *text, uint16_t port, WindowsRules *ret) {
+        _cleanup_free_ char *copy = strdup(text);
         WindowsRules rules = { .n = 0 };
         bool whole = false;
 
-        LINES_FOREACH(line, text) {
-                Token rest = { .text = line, .length = strcspn(line, "\r\n") }, kind, ports, remote;
+        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                const char *kind, *ports;
                 WindowsRule *rule;
+                char *remote;
 
-                whole |= token_is(rest, "end");
-                if (rules.n == WINDOWS_RULES_MAX || !next_item(&rest, '|', &kind) ||
-                    !token_is(kind, "rule") || !next_item(&rest, '|', &ports) ||
-                    !next_item(&rest, '|', &remote) || !rest.text || !has_port(ports, port))
+                line[strcspn(line, "\r")] = '\0';
+                clean(line);
+                whole |= streq(line, "end");
+                kind = strsep(&line, "|");
+                ports = strsep(&line, "|");
+                remote = strsep(&line, "|");
+                if (rules.n == WINDOWS_RULES_MAX || !line || !streq(kind, "rule") ||
+                    (!is_any(ports) && !port_list_has(ports, port)))
                         continue;
                 rule = &rules.rules[rules.n++];
                 format_remote(remote, rule->remote, sizeof(rule->remote));
-                copy_printable(rest.text, rest.length, rule->name, sizeof(rule->name));
+                snprintf(rule->name, sizeof(rule->name), "%s", line);
         }
         if (!whole)
                 return -EBADMSG;
