@@ -116,7 +116,7 @@ int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WIND
                     !parse_number(number, UINT32_MAX, &value) || value != pid)
                         continue;
                 clean(name);
-                snprintf(ret_name, WINDOWS_NAME_SIZE, "%s", name);
+                snprintf(ret_name, WINDOWS_NAME_SIZE, "%.*s", WINDOWS_NAME_SIZE - 1, name);
                 return 1;
         }
         return 0;
