@@ -93,8 +93,8 @@ static bool holds(int folder_fd, const char *name, const char *text) {
 
 /* One fixed name, so that the next write reuses what a kill leaves behind. A dot begins it: no glob of
  * sshd's or systemd's takes it in. */
-static int temporary_name(const char *name, char ret[static NAME_MAX + 1]) {
-        return snprintf(ret, NAME_MAX + 1, ".%s.new", name) > NAME_MAX ? -ENAMETOOLONG : 0;
+static void temporary_name(const char *name, char ret[static NAME_MAX + 1]) {
+        snprintf(ret, NAME_MAX + 1, ".%s.new", name);
 }
 
 int fs_write_if_changed(const char *path, const char *text) {
@@ -108,10 +108,7 @@ int fs_write_if_changed(const char *path, const char *text) {
                 return folder_fd;
 
         /* NOLINTNEXTLINE(core.CallAndMessage): name is set, as a failed call has left an errno above 0 */
-        r = temporary_name(name, temporary);
-        if (r < 0)
-                return r;
-
+        temporary_name(name, temporary);
         if (holds(folder_fd, name, text)) {
                 (void) unlinkat(folder_fd, temporary, 0);
                 return 0;
@@ -155,9 +152,8 @@ int fs_remove(const char *path) {
                 return folder_fd == -ENOENT ? 0 : folder_fd;
 
         /* NOLINTNEXTLINE(core.CallAndMessage): as above */
-        r = temporary_name(name, temporary);
-        if (r >= 0)
-                r = remove_from(folder_fd, temporary);
+        temporary_name(name, temporary);
+        r = remove_from(folder_fd, temporary);
         return r < 0 ? r : remove_from(folder_fd, name);
 }
 

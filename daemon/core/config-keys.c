@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/config-keys.h"
 
-#include <inttypes.h>
 #include <strings.h>
 
 #include "base/log.h"
@@ -128,51 +127,26 @@ static void print_unit(const Config *config, FILE *out) {
 #define PROBE_TIMEOUT_MIN (50 * USEC_PER_MSEC)
 #define PROBE_TIMEOUT_MAX (2 * USEC_PER_SEC)
 
-/* Seconds, with or without "s", or milliseconds with "ms". In integers, so that a printed value is read back
- * exactly. */
+/* Seconds, with or without "s", or milliseconds with "ms", down to whole microseconds. */
 static int parse_probe_timeout(ConfigValue *value, Config *config) {
-        uint64_t digits = 0, scale = 1, unit;
-        const char *s = value->text;
-        bool fraction = false;
-        size_t n_digits = 0;
+        const char *unit = value->text + strspn(value->text, "0123456789.");
+        bool milli = streq(unit, "ms");
+        char *end;
+        double timeout = strtod(value->text, &end) * (double) (milli ? USEC_PER_MSEC : USEC_PER_SEC), rest;
 
-        for (; (*s >= '0' && *s <= '9') || (*s == '.' && !fraction); s++) {
-                if (*s == '.') {
-                        fraction = true;
-                        continue;
-                }
-                if (++n_digits > 9)
-                        return -EINVAL;
-                digits = digits * 10 + (uint64_t) (*s - '0');
-                if (fraction)
-                        scale *= 10;
-        }
-
-        if (streq(s, "") || streq(s, "s"))
-                unit = USEC_PER_SEC;
-        else if (streq(s, "ms"))
-                unit = USEC_PER_MSEC;
-        else
+        if (end != unit || (!milli && !streq(unit, "") && !streq(unit, "s")) ||
+            timeout < PROBE_TIMEOUT_MIN - 0.5 || timeout > PROBE_TIMEOUT_MAX + 0.5)
+                return -EINVAL;
+        rest = timeout - (double) (usec_t) (timeout + 0.5);
+        if (rest < -0.001 || rest > 0.001)
                 return -EINVAL;
 
-        if (digits * unit % scale != 0 || digits * unit / scale < PROBE_TIMEOUT_MIN ||
-            digits * unit / scale > PROBE_TIMEOUT_MAX)
-                return -EINVAL;
-
-        config->probe_timeout = digits * unit / scale;
+        config->probe_timeout = (usec_t) (timeout + 0.5);
         return 0;
 }
 
 static void print_probe_timeout(const Config *config, FILE *out) {
-        usec_t fraction = config->probe_timeout % USEC_PER_SEC;
-        int n_decimals = 6;
-
-        for (; n_decimals > 0 && fraction % 10 == 0; n_decimals--)
-                fraction /= 10;
-
-        fprintf(out, "%" PRIu64, config->probe_timeout / USEC_PER_SEC);
-        if (n_decimals > 0)
-                fprintf(out, ".%0*" PRIu64, n_decimals, fraction);
+        fprintf(out, "%.7g", (double) config->probe_timeout / (double) USEC_PER_SEC);
 }
 
 #define KEY(section, name, member, expected) \

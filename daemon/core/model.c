@@ -84,17 +84,11 @@ static const char *const socket_activation_words[_SOCKET_ACTIVATION_MAX] = {
 DEFINE_WORDS(socket_activation, SocketActivation);
 
 int parse_port(const char *s, uint16_t *ret) {
-        uint32_t value = 0;
+        unsigned long value = strtoul(s, NULL, 10);
 
         if (s[0] == '\0' || s[strspn(s, "0123456789")] != '\0')
                 return -EINVAL;
-
-        for (; *s; s++) {
-                value = value * 10 + (uint32_t) (*s - '0');
-                if (value > UINT16_MAX)
-                        return -ERANGE;
-        }
-        if (value == 0)
+        if (value == 0 || value > UINT16_MAX)
                 return -ERANGE;
 
         *ret = (uint16_t) value;
