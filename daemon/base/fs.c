@@ -63,7 +63,7 @@ static ssize_t read_regular(int folder_fd, const char *name, int flags, char *bu
         return S_ISREG(st.st_mode) ? read_fd(fd, buffer, size) : -EINVAL;
 }
 
-static ssize_t read_text(int folder_fd, const char *name, char *buffer, size_t size) {
+ssize_t fs_read_at(int folder_fd, const char *name, char *buffer, size_t size) {
         ssize_t n;
 
         n = read_regular(folder_fd, name, O_NOFOLLOW, buffer, size);
@@ -77,7 +77,7 @@ static ssize_t read_text(int folder_fd, const char *name, char *buffer, size_t s
 }
 
 ssize_t fs_read(const char *path, char *buffer, size_t size) {
-        return read_text(AT_FDCWD, path, buffer, size);
+        return fs_read_at(AT_FDCWD, path, buffer, size);
 }
 
 ssize_t fs_read_bytes(const char *path, char *buffer, size_t size) {
@@ -88,7 +88,7 @@ static bool holds(int folder_fd, const char *name, const char *text) {
         size_t size = strlen(text) + 2;
         _cleanup_free_ char *buffer = malloc(size);
 
-        return buffer && read_text(folder_fd, name, buffer, size) >= 0 && streq(buffer, text);
+        return buffer && fs_read_at(folder_fd, name, buffer, size) >= 0 && streq(buffer, text);
 }
 
 /* One fixed name, so that the next write reuses what a kill leaves behind. A dot begins it: no glob of

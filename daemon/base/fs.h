@@ -22,6 +22,7 @@ int fs_remove_all(const char *pattern, const char *spared);
  * -EBADMSG, a larger file -E2BIG, anything but a regular file (a symbolic link too) -EINVAL or -ELOOP.
  * Returns the number of bytes, else a negative errno. */
 ssize_t fs_read(const char *path, char *buffer, size_t size);
+ssize_t fs_read_at(int folder_fd, const char *name, char *buffer, size_t size);
 
 /* The same for any bytes, without a NUL at the end, and a symbolic link is followed. */
 ssize_t fs_read_bytes(const char *path, char *buffer, size_t size);

@@ -44,7 +44,7 @@ static Holder classify(const Look *look, const Listener *listener, const SocketO
         case OWNER_FOUND:
                 if (!has_units && !look->best_effort)
                         return HOLDER_UNKNOWN; /* between two buses: each process may be sshd's */
-                is_sshds = has_units ? is_managed(owner, managed, listener->port)
+                is_sshds = has_units ? is_managed(owner, managed, listener->endpoint.port)
                                      : streq(owner->comm, "sshd");
                 return listener->uid == 0 && is_sshds ? HOLDER_SSHD : HOLDER_LINUX;
         case OWNER_UNKNOWN:
@@ -63,17 +63,16 @@ static Holder classify_by_status(const Status *status, const StatusListener *ent
 
 /* A socket that takes both families counts as one of each. A Home has no more endpoints than fit. */
 static void add_actual(PortView *view, const Listener *listener) {
-        Endpoint endpoint = endpoint_make(listener->family, &listener->address, listener->port);
+        const Endpoint *endpoint = &listener->endpoint;
 
-        view->loopback_only = (view->actual.n == 0 || view->loopback_only) &&
-                              endpoint_is_loopback(&endpoint);
-        if (endpoint.ipv6 && listener_has_ipv4(listener) && endpoint_is_any(&endpoint))
-                (void) endpoints_add(&view->actual, &(Endpoint){ .port = listener->port });
-        (void) endpoints_add(&view->actual, &endpoint);
+        view->loopback_only = (view->actual.n == 0 || view->loopback_only) && endpoint_is_loopback(endpoint);
+        if (endpoint->ipv6 && listener_has_ipv4(listener) && endpoint_is_any(endpoint))
+                (void) endpoints_add(&view->actual, &(Endpoint){ .port = endpoint->port });
+        (void) endpoints_add(&view->actual, endpoint);
 }
 
 static int look_at(Look *look, const Listener *listener) {
-        StatusListener entry = { .port = listener->port };
+        StatusListener entry = { .port = listener->endpoint.port };
         PortView *view = &look->view;
         SocketOwner owner = { .result = OWNER_UNKNOWN };
         int r;
@@ -85,7 +84,7 @@ static int look_at(Look *look, const Listener *listener) {
         view->helper_time += owner.helper_time;
         entry.holder = classify(look, listener, &owner);
         snprintf(entry.unit, sizeof(entry.unit), "%s", owner.unit);
-        listener_format_address(listener, entry.address);
+        (void) endpoint_print_address(&listener->endpoint, entry.address);
         if (entry.holder == HOLDER_UNKNOWN)
                 entry.holder = classify_by_status(look->status, &entry);
         if ((look->all || entry.holder == HOLDER_SSHD) && view->n_listeners < PORT_VIEW_LISTENERS_MAX)

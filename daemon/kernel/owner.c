@@ -7,6 +7,7 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "base/fs.h"
 #include "process/helper.h"
 
 /* Each process has a share of the files, so that a process with very many files can't hide another's. */
@@ -48,24 +49,6 @@ static DIR *open_directory(int at_fd, const char *path) {
         if (!directory)
                 close(fd);
         return directory;
-}
-
-/* Reads a short file of /proc, NUL-terminated and without the last newline. */
-static int read_text(int at_fd, const char *path, char *buffer, size_t size) {
-        _cleanup_close_ int fd = -1;
-        ssize_t n;
-
-        fd = openat(at_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        n = read(fd, buffer, size - 1);
-        if (n < 0)
-                return -errno;
-
-        if (n > 0 && buffer[n - 1] == '\n')
-                n--;
-        buffer[n] = '\0';
-        return 0;
 }
 
 static bool has_suffix(const char *name, size_t length, const char *suffix) {
@@ -153,11 +136,10 @@ static int read_cgroup_unit(int proc_fd, const char *root, int cgroup_fd, char r
 /* Reads the unit from "0::/system.slice/ssh.service", or on hybrid hosts from "1:name=systemd:/…". */
 static int read_process_unit(int process_fd, char ret[static 256]) {
         char buffer[8192], *rest = buffer, *line;
-        int r;
+        ssize_t n = fs_read_at(process_fd, "cgroup", buffer, sizeof(buffer));
 
-        r = read_text(process_fd, "cgroup", buffer, sizeof(buffer));
-        if (r < 0)
-                return r;
+        if (n < 0)
+                return (int) n;
 
         while ((line = strsep(&rest, "\n"))) {
                 const char *path = strstr(line, ":name=systemd:");
@@ -208,23 +190,21 @@ static bool has_socket(Search *search, int process_fd) {
 /* Makes the process the owner. Returns false if the process has ended meanwhile: then it has the socket no
  * more. */
 static bool describe_owner(Search *search, int process_fd, const char *pid) {
-        char comm[sizeof(search->owner.comm)];
-        int r;
+        char comm[80]; /* a thread of the kernel's has a longer one than a process */
+        ssize_t n = fs_read_at(process_fd, "comm", comm, sizeof(comm));
 
-        r = read_text(process_fd, "comm", comm, sizeof(comm));
-        if (r < 0) {
-                note_failure(search, r);
+        if (n < 0) {
+                note_failure(search, (int) n);
                 return false;
         }
-        /* NOLINTNEXTLINE(core.uninitialized.Branch): set, as what a failed call leaves in errno is greater
-         * than 0 */
+        comm[strcspn(comm, "\n")] = '\0';
         for (char *c = comm; *c; c++)
                 if (*c < ' ' || *c > '~')
                         *c = '?';
 
         search->owner.result = OWNER_FOUND;
         search->owner.pid = (pid_t) strtol(pid, NULL, 10);
-        memcpy(search->owner.comm, comm, sizeof(comm));
+        snprintf(search->owner.comm, sizeof(search->owner.comm), "%.15s", comm);
         if (isempty(search->owner.unit))
                 note_failure(search, read_process_unit(process_fd, search->owner.unit));
         return true;

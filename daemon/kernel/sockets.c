@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernel/sockets.h"
 
-#include <arpa/inet.h>
 #include <linux/filter.h>
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
@@ -69,11 +68,8 @@ int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret) {
         if (!diag || diag->idiag_state != TCP_LISTEN)
                 return -EBADMSG;
 
-        listener.family = diag->idiag_family;
-        memcpy(&listener.address, diag->id.idiag_src,
-               listener.family == AF_INET ? sizeof(listener.address.in) : sizeof(listener.address.in6));
-        listener.port = ntohs(diag->id.idiag_sport);
-        listener.interface = diag->id.idiag_if;
+        listener.endpoint = endpoint_make(diag->idiag_family, diag->id.idiag_src,
+                                          ntohs(diag->id.idiag_sport));
         listener.inode = diag->idiag_inode;
         listener.uid = diag->idiag_uid;
 
@@ -174,30 +170,13 @@ static int ask(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVisit vi
         return found->count;
 }
 
-static int list_listeners(Sockets *sockets, bool of_root, uint16_t port, Listener *ret, size_t size) {
-        _cleanup_free_ Listener *listeners = NULL;
-        Found found = { .of_root = of_root, .size = size };
-        int r;
-
-        found.listeners = listeners = calloc(size > 0 ? size : 1, sizeof(*listeners));
-        if (!listeners)
-                return -ENOMEM;
-
-        r = ask(sockets, STATES_LISTEN, port, add_listener, &found);
-        if (r < 0)
-                return r;
-
-        if (r > 0 && size > 0)
-                memcpy(ret, listeners, ((size_t) r < size ? (size_t) r : size) * sizeof(*listeners));
-        return r;
-}
-
 int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size) {
-        return list_listeners(sockets, false, port, ret, size);
+        return ask(sockets, STATES_LISTEN, port, add_listener, &(Found){ .listeners = ret, .size = size });
 }
 
 int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *ret, size_t size) {
-        return list_listeners(sockets, true, port, ret, size);
+        return ask(sockets, STATES_LISTEN, port, add_listener,
+                   &(Found){ .of_root = true, .listeners = ret, .size = size });
 }
 
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in) {
@@ -211,12 +190,6 @@ int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in)
         if (r >= 0)
                 *ret_ends_in = found.ends_in;
         return r;
-}
-
-const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]) {
-        if (!inet_ntop(listener->family, &listener->address, buffer, INET6_ADDRSTRLEN))
-                buffer[0] = '\0';
-        return buffer;
 }
 
 static int on_readable(sd_event_source *, int, uint32_t, void *userdata) {
@@ -257,9 +230,8 @@ static int start_watch(Sockets *sockets, sd_event *event) {
 
         /* The kernel tells of a dual-stack listener in the group of IPv6 only. */
         r = netlink_join(sockets->events, SKNLGRP_INET_TCP_DESTROY);
-        if (r < 0)
-                return r;
-        r = netlink_join(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
+        if (r >= 0)
+                r = netlink_join(sockets->events, SKNLGRP_INET6_TCP_DESTROY);
         if (r < 0) {
                 netlink_leave(sockets->events, SKNLGRP_INET_TCP_DESTROY);
                 return r;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <netinet/in.h>
 #include <systemd/sd-event.h>
 
-#include "base/util.h"
+#include "core/endpoint.h"
 #include "kernel/netlink.h"
 
 /* The TCP sockets of this network namespace, which all WSL distros share, by the kernel's inet_diag. It
@@ -15,14 +14,8 @@ typedef struct Sockets Sockets;
 #define SOCKETS_WATCH_MAX 16U
 
 typedef struct Listener {
-        int family; /* AF_INET, AF_INET6 */
-        union {
-                struct in_addr in;
-                struct in6_addr in6;
-        } address;
-        bool v6only; /* if false, a socket with AF_INET6 and address :: takes IPv4 connections as well */
-        uint16_t port;
-        unsigned interface; /* index, 0: any */
+        Endpoint endpoint;
+        bool v6only; /* if false, an IPv6 socket with the address :: takes IPv4 connections as well */
         uint32_t inode;     /* as in the link text socket:[inode] of /proc/PID/fd; 0: in no file */
         uid_t uid;          /* of the process that made it */
         uint64_t cgroup_id; /* of that process: the cgroup2 directory's inode, 1: the root, 0: unknown */
@@ -36,7 +29,7 @@ Sockets *sockets_free(Sockets *sockets);
 DEFINE_TRIVIAL_CLEANUP(Sockets *, sockets_free);
 
 /* Writes the listeners of @port (0: of every port) to @ret, IPv4 before IPv6, at most @size of them. Returns
- * their number, which can be more than @size, or a negative errno. */
+ * their number, which can be more than @size, or a negative errno and @ret is undefined. */
 int sockets_list_listeners(Sockets *sockets, uint16_t port, Listener *ret, size_t size);
 
 /* The same, for listeners that root made. */
@@ -53,11 +46,8 @@ int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in)
 
 /* True if the listener takes connections over IPv4. */
 static inline bool listener_has_ipv4(const Listener *listener) {
-        return listener->family == AF_INET || !listener->v6only;
+        return !listener->endpoint.ipv6 || !listener->v6only;
 }
-
-/* "0.0.0.0", "::1". Returns @buffer. */
-const char *listener_format_address(const Listener *listener, char buffer[static INET6_ADDRSTRLEN]);
 
 /* Calls back a millisecond after a socket with one of @ports as its local port was closed. The kernel
  * filters: other ports cause no wake-up. Another call changes ports and callback without losing an event. A

@@ -28,9 +28,8 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
         r = sockets_parse_listener(message, &listener);
         require(r == 0 || r == -EBADMSG);
         if (r == 0) {
-                require(listener.family == AF_INET || listener.family == AF_INET6);
-                require(!isempty(listener_format_address(&listener, text)));
-                require(listener.family == AF_INET ? !strchr(text, ':') : !!strchr(text, ':'));
+                require(!isempty(endpoint_print_address(&listener.endpoint, text)));
+                require(listener.endpoint.ipv6 == !!strchr(text, ':'));
         } else
                 require_untouched(listener);
 

@@ -74,15 +74,13 @@ static void test_lists_listener(const void *data) {
         test_equal_int(sockets_new(&sockets), 0);
 
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, ELEMENTSOF(listeners)), 1);
-        test_equal_int(listeners[0].family, row->family);
-        test_equal_string(listener_format_address(&listeners[0], text), row->address);
+        test_equal_int(listeners[0].endpoint.ipv6, row->family == AF_INET6);
+        test_equal_string(endpoint_print_address(&listeners[0].endpoint, text), row->address);
         test_equal_int(listeners[0].v6only, row->v6only);
-        test_equal_int(listeners[0].port, 2222);
+        test_equal_int(listeners[0].endpoint.port, 2222);
         test_equal_int(listeners[0].inode, inode_of(fd));
         test_equal_int(listeners[0].uid, getuid());
         test_assert(listeners[0].cgroup_id > 0);
-        if (row->protocol != IPPROTO_MPTCP)
-                test_equal_int(listeners[0].interface, 1);
 
         close(TAKE_FD(fd));
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, ELEMENTSOF(listeners)), 0);
@@ -91,7 +89,7 @@ static void test_lists_listener(const void *data) {
 static void test_lists_several(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         _cleanup_close_ int a = -1, b = -1, c = -1, d = -1;
-        Listener listeners[3] = { [1].port = 7 };
+        Listener listeners[3] = { [1].endpoint.port = 7 };
 
         enter();
         a = netns_listen("0.0.0.0", 22);
@@ -101,11 +99,11 @@ static void test_lists_several(void) {
         test_equal_int(sockets_new(&sockets), 0);
 
         test_equal_int(sockets_list_listeners(sockets, 22, listeners, 1), 2);
-        test_equal_int(listeners[0].family, AF_INET);
-        test_equal_int(listeners[1].port, 7);
+        test_assert(!listeners[0].endpoint.ipv6);
+        test_equal_int(listeners[1].endpoint.port, 7);
         test_equal_int(sockets_list_listeners(sockets, 22, NULL, 0), 2);
         test_equal_int(sockets_list_listeners(sockets, 22, listeners, 3), 2);
-        test_equal_int(listeners[1].family, AF_INET6);
+        test_assert(listeners[1].endpoint.ipv6);
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, 3), 1);
         test_equal_int(sockets_list_listeners(sockets, 0, listeners, 3), 3);
         test_equal_int(sockets_list_listeners(sockets, 80, listeners, 3), 0);
@@ -127,7 +125,7 @@ static void test_lists_those_of_root(void) {
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, 3), 3);
         test_equal_int(sockets_list_listeners_of_root(sockets, 2222, NULL, 0), 2);
         test_equal_int(sockets_list_listeners_of_root(sockets, 2222, listeners, 3), 2);
-        test_equal_int(listeners[0].family, AF_INET);
+        test_assert(!listeners[0].endpoint.ipv6);
         test_equal_int(listeners[0].inode, inode_of(a));
         test_equal_int(listeners[1].inode, inode_of(b));
 }
@@ -147,7 +145,7 @@ static void test_lists_many(void) {
 
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, 600), 600);
         for (unsigned i = 0; i < 600; i++)
-                test_equal_int(listeners[i].port, 2222);
+                test_equal_int(listeners[i].endpoint.port, 2222);
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, 5), 600);
         for (unsigned i = 0; i < 600; i++)
                 for (unsigned j = 0; j < i; j++)
