@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/candidate.h"
+#include "core/rules.h"
 
 /* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
  * row within one range of CandidatePorts, each step through the range is twice as long as the step before:

@@ -17,3 +17,23 @@ bool switch_decide(const Config *config, const Snapshot *s, Decision *d);
 
 /* If @d is to do nothing: adds to the reason why SocketActivation= can't be carried out. */
 void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d);
+
+/* ── candidate.c ── */
+
+/* Chooses one of CandidatePorts for an sshd that has to leave a port. Each function decides; its reason
+ * begins with why sshd has to leave. */
+
+/* The last port comes first, as clients know it; then the list in its order. Includes
+ * candidate_keep_others(). */
+void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...)
+                _printf_(4, 5);
+
+/* sshd leaves the first of its home ports, and keeps the others that it has. */
+void candidate_keep_others(const Snapshot *s, Decision *d);
+
+/* Decides for an sshd that can't have the port of @fact; the reason is what @fact says. */
+void candidate_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d);
+
+/* Decides for an sshd that can't have @port, one of its home ports. */
+void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, const char *why,
+                            Decision *d);

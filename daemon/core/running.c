@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/rules.h"
 
-#include "core/candidate.h"
-
 /* True if an sshd that was moved is to go back now. Restore=auto needs a hint that each home port is free,
  * as nobody binds a home port to find out. */
 static bool wants_home(const Config *config, const Snapshot *s) {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/rules.h"
 
-#include "core/candidate.h"
-
 /* Decides for an sshd that is about to bind the port of @fact, which isn't known to be free. */
 static void ask_or_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d) {
         Availability a = port_fact_availability(fact);

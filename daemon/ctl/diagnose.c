@@ -52,16 +52,16 @@ static bool run_program(Findings *findings) {
 }
 
 static json_object *findings_array(const Findings *findings) {
-        json_object *array = ctl_json_array();
+        json_object *array = json_object_new_array();
 
         for (size_t i = 0; i < findings->n; i++) {
-                json_object *object = ctl_json_object();
+                json_object *object = json_object_new_object();
 
                 ctl_json_add_text(object, "Check", findings->list[i].check);
                 ctl_json_add_text(object, "Verdict", verdict_to_string(findings->list[i].verdict));
                 ctl_json_add_text(object, "Finding", findings->list[i].finding);
                 ctl_json_add_text(object, "Remedy", findings->list[i].remedy);
-                ctl_json_append(array, object);
+                json_object_array_add(array, object);
         }
         return array;
 }

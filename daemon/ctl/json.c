@@ -1,70 +1,44 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/json.h"
 
-static void require(bool there_is_memory) {
-        if (!there_is_memory)
-                exit(ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM)));
-}
-
-static json_object *new (json_object *object) {
-        require(object);
-        return object;
-}
-
-json_object *ctl_json_object(void) {
-        return new (json_object_new_object());
-}
-
-json_object *ctl_json_array(void) {
-        return new (json_object_new_array());
-}
-
-void ctl_json_add(json_object *object, const char *key, json_object *value) {
-        require(json_object_object_add(object, key, value) == 0);
-}
-
-void ctl_json_append(json_object *array, json_object *value) {
-        require(json_object_array_add(array, value) == 0);
-}
-
 void ctl_json_add_text(json_object *object, const char *key, const char *text) {
-        ctl_json_add(object, key, new (json_object_new_string(text)));
+        json_object_object_add(object, key, json_object_new_string(text));
 }
 
 void ctl_json_add_number(json_object *object, const char *key, uint64_t number) {
-        ctl_json_add(object, key, new (json_object_new_int64((int64_t) number)));
+        json_object_object_add(object, key, json_object_new_int64((int64_t) number));
 }
 
 json_object *ctl_json_listeners(const Status *status) {
-        json_object *array = ctl_json_array();
+        json_object *array = json_object_new_array();
 
         for (const StatusListener *l = status->listeners; l < status->listeners + status->n_listeners; l++) {
-                json_object *object = ctl_json_object();
+                json_object *object = json_object_new_object();
 
                 ctl_json_add_text(object, "Address", l->address);
                 ctl_json_add_number(object, "Port", l->port);
                 ctl_json_add_text(object, "Holder", holder_to_string(l->holder));
                 ctl_json_add_text(object, "Unit", l->unit);
-                ctl_json_append(array, object);
+                json_object_array_add(array, object);
         }
         return array;
 }
 
 static json_object *reachable_array(const Status *status) {
-        json_object *array = ctl_json_array();
+        json_object *array = json_object_new_array();
 
         for (const StatusAddress *a = status->reachable; a < status->reachable + status->n_reachable; a++) {
-                json_object *object = ctl_json_object();
+                json_object *object = json_object_new_object();
 
                 ctl_json_add_text(object, "Address", a->address);
                 ctl_json_add_text(object, "Kind", address_kind_to_string(a->kind));
-                ctl_json_append(array, object);
+                json_object_array_add(array, object);
         }
         return array;
 }
 
 json_object *ctl_json_status(const Status *status) {
-        json_object *object = ctl_json_object();
+        json_object *object = json_object_new_object();
 
         ctl_json_add_text(object, "NetworkingMode", networking_mode_to_string(status->mode));
         ctl_json_add_text(object, "State", state_to_string(status->state));
@@ -75,19 +49,16 @@ json_object *ctl_json_status(const Status *status) {
         ctl_json_add_number(object, "Port", status->port);
         ctl_json_add_text(object, "Unit", status->unit);
         ctl_json_add_text(object, "Mechanism", mechanism_to_string(status->mechanism));
-        ctl_json_add(object, "Listeners", ctl_json_listeners(status));
+        json_object_object_add(object, "Listeners", ctl_json_listeners(status));
         ctl_json_add_number(object, "PinnedSessions", status->pinned_sessions);
-        ctl_json_add(object, "Reachable", reachable_array(status));
+        json_object_object_add(object, "Reachable", reachable_array(status));
         ctl_json_add_text(object, "ListenerWatch", status->listener_watch);
         ctl_json_add_number(object, "LastChangeUSec", status->last_change);
         return object;
 }
 
 void ctl_json_print(json_object *object) {
-        const char *text = json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE);
-
-        require(text);
-        puts(text);
+        puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_NOSLASHESCAPE));
         json_object_put(object);
 }
 

@@ -5,15 +5,7 @@
 
 #include "ctl/daemon.h"
 
-/* The output of --json. Keys are the names of org.wslport1's properties and signals. Without memory, each of
- * these functions prints an error and ends the program with CTL_FAILED. */
-
-json_object *ctl_json_object(void);
-json_object *ctl_json_array(void);
-
-/* Take @value over. */
-void ctl_json_add(json_object *object, const char *key, json_object *value);
-void ctl_json_append(json_object *array, json_object *value);
+/* The output of --json. Keys are the names of org.wslport1's properties and signals. */
 
 void ctl_json_add_text(json_object *object, const char *key, const char *text);
 void ctl_json_add_number(json_object *object, const char *key, uint64_t number);

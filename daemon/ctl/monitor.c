@@ -20,18 +20,20 @@ typedef struct Monitor {
 /* ── output ── */
 
 static json_object *new_event(const char *name) {
-        json_object *event = ctl_json_object();
+        json_object *event = json_object_new_object();
 
         ctl_json_add_text(event, "Event", name);
         return event;
 }
 
-/* Prints @event with --json, else the time and @text. Takes @event over. */
-static void monitor_print(Monitor *m, json_object *event, Style style, const char *text) {
+/* Prints @event with --json, else the time and a text. Takes @event over. */
+static void _printf_(4, 5)
+                monitor_print(Monitor *m, json_object *event, Style style, const char *format, ...) {
+        char clock[16] = "", text[STATUS_LINE_SIZE];
         time_t now = time(NULL);
         struct tm local;
-        char clock[16] = "";
 
+        format_arguments(text, sizeof(text), format);
         if (m->ctl->line.options[OPTION_JSON])
                 ctl_json_print(event);
         else {
@@ -51,9 +53,9 @@ static void monitor_print(Monitor *m, json_object *event, Style style, const cha
 static void monitor_print_status(Monitor *m) {
         json_object *event = new_event("Status");
 
-        ctl_json_add(event, "Status", ctl_json_status(&m->status));
+        json_object_object_add(event, "Status", ctl_json_status(&m->status));
         status_line(&m->status, m->line);
-        monitor_print(m, event, picture_style(m->status.state), m->line);
+        monitor_print(m, event, picture_style(m->status.state), "%s", m->line);
 }
 
 /* Prints the status, or, where its line is the same as before, the names of the changed properties. */
@@ -72,7 +74,7 @@ static void monitor_print_changes(Monitor *m, const Status *old) {
         }
         for (size_t i = 0; names[i] && used < sizeof(text); i++)
                 used += (size_t) snprintf(text + used, sizeof(text) - used, " %s", names[i]);
-        monitor_print(m, NULL, STYLE_FAINT, text);
+        monitor_print(m, NULL, STYLE_FAINT, "%s", text);
 }
 
 /* ── signals ── */
@@ -88,7 +90,7 @@ static void monitor_on_properties_changed(Monitor *m, sd_bus_message *message) {
 
 static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
         const char *holder, *detail;
-        char text[200], clean[180];
+        char text[180];
         PortFact fact = { 0 };
         json_object *event;
 
@@ -101,15 +103,13 @@ static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
         ctl_json_add_number(event, "Port", fact.port);
         ctl_json_add_text(event, "Holder", holder_to_string(fact.holder));
         ctl_json_add_text(event, "Detail", fact.detail);
-        port_fact_describe(&fact, clean, sizeof(clean));
-        snprintf(text, sizeof(text), "conflict: %s", clean);
-        monitor_print(m, event, STYLE_BAD, text);
+        port_fact_describe(&fact, text, sizeof(text));
+        monitor_print(m, event, STYLE_BAD, "conflict: %s", text);
 }
 
 static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
         uint16_t from, to;
         json_object *event;
-        char text[64];
 
         if (sd_bus_message_read(message, "qq", &from, &to) < 0)
                 return;
@@ -117,13 +117,11 @@ static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
         event = new_event("Relocated");
         ctl_json_add_number(event, "From", from);
         ctl_json_add_number(event, "To", to);
-        snprintf(text, sizeof(text), "relocated: from %u to %u", from, to);
-        monitor_print(m, event, STYLE_STRONG, text);
+        monitor_print(m, event, STYLE_STRONG, "relocated: from %u to %u", from, to);
 }
 
 static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
         json_object *event;
-        char text[64];
         uint16_t port;
 
         if (sd_bus_message_read(message, "q", &port) < 0)
@@ -131,8 +129,7 @@ static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
 
         event = new_event("Restored");
         ctl_json_add_number(event, "Port", port);
-        snprintf(text, sizeof(text), "restored: back on %u", port);
-        monitor_print(m, event, STYLE_STRONG, text);
+        monitor_print(m, event, STYLE_STRONG, "restored: back on %u", port);
 }
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *) {

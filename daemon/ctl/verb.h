@@ -4,7 +4,7 @@
 #include <systemd/sd-bus.h>
 
 #include "base/printable.h"
-#include "base/style.h"
+#include "ctl/picture.h"
 
 /* The command line and the verbs of wslportctl, and what they share. */
 
