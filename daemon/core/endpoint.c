@@ -5,62 +5,36 @@
 
 #include "core/model.h"
 
-/* Takes %, and the name of an interface. */
-static int parse_scope(const char *s, size_t length, Endpoint *endpoint) {
-        if (length == 0)
-                return 0;
-        if (length < 2 || length > sizeof(endpoint->scope) || s[0] != '%' || !endpoint->ipv6 ||
-            endpoint->scope[0])
-                return -EBADMSG;
-        for (size_t n = 1; n < length; n++)
-                if (s[n] <= ' ' || s[n] > '~' || strchr("\"'/[]\\", s[n]))
-                        return -EBADMSG;
+/* The name of an interface. */
+static bool is_scope(const char *s) {
+        size_t length = strlen(s);
 
-        memcpy(endpoint->scope, s + 1, length - 1);
-        endpoint->scope[length - 1] = '\0';
-        return 0;
-}
-
-/* Takes a numeric address; a scope may follow an IPv6 one. */
-static int parse_address(const char *s, size_t length, Endpoint *endpoint) {
-        const char *scope = memchr(s, '%', length);
-        size_t n = scope ? (size_t) (scope - s) : length;
-        char text[INET6_ADDRSTRLEN];
-
-        if (n >= sizeof(text))
-                return -EBADMSG;
-        memcpy(text, s, n);
-        text[n] = '\0';
-        if (inet_pton(endpoint->ipv6 ? AF_INET6 : AF_INET, text, &endpoint->address) != 1)
-                return -EBADMSG;
-        return scope ? parse_scope(scope, length - n, endpoint) : 0;
+        for (; *s; s++)
+                if (*s <= ' ' || *s > '~' || strchr("\"'/[]\\", *s))
+                        return false;
+        return length > 0 && length < sizeof(((Endpoint *) NULL)->scope);
 }
 
 int endpoint_parse(const char *s, Endpoint *ret) {
         Endpoint endpoint = { .ipv6 = s[0] == '[' };
-        const char *address = endpoint.ipv6 ? s + 1 : s;
-        size_t address_length = strcspn(address, endpoint.ipv6 ? "]" : ":"), port_length;
-        const char *rest = address + address_length;
-        char port[sizeof("65535")];
+        char text[ENDPOINT_SIZE], *rest = text + endpoint.ipv6, *inner, *scope;
+        const char *address, *port;
 
-        if (endpoint.ipv6) {
-                if (*rest != ']')
-                        return -EBADMSG;
-                rest++;
-        }
-        if (*rest != ':' || parse_address(address, address_length, &endpoint) < 0)
-                return -EBADMSG;
-        rest++;
-
-        port_length = strcspn(rest, " %");
-        if (port_length >= sizeof(port))
-                return -EBADMSG;
-        memcpy(port, rest, port_length);
-        port[port_length] = '\0';
-        rest += port_length;
-        if (parse_port(port, &endpoint.port) < 0 || parse_scope(rest, strcspn(rest, " "), &endpoint) < 0)
+        if ((size_t) snprintf(text, sizeof(text), "%.*s", (int) strcspn(s, " "), s) >= sizeof(text))
                 return -EBADMSG;
 
+        inner = strsep(&rest, endpoint.ipv6 ? "]" : ":");
+        if (!rest || (endpoint.ipv6 && *rest++ != ':'))
+                return -EBADMSG;
+        address = strsep(&inner, "%");
+        port = strsep(&rest, "%");
+        scope = inner ?: rest;
+        if ((inner && rest) || (scope && (!endpoint.ipv6 || !is_scope(scope))) ||
+            inet_pton(endpoint.ipv6 ? AF_INET6 : AF_INET, address, &endpoint.address) != 1 ||
+            strlen(port) >= sizeof("65535") || parse_port(port, &endpoint.port) < 0)
+                return -EBADMSG;
+
+        strcpy(endpoint.scope, strempty(scope));
         *ret = endpoint;
         return 0;
 }
