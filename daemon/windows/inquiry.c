@@ -153,30 +153,28 @@ static void on_end(const ChildResult *result, void *userdata) {
 
 /* Returns the next program to run. @buffer holds the text of an argument. */
 static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]) {
-        switch (q->question) {
-        case WINDOWS_DYNAMIC_RANGE:
-                return (Command){ "netsh.exe", { "int", "ipv4", "show", "dynamicport", "tcp" } };
-        case WINDOWS_HOLDER:
-                if (q->step != HOLDER_NAME)
-                        return (Command){ "NETSTAT.EXE",
-                                          { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
-                snprintf(buffer, ENCODED_SIZE, "PID eq %u", q->pid);
-                return (Command){ "tasklist.exe", { "/FI", buffer, "/FO", "CSV", "/NH" } };
-        case WINDOWS_SSHD_START:
-                return (Command){ "reg.exe", { "query", SSHD_KEY, "/v", "Start" } };
-        case WINDOWS_PROFILE:
-                return (Command){ "reg.exe",
-                                  { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } };
-        case WINDOWS_RULES:
+        static const Command commands[_WINDOWS_QUESTION_MAX] = {
+                [WINDOWS_EXCLUDED_RANGES] = { "netsh.exe",
+                                              { "int", "ipv4", "show", "excludedportrange",
+                                                "protocol=tcp" } },
+                [WINDOWS_DYNAMIC_RANGE] = { "netsh.exe", { "int", "ipv4", "show", "dynamicport", "tcp" } },
+                [WINDOWS_SSHD_START] = { "reg.exe", { "query", SSHD_KEY, "/v", "Start" } },
+                [WINDOWS_PROFILE] = { "reg.exe",
+                                      { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } },
+        };
+
+        if (q->question == WINDOWS_RULES) {
                 (void) windows_encode_command(windows_rules_script, buffer, ENCODED_SIZE);
                 return (Command){ POWERSHELL,
                                   { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
-        case WINDOWS_EXCLUDED_RANGES:
-        case _WINDOWS_QUESTION_MAX:
-        default:
-                return (Command){ "netsh.exe",
-                                  { "int", "ipv4", "show", "excludedportrange", "protocol=tcp" } };
         }
+        if (q->question != WINDOWS_HOLDER)
+                return commands[q->question];
+        if (q->step != HOLDER_NAME)
+                return (Command){ "NETSTAT.EXE",
+                                  { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
+        snprintf(buffer, ENCODED_SIZE, "PID eq %u", q->pid);
+        return (Command){ "tasklist.exe", { "/FI", buffer, "/FO", "CSV", "/NH" } };
 }
 
 static int run_program(Inquiry *q) {

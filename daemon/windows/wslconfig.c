@@ -145,27 +145,23 @@ static bool read_next(Reader *r) {
 }
 
 int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
-                  unsigned *ret_line) {
+                  WslSetting *ret_setting) {
         Reader r = { .next = text, .line = 1 };
 
+        *ret_setting = (WslSetting){ 0 };
         while (read_next(&r)) {
-                if (strcasecmp(r.section, section) != 0 || strcasecmp(r.key, key) != 0)
+                if (strcasecmp(r.section, section) != 0)
+                        continue;
+                if (r.key[0] == '\0' && ret_setting->section_line == 0)
+                        ret_setting->section_line = r.key_line;
+                if (strcasecmp(r.key, key) != 0)
                         continue;
                 if (r.cut || strlen(r.value) >= size)
                         return -E2BIG;
                 strcpy(ret, r.value);
-                *ret_line = r.key_line;
+                ret_setting->line = r.key_line;
                 return 1;
         }
-        return 0;
-}
-
-unsigned wslconfig_find_section(const char *text, const char *section) {
-        Reader r = { .next = text, .line = 1 };
-
-        while (read_next(&r))
-                if (r.key[0] == '\0' && strcasecmp(r.section, section) == 0)
-                        return r.key_line;
         return 0;
 }
 
@@ -173,8 +169,7 @@ unsigned wslconfig_find_section(const char *text, const char *section) {
 
 static bool get(const char *text, const char *section, const char *key, WslSetting *ret,
                 char value[static VALUE_SIZE]) {
-        ret->section_line = wslconfig_find_section(text, section);
-        return wslconfig_get(text, section, key, value, VALUE_SIZE, &ret->line) > 0;
+        return wslconfig_get(text, section, key, value, VALUE_SIZE, ret) > 0;
 }
 
 static void get_number(const char *text, const char *section, const char *key, WslSetting *ret,

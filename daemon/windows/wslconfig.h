@@ -18,19 +18,15 @@
  * Returns 0, or -E2BIG. */
 int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, bool *ret_wide);
 
-/* Finds the first value of a key, and its line, counted from 1. Returns 1, 0 where there is none, or -E2BIG
- * for a value that doesn't fit. */
-int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
-                  unsigned *ret_line);
-
-/* Returns the line of the first [section], 0 where there is none. */
-unsigned wslconfig_find_section(const char *text, const char *section);
-
-/* Where a key is, and where it could be put. */
+/* Where a key is, and where it could be put: lines, counted from 1. */
 typedef struct WslSetting {
         unsigned line;         /* 0: the file doesn't have the key */
         unsigned section_line; /* 0: nor its section */
 } WslSetting;
+
+/* Finds the first value of a key. Returns 1, 0 where there is none, or -E2BIG for a value that doesn't fit. */
+int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
+                  WslSetting *ret_setting);
 
 /* ── .wslconfig ── */
 

@@ -49,30 +49,29 @@ static void try_config(const char *text) {
 
 static void try_get(const char *text, const char *section, const char *key) {
         char whole[1024], value[16];
-        unsigned line, whole_line;
+        WslSetting setting, whole_setting;
         int r, q;
 
         fuzz_untouched(whole);
         fuzz_untouched(value);
-        fuzz_untouched(line);
-        fuzz_untouched(whole_line);
-        q = wslconfig_get(text, section, key, whole, sizeof(whole), &whole_line);
-        r = wslconfig_get(text, section, key, value, sizeof(value), &line);
+        q = wslconfig_get(text, section, key, whole, sizeof(whole), &whole_setting);
+        r = wslconfig_get(text, section, key, value, sizeof(value), &setting);
+        require_setting(text, &setting);
         require(q == 1 || q == 0 || q == -E2BIG);
         if (q > 0) {
-                require(memchr(whole, '\0', sizeof(whole)) && has_line(text, whole_line));
-                require(strcasestr(text, key));
+                require(memchr(whole, '\0', sizeof(whole)) && has_line(text, whole_setting.line));
+                require(strcasestr(text, key) && whole_setting.section_line > 0);
                 require(r == (strlen(whole) < sizeof(value) ? 1 : -E2BIG));
         } else {
                 require(r == q);
                 require_untouched(whole);
-                require_untouched(whole_line);
+                require(whole_setting.line == 0);
         }
         if (r > 0)
-                require(streq(value, whole) && line == whole_line);
+                require(streq(value, whole) && setting.line == whole_setting.line);
         else {
                 require_untouched(value);
-                require_untouched(line);
+                require(setting.line == 0);
         }
 }
 
@@ -86,10 +85,6 @@ static void try_wsl_conf(const char *text) {
 }
 
 static void try_text(const char *text) {
-        unsigned line = wslconfig_find_section(text, "wsl2");
-
-        require(line == 0 || has_line(text, line));
-        require(line == 0 || strcasestr(text, "[wsl2]"));
         try_config(text);
         try_get(text, "wsl2", "networkingMode");
         try_get(text, "automount", "root");
