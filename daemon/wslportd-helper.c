@@ -26,13 +26,12 @@ static int supervise(int connection_fd, pid_t pid) {
                                   { .fd = connection_fd, .events = POLLIN } };
         siginfo_t info = { 0 };
 
-        while (pid_fd >= 0 && poll(waits, ELEMENTSOF(waits), -1) < 0 && errno == EINTR)
-                ;
+        if (pid_fd >= 0)
+                (void) TEMP_FAILURE_RETRY(poll(waits, ELEMENTSOF(waits), -1));
         if (!(waits[0].revents & POLLIN))
                 (void) kill(pid, SIGKILL);
-        while (waitid(P_PID, (id_t) pid, &info, WEXITED) < 0)
-                if (errno != EINTR)
-                        return -errno;
+        if (TEMP_FAILURE_RETRY(waitid(P_PID, (id_t) pid, &info, WEXITED)) < 0)
+                return -errno;
 
         if (waits[0].revents & POLLIN && info.si_code == CLD_EXITED)
                 (void) helper_send(connection_fd, &info.si_status, sizeof(info.si_status), NULL, 0);

@@ -37,14 +37,10 @@ static ssize_t read_fd(int fd, char *buffer, size_t size) {
         size_t length = 0;
 
         while (length < size) {
-                ssize_t n = read(fd, buffer + length, size - length);
-                if (n < 0) {
-                        if (errno == EINTR)
-                                continue;
-                        return -errno;
-                }
-                if (n == 0)
-                        return (ssize_t) length;
+                ssize_t n = TEMP_FAILURE_RETRY(read(fd, buffer + length, size - length));
+
+                if (n <= 0)
+                        return n < 0 ? -errno : (ssize_t) length;
                 length += (size_t) n;
         }
 

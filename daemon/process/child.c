@@ -57,26 +57,16 @@ Child *child_free(Child *c) {
         return NULL;
 }
 
-/* Reads what is in the pipe, which another process may keep open. Returns NULL on failure: half of an output
+/* Reads all that is in the pipe, which another process may keep open. Returns NULL on failure: half of an output
  * may say something else than the whole. */
 static char *read_pipe(int fd) {
         _cleanup_free_ char *text = malloc(CHILD_OUTPUT_MAX + 1);
-        size_t length = 0;
+        ssize_t n = text ? TEMP_FAILURE_RETRY(read(fd, text, CHILD_OUTPUT_MAX)) : 0;
 
-        if (!text)
+        if (!text || (n < 0 && errno != EAGAIN))
                 return NULL;
 
-        while (length < CHILD_OUTPUT_MAX) {
-                ssize_t n = read(fd, text + length, CHILD_OUTPUT_MAX - length);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0 && errno != EAGAIN)
-                        return NULL;
-                if (n <= 0)
-                        break;
-                length += (size_t) n;
-        }
-        text[length] = '\0';
+        text[n < 0 ? 0 : n] = '\0';
         return TAKE_PTR(text);
 }
 
