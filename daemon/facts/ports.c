@@ -45,32 +45,22 @@ PortFact *ports_get(Ports *ports, uint16_t port) {
 
 /* Nothing in this network namespace listens on the port. */
 static void see_no_listener(PortFact *fact, NetworkingMode mode) {
-        switch (fact->bind) {
-        case BIND_REFUSED_BY_WINDOWS:
-                if (holder_is_windows(fact->holder))
-                        return;
+        bool greeted = fact->bind == BIND_NOT_ASKED && mode_shares_ports(mode);
+
+        if (fact->bind == BIND_FAILED ||
+            ((fact->bind == BIND_REFUSED_BY_WINDOWS || greeted) && holder_is_windows(fact->holder)))
+                return;
+
+        fact->detail[0] = '\0';
+        if (fact->bind == BIND_REFUSED_BY_WINDOWS)
                 fact->holder = HOLDER_WINDOWS;
-                break;
-        case BIND_REFUSED_BY_LINUX:
+        else if (fact->bind == BIND_REFUSED_BY_LINUX) {
                 fact->holder = HOLDER_LINUX;
                 snprintf(fact->detail, sizeof(fact->detail), "a socket here that does not listen");
-                return;
-        case BIND_FREE:
-                fact->holder = HOLDER_NONE;
-                break;
-        case BIND_FAILED:
-                return;
-        case BIND_NOT_ASKED:
-        case BIND_TRACKER_DEAD:
-        case BIND_NO_ANSWER:
-        default:
-                if (fact->bind == BIND_NOT_ASKED && mode_shares_ports(mode) &&
-                    holder_is_windows(fact->holder))
-                        return; /* its greeting has told */
-                fact->holder = mode == MODE_UNKNOWN || mode_shares_ports(mode) ? HOLDER_UNKNOWN
-                                                                               : HOLDER_NONE;
-        }
-        fact->detail[0] = '\0';
+        } else
+                fact->holder = fact->bind != BIND_FREE && (mode == MODE_UNKNOWN || mode_shares_ports(mode))
+                                               ? HOLDER_UNKNOWN
+                                               : HOLDER_NONE;
 }
 
 int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints *expected,
