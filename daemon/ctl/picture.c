@@ -87,7 +87,7 @@ static void draw_headline(Picture *p, const Status *s) {
 }
 
 static const char *windows_cell(const Status *s, Holder holder, const char *detail) {
-        bool by_windows = holder == HOLDER_WINDOWS || holder == HOLDER_WINDOWS_OPENSSH;
+        bool by_windows = holder_is_windows(holder);
 
         if (s->mode == MODE_NOT_WSL)
                 return "(no Windows here)";
@@ -102,22 +102,13 @@ static const char *windows_cell(const Status *s, Holder holder, const char *deta
 }
 
 static const char *linux_cell(Holder holder, const char *detail) {
-        switch (holder) {
-        case HOLDER_NONE:
-                return "free";
-        case HOLDER_LINUX:
-                return isempty(detail) ? "another program" : detail;
-        case HOLDER_OTHER_DISTRO:
-                return isempty(detail) ? "another WSL distro" : detail;
-        case HOLDER_UNKNOWN:
-                return "not known";
-        case HOLDER_SSHD:
-        case HOLDER_WINDOWS_OPENSSH:
-        case HOLDER_WINDOWS:
-        case _HOLDER_MAX:
-        default:
-                return "-";
-        }
+        if (holder_is_stranger(holder) && !isempty(detail))
+                return detail;
+        return holder == HOLDER_NONE           ? "free"
+               : holder == HOLDER_UNKNOWN      ? "not known"
+               : holder == HOLDER_LINUX        ? "another program"
+               : holder == HOLDER_OTHER_DISTRO ? "another WSL distro"
+                                               : "-";
 }
 
 static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, const char *detail,

@@ -6,6 +6,7 @@
 #include "base/fs.h"
 #include "ctl/daemon.h"
 #include "dbus/client-config.h"
+#include "sshd/sshd.h"
 
 #define PROGRAM_TIMEOUT (10 * USEC_PER_SEC)
 #define HOST_KEYS_MAX 16
@@ -27,16 +28,12 @@ static void add_host_key(HostKeys *keys, const char *path, size_t length, const 
 /* Asks sshd for its host keys: -T needs root, and -G needs OpenSSH 9.3. Without an answer, takes those at
  * the usual place. */
 static void find_host_keys(HostKeys *ret) {
-        static const char *const commands[][3] = {
-                { "/usr/sbin/sshd", "-T", NULL },
-                { "/usr/sbin/sshd", "-G", NULL },
-                { "/usr/bin/sshd", "-T", NULL },
-                { "/usr/bin/sshd", "-G", NULL },
-        };
+        const char *sshd = sshd_find("");
+        const char *const commands[][3] = { { sshd, "-T", NULL }, { sshd, "-G", NULL } };
         glob_t found;
 
         *ret = (HostKeys){ .n = 0 };
-        for (size_t i = 0; i < ELEMENTSOF(commands) && ret->n == 0; i++) {
+        for (size_t i = 0; sshd && i < ELEMENTSOF(commands) && ret->n == 0; i++) {
                 _cleanup_free_ char *output = ctl_run(commands[i], PROGRAM_TIMEOUT);
 
                 LINES_FOREACH (line, strempty(output)) {

@@ -50,17 +50,11 @@ ShellWord quote(const char *s) {
         return word;
 }
 
-static void clean(char *text) {
-        for (size_t n; *text; text += n ? n : 1) {
-                n = printable_length(text, SIZE_MAX);
-                if (n == 0)
-                        *text = '?';
-        }
-}
-
 void finding_clean(Finding *r) {
-        clean(r->finding);
-        clean(r->remedy);
+        const Finding raw = *r;
+
+        (void) printable(raw.finding, r->finding, sizeof(r->finding));
+        (void) printable(raw.remedy, r->remedy, sizeof(r->remedy));
 }
 
 void remedy_without_sudo(char *remedy) {
