@@ -106,12 +106,11 @@ static void print_candidates(const Config *config, FILE *out) {
 
 /* Takes each name of a service that systemd takes, but for a template without its instance. */
 static int parse_unit(ConfigValue *value, Config *config) {
-        static const char valid[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:-_.\\@";
         const char *text = value->text, *suffix = strrchr(text, '.');
 
         if (!streq(text, "auto") &&
             (!suffix || !streq(suffix, ".service") || suffix == text || suffix[-1] == '@' ||
-             text[0] == '@' || text[strspn(text, valid)] != '\0'))
+             text[0] == '@' || text[strspn(text, UNIT_NAME_CHARACTERS)] != '\0'))
                 return -EINVAL;
         if (strlen(text) >= sizeof(config->unit))
                 return -EINVAL;

@@ -110,6 +110,9 @@ typedef enum AddressKind {
         _ADDRESS_KIND_MAX,
 } AddressKind;
 
+#define UNIT_NAME_CHARACTERS \
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
+
 #define SSHD_DEFAULT_PORT 22
 #define SSHD_PORTS_MAX 16
 

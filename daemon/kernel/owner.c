@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 
 #include "base/fs.h"
+#include "core/model.h"
 #include "process/helper.h"
 
 /* Each process has a share of the files, so that a process with very many files can't hide another's. */
@@ -51,37 +52,27 @@ static DIR *open_directory(int at_fd, const char *path) {
         return directory;
 }
 
-static bool has_suffix(const char *name, size_t length, const char *suffix) {
-        size_t n = strlen(suffix);
-
-        return length > n && memcmp(name + length - n, suffix, n) == 0;
-}
-
-static bool is_unit(const char *name, size_t length) {
-        for (size_t i = 0; i < length; i++)
-                if (!isascii(name[i]) || (!isalnum(name[i]) && !strchr(":-_.\\@", name[i])))
-                        return false;
-        return has_suffix(name, length, ".service") || has_suffix(name, length, ".socket") ||
-               has_suffix(name, length, ".scope");
-}
-
 int owner_unit_from_path(const char *path, char ret[static 256]) {
-        size_t length;
+        static const char *const suffixes[] = { ".service", ".socket", ".scope" };
+        _cleanup_free_ char *copy = strdup(path);
+        char *rest = copy, *name;
+        const char *suffix;
 
+        if (!copy)
+                return -ENOMEM;
         do {
-                path += strspn(path, "/");
-                length = strcspn(path, "/");
-                path += length;
-        } while (has_suffix(path - length, length, ".slice"));
-        path -= length;
-
-        if (*path == '_') /* systemd puts it before names that could be taken for the kernel's files */
-                path++, length--;
-        if (length >= 256 || !is_unit(path, length))
+                name = strtok_r(rest, "/", &rest);
+                suffix = name ? strrchr(name, '.') : NULL;
+        } while (suffix && suffix != name && streq(suffix, ".slice"));
+        if (!suffix)
                 return -ENXIO;
 
-        memcpy(ret, path, length);
-        ret[length] = '\0';
+        name += *name == '_'; /* systemd puts it before names that could be taken for the kernel's files */
+        if (suffix == name || string_index(suffix, suffixes, ELEMENTSOF(suffixes)) < 0 ||
+            name[strspn(name, UNIT_NAME_CHARACTERS)] || strlen(name) >= 256)
+                return -ENXIO;
+
+        strcpy(ret, name);
         return 0;
 }
 

@@ -44,5 +44,5 @@ typedef struct SocketOwnerAnswer {
 
 /* The system unit in which a cgroup's path lies ("/system.slice/ssh.service/worker"): the first component
  * that isn't a slice, as in systemd's cg_path_get_unit(), so that nobody gains another unit's name by making
- * cgroups within their own. Returns 0, or -ENXIO where there is no service, socket or scope. */
+ * cgroups within their own. Returns 0, -ENXIO where there is no service, socket or scope, or -ENOMEM. */
 int owner_unit_from_path(const char *path, char ret[static 256]);

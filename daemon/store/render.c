@@ -93,9 +93,7 @@ void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static
 static bool take_unit_name(char **rest, char ret[static 256]) {
         const char *name = strsep(rest, " ");
 
-        return name && *name &&
-               name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-                                 "0123456789:-_.\\@")] == '\0' &&
+        return name && *name && name[strspn(name, UNIT_NAME_CHARACTERS)] == '\0' &&
                snprintf(ret, 256, "%s", name) < 256;
 }
 
