@@ -19,11 +19,10 @@ static bool is_printable(uint32_t c) {
         return (c & 0xfffe) != 0xfffe;
 }
 
-/* The first character of @s, of which @left bytes may be read, and how many bytes it has; 0: @s doesn't
- * begin with UTF-8 in its shortest form. */
-static size_t decode(const unsigned char *s, size_t left, uint32_t *ret) {
+/* The first character of @s, and how many bytes it has; 0: @s doesn't begin with UTF-8 in its shortest form. */
+static size_t decode(const unsigned char *s, uint32_t *ret) {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-        unsigned char lead = left > 0 ? *s : 0x80; /* no character begins with 0x80 */
+        unsigned char lead = *s;
         size_t length = lead < 0x80   ? 1
                         : lead < 0xc0 ? 0
                         : lead < 0xe0 ? 2
@@ -32,7 +31,7 @@ static size_t decode(const unsigned char *s, size_t left, uint32_t *ret) {
                                       : 0;
         uint32_t c = length == 1 ? lead : lead & (0x7fU >> length);
 
-        if (length == 0 || length > left)
+        if (length == 0)
                 return 0;
         for (size_t i = 1; i < length; i++) {
                 if ((s[i] & 0xc0) != 0x80) /* the NUL at the end among others */
@@ -46,9 +45,9 @@ static size_t decode(const unsigned char *s, size_t left, uint32_t *ret) {
         return length;
 }
 
-size_t printable_length(const char *text, size_t left) {
+size_t printable_length(const char *text) {
         uint32_t c = 0;
-        size_t length = decode((const unsigned char *) text, left, &c);
+        size_t length = decode((const unsigned char *) text, &c);
 
         return is_printable(c) ? length : 0;
 }
@@ -59,7 +58,7 @@ const char *printable(const char *text, char *buffer, size_t size) {
 
         while (*s) {
                 uint32_t c = 0;
-                size_t length = decode(s, SIZE_MAX, &c);
+                size_t length = decode(s, &c);
                 bool shown = length > 0 && is_printable(c);
                 size_t needed = shown ? length : 1;
 

@@ -9,6 +9,5 @@
  * characters. Returns @buffer. */
 const char *printable(const char *text, char *buffer, size_t size);
 
-/* How many bytes the first character of @text has, of which @left bytes may be read (SIZE_MAX: up to a NUL);
- * 0 where printable() would replace it. */
-size_t printable_length(const char *text, size_t left);
+/* How many bytes the first character of @text has; 0 where printable() would replace it. */
+size_t printable_length(const char *text);

@@ -79,7 +79,7 @@ void remedy_without_sudo(char *remedy) {
 
 bool text_is_printable(const char *text) {
         for (size_t n; *text; text += n) {
-                n = printable_length(text, SIZE_MAX);
+                n = printable_length(text);
                 if (n == 0)
                         return false;
         }
