@@ -11,54 +11,37 @@
 #define FILE_SIZE_MAX ((size_t) 64 * 1024)
 
 /* "portcon tcp 2222 system_u:object_r:ssh_port_t:s0": semanage has added a port to the policy. */
-static bool selinux_has(char *text, uint16_t port) {
-        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-                const char *ports = startswith(line, "portcon tcp ");
+static bool selinux_has(const char *line, uint16_t port) {
+        const char *ports = startswith(line, "portcon tcp ");
 
-                if (ports && port_list_has(ports, port) && strstr(ports, ":ssh_port_t:"))
-                        return true;
-        }
-        return false;
+        return ports && port_list_has(ports, port) && strstr(ports, ":ssh_port_t:");
 }
 
 /* "### tuple ### allow tcp 2222 0.0.0.0/0 any 0.0.0.0/0 in": ufw's own record of each of its rules. */
-static bool ufw_has(char *text, uint16_t port) {
-        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-                char action[16], protocol[8], ports[128];
+static bool ufw_has(const char *line, uint16_t port) {
+        char action[16], protocol[8], ports[128];
 
-                if (sscanf(line, "### tuple ### %15s %7s %127s", action, protocol, ports) == 3 &&
-                    (streq(action, "allow") || streq(action, "limit")) &&
-                    (streq(protocol, "tcp") || streq(protocol, "any")) && port_list_has(ports, port) &&
-                    !strstr(line, " out"))
-                        return true;
-        }
-        return false;
+        return sscanf(line, "### tuple ### %15s %7s %127s", action, protocol, ports) == 3 &&
+               (streq(action, "allow") || streq(action, "limit")) &&
+               (streq(protocol, "tcp") || streq(protocol, "any")) && port_list_has(ports, port) &&
+               !strstr(line, " out");
 }
 
 /* <port port="2222" protocol="tcp"/>, or <service name="ssh"/> for 22 (firewalld.zone(5)). Any zone will do:
  * somebody has asked for the port. */
-static bool firewalld_has(char *text, uint16_t port) {
-        for (char *tag = text; (tag = strchr(tag, '<')); tag++) {
-                size_t length = strcspn(tag, ">");
-                const char *ports;
+static bool firewalld_has(const char *tag, uint16_t port) {
+        const char *ports = startswith(tag, "port ") ? strstr(tag, " port=\"") : NULL;
 
-                if (tag[length] == '\0')
-                        return false;
-                tag[length] = '\0';
-                ports = startswith(tag, "<port ") ? strstr(tag, " port=\"") : NULL;
-                if ((ports && strstr(tag, "protocol=\"tcp\"") &&
-                     port_list_has(ports + strlen(" port=\""), port)) ||
-                    (port == 22 && startswith(tag, "<service ") && strstr(tag, "name=\"ssh\"")))
-                        return true;
-                tag += length;
-        }
-        return false;
+        return strchr(tag, '>') &&
+               ((ports && strstr(tag, "protocol=\"tcp\"") &&
+                 port_list_has(ports + strlen(" port=\""), port)) ||
+                (port == 22 && startswith(tag, "service ") && strstr(tag, "name=\"ssh\"")));
 }
 
-/* Files of the owner's rules, and what looks for a port in their text, which it may change. */
+/* Files of the owner's rules, and what finds a port in one of the rules between @separator. */
 typedef struct Rules {
-        const char *folder, *pattern;
-        bool (*has)(char *text, uint16_t port);
+        const char *folder, *pattern, *separator;
+        bool (*has)(const char *rule, uint16_t port);
 } Rules;
 
 static const struct {
@@ -68,19 +51,19 @@ static const struct {
 } hints[_HINT_MAX] = {
         [HINT_SELINUX] = { "/sys/fs/selinux/enforce",
                            "1",
-                           { { "/var/lib/selinux", "/*/active/ports.local", selinux_has } },
+                           { { "/var/lib/selinux", "/*/active/ports.local", "\n", selinux_has } },
                            "SELinux is enforcing and lets sshd have the port only with: semanage port -a -t "
                            "ssh_port_t -p tcp ",
                            "" },
         [HINT_UFW] = { "/etc/ufw/ufw.conf", /* ufw-framework(8) */
                        "ENABLED=yes",
-                       { { "/etc/ufw", "/user.rules", ufw_has } },
+                       { { "/etc/ufw", "/user.rules", "\n", ufw_has } },
                        "ufw is on and lets others in only with: ufw allow ",
                        "/tcp" },
         [HINT_FIREWALLD] = { "/run/firewalld.pid", /* firewalld(1) */
                              "",
-                             { { "/etc/firewalld/zones", "/*.xml", firewalld_has },
-                               { "/usr/lib/firewalld/zones", "/public.xml", firewalld_has } },
+                             { { "/etc/firewalld/zones", "/*.xml", "<", firewalld_has },
+                               { "/usr/lib/firewalld/zones", "/public.xml", "<", firewalld_has } },
                              "firewalld is on and lets others in only with: firewall-cmd --permanent "
                              "--add-port=",
                              "/tcp && firewall-cmd --reload" },
@@ -120,7 +103,9 @@ static int rules_have(const char *root, const Rules *rules, uint16_t port) {
         for (size_t i = 0; i < paths.gl_pathc && found == 0; i++) {
                 ssize_t n = fs_read(paths.gl_pathv[i], text, FILE_SIZE_MAX);
 
-                found = n >= 0 ? rules->has(text, port) : n == -ENOENT ? 0 : (int) n;
+                found = n >= 0 || n == -ENOENT ? 0 : (int) n;
+                for (char *rest = n >= 0 ? text : NULL, *rule; (rule = strsep(&rest, rules->separator));)
+                        found = found || rules->has(rule, port);
         }
         globfree(&paths);
         return found;
