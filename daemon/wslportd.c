@@ -115,27 +115,15 @@ int main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
         }
 
-        switch (command) {
-        case 'c':
-                r = show_config(optind < argc ? argv[optind] : CONFIG_FILE, false);
-                break;
-        case 'p':
-                r = show_config(CONFIG_FILE, true);
-                break;
-        case 'r':
-                r = reset();
-                break;
-        case 'm':
-                r = mend();
-                break;
-        case 'v':
+        if (command == 'v')
                 printf("wslportd %s\n", PROJECT_VERSION);
-                break;
-        case 'h':
+        else if (command == 'h')
                 print_help();
-                break;
-        default:
-                r = run();
-        }
+        else
+                r = command == 'c'   ? show_config(optind < argc ? argv[optind] : CONFIG_FILE, false)
+                    : command == 'p' ? show_config(CONFIG_FILE, true)
+                    : command == 'r' ? reset()
+                    : command == 'm' ? mend()
+                                     : run();
         return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

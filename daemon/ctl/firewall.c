@@ -18,21 +18,15 @@ typedef struct Wanted {
 
 /* Prints why Windows can't be asked. */
 static int windows_error(int r, unsigned timeout) {
-        switch (r) {
-        case -EOPNOTSUPP:
-                return ctl_error(CTL_FAILED,
-                                 "Windows can't be asked: this isn't WSL 2, or /etc/wsl.conf has "
-                                 "enabled=false in [interop] or [automount]");
-        case -ENOENT:
-                return ctl_error(CTL_FAILED,
-                                 "Windows can't be asked: its PowerShell can't be run from here");
-        case -ETIMEDOUT:
+        if (r == -ETIMEDOUT)
                 return ctl_error(CTL_FAILED, "Windows has not answered within %u s", timeout);
-        case -EBADMSG:
+        if (r == -EBADMSG)
                 return ctl_error(CTL_FAILED, "the answer of Windows can't be read");
-        default:
-                return ctl_error(CTL_FAILED, "Windows can't be asked: %s", strerrordesc_np(-r));
-        }
+        return ctl_error(CTL_FAILED, "Windows can't be asked: %s",
+                         r == -EOPNOTSUPP ? "this isn't WSL 2, or /etc/wsl.conf has enabled=false in "
+                                            "[interop] or [automount]"
+                         : r == -ENOENT   ? "its PowerShell can't be run from here"
+                                          : strerrordesc_np(-r));
 }
 
 /* Prints the rules that let the port in. Returns CTL_OK, CTL_FOUND if there are none, or CTL_FAILED if

@@ -201,6 +201,10 @@ static void draw_reachable(Picture *p, const Status *s) {
 }
 
 static void draw_since(Picture *p, const Status *s, uint64_t now) {
+        static const struct {
+                unsigned seconds;
+                const char *name;
+        } units[] = { { 86400, "days" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
         time_t since = (time_t) (s->last_change / USEC_PER_SEC);
         char text[64], ago[32] = "";
         struct tm local;
@@ -211,15 +215,12 @@ static void draw_since(Picture *p, const Status *s, uint64_t now) {
 
         if (now >= s->last_change) { /* clocks are set back too */
                 uint64_t seconds = (now - s->last_change) / USEC_PER_SEC;
+                size_t i = 0;
 
-                if (seconds < 120)
-                        snprintf(ago, sizeof(ago), ", %u s ago", (unsigned) seconds);
-                else if (seconds < 120 * 60)
-                        snprintf(ago, sizeof(ago), ", %u min ago", (unsigned) (seconds / 60));
-                else if (seconds < 48 * 3600)
-                        snprintf(ago, sizeof(ago), ", %u h ago", (unsigned) (seconds / 3600));
-                else
-                        snprintf(ago, sizeof(ago), ", %u days ago", (unsigned) (seconds / 86400));
+                while (i < ELEMENTSOF(units) - 1 && seconds < 2 * units[i].seconds)
+                        i++;
+                snprintf(ago, sizeof(ago), ", %u %s ago", (unsigned) (seconds / units[i].seconds),
+                         units[i].name);
         }
         strcat(text, ago);
         draw_field(p, "since", text, 1);

@@ -10,16 +10,12 @@ static const char *const firewall_scope_words[_FIREWALL_SCOPE_MAX] = {
 };
 DEFINE_WORDS(firewall_scope, FirewallScope);
 
-static FirewallScope within(FirewallScope scope) {
-        return (size_t) scope < _FIREWALL_SCOPE_MAX ? scope : FIREWALL_LAN;
-}
-
 void firewall_rule(FirewallForm form, FirewallScope scope, uint16_t port,
                    char ret[static FIREWALL_LINE_SIZE]) {
         static const char *const remotes[_FIREWALL_SCOPE_MAX] = {
                 [FIREWALL_LAN] = "LocalSubnet", [FIREWALL_TAILSCALE] = "100.64.0.0/10"
         };
-        const char *word = firewall_scope_to_string(scope), *remote = remotes[within(scope)];
+        const char *word = firewall_scope_to_string(scope), *remote = remotes[scope];
         bool hyperv = form == FIREWALL_HYPERV;
 
         /* A rule that names no remote addresses lets in all of them. */
@@ -59,6 +55,6 @@ void firewall_render(FirewallScope scope, uint16_t port, char ret[static FIREWAL
                  "# Instead of it, a rule of the Hyper-V firewall, for WSL alone, and its removal:\n"
                  "# %.400s\n"
                  "# %.400s\n",
-                 whom[within(scope)], port, rules[FIREWALL_WINDOWS], removals[FIREWALL_WINDOWS],
+                 whom[scope], port, rules[FIREWALL_WINDOWS], removals[FIREWALL_WINDOWS],
                  rules[FIREWALL_HYPERV], removals[FIREWALL_HYPERV]);
 }

@@ -13,7 +13,6 @@ typedef enum FirewallScope {
         _FIREWALL_SCOPE_MAX,
 } FirewallScope;
 
-/* Here and below a scope out of range counts as FIREWALL_LAN, the narrowest. */
 DECLARE_WORDS(firewall_scope, FirewallScope);
 
 /* In mirrored mode a rule of either form lets traffic in: WSL's virtual machine is behind the Hyper-V
