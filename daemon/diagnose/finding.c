@@ -92,33 +92,22 @@ void finding_print(const Finding *f, FILE *out) {
         fprintf(out, "%s\t%s\t%s\t%s\n", f->check, verdict_to_string(f->verdict), f->finding, f->remedy);
 }
 
+static bool take_field(char **rest, char *ret, size_t size) {
+        const char *field = strsep(rest, "\t");
+
+        return field && text_is_printable(field) && (size_t) snprintf(ret, size, "%s", field) < size;
+}
+
 static bool read_line(const char *line, size_t length, Finding *ret) {
-        char verdict[16];
+        char text[sizeof(Finding) + 16], verdict[16], *rest = text;
         Finding read;
-        const struct {
-                char *to;
-                size_t size;
-        } fields[] = { { read.check, sizeof(read.check) },
-                       { verdict, sizeof(verdict) },
-                       { read.finding, sizeof(read.finding) },
-                       { read.remedy, sizeof(read.remedy) } };
-        const char *end = line + length;
 
-        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
-                const char *tab = memchr(line, '\t', (size_t) (end - line));
-                const char *stop = tab ? tab : end;
-                size_t n = (size_t) (stop - line);
-
-                /* A tab ends each field but the last, which has none in it. */
-                if (!tab != (i + 1 == ELEMENTSOF(fields)) || n >= fields[i].size)
-                        return false;
-                memcpy(fields[i].to, line, n);
-                fields[i].to[n] = '\0';
-                if (!text_is_printable(fields[i].to))
-                        return false;
-                line = stop + 1;
-        }
-        if (read.check[0] == '\0' || read.check[strspn(read.check, LETTERS_AND_DIGITS "-_.")] ||
+        if ((size_t) snprintf(text, sizeof(text), "%.*s", (int) length, line) >= sizeof(text) ||
+            !take_field(&rest, read.check, sizeof(read.check)) ||
+            !take_field(&rest, verdict, sizeof(verdict)) ||
+            !take_field(&rest, read.finding, sizeof(read.finding)) ||
+            !take_field(&rest, read.remedy, sizeof(read.remedy)) || rest ||
+            read.check[strspn(read.check, LETTERS_AND_DIGITS "-_.")] || read.check[0] == '\0' ||
             verdict_from_string(verdict, &read.verdict) < 0)
                 return false;
 

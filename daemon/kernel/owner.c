@@ -39,16 +39,11 @@ static void note_unreadable(Search *search, int error) {
 }
 
 static DIR *open_directory(int at_fd, const char *path) {
-        DIR *directory;
-        int fd;
+        int fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
+        DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 
-        fd = openat(at_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0)
-                return NULL;
-
-        directory = fdopendir(fd);
         if (!directory)
-                close(fd);
+                closep(&fd);
         return directory;
 }
 
@@ -222,14 +217,10 @@ static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
         int fd, value;
 
         fd = openat(cgroup_fd, "cgroup.procs", O_RDONLY | O_CLOEXEC);
-        if (fd < 0) {
-                note_failure(search, -errno);
-                return false;
-        }
-        processes = fdopen(fd, "re");
+        processes = fd >= 0 ? fdopen(fd, "re") : NULL;
         if (!processes) {
-                note_failure(search, -ENOMEM);
-                close(fd);
+                note_failure(search, -errno);
+                closep(&fd);
                 return false;
         }
 
