@@ -17,6 +17,7 @@ static const char *why_absent(const char *otherwise) {
 }
 
 int ctl_connect(Ctl *ctl, bool quiet) {
+        const char *why;
         int r;
 
         if (ctl->bus)
@@ -28,15 +29,14 @@ int ctl_connect(Ctl *ctl, bool quiet) {
                 (void) sd_bus_set_allow_interactive_authorization(ctl->bus, isatty(STDIN_FILENO));
                 return CTL_OK;
         }
-        if (!quiet) {
-                char text[160];
-
-                snprintf(text, sizeof(text),
-                         "wslportd can't be reached, because there is no system bus (%s): "
-                         "dbus must be installed, and /etc/wsl.conf must have systemd=true",
-                         strerrordesc_np(-r));
-                (void) ctl_error(CTL_NOT_RUNNING, "%s", why_absent(text));
-        }
+        why = why_absent(NULL);
+        if (!quiet && why)
+                (void) ctl_error(CTL_NOT_RUNNING, "%s", why);
+        else if (!quiet)
+                (void) ctl_error(CTL_NOT_RUNNING,
+                                 "wslportd can't be reached, because there is no system bus (%s): "
+                                 "dbus must be installed, and /etc/wsl.conf must have systemd=true",
+                                 strerrordesc_np(-r));
         return CTL_NOT_RUNNING;
 }
 

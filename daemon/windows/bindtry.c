@@ -4,10 +4,6 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-/* Before WSL 2.7.2 a signal could end bind()'s wait with EINTR. The helper process gets no signals, so that
- * a few tries are plenty. */
-#define TRIES_MAX 8
-
 typedef union SocketAddress {
         struct sockaddr any;
         struct sockaddr_in in;
@@ -20,7 +16,7 @@ typedef union SocketAddress {
 static BindAnswer look(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_fd, int *ret_errno) {
         SocketAddress name = { 0 }, bound = { 0 };
         socklen_t length = ipv6 ? sizeof(name.in6) : sizeof(name.in), bound_length = sizeof(bound);
-        int fd, r = -1, on = 1;
+        int fd, r, on = 1;
 
         if (ipv6)
                 name.in6 = (struct sockaddr_in6){ .sin6_family = AF_INET6, .sin6_port = htons(port) };
@@ -37,12 +33,8 @@ static BindAnswer look(bool ipv6, in_addr_t ipv4, uint16_t port, int *ret_fd, in
                 return BIND_FAILED;
         }
 
-        for (unsigned i = 0; i < TRIES_MAX; i++) {
-                r = bind(fd, &name.any, length);
-                if (r >= 0 || errno != EINTR)
-                        break;
-        }
-
+        /* Before WSL 2.7.2 a signal could end bind()'s wait. */
+        r = (int) TEMP_FAILURE_RETRY(bind(fd, &name.any, length));
         if (r < 0) {
                 if (errno == EADDRINUSE)
                         return BIND_REFUSED_BY_WINDOWS;
