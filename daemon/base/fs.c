@@ -12,11 +12,9 @@ static int open_folder(const char *path, bool make, const char **ret_name) {
         char folder[PATH_MAX];
         bool made;
 
-        if (!slash || slash == path || slash[1] == '\0' || (size_t) (slash - path) >= sizeof(folder))
+        if (!slash || slash == path || slash[1] == '\0' ||
+            (size_t) snprintf(folder, sizeof(folder), "%.*s", (int) (slash - path), path) >= sizeof(folder))
                 return -EINVAL;
-
-        memcpy(folder, path, (size_t) (slash - path));
-        folder[slash - path] = '\0';
 
         made = make && mkdir(folder, 0755) >= 0;
         if (make && !made && errno != EEXIST)

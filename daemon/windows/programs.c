@@ -107,12 +107,15 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
 }
 
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]) {
-        LINES_FOREACH (line, text) {
+        _cleanup_free_ char *copy = strdup(text);
+
+        /* Line by line, as sscanf() measures all of its text first. */
+        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
                 char name[256], number[11];
                 uint32_t value;
                 int end = 0;
 
-                if (sscanf(line, "\"%255[^\"\n]\",\"%10[0-9]\"%n", name, number, &end) != 2 || end == 0 ||
+                if (sscanf(line, "\"%255[^\"]\",\"%10[0-9]\"%n", name, number, &end) != 2 || end == 0 ||
                     !parse_number(number, UINT32_MAX, &value) || value != pid)
                         continue;
                 clean(name);
