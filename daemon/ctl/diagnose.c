@@ -85,27 +85,25 @@ static void print_for_people(const Ctl *ctl, const Finding *finding) {
 }
 
 int verb_diagnose(Ctl *ctl) {
-        _cleanup_free_ Findings *findings = calloc(1, sizeof(*findings));
+        Findings findings = { .n = 0 };
         int found = CTL_OK;
 
-        if (!findings)
-                return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
-        if (!ask_daemon(ctl, findings) && !run_program(findings))
+        if (!ask_daemon(ctl, &findings) && !run_program(&findings))
                 return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
 
-        for (size_t i = 0; i < findings->n; i++) {
+        for (size_t i = 0; i < findings.n; i++) {
                 /* Root needs no sudo. Whoever came here by sudo needs it again for the remedy. */
                 if (geteuid() == 0 && isempty(getenv("SUDO_USER")))
-                        remedy_without_sudo(findings->list[i].remedy);
-                if (findings->list[i].verdict == VERDICT_PROBLEM)
+                        remedy_without_sudo(findings.list[i].remedy);
+                if (findings.list[i].verdict == VERDICT_PROBLEM)
                         found = CTL_FOUND;
         }
         if (ctl->line.options[OPTION_JSON]) {
-                ctl_json_print(findings_array(findings));
+                ctl_json_print(findings_array(&findings));
                 return found;
         }
 
-        for (size_t i = 0; i < findings->n; i++)
-                print_for_people(ctl, &findings->list[i]);
+        for (size_t i = 0; i < findings.n; i++)
+                print_for_people(ctl, &findings.list[i]);
         return found;
 }

@@ -32,25 +32,22 @@ static int windows_error(int r, unsigned timeout) {
 /* Prints the rules that let the port in. Returns CTL_OK, CTL_FOUND if there are none, or CTL_FAILED if
  * Windows can't be asked. */
 static int check(const Wanted *wanted, WindowsRules *ret) {
-        _cleanup_free_ WindowsAnswer *answer = malloc(sizeof(*answer));
+        WindowsAnswer answer;
         int r;
 
-        if (!answer)
-                return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
-
-        r = inquiry_wait(NULL, WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, answer);
+        r = inquiry_wait(NULL, WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, &answer);
         if (r < 0) {
                 printf("port %u: unknown\n", wanted->port);
                 return windows_error(r, wanted->timeout);
         }
 
-        for (size_t i = 0; i < answer->rules.n; i++)
-                printf("port %u: let in from %s by \"%s\"\n", wanted->port, answer->rules.rules[i].remote,
-                       answer->rules.rules[i].name);
-        if (answer->rules.n == 0)
+        for (size_t i = 0; i < answer.rules.n; i++)
+                printf("port %u: let in from %s by \"%s\"\n", wanted->port, answer.rules.rules[i].remote,
+                       answer.rules.rules[i].name);
+        if (answer.rules.n == 0)
                 printf("port %u: no rule of Windows' firewall lets it in\n", wanted->port);
-        *ret = answer->rules;
-        return answer->rules.n > 0 ? CTL_OK : CTL_FOUND;
+        *ret = answer.rules;
+        return answer.rules.n > 0 ? CTL_OK : CTL_FOUND;
 }
 
 static bool confirm(void) {

@@ -149,16 +149,14 @@ static int print_config(ClientConfig *config, bool user_is_given) {
 }
 
 int verb_ssh_config(Ctl *ctl) {
-        _cleanup_free_ HostKeys *keys = malloc(sizeof(*keys));
         const char *user = ctl->line.options[OPTION_USER];
         ClientConfig config;
+        HostKeys keys;
         Status status;
         int r;
 
         if (ctl->line.options[OPTION_JSON])
                 return ctl_error(CTL_USAGE, "ssh-config has no --json; its output is for ssh");
-        if (!keys)
-                return ctl_error(CTL_FAILED, "%s", strerrordesc_np(ENOMEM));
         r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
@@ -170,12 +168,12 @@ int verb_ssh_config(Ctl *ctl) {
                 .user = user ? user : caller(),
                 .status = &status,
         };
-        find_host_keys(keys);
+        find_host_keys(&keys);
         if (ctl->line.options[OPTION_KNOWN_HOSTS])
-                return print_known_hosts(keys, &status);
+                return print_known_hosts(&keys, &status);
 
         r = print_config(&config, user);
         if (r == CTL_OK)
-                print_fingerprints(keys);
+                print_fingerprints(&keys);
         return r;
 }
