@@ -60,10 +60,10 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
                 return;
 
         /* Boot waits meanwhile: the other ranges come before the ends of those that Windows refuses. */
-        for (size_t i = 0; i < 2 * config->n_candidates; i++)
-                if (try_range(s, config->candidates[i % config->n_candidates], why,
-                              i >= config->n_candidates, &skipped, d))
-                        return;
+        for (int to_end = 0; to_end <= 1; to_end++)
+                for (size_t i = 0; i < config->n_candidates; i++)
+                        if (try_range(s, config->candidates[i], why, to_end, &skipped, d))
+                                return;
 
         decide(d, STATE_BLOCKED, ACTION_NONE, 0,
                "%s, and " REASON_NO_CANDIDATE " is free%s: add one that is", why,

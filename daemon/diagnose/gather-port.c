@@ -39,7 +39,8 @@ static void look_at_port(const PortSources *from, const char *options, ListenFac
         if (f->holder == HOLDER_LINUX)
                 name_stranger(&view.stranger, f);
         f->ipv6_only = port_view_lacks_ipv4(&view, &expected);
-        f->loopback_only = view.loopback_only && look(from, 0, &expected, &view) >= 0 && view.loopback_only;
+        if (view.loopback_only && look(from, 0, &expected, &view) >= 0)
+                f->loopback_only = view.loopback_only;
         if (f->loopback_only && listen_address_find("", options, listen_address_is_loopback, &line) > 0)
                 f->loopback_line = line.place;
 }

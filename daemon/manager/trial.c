@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/trial.h"
 
-#include <stdarg.h>
-
 void trial_done(Trial *t) {
         t->sshd = sshd_inquiry_free(t->sshd);
 }
