@@ -12,12 +12,12 @@
 #define STRANGER_LOOKS 10U /* what is handed on from one process to another is a stranger's for a moment */
 
 typedef enum MoveStep {
-        MOVE_PREPARING, /* sshd checks our files, and Windows is asked for the port */
-        MOVE_READING,   /* systemd reads its units again */
-        MOVE_APPLYING,  /* systemd works on the unit */
-        MOVE_VERIFYING, /* the kernel is asked until sshd listens */
-        MOVE_DOUBTING,  /* the same, where bind() was refused, perhaps because sshd itself has the port */
-        MOVE_UNDOING,   /* systemd reads and restarts all as it was */
+        MOVE_PREPARING,  /* sshd checks our files, and Windows is asked for the port */
+        MOVE_READING,    /* systemd reads its units again */
+        MOVE_CONFIRMING, /* sshd checks our files once more, directly before it is told */
+        MOVE_APPLYING,   /* systemd works on the unit */
+        MOVE_VERIFYING,  /* the kernel is asked until sshd listens */
+        MOVE_DOUBTING,   /* the same, where bind() was refused, perhaps because sshd itself has the port */
 } MoveStep;
 
 /* How far what was changed is known. */
@@ -42,7 +42,7 @@ struct Move {
         usec_t verify_until;
         unsigned strangers; /* how many looks in a row have found another there */
         bool again;         /* sshd was told of one mechanism before, and did not come to listen */
-        int error;          /* why it is being undone */
+        int error;          /* not 0: why it is being undone, by the same steps */
         char text[512];
         MoveListens listens;
         MoveHandler handler;
@@ -112,15 +112,6 @@ static int move_run(Move *move, const Plan *plan) {
                                move_on_jobs, move, &move->sequence);
 }
 
-/* What makes the unit listen where the files say. */
-static void move_plan(const Move *move, ServicePhase phase, bool again, Plan *ret) {
-        Shape shape = move->shape;
-
-        shape.command_changes = move->trial.now.mechanism == MECHANISM_COMMAND_LINE ||
-                                move->request.from.mechanism == MECHANISM_COMMAND_LINE;
-        plan_apply(&shape, phase, again, ret);
-}
-
 /* systemd was told, and can't be asked any more how far it has come. */
 static bool move_is_cut_off(const Move *move) {
         return move->reach == MOVE_IS_TOLD && sd_bus_is_open(move->bus) <= 0;
@@ -141,8 +132,23 @@ static bool move_is_unharmed(const Move *move) {
                move->listens(&move->request.from, port, move->userdata) > 0;
 }
 
+/* What makes the unit listen where the files say. */
+static void move_plan(const Move *move, Plan *ret) {
+        bool undoes = move->error < 0;
+        Shape shape = move->shape;
+
+        shape.command_changes = move->trial.now.mechanism == MECHANISM_COMMAND_LINE ||
+                                move->request.from.mechanism == MECHANISM_COMMAND_LINE;
+        *ret = (Plan){ 0 };
+        if (undoes && !move_is_unharmed(move))
+                plan_apply(&shape, move->request.phase, true, ret);
+        else if (!undoes) /* the first mechanism may have left the unit in any state */
+                plan_apply(&shape, move->again ? SERVICE_RUNNING : move->request.phase, move->again, ret);
+}
+
+static void move_tell_systemd(Move *move);
+
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
-        Plan jobs = { 0 }, plan = { 0 };
         va_list arguments;
         int r;
 
@@ -150,7 +156,6 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         vsnprintf(move->text, sizeof(move->text), format, arguments);
         va_end(arguments);
         move->error = error;
-        move->step = MOVE_UNDOING;
         if (move_is_cut_off(move)) {
                 move_finish_cut_off(move);
                 return;
@@ -160,27 +165,27 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         if (r < 0)
                 move_add_text(move, "; our files could not be put back: %s", strerrordesc_np(-r));
 
-        if (move->reach != MOVE_IS_TOLD) { /* nobody knows of it yet */
+        if (move->reach == MOVE_IS_TOLD)
+                move_tell_systemd(move);
+        else { /* nobody knows of it yet */
                 move->trial.reload_due = false;
                 move_finish(move, error);
-                return;
         }
+}
 
-        if (move->trial.reload_due)
-                plan_add(&plan, JOB_DAEMON_RELOAD, false);
-        move->trial.reload_due = false;
-        if (!move_is_unharmed(move))
-                move_plan(move, move->request.phase, true, &jobs);
-        for (size_t i = 0; i < jobs.n; i++)
-                plan_add(&plan, jobs.steps[i].kind, jobs.steps[i].socket);
+/* The undoing itself could not be done. */
+static void move_give_up(Move *move, const char *what, const char *why) {
+        move_add_text(move, "; %s: %s", what, why);
+        move->trial.reload_due = true;
+        move_finish(move, move->error);
+}
 
-        r = plan.n > 0 ? move_run(move, &plan) : 1;
-        if (r < 0) {
-                move_add_text(move, "; systemd could not be asked: %s", strerrordesc_np(-r));
-                move->trial.reload_due = true;
-        }
-        if (r != 0)
-                move_finish(move, error);
+/* systemd could not be asked. */
+static void move_fail(Move *move, int error) {
+        if (move->error < 0)
+                move_give_up(move, "systemd could not be asked", strerrordesc_np(-error));
+        else
+                move_undo(move, error, "systemd could not be asked: %s", strerrordesc_np(-error));
 }
 
 /* ── the listeners ── */
@@ -248,19 +253,36 @@ static void move_verify(Move *move, MoveStep step) {
         move_look_later(move, 0);
 }
 
-/* All is in place for sshd to be told. */
+static void move_work(Move *move) {
+        Plan plan;
+        int r;
+
+        move_plan(move, &plan);
+        move->step = MOVE_APPLYING;
+        r = plan.n > 0 ? move_run(move, &plan) : 1;
+        if (r < 0)
+                move_fail(move, r);
+        else if (r > 0 && move->error < 0)
+                move_finish(move, move->error);
+        else if (r > 0)
+                move_verify(move, MOVE_VERIFYING);
+}
+
+/* All is in place for sshd to be told. Its configuration may have changed since it was checked, and then sshd
+ * would not survive that. */
 static void move_apply(Move *move) {
         Plan plan;
         int r;
 
-        move->step = MOVE_APPLYING;
-        /* The first mechanism may have left the unit in any state. */
-        move_plan(move, move->again ? SERVICE_RUNNING : move->request.phase, move->again, &plan);
-        r = plan.n > 0 ? move_run(move, &plan) : 1;
+        move_plan(move, &plan);
+        if (plan.n == 0 || trial_is_fresh(&move->trial)) {
+                move_work(move);
+                return;
+        }
+        move->step = MOVE_CONFIRMING;
+        r = trial_confirm(&move->trial);
         if (r < 0)
-                move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
-        else if (r > 0)
-                move_verify(move, MOVE_VERIFYING);
+                move_fail(move, r);
 }
 
 static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -295,36 +317,45 @@ static int move_ask_streams(Move *move) {
                                         "ss", SYSTEMD1 ".Socket", "Listen");
 }
 
-static void move_on_jobs(int result, const char *word, void *userdata) {
-        Move *move = userdata;
+/* A step of systemd's has failed. */
+static void move_on_failed_jobs(Move *move, int result, const char *word) {
+        bool reads = move->step == MOVE_READING;
         char text[256];
-        int r;
 
-        if (move->step == MOVE_UNDOING) {
-                if (result < 0 && move_is_cut_off(move)) {
-                        move_finish_cut_off(move);
-                        return;
-                }
-                if (result < 0) {
-                        move_add_text(move, "; and sshd could not be restarted as it was: %s", word);
-                        move->trial.reload_due = true;
-                }
+        if (result == -ECANCELED) /* it is left as its owner wants it */
+                move->request.phase = SERVICE_INACTIVE;
+        if (move->error < 0 && move_is_cut_off(move))
+                move_finish_cut_off(move);
+        else if (move->error < 0 && result == -ECANCELED)
                 move_finish(move, move->error);
-        } else if (result < 0) {
+        else if (move->error < 0)
+                move_give_up(move, "sshd could not be restarted as it was", word);
+        else {
                 snprintf(text, sizeof(text), "systemd could not %s: %.150s",
-                         move->step == MOVE_READING ? "read its units again" : "work on the ssh unit", word);
+                         reads ? "read its units again" : "work on the ssh unit", word);
                 /* A restart would end an sshd that runs, if systemd could not even reload it. */
-                move->again = move->step == MOVE_APPLYING && move->request.phase == SERVICE_TO_START;
+                move->again = !reads && move->request.phase == SERVICE_TO_START;
                 if (move->again)
                         trial_go_on(&move->trial, result, text);
                 else
                         move_undo(move, result, "%s", text);
-        } else if (move->step == MOVE_APPLYING)
+        }
+}
+
+static void move_on_jobs(int result, const char *word, void *userdata) {
+        Move *move = userdata;
+        int r;
+
+        if (result < 0)
+                move_on_failed_jobs(move, result, word);
+        else if (move->step == MOVE_APPLYING && move->error < 0)
+                move_finish(move, move->error);
+        else if (move->step == MOVE_APPLYING)
                 move_verify(move, MOVE_VERIFYING);
-        else if (move->shape.by_socket && move->request.to.port != 0) {
+        else if (move->shape.by_socket && move->request.to.port != 0 && move->error == 0) {
                 r = move_ask_streams(move);
                 if (r < 0)
-                        move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
+                        move_fail(move, r);
         } else
                 move_apply(move);
 }
@@ -342,7 +373,7 @@ static void move_tell_systemd(Move *move) {
         move->trial.reload_due = false;
         r = move_run(move, &(const Plan){ .steps = { { .kind = JOB_DAEMON_RELOAD } }, .n = 1 });
         if (r < 0)
-                move_undo(move, r, "systemd could not be asked: %s", strerrordesc_np(-r));
+                move_fail(move, r);
 }
 
 /* ── the files and the port ── */
@@ -371,16 +402,19 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 }
 
 static int move_probe(Move *move) {
-        return bindprobe_start(move->trial.event, move->request.to.port,
-                               home_is_ipv6_only(&move->request.sshd->home), PROBE_TIMEOUT, move_on_probed,
-                               move, &move->probe);
+        return bindprobe_start(move->trial.event, BIND_PROBE_ADDRESS(&move->request.sshd->home),
+                               move->request.to.port, PROBE_TIMEOUT, move_on_probed, move, &move->probe);
 }
 
 static void move_on_tried(int result, const char *text, void *userdata) {
         Move *move = userdata;
         int r;
 
-        if (result < 0)
+        if (move->error < 0 && result < 0 && result != -EEXIST)
+                move_give_up(move, "sshd is left as it is", text);
+        else if (move->error < 0 || (move->step == MOVE_CONFIRMING && result >= 0))
+                move_work(move);
+        else if (result < 0)
                 move_undo(move, result, "%s", text);
         else if (move->request.probe && move->answer == BIND_NOT_ASKED) {
                 r = move_probe(move);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/trial.h"
 
+/* What sshd's own check takes, and a few more. (facts: 20 to 60 ms) */
+#define FRESH (100 * USEC_PER_MSEC)
+
 void trial_done(Trial *t) {
         t->sshd = sshd_inquiry_free(t->sshd);
 }
@@ -28,6 +31,7 @@ int trial_write(Trial *t, const Placement *placement) {
          * made up for. */
         t->reload_due = t->reload_due || r > 0 || units;
         t->now = *placement;
+        t->asked_at = 0;
         return 0;
 }
 
@@ -87,13 +91,25 @@ static int trial_check(Trial *t) {
         if (!fits)
                 return -E2BIG;
 
+        t->asked_at = clock_usec(CLOCK_MONOTONIC);
         t->sshd = sshd_inquiry_free(t->sshd);
         return sshd_ask(t->event, t->units.command.program, options, NULL, trial_on_answer, t, &t->sshd);
+}
+
+bool trial_is_fresh(const Trial *t) {
+        return clock_usec(CLOCK_MONOTONIC) - t->asked_at <= FRESH;
+}
+
+int trial_confirm(Trial *t) {
+        t->confirms = true;
+        return trial_check(t);
 }
 
 static int trial_try(Trial *t, Mechanism mechanism) {
         Placement placement = { .port = t->to.port, .mechanism = mechanism };
         int r;
+
+        t->confirms = false;
 
         if (mechanism_is_drop_in(mechanism)) {
                 memcpy(placement.beside, t->to.beside, sizeof(placement.beside));
@@ -147,20 +163,22 @@ static void trial_on_answer(const SshdAnswer *answer, void *userdata) {
                 [SSHD_VERDICT_OUR_FILE_REFUSED] = "refuses its configuration because of our file",
         };
         Trial *t = userdata;
+        bool valid = answer->verdict == SSHD_VERDICT_VALID, confirms = t->confirms;
+        int error = valid ? -EEXIST : answer->verdict == SSHD_VERDICT_UNKNOWN ? -EAGAIN : -EBADMSG;
         char text[sizeof(answer->detail) + 80];
 
-        snprintf(text, sizeof(text), "sshd %s: %s", strempty(says[answer->verdict]), answer->detail);
-        if (answer->verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
-                trial_go_on(t, -EBADMSG, text);
-        else if (answer->verdict == SSHD_VERDICT_REFUSED)
-                t->handler(-EBADMSG, text, t->userdata);
-        else if (answer->verdict == SSHD_VERDICT_UNKNOWN)
-                t->handler(-EAGAIN, text, t->userdata);
-        else if (trial_is_met_by_dump(t, answer))
+        t->confirms = false;
+        if (valid && trial_is_met_by_dump(t, answer)) {
                 t->handler(0, "", t->userdata);
-        else {
+                return;
+        }
+        if (valid)
                 snprintf(text, sizeof(text), "sshd does not take %u in the place of its own port",
                          t->to.port);
-                trial_go_on(t, -EEXIST, text);
-        }
+        else
+                snprintf(text, sizeof(text), "sshd %s: %s", strempty(says[answer->verdict]), answer->detail);
+        if (!confirms && (valid || answer->verdict == SSHD_VERDICT_OUR_FILE_REFUSED))
+                trial_go_on(t, error, text);
+        else
+                t->handler(error, text, t->userdata);
 }

@@ -23,6 +23,8 @@ typedef struct Trial {
         Home home;                       /* as of the start */
         char options[SSHD_COMMAND_SIZE]; /* words: those that sshd is checked with */
         SshdInquiry *sshd;               /* which checks them */
+        usec_t asked_at;                 /* when it was asked about .now; 0: it wasn't */
+        bool confirms;                   /* it is to say of .now once more what it has said */
         TrialHandler handler;
         void *userdata;
 } Trial;
@@ -36,6 +38,13 @@ int trial_begin(Trial *trial);
 /* The mechanism that the handler was told of does not do it after all: goes on with the next one, or calls
  * the handler with @error and @text. */
 void trial_go_on(Trial *trial, int error, const char *text);
+
+/* True if sshd was asked so shortly ago that its answer is of what it would read now. */
+bool trial_is_fresh(const Trial *trial);
+
+/* Has sshd check once more what the files say now. The handler is called with what it says, and no other mechanism
+ * is tried. Returns 0 or a negative errno. */
+int trial_confirm(Trial *trial);
 
 /* Has the files say @placement. Returns 0 or a negative errno. */
 int trial_write(Trial *trial, const Placement *placement);

@@ -48,8 +48,11 @@ ServicePhase managed_phase(ManagedUnits managed) {
 }
 
 Shape managed_shape(ManagedUnits managed) {
+        const UnitState *unit = managed.socket ? managed.socket : managed.service;
+
         return (Shape){
                 .by_socket = managed.socket,
+                .was_inactive = unit && streq(unit->active_state, "inactive"),
                 .accept = managed.socket && managed.socket->accept,
                 .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
                                                     streq(managed.service->active_state, "reloading")),

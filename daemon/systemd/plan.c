@@ -17,12 +17,10 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
                 if (shape->service_runs && !shape->accept)
                         plan_add(ret, JOB_STOP, false);
                 plan_add(ret, JOB_RESTART, true);
-        } else if (phase == SERVICE_RUNNING && again)
-                plan_add(ret, JOB_RESTART, false);
-        else if (phase == SERVICE_RUNNING)
-                plan_add(ret, shape->command_changes ? JOB_TRY_RESTART : JOB_RELOAD, false);
+        } else if (phase == SERVICE_RUNNING)
+                plan_add(ret, again || shape->command_changes ? JOB_RESTART : JOB_RELOAD, false);
         else if (!again) /* a service that was down before is left down */
-                plan_add(ret, JOB_START, false);
+                plan_add(ret, shape->was_inactive ? JOB_START : JOB_RESTART, false);
 }
 
 void plan_enable_service(bool start, Plan *ret) {

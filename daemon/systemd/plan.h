@@ -9,8 +9,7 @@
 typedef enum JobKind {
         JOB_RELOAD,        /* ReloadOrTryRestartUnit: leaves a unit alone that doesn't run */
         JOB_START,         /* ResetFailedUnit, StartUnit */
-        JOB_RESTART,       /* ResetFailedUnit, RestartUnit */
-        JOB_TRY_RESTART,   /* ResetFailedUnit, TryRestartUnit */
+        JOB_RESTART,       /* ResetFailedUnit, TryRestartUnit; and StartUnit for a unit that has failed */
         JOB_STOP,          /* ResetFailedUnit, StopUnit */
         JOB_DAEMON_RELOAD, /* Reload: systemd reads every unit file again and runs the generators */
         JOB_ENABLE,        /* EnableUnitFiles; takes effect with the next JOB_DAEMON_RELOAD */
@@ -22,6 +21,7 @@ typedef struct Shape {
         bool accept;          /* the socket unit hands each connection to a process of its own */
         bool service_runs;    /* the service is up, on what the socket unit handed to it */
         bool command_changes; /* the service's command differs from the one it was started with */
+        bool was_inactive;    /* the unit that is to be started has neither run nor failed */
 } Shape;
 
 typedef struct PlanStep {

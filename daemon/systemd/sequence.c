@@ -12,6 +12,7 @@ struct Sequence {
         Plan plan;
         size_t n_begun; /* the steps that have begun */
         char service[256], socket[256];
+        const char *unit; /* the step's: one of these */
         sd_bus_slot *removed_slot, *disconnected_slot, *call_slot;
         sd_event_source *deadline_source;
         char job[128]; /* the object of the step's job; "" until systemd has named it */
@@ -23,12 +24,12 @@ static bool is_job(JobKind kind) {
         return kind != JOB_DAEMON_RELOAD && kind != JOB_ENABLE && kind != JOB_DISABLE;
 }
 
-static int new_call(sd_bus *bus, JobKind kind, const char *unit, sd_bus_message **ret) {
+/* @mode: "replace", or "fail" where a job that waits would be turned around. (org.freedesktop.systemd1(5)) */
+static int new_call(sd_bus *bus, JobKind kind, const char *unit, const char *mode, sd_bus_message **ret) {
         static const char *const methods[] = {
                 [JOB_RELOAD] = "ReloadOrTryRestartUnit",
                 [JOB_START] = "StartUnit",
-                [JOB_RESTART] = "RestartUnit",
-                [JOB_TRY_RESTART] = "TryRestartUnit",
+                [JOB_RESTART] = "TryRestartUnit",
                 [JOB_STOP] = "StopUnit",
                 [JOB_DAEMON_RELOAD] = "Reload",
                 [JOB_ENABLE] = "EnableUnitFiles",
@@ -40,7 +41,7 @@ static int new_call(sd_bus *bus, JobKind kind, const char *unit, sd_bus_message 
         r = sd_bus_message_new_method_call(bus, &m, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
                                            methods[kind]);
         if (r >= 0 && is_job(kind))
-                r = sd_bus_message_append(m, "ss", unit, "replace");
+                r = sd_bus_message_append(m, "ss", unit, mode);
         else if (r >= 0 && kind == JOB_ENABLE)
                 r = sd_bus_message_append(m, "asbb", 1, unit, 0, 0);
         else if (r >= 0 && kind == JOB_DISABLE)
@@ -74,29 +75,43 @@ bool sequence_is_at_end(const Sequence *s) {
 }
 
 static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error);
+static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *error);
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata);
 
-static int begin_step(Sequence *s) {
-        const PlanStep *step = &s->plan.steps[s->n_begun++];
-        const char *unit = step->socket ? s->socket : s->service;
+/* Asks for the job, or whatever @kind is. */
+static int ask_for(Sequence *s, JobKind kind) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        int r;
-
-        s->job[0] = '\0';
-        s->call_slot = sd_bus_slot_unref(s->call_slot);
-        r = timer_arm(sd_bus_get_event(s->bus), &s->deadline_source, STEP_TIMEOUT, 0, "job-deadline",
-                      on_deadline, s);
-        if (r < 0)
-                return r;
+        int r = 0;
 
         /* Without this, earlier failures count towards the start limit, and a unit that has failed stays
          * failed when it is stopped. systemd's error for a unit that hasn't failed doesn't matter. */
-        if (is_job(step->kind) && step->kind != JOB_RELOAD)
+        if (is_job(kind) && kind != JOB_RELOAD)
                 r = sd_bus_call_method_async(s->bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
-                                             "ResetFailedUnit", NULL, NULL, "s", unit);
+                                             "ResetFailedUnit", NULL, NULL, "s", s->unit);
         if (r >= 0)
-                r = new_call(s->bus, step->kind, unit, &call);
+                r = new_call(s->bus, kind, s->unit, "fail", &call);
+        s->call_slot = sd_bus_slot_unref(s->call_slot);
         return r < 0 ? r : sd_bus_call_async(s->bus, &s->call_slot, call, on_answer, s, 0);
+}
+
+static int begin_step(Sequence *s) {
+        const PlanStep *step = &s->plan.steps[s->n_begun++];
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        s->unit = step->socket ? s->socket : s->service;
+        s->job[0] = '\0';
+        r = timer_arm(sd_bus_get_event(s->bus), &s->deadline_source, STEP_TIMEOUT, 0, "job-deadline",
+                      on_deadline, s);
+        if (r < 0 || step->kind != JOB_RESTART)
+                return r < 0 ? r : ask_for(s, step->kind);
+
+        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", s->unit, &path);
+        s->call_slot = sd_bus_slot_unref(s->call_slot);
+        return r < 0 ? r
+                     : sd_bus_call_method_async(s->bus, &s->call_slot, SYSTEMD1, path,
+                                                "org.freedesktop.DBus.Properties", "Get", on_state, s, "ss",
+                                                SYSTEMD1 ".Unit", "ActiveState");
 }
 
 /* The step has ended, or it couldn't begin. */
@@ -112,14 +127,36 @@ static int end_step(Sequence *s, int result, const char *word) {
         return 0;
 }
 
-static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *) {
+static int end_by_error(Sequence *s, sd_bus_message *m) {
         const sd_bus_error *failure = sd_bus_message_get_error(m);
+        bool waits = sd_bus_error_has_name(failure, SYSTEMD1 ".TransactionIsDestructive");
+
+        return end_step(s, waits ? -ECANCELED : -sd_bus_message_get_errno(m),
+                        failure->message ? failure->message : failure->name);
+}
+
+/* What the unit is now decides what JOB_RESTART is to it. */
+static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *) {
+        Sequence *s = userdata;
+        const char *state;
+        int r;
+
+        if (sd_bus_message_is_method_error(m, NULL))
+                return end_by_error(s, m);
+        r = sd_bus_message_read(m, "v", "s", &state);
+        if (r >= 0 && (streq(state, "inactive") || streq(state, "deactivating")))
+                return end_step(s, -ECANCELED, "its owner has stopped it");
+        if (r >= 0)
+                r = ask_for(s, streq(state, "failed") ? JOB_START : JOB_RESTART);
+        return r < 0 ? end_step(s, r, strerrordesc_np(-r)) : 0;
+}
+
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Sequence *s = userdata;
         const char *path;
 
-        if (failure)
-                return end_step(s, -sd_bus_message_get_errno(m),
-                                failure->message ? failure->message : failure->name);
+        if (sd_bus_message_is_method_error(m, NULL))
+                return end_by_error(s, m);
         if (!is_job(s->plan.steps[s->n_begun - 1].kind))
                 return end_step(s, 0, "done");
 
@@ -135,7 +172,7 @@ static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *) {
 
         if (sd_bus_message_read(m, "uoss", NULL, &path, NULL, &result) < 0 || !streq(path, s->job))
                 return 0;
-        return end_step(s, streq(result, "done") ? 0 : -EIO, result);
+        return end_step(s, streq(result, "done") ? 0 : streq(result, "canceled") ? -ECANCELED : -EIO, result);
 }
 
 /* Once systemd has named the job, no answer is outstanding, which would be an error now. */
@@ -183,7 +220,7 @@ int systemd_call(sd_bus *bus, JobKind kind, const char *unit) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
         int r;
 
-        r = new_call(bus, kind, unit, &call);
+        r = new_call(bus, kind, unit, "replace", &call);
         if (r >= 0)
                 r = sd_bus_call(bus, call, 0, NULL, NULL);
         return r < 0 ? r : 0;

@@ -6,12 +6,15 @@
 #include "systemd/plan.h"
 
 /* Has systemd carry out the steps of a plan, one after the other, up to the first that fails. A step that
- * systemd calls "done" says nothing about listeners: a reload is done when the signal was sent. */
+ * systemd calls "done" says nothing about listeners: a reload is done when the signal was sent.
+ *
+ * The owner's word counts: a job of theirs that waits in systemd is never turned around, and a unit that they
+ * have stopped meanwhile isn't started by JOB_RESTART. */
 
 typedef struct Sequence Sequence;
 
-/* @result: 0, or the failed step's negative errno; @word is systemd's own word for the end, or the error's
- * message. Called once, unless the sequence is freed before. It may free the sequence, and @word with it. */
+/* @result: 0, or the failed step's negative errno: -ECANCELED where the owner stops the unit, or has stopped it.
+ * @word is systemd's own word for the end, or the error's message. Called once, unless the sequence is freed before. It may free the sequence, and @word with it. */
 typedef void (*SequenceHandler)(int result, const char *word, void *userdata);
 
 /* @plan has at least one step. All arguments are copied. Returns 0 or a negative errno. */
@@ -28,8 +31,8 @@ DEFINE_TRIVIAL_CLEANUP(Sequence *, sequence_free);
 /* ── for programs without a loop ── */
 
 /* Asks for one step, of @unit, and waits for systemd's answer. It doesn't wait for the end of a job, so that
- * the unit may be ordered after the caller. @unit isn't used by JOB_DAEMON_RELOAD. Returns 0 or a negative
- * errno. */
+ * the unit may be ordered after the caller. JOB_RESTART is for a unit that runs. @unit isn't used by
+ * JOB_DAEMON_RELOAD. Returns 0 or a negative errno. */
 int systemd_call(sd_bus *bus, JobKind kind, const char *unit);
 
 /* Whether the unit's ActiveState is @state; false where systemd doesn't tell. */

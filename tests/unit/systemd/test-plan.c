@@ -4,7 +4,7 @@
 
 static const char *kind_words[] = {
         [JOB_RELOAD] = "reload",           [JOB_START] = "start",     [JOB_RESTART] = "restart",
-        [JOB_TRY_RESTART] = "try-restart", [JOB_STOP] = "stop",       [JOB_DAEMON_RELOAD] = "daemon-reload",
+        [JOB_STOP] = "stop",               [JOB_DAEMON_RELOAD] = "daemon-reload",
         [JOB_ENABLE] = "enable",           [JOB_DISABLE] = "disable",
 };
 
@@ -42,10 +42,16 @@ static const struct {
         Shape shape;
         const char *running, *running_again, *failed, *failed_again;
 } shapes[] = {
-        { "a service", { 0 }, "reload service", "restart service", "start service", "" },
+        { "a service", { 0 }, "reload service", "restart service", "restart service", "" },
         { "a service of another command",
           { .command_changes = true },
-          "try-restart service",
+          "restart service",
+          "restart service",
+          "restart service",
+          "" },
+        { "a service that its owner left alone",
+          { .was_inactive = true },
+          "reload service",
           "restart service",
           "start service",
           "" },
@@ -53,19 +59,19 @@ static const struct {
           { .accept = true, .service_runs = true },
           "reload service",
           "restart service",
-          "start service",
+          "restart service",
           "" },
         { "a service of another command, and that",
           { .accept = true, .service_runs = true, .command_changes = true },
-          "try-restart service",
           "restart service",
-          "start service",
+          "restart service",
+          "restart service",
           "" },
         { "a service that runs",
           { .service_runs = true },
           "reload service",
           "restart service",
-          "start service",
+          "restart service",
           "" },
         { "a socket", { .by_socket = true }, SOCKET, SOCKET, SOCKET, SOCKET },
         { "a socket whose service runs",
