@@ -1,22 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/bindtry.h"
 
-/* wslportd-bindprobe -4|-6 PORT: prints one word of BindAnswer, and an errno's name behind it if bind()
+/* wslportd-bindprobe ADDRESS PORT: prints one word of BindAnswer, and an errno's name behind it if bind()
  * failed. */
 int main(int argc, char *argv[]) {
         BindAnswer answer;
         uint16_t port;
         int error;
 
-        if (argc != 3 || (!streq(argv[1], "-4") && !streq(argv[1], "-6")) ||
-            parse_port(argv[2], &port) < 0) {
+        if (argc != 3 || parse_port(argv[2], &port) < 0) {
                 fprintf(stderr,
-                        "usage: wslportd-bindprobe -4|-6 PORT (a helper of wslportd; it takes the port from "
+                        "usage: wslportd-bindprobe ADDRESS PORT (a helper of wslportd; it takes the port from "
                         "Windows for a minute)\n");
                 return 2;
         }
 
-        answer = bindtry(port, streq(argv[1], "-6"), &error);
+        answer = bindtry(argv[1], port, &error);
         printf("%s%s%s\n", bind_answer_to_string(answer), error ? " " : "",
                error ? strerrorname_np(error) : "");
         return fflush(stdout) == 0 ? 0 : 1;

@@ -54,6 +54,7 @@ typedef struct Snapshot {
         bool not_enabled;       /* the service is installed, and nothing ever starts it */
         bool socket_disabled;   /* by SocketActivation=disable */
         bool switch_unfinished; /* a switch of units was cut off: perhaps neither unit listens */
+        bool switch_failed;     /* the service did not come up in the socket unit's place */
         const char *unit_name;  /* of the service, for people */
         const char *unmet;      /* the condition for which systemd would not start the unit; NULL: none */
         bool own_network;       /* the unit listens in a network namespace of its own */

@@ -4,11 +4,13 @@
 /* ACTION_DISABLE_SOCKET if the service is to take its socket unit's place, ACTION_ENABLE_SOCKET if the
  * socket unit is to take it back, else ACTION_NONE. */
 static Action wanted_switch(const Config *config, const Snapshot *s) {
-        if (config->socket_activation == SOCKET_ACTIVATION_DISABLE &&
+        bool disable = config->socket_activation == SOCKET_ACTIVATION_DISABLE && !s->switch_failed;
+
+        if (disable &&
             ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_TO_START)) ||
              (s->switch_unfinished && s->service == SERVICE_INACTIVE)))
                 return ACTION_DISABLE_SOCKET;
-        if (config->socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled)
+        if (!disable && s->socket_disabled)
                 return ACTION_ENABLE_SOCKET;
         return ACTION_NONE;
 }
@@ -24,8 +26,12 @@ void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d) {
         Action action = wanted_switch(config, s);
         size_t length = strlen(d->reason);
 
-        if (action == ACTION_NONE || d->action != ACTION_NONE || d->state == STATE_UNMANAGED ||
-            can_switch(s, action))
+        if (s->switch_failed)
+                snprintf(d->reason + length, sizeof(d->reason) - length,
+                         "; SocketActivation=disable waits until wslportd is reloaded: %s did not come up",
+                         strempty(s->unit_name));
+        if (s->switch_failed || action == ACTION_NONE || d->action != ACTION_NONE ||
+            d->state == STATE_UNMANAGED || can_switch(s, action))
                 return;
 
         snprintf(d->reason + length, sizeof(d->reason) - length, "; SocketActivation=%s waits: %s%s",
@@ -40,7 +46,7 @@ void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d) {
 bool switch_decide(const Config *config, const Snapshot *s, Decision *d) {
         Action action = wanted_switch(config, s);
 
-        if (s->booting || s->postponed)
+        if (s->booting || (s->postponed && !s->switch_failed))
                 return false;
 
         if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)

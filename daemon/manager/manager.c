@@ -111,7 +111,7 @@ static void manager_on_fact(void *userdata) {
 static void manager_on_bus(sd_bus *bus, void *userdata) {
         Manager *m = userdata;
 
-        systemd_link_set_system_bus(m->c.link, bus, m->op.move || m->op.sequence);
+        systemd_link_set_system_bus(m->c.link, bus, m->op.move || m->op.unit_switch);
 }
 
 static int manager_on_request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
@@ -165,6 +165,7 @@ static int manager_reload(char **ret_error, void *userdata) {
         log_message(&m->c.log, LOG_INFO, "%s is in force",
                     r > 0 ? CONFIG_FILE : "The default configuration");
         home_finder_forget(m->c.home_finder);
+        m->op.switch_failed = false;
         retry_now(&m->op.retry);
         return 0;
 }

@@ -16,7 +16,7 @@ void operator_init(Operator *op, Context *c, Observer *observer, Publisher *publ
 static void operator_free_operation(Operator *op) {
         op->probe = child_free(op->probe);
         op->move = move_free(op->move);
-        op->sequence = sequence_free(op->sequence);
+        op->unit_switch = unit_switch_free(op->unit_switch);
 }
 
 void operator_done(Operator *op) {
@@ -88,7 +88,7 @@ static void operator_probe(Operator *op, uint16_t port) {
                 operator_end(op);
                 return;
         }
-        r = bindprobe_start(op->c->event, port, home_is_ipv6_only(&op->observer->sshd.home), PROBE_TIMEOUT,
+        r = bindprobe_start(op->c->event, BIND_PROBE_ADDRESS(&op->observer->sshd.home), port, PROBE_TIMEOUT,
                             operator_on_probe, op, &op->probe);
         if (r < 0) {
                 operator_note_answer(op, BIND_FAILED, strerrordesc_np(-r));
@@ -121,15 +121,16 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
         if (error == -EADDRINUSE) /* which the answer of bind() has told */
                 return;
 
-        log_message(&op->c->log, error == -EBUSY ? LOG_NOTICE : LOG_ERR, "sshd could not be moved to %u: %s",
-                    port, text);
-        if (error == -EBUSY) {
-                /* Another port is tried at once, as often as the limit allows. */
+        log_message(&op->c->log, error == -EBUSY || error == -ECANCELED ? LOG_NOTICE : LOG_ERR,
+                    "sshd could not be moved to %u: %s", port, text);
+        if (error == -EBUSY || error == -ECANCELED) {
+                /* Another port, or sshd as its owner left it, is tried at once, as often as the limit allows. */
                 backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
-                op->retry.taken = true;
+                op->retry.taken = error == -EBUSY;
                 return;
         }
         publisher_tell_rules(op->publisher, port, false);
+        op->switch_failed = op->switch_failed || op->c->files.disabled.unfinished;
         retry_postpone(&op->retry, error, text);
 }
 
@@ -247,14 +248,15 @@ static void operator_move(Operator *op, const Decision *d) {
 static void operator_note_units_changed(Operator *op, int result, const char *word) {
         Files *files = &op->c->files;
         bool back = op->decision.action == ACTION_ENABLE_SOCKET, done = result >= 0;
-        char why[160];
+        char why[240];
 
         /* A socket unit fails in its last step if its own port is taken. The next decision moves it. */
-        if (back && op->sequence && sequence_is_at_end(op->sequence) && !context_is_passing(op->c, result))
+        if (back && op->unit_switch && unit_switch_is_at_end(op->unit_switch) &&
+            !context_is_passing(op->c, result))
                 done = true;
 
         if (result < 0) {
-                snprintf(why, sizeof(why), "%.60s could not be carried out: %.60s", op->decision.reason,
+                snprintf(why, sizeof(why), "%.60s could not be carried out: %.140s", op->decision.reason,
                          word);
                 log_message(&op->c->log, LOG_ERR, "%s", why);
                 if (!done)
@@ -266,67 +268,64 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
                 files_end_switch(files, back, &op->c->log);
 }
 
-static void operator_on_sequence(int result, const char *word, void *userdata) {
+static void operator_on_switch(int result, const char *word, void *userdata) {
         Operator *op = userdata;
+        int r;
 
-        if (op->state == OPERATOR_CHANGING_UNITS)
+        r = files_read(&op->c->files, &op->c->log);
+        if (r < 0)
+                (void) sd_event_exit(op->c->event, r);
+        else if (op->state == OPERATOR_CHANGING_UNITS)
                 operator_note_units_changed(op, result, word);
         else if (result < 0)
                 log_message(&op->c->log, LOG_WARNING, "systemd could not read its units again: %s", word);
         else
                 (void) store_set_reload_due(false);
-        operator_end(op); /* frees the sequence, and @word with it */
+        operator_end(op); /* frees the switch, and @word with it */
 }
 
-static void operator_run(Operator *op, OperatorState state, const Plan *plan, const DisabledSocket *units) {
+static void operator_run(Operator *op, OperatorState state, const SwitchRequest *request) {
         int r;
 
         operator_hold_units(op, state);
-        r = move_begin_jobs(systemd_link_bus(op->c->link), plan, units->service, units->socket,
-                            operator_on_sequence, op, &op->sequence);
+        r = unit_switch_start(op->c->event, systemd_link_bus(op->c->link), request, operator_on_switch, op,
+                              &op->unit_switch);
         if (r < 0)
-                operator_on_sequence(r, strerrordesc_np(-r), op);
+                operator_on_switch(r, strerrordesc_np(-r), op);
 }
 
 /* Where Windows shares the ports, the next decision starts a service that is to listen. */
 static void operator_change_units(Operator *op, const Decision *d) {
-        bool start = !mode_shares_ports(mode_get(op->c->mode));
+        bool shares = mode_shares_ports(mode_get(op->c->mode));
         ManagedUnits managed = units_managed(op->c->units);
-        DisabledSocket units = op->c->files.disabled;
-        Plan plan;
-        int r = 0;
+        SwitchRequest request = {
+                .units = op->c->files.disabled,
+                .noted = d->action != ACTION_ENABLE,
+                .port = shares && op->observer->phase == SERVICE_RUNNING ? observer_expected_port(op->observer) : 0,
+                .program = managed.service ? managed.service->command.program : NULL,
+                .options = op->observer->sshd.options,
+        };
+        DisabledSocket *units = &request.units;
 
         if (d->action == ACTION_ENABLE) {
-                snprintf(units.service, sizeof(units.service), "%s", managed.service->id);
-                plan_enable_service(start, &plan);
+                snprintf(units->service, sizeof(units->service), "%s", managed.service->id);
+                plan_enable_service(!shares, &request.plan);
         } else if (d->action == ACTION_DISABLE_SOCKET) {
                 /* If the socket unit is noted already, an earlier try has enabled the service. */
-                if (managed.socket && !streq(units.socket, managed.socket->id)) {
-                        units.service_was_enabled = streq(managed.service->unit_file_state, "enabled");
-                        snprintf(units.socket, sizeof(units.socket), "%s", managed.socket->id);
-                        snprintf(units.service, sizeof(units.service), "%s", managed.service->id);
+                if (managed.socket && !streq(units->socket, managed.socket->id)) {
+                        units->service_was_enabled = streq(managed.service->unit_file_state, "enabled");
+                        snprintf(units->socket, sizeof(units->socket), "%s", managed.socket->id);
+                        snprintf(units->service, sizeof(units->service), "%s", managed.service->id);
                 }
-                plan_disable_socket(start, &plan);
+                plan_disable_socket(!shares, &request.plan);
         } else
-                plan_enable_socket(units.service_was_enabled, &plan);
-
-        /* Noted before the first step, so that a switch that is cut off is carried out once more. */
-        if (d->action != ACTION_ENABLE) {
-                units.unfinished = true;
-                r = store_write_disabled_socket(&units);
-                if (r >= 0)
-                        op->c->files.disabled = units;
-        }
+                plan_enable_socket(units->service_was_enabled, &request.plan);
+        units->unfinished = request.noted;
 
         operator_settle_debt(op, OWED_BY_SWITCH);
-        if (d->action != ACTION_ENABLE_SOCKET && !start)
+        if (d->action != ACTION_ENABLE_SOCKET && shares)
                 op->observer->owed = OWED_BY_SWITCH;
-        if (r >= 0)
-                operator_run(op, OPERATOR_CHANGING_UNITS, &plan, &units);
-        else {
-                operator_hold_units(op, OPERATOR_CHANGING_UNITS);
-                operator_on_sequence(r, strerrordesc_np(-r), op);
-        }
+        operator_run(op, OPERATOR_CHANGING_UNITS, &request);
 }
 
 /* An earlier run was cut off before it had systemd read that a socket unit listens elsewhere. That reading
@@ -353,22 +352,22 @@ static void operator_take_back_unread(Operator *op) {
 }
 
 bool operator_catch_up(Operator *op) {
-        const Plan plan = { .steps = { { .kind = JOB_DAEMON_RELOAD } }, .n = 1 };
+        const SwitchRequest request = { .plan = { .steps = { { .kind = JOB_DAEMON_RELOAD } }, .n = 1 } };
         ManagedUnits managed = units_managed(op->c->units);
         const UnitState *unit = managed.socket ? managed.socket : managed.service;
         ServicePhase phase = op->observer->phase;
         Files *files = &op->c->files;
 
-        /* A service that fails for a reason of its own is its owner's matter. */
-        if (files->disabled.unfinished &&
-            ((phase == SERVICE_RUNNING && unit->job == 0) || (phase == SERVICE_FAILED && !managed.socket)))
+        if (files->disabled.unfinished && phase == SERVICE_RUNNING && unit->job == 0)
                 files_end_switch(files, false, &op->c->log);
+        else if (files->disabled.unfinished && phase == SERVICE_FAILED && !managed.socket)
+                op->switch_failed = true;
         if (!files->reload_due)
                 return false;
 
         files->reload_due = false;
         operator_take_back_unread(op);
-        operator_run(op, OPERATOR_HAVING_UNITS_READ, &plan, &(const DisabledSocket){ 0 });
+        operator_run(op, OPERATOR_HAVING_UNITS_READ, &request);
         return true;
 }
 
@@ -427,6 +426,7 @@ void operator_fill(const Operator *op, Snapshot *snapshot) {
                                     !backoff_allows(&op->retry.moves, 2, clock_usec(CLOCK_MONOTONIC));
         snapshot->request = op->request.kind;
         snapshot->request_port = op->request.port;
+        snapshot->switch_failed = op->switch_failed;
         snapshot->postponed = op->retry.postponed[0] ? op->retry.postponed : NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "manager/move.h"
 #include "manager/publish.h"
 #include "manager/retry.h"
+#include "manager/unit-switch.h"
 
 /* Carries out decisions, one operation at a time. The end of each leads to an evaluation. */
 
@@ -12,8 +13,8 @@ typedef enum OperatorState {
         OPERATOR_IDLE,
         OPERATOR_PROBING,           /* .probe asks Windows for a port that sshd is about to bind */
         OPERATOR_MOVING,            /* .move has sshd listen elsewhere, or starts it */
-        OPERATOR_CHANGING_UNITS,    /* .sequence changes which unit listens from now on */
-        OPERATOR_HAVING_UNITS_READ, /* .sequence has systemd read what an earlier run has written */
+        OPERATOR_CHANGING_UNITS,    /* .unit_switch changes which unit listens from now on */
+        OPERATOR_HAVING_UNITS_READ, /* .unit_switch has systemd read what an earlier run has written */
 } OperatorState;
 
 typedef struct Operator {
@@ -24,13 +25,14 @@ typedef struct Operator {
         OperatorState state;
         Child *probe;
         Move *move;
-        Sequence *sequence;
+        UnitSwitch *unit_switch;
         Decision decision; /* the last one: the one that is carried out, unless .state is OPERATOR_IDLE */
 
         Retry retry;
         sd_event_source *look_home_timer;
         PendingRequest request;
         bool moved_by_request; /* somebody asked for the port that sshd was moved to */
+        bool switch_failed;    /* with SocketActivation=disable the service did not come up */
 } Operator;
 
 void operator_init(Operator *op, Context *c, Observer *observer, Publisher *publisher);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/bindprobe.h"
 
-int bindprobe_start(sd_event *event, uint16_t port, bool ipv6, usec_t timeout, ChildHandler handler,
-                    void *userdata, Child **ret) {
+int bindprobe_start(sd_event *event, const char *address, uint16_t port, usec_t timeout,
+                    ChildHandler handler, void *userdata, Child **ret) {
         char number[sizeof("65535")];
-        const char *const argv[] = { LIBEXECDIR "/wslportd-bindprobe", ipv6 ? "-6" : "-4", number, NULL };
+        const char *const argv[] = { LIBEXECDIR "/wslportd-bindprobe", address, number, NULL };
 
         snprintf(number, sizeof(number), "%u", port);
         return child_spawn(event, argv, PROGRAM_BINDS, timeout, handler, userdata, ret);

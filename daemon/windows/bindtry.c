@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/bindtry.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -76,11 +77,13 @@ static BindAnswer look_until_sure(bool ipv6, in_addr_t ipv4, uint16_t port, int 
         return answer;
 }
 
-BindAnswer bindtry(uint16_t port, bool ipv6, int *ret_errno) {
+BindAnswer bindtry(const char *address, uint16_t port, int *ret_errno) {
+        struct in_addr ipv4 = { htonl(INADDR_ANY) };
+        bool ipv6 = streq(address, "::");
         BindAnswer answer;
 
-        *ret_errno = 0;
-        answer = look_until_sure(ipv6, htonl(INADDR_ANY), port, ret_errno);
+        *ret_errno = ipv6 || inet_pton(AF_INET, address, &ipv4) == 1 ? 0 : EINVAL;
+        answer = *ret_errno == 0 ? look_until_sure(ipv6, ipv4.s_addr, port, ret_errno) : BIND_FAILED;
         if (answer != BIND_REFUSED_BY_WINDOWS)
                 return answer;
 

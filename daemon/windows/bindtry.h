@@ -4,6 +4,6 @@
 #include "core/model.h"
 
 /* The process of windows/bindprobe calls this, without libsystemd, which takes longer to load than bind() to
- * answer. Binds @port once or a few times, and closes it again. Blocks for as long as Windows takes to answer.
+ * answer. Binds @port of @address ("::", "0.0.0.0" or another IPv4 one) once or a few times, and closes it again. Blocks for as long as Windows takes to answer.
  * *@ret_errno is the errno behind BIND_FAILED, else 0. */
-BindAnswer bindtry(uint16_t port, bool ipv6, int *ret_errno);
+BindAnswer bindtry(const char *address, uint16_t port, int *ret_errno);

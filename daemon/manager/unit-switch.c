@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "manager/unit-switch.h"
+
+#include "manager/move.h"
+#include "windows/bindprobe.h"
+
+struct UnitSwitch {
+        sd_event *event;
+        sd_bus *bus;
+        SwitchRequest request;
+        char program[256], options[SSHD_COMMAND_SIZE];
+        Child *probe;
+        SshdInquiry *sshd;
+        Sequence *sequence;
+        SwitchHandler handler;
+        void *userdata;
+};
+
+UnitSwitch *unit_switch_free(UnitSwitch *s) {
+        if (!s)
+                return NULL;
+
+        child_free(s->probe);
+        sshd_inquiry_free(s->sshd);
+        sequence_free(s->sequence);
+        sd_bus_unref(s->bus);
+        sd_event_unref(s->event);
+        free(s);
+        return NULL;
+}
+
+bool unit_switch_is_at_end(const UnitSwitch *s) {
+        return s->sequence && sequence_is_at_end(s->sequence);
+}
+
+static int unit_switch_begin_jobs(UnitSwitch *s) {
+        const DisabledSocket *units = &s->request.units;
+        int r = s->request.noted ? store_write_disabled_socket(units) : 0;
+
+        return r < 0 ? r
+                     : move_begin_jobs(s->bus, &s->request.plan, units->service, units->socket, s->handler,
+                                       s->userdata, &s->sequence);
+}
+
+static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
+        UnitSwitch *s = userdata;
+        char text[sizeof(answer->detail) + 64];
+        int r;
+
+        if (answer->verdict != SSHD_VERDICT_VALID) {
+                snprintf(text, sizeof(text), "sshd does not accept its configuration: %s", answer->detail);
+                s->handler(answer->verdict == SSHD_VERDICT_UNKNOWN ? -EAGAIN : -EBADMSG, text, s->userdata);
+                return;
+        }
+        r = unit_switch_begin_jobs(s);
+        if (r < 0)
+                s->handler(r, strerrordesc_np(-r), s->userdata);
+}
+
+/* A unit listens there, and the kernel refuses the bind for that. What counts is that Windows has answered. */
+static void unit_switch_on_probed(const ChildResult *result, void *userdata) {
+        char detail[BINDPROBE_DETAIL_SIZE], text[160];
+        BindAnswer answer = bindprobe_read(result, detail);
+        UnitSwitch *s = userdata;
+        int r;
+
+        if (answer == BIND_NO_ANSWER || answer == BIND_TRACKER_DEAD || answer == BIND_FAILED) {
+                snprintf(text, sizeof(text), "%u could not be bound again: %s", s->request.port,
+                         bind_answer_to_string(answer));
+                s->handler(-EADDRNOTAVAIL, text, s->userdata);
+                return;
+        }
+        r = sshd_ask(s->event, s->program, s->options, NULL, unit_switch_on_answer, s, &s->sshd);
+        if (r < 0)
+                s->handler(r, strerrordesc_np(-r), s->userdata);
+}
+
+int unit_switch_start(sd_event *event, sd_bus *bus, const SwitchRequest *request, SwitchHandler handler,
+                      void *userdata, UnitSwitch **ret) {
+        _cleanup_(unit_switch_freep) UnitSwitch *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return -ENOMEM;
+
+        s->event = sd_event_ref(event);
+        s->bus = sd_bus_ref(bus);
+        s->request = *request;
+        s->handler = handler;
+        s->userdata = userdata;
+        snprintf(s->program, sizeof(s->program), "%s", strempty(request->program));
+        WORDS_FOREACH (word, strempty(request->options))
+                if (!words_append(s->options, sizeof(s->options), word))
+                        return -E2BIG;
+        /* The unit itself has 0.0.0.0, of which WSL would remember the answer. */
+        r = request->port == 0 ? unit_switch_begin_jobs(s)
+                               : bindprobe_start(event, "127.0.0.1", request->port, PROBE_TIMEOUT,
+                                                 unit_switch_on_probed, s, &s->probe);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(s);
+        return 0;
+}

@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The owner acts in the middle of what the daemon does: their word counts, and no sshd that runs is given up for one that can't."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+
+import pytest
+
+import wslport as w
+from machine import Machine
+from processes import Process
+from shaped import configure, laid, on, standing, systemctl, units
+from shapes import SHAPES
+
+MAIN = "/etc/ssh/sshd_config"
+ON = on("debian-12", "debian-12-socket", "ubuntu-24.04", "fedora")
+
+
+def seeded() -> random.Random:
+    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
+    print(f"WSLPORTD_SEED={seed}")
+    return random.Random(seed)
+
+
+def ask(m: Machine, *request: str) -> Process:
+    return m.spawn(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request])
+
+
+def listens_at(m: Machine) -> int:
+    return next((port for port in (22, 2222) if port in m.listeners()), 0)
+
+
+# ---- the owner stops sshd ----
+
+def managed(name: str) -> list[str]:
+    """The units that the owner of that shape stops, all at once."""
+    unit = SHAPES[name].unit
+    return [unit] if unit.endswith(".service") else [unit, unit.replace(".socket", ".service")]
+
+
+@ON
+def test_a_stop_during_a_move(make, name):
+    """sshd stays stopped, whenever in the move the stop comes, and systemctl isn't told that its job was canceled."""
+    chance = seeded()
+    m = w.boot(laid(make, name))
+    stop = managed(name)
+    for _ in range(6):
+        w.eventually(lambda: listens_at(m) != 0, "sshd listens")
+        w.wait_settled(m, 0.5)
+        asking = ask(m, *(("Restore",) if listens_at(m) == 2222 else ("Relocate", "q", "2222")))
+        time.sleep(chance.uniform(0.02, 0.35))
+        stopping = m.run(["systemctl", "stop", *stop])
+        assert stopping.returncode == 0, stopping.stderr
+        asking.wait()
+        w.hold(lambda: all(w.active_state(m, unit) != "active" for unit in stop) and listens_at(m) == 0, 3, "it stays stopped")
+        systemctl(m, "start", stop[0])
+    w.eventually(lambda: listens_at(m) != 0, "it can be started")
+
+
+def test_a_stop_while_it_looks_whether_sshd_listens(make):
+    """The reload does nothing here, so that the move goes on to its second mechanism, and then back."""
+    m = make()
+    m.write("/etc/systemd/system/ssh.service.d/idle.conf", "[Service]\nExecReload=\nExecReload=/bin/true\n")
+    w.boot(m)
+    w.check_report(m, "clear", 22)
+    asking = ask(m, "Relocate", "q", "2222")
+    w.eventually(lambda: "2222" in str(w.contents(m, w.STATE_DIRECTORY).values()), "it has begun")
+    time.sleep(0.5)
+    systemctl(m, "stop", "ssh.service")
+    asking.wait()
+    w.hold(lambda: w.active_state(m, "ssh.service") == "inactive", 4, "it stays stopped")
+
+
+def test_disabled_and_stopped_during_a_move(make):
+    m = w.boot(laid(make, "debian-12"))
+    m.windows.delay(1000)
+    asking = ask(m, "Relocate", "q", "2222")
+    time.sleep(0.5)
+    systemctl(m, "disable", "--now", "ssh.service")
+    asking.wait()
+    w.hold(lambda: units(m)["ssh.service"] == ("disabled", "inactive"), 3, "it stays stopped")
+    assert w.failed_units(m) == []
+
+
+# ---- its configuration breaks ----
+
+@on("debian-12", "fedora", "el8")
+def test_it_breaks_between_the_check_and_the_reload(make, name):
+    """sshd was fine when it was checked, and Windows takes its time. sshd isn't told of a file that it refuses."""
+    m = w.boot(laid(make, name, stray=(2222,)))  # Windows gives it for an sshd that then isn't told
+    w.wait_properties(m, State="clear", Port=22)
+    session = m.ssh_session(22, "lan")
+    m.windows.delay(3000)
+    before = m.read(MAIN)
+    asking = ask(m, "Relocate", "q", "2222")
+    w.eventually(lambda: "2222" in str(w.own_files(m).values()), "it has begun")
+    time.sleep(1)
+    m.write(MAIN, "Nonsense yes\n" + before)
+    assert asking.wait() != 0
+    w.hold(lambda: 22 in m.listeners(), 2, "it listens where it was")
+    assert session.alive() and w.logs_in(m, 22)
+    m.windows.delay(0)
+    m.write(MAIN, before)
+    w.eventually(lambda: w.call(m, "Relocate", "q", "2222") == (0, ""), "mended, it can be moved")
+    m.wait_listening(2222)
+
+
+def test_a_refused_configuration_outside_of_sshds_folders_is_asked_about_again(make):
+    """No event tells that it has been mended."""
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write("/srv/sshd.conf", "Nonsense yes\n")
+    m.write("/etc/ssh/sshd_config.d/30-elsewhere.conf", "Include /srv/sshd.conf\n")
+    m.boot()
+    w.eventually(lambda: "Nonsense" in (w.properties(m) or {"Reason": ""})["Reason"], "it is told")
+    m.write("/srv/sshd.conf", "PermitRootLogin yes\n")
+    w.eventually(lambda: "Nonsense" not in (w.properties(m) or {"Reason": "Nonsense"})["Reason"], "it is asked again")
+
+
+# ---- nothing can be bound ----
+
+@pytest.mark.parametrize("trouble", ["dead", "silent"])
+@pytest.mark.parametrize("activation", ["disable", "keep"])
+def test_units_are_not_switched_where_nothing_can_be_bound(make, activation, trouble):
+    m = laid(make, "ubuntu-24.04", **w.HASTE)  # so that WSL has forgotten the bind of the switch before
+    if activation == "keep":
+        configure(m, SocketActivation="disable")
+    w.boot(m)
+    before = {"disable": "ssh.socket", "keep": "ssh.service"}[activation]
+    w.eventually(lambda: units(m)[before] == ("enabled", "active"), f"{before} listens")
+    standing(m, "clear", 22, "")
+    session = m.ssh_session(22, "lan")
+    time.sleep(4)
+    daemon = w.main_pid(m, w.UNIT)
+    m.windows.dead() if trouble == "dead" else m.windows.silent()
+    configure(m, SocketActivation=activation)
+    m.run(["kill", "-HUP", str(daemon)], check=True)  # systemctl would have to bind
+    w.hold(lambda: 22 in m.listeners(), 5, f"{before} listens on")
+    assert session.alive()
+    assert m.exists("/etc/systemd/system/sockets.target.wants/ssh.socket") == (before == "ssh.socket")
+
+
+def test_a_switch_to_a_service_that_does_not_come_up(make):
+    """The socket unit takes its place again, and stays there until the configuration is read anew."""
+    m = laid(make, "ubuntu-24.04")
+    m.write("/etc/systemd/system/ssh.service.d/sick.conf", "[Service]\nExecStartPre=/bin/sh -c '[ ! -e /run/sick ]'\n")
+    w.boot(m)
+    standing(m, "clear", 22, "")
+    m.write("/run/sick", "")
+    configure(m, SocketActivation="disable")
+    w.call(m, "Reload")
+    w.eventually(lambda: any("SocketActivation" in text for text in w.daemon_messages(m)), "it is tried")
+    w.eventually(lambda: units(m)["ssh.socket"] == ("enabled", "active") and 22 in m.listeners(), "the socket listens", 40)
+    w.hold(lambda: w.active_state(m, "ssh.socket") == "active", 3, "it isn't tried again")
+    m.path("/run/sick").unlink()
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: units(m) == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")}, "now it is")
+    standing(m, "clear", 22, "")
