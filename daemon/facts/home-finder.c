@@ -4,6 +4,7 @@
 #include <glob.h>
 #include <strings.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 
 #include "base/fs.h"
 #include "sshd/listen-address.h"
@@ -23,7 +24,9 @@ struct HomeFinder {
         void *userdata;
 
         sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
+        bool watches_all;                    /* what sshd's configuration was read from is within them */
         bool stale;                          /* since sshd was asked, home_finder_forget() was called */
+        bool doubted;                        /* or home_finder_doubt() */
         SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
         bool has_port_option;  /* the service's options have a -p */
@@ -66,6 +69,30 @@ int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, 
 
 void home_finder_forget(HomeFinder *finder) {
         finder->stale = true;
+}
+
+void home_finder_doubt(HomeFinder *finder) {
+        finder->doubted = true;
+}
+
+/* Returns 1, which ends the walk, for a path on which a change goes unseen. Nobody but us changes our own. */
+static int home_finder_on_path(const char *path, void *userdata) {
+        const char *name = strrchr(path, '/');
+        const HomeFinder *finder = userdata;
+        glob_t paths = { 0 };
+        struct stat st;
+        int r = 1;
+
+        for (size_t i = 0; i < N_FOLDERS; i++)
+                if (name && finder->watches[i] && strlen(folders[i]) == (size_t) (name - path) &&
+                    startswith(path, folders[i]) && lstat(folders[i], &st) >= 0 && S_ISDIR(st.st_mode))
+                        r = 0;
+        if (r == 0 && glob(path, GLOB_NOSORT, NULL, &paths) == GLOB_NOSPACE)
+                r = 1;
+        for (size_t i = 0; i < paths.gl_pathc && r == 0; i++) /* a link's target may be anywhere */
+                r = lstat(paths.gl_pathv[i], &st) < 0 || !S_ISREG(st.st_mode);
+        globfree(&paths);
+        return startswith(path, STATEDIR "/") ? 0 : r;
 }
 
 static int home_finder_on_change(sd_event_source *source, const struct inotify_event *change,
@@ -152,6 +179,7 @@ static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
         HomeFinder *finder = userdata;
         bool valid = answer->verdict == SSHD_VERDICT_VALID, has_home;
 
+        finder->watches_all = valid && config_walk_paths(finder->options, home_finder_on_path, finder) == 0;
         /* A refused configuration keeps the home that it had. A valid one may have another home. */
         has_home = answer->has_dump && home_finder_set_home(finder, &answer->dump) >= 0;
         if (!has_home && valid)
@@ -241,15 +269,24 @@ static void home_finder_read_options(HomeFinder *finder, const UnitState *servic
 }
 
 bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement) {
+        const char *program = service ? service->command.program : "";
+        char before[SSHD_COMMAND_SIZE];
         int r;
 
-        if (!finder->stale || finder->sshd)
+        if (finder->sshd || (!finder->stale && !finder->doubted))
                 return finder->sshd;
 
-        finder->stale = false;
-        finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
+        /* The options may come from files beside sshd's own. */
+        memcpy(before, finder->options, sizeof(before));
         home_finder_read_options(finder, service);
-        snprintf(finder->program, sizeof(finder->program), "%s", service ? service->command.program : "");
+        if (!finder->stale && finder->watches_all && streq(program, finder->program) &&
+            memcmp(before, finder->options, sizeof(before)) == 0) {
+                finder->doubted = false;
+                return false;
+        }
+        finder->stale = finder->doubted = false;
+        finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
+        snprintf(finder->program, sizeof(finder->program), "%s", program);
         r = sshd_ask(finder->event, finder->program, finder->options, SSHD_SENTINEL_OPTION,
                      home_finder_on_answer, finder, &finder->sshd);
         if (r >= 0)

@@ -24,6 +24,9 @@ DEFINE_TRIVIAL_CLEANUP(HomeFinder *, home_finder_free);
 /* sshd's configuration may have changed: the next home_finder_refresh() asks sshd again. */
 void home_finder_forget(HomeFinder *finder);
 
+/* The same, if a change of what sshd reads could have gone unseen. */
+void home_finder_doubt(HomeFinder *finder);
+
 /* From now on a change of a file in sshd's folders below /etc and /usr/etc counts as home_finder_forget(), and
  * calls the handler. Returns 0 or a negative errno. */
 int home_finder_watch(HomeFinder *finder);

@@ -45,7 +45,7 @@ static void observer_note_start(Observer *o, const UnitState *service, ServicePh
 
         if ((phase != o->phase && (failed || was_down)) ||
             (pid != 0 && o->main_pid != 0 && pid != o->main_pid))
-                home_finder_forget(o->c->home_finder);
+                home_finder_doubt(o->c->home_finder);
         if (phase != o->phase && was_down)
                 o->main_pid = 0;
         if (pid != 0)

@@ -130,6 +130,7 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
                 return;
         }
         publisher_tell_rules(op->publisher, port, false);
+        home_finder_forget(op->c->home_finder); /* it may have told something else since */
         op->switch_failed = op->switch_failed || op->c->files.disabled.unfinished;
         retry_postpone(&op->retry, error, text);
 }
@@ -301,7 +302,9 @@ static void operator_change_units(Operator *op, const Decision *d) {
         SwitchRequest request = {
                 .units = op->c->files.disabled,
                 .noted = d->action != ACTION_ENABLE,
-                .port = shares && op->observer->phase == SERVICE_RUNNING ? observer_expected_port(op->observer) : 0,
+                .port = shares && op->observer->phase == SERVICE_RUNNING
+                                        ? observer_expected_port(op->observer)
+                                        : 0,
                 .program = managed.service ? managed.service->command.program : NULL,
                 .options = op->observer->sshd.options,
         };

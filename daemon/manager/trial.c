@@ -41,35 +41,42 @@ static bool trial_wants(const Trial *t, uint16_t port) {
         return port == t->to.port || port_is_one_of(port, t->to.beside, t->to.n_beside);
 }
 
+/* Adds an endpoint of the socket unit's to @seen. Returns false if the unit is not to have it: it fails on the second
+ * bind of one, as a generator makes them of an Include line that stands twice. */
+static bool trial_adds(const Trial *t, Endpoints *seen, const Endpoint *endpoint) {
+        return trial_wants(t, endpoint->port) && !endpoints_have(seen, endpoint) &&
+               endpoints_add(seen, endpoint) >= 0;
+}
+
 bool trial_is_met_by(const Trial *t, const char *streams) {
         Endpoints seen = { 0 };
 
         WORDS_FOREACH (stream, streams) {
                 Endpoint endpoint;
 
-                if (endpoint_parse(stream, &endpoint) < 0)
-                        continue;
-                /* A socket unit fails on the second bind. A generator makes two of an Include line twice. */
-                if (!trial_wants(t, endpoint.port) || endpoints_have(&seen, &endpoint) ||
-                    endpoints_add(&seen, &endpoint) < 0)
+                if (endpoint_parse(stream, &endpoint) >= 0 && !trial_adds(t, &seen, &endpoint))
                         return false;
         }
         return endpoints_have_port(&seen, t->to.port);
 }
 
-/* A socket's addresses are systemd's matter. An sshd that prints none is judged by its listeners. */
+/* A generator makes a socket's addresses of what sshd prints; else they are systemd's matter. An sshd that prints none
+ * is judged by its listeners. */
 static bool trial_is_met_by_dump(const Trial *t, const SshdAnswer *answer) {
-        bool hidden = t->units.hidden && t->now.mechanism == MECHANISM_CONFIG;
+        bool by_config = t->now.mechanism == MECHANISM_CONFIG, hidden = t->units.hidden && by_config;
         const SshdDump *dump = &answer->dump;
         Endpoints actual = { 0 };
 
-        if (t->to.port == 0 || t->by_socket || (!answer->has_dump && !hidden))
+        if (t->to.port == 0 || (t->by_socket && !by_config))
                 return true;
+        if (!answer->has_dump)
+                return t->by_socket || !hidden;
 
         for (size_t i = 0; i < dump->n_endpoints; i++)
-                if (endpoints_add(&actual, &dump->endpoints[i]) < 0)
+                if (t->by_socket ? !trial_adds(t, &actual, &dump->endpoints[i])
+                                 : endpoints_add(&actual, &dump->endpoints[i]) < 0)
                         return false;
-        return !hidden && home_is_placed(&t->home, &t->to, &actual);
+        return t->by_socket ? actual.n > 0 : !hidden && home_is_placed(&t->home, &t->to, &actual);
 }
 
 /* ── one mechanism after the other ── */
@@ -122,9 +129,10 @@ static int trial_try(Trial *t, Mechanism mechanism) {
 int trial_begin(Trial *t) {
         int r;
 
-        r = trial_try(t, t->to.port == 0                     ? MECHANISM_NONE
-                         : t->to.mechanism != MECHANISM_NONE ? t->to.mechanism
-                                                             : MECHANISM_CONFIG);
+        r = trial_try(t, t->to.port == 0                           ? MECHANISM_NONE
+                         : t->to.mechanism != MECHANISM_NONE       ? t->to.mechanism
+                         : t->by_socket && !units_have_generator() ? MECHANISM_SOCKET
+                                                                   : MECHANISM_CONFIG);
         if (r < 0)
                 trial_take_back(t);
         return r;

@@ -11,7 +11,7 @@ typedef struct SwitchRequest {
         Plan plan;
         DisabledSocket units; /* names, and what is noted */
         bool noted; /* .units is noted before the first step, so that a switch which is cut off is carried out once more */
-        uint16_t port; /* where a unit listens that is stopped; 0: none does */
+        uint16_t port;                 /* where a unit listens that is stopped; 0: none does */
         const char *program, *options; /* sshd's, as for sshd_ask() */
 } SwitchRequest;
 

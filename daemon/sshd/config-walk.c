@@ -16,6 +16,7 @@
 typedef struct Walk {
         const char *root, *folder; /* where a relative Include begins */
         ConfigLineHandler handler;
+        int (*on_path)(const char *path, void *userdata); /* NULL: nobody asks for them */
         void *userdata;
         unsigned depth, n_files;
         int error; /* the first */
@@ -86,6 +87,8 @@ static int walk(Walk *w, const char *pattern) {
                 note_error(&w->error, -ELOOP);
                 return 0;
         }
+        if (w->on_path)
+                r = w->on_path(path + strlen(w->root), w->userdata);
         errno = 0;
         if (glob(path, GLOB_ERR, NULL, &paths) != 0 && errno != ENOENT && errno != ENOTDIR)
                 note_error(&w->error, -errno);
@@ -112,15 +115,33 @@ int config_walk(const char *root, const char *pattern, ConfigLineHandler handler
         return r != 0 ? r : w.error;
 }
 
-int config_walk_sshd(const char *root, const char *options, ConfigLineHandler handler, void *userdata) {
-        Walk w = { .root = root, .folder = "/etc/ssh/", .handler = handler, .userdata = userdata };
+static int walk_sshd(Walk *w, const char *options) {
         const char *path = "/etc/ssh/sshd_config";
         int r;
 
+        w->folder = "/etc/ssh/";
         WORDS_FOREACH (option, options)
                 path = startswith(option, "-f") ? option + strlen("-f") : path;
-        r = walk(&w, path);
-        if (w.n_files == 0) /* SUSE's is elsewhere */
-                r = walk(&w, "/usr/etc/ssh/sshd_config");
-        return r != 0 ? r : w.error;
+        r = walk(w, path);
+        if (w->n_files == 0) /* SUSE's is elsewhere */
+                r = walk(w, "/usr/etc/ssh/sshd_config");
+        return r != 0 ? r : w->error;
+}
+
+int config_walk_sshd(const char *root, const char *options, ConfigLineHandler handler, void *userdata) {
+        return walk_sshd(&(Walk){ .root = root, .handler = handler, .userdata = userdata }, options);
+}
+
+static int on_no_line(const ConfigLine *line, void *userdata) {
+        (void) line, (void) userdata;
+        return 0;
+}
+
+int config_walk_paths(const char *options, int (*handler)(const char *path, void *userdata),
+                      void *userdata) {
+        return walk_sshd(&(Walk){ .root = "",
+                                  .handler = on_no_line,
+                                  .on_path = handler,
+                                  .userdata = userdata },
+                         options);
 }

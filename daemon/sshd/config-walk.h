@@ -27,3 +27,7 @@ int config_walk(const char *root, const char *pattern, ConfigLineHandler handler
 
 /* Walks through sshd's configuration. @options: sshd's, as of sshd_options(). */
 int config_walk_sshd(const char *root, const char *options, ConfigLineHandler handler, void *userdata);
+
+/* Calls @handler with each path that sshd's configuration is read from: a glob as Include has it, made absolute. As
+ * config_walk_sshd() otherwise. */
+int config_walk_paths(const char *options, int (*handler)(const char *path, void *userdata), void *userdata);

@@ -27,12 +27,9 @@ static bool is_job(JobKind kind) {
 /* @mode: "replace", or "fail" where a job that waits would be turned around. (org.freedesktop.systemd1(5)) */
 static int new_call(sd_bus *bus, JobKind kind, const char *unit, const char *mode, sd_bus_message **ret) {
         static const char *const methods[] = {
-                [JOB_RELOAD] = "ReloadOrTryRestartUnit",
-                [JOB_START] = "StartUnit",
-                [JOB_RESTART] = "TryRestartUnit",
-                [JOB_STOP] = "StopUnit",
-                [JOB_DAEMON_RELOAD] = "Reload",
-                [JOB_ENABLE] = "EnableUnitFiles",
+                [JOB_RELOAD] = "ReloadOrTryRestartUnit", [JOB_START] = "StartUnit",
+                [JOB_RESTART] = "TryRestartUnit",        [JOB_STOP] = "StopUnit",
+                [JOB_DAEMON_RELOAD] = "Reload",          [JOB_ENABLE] = "EnableUnitFiles",
                 [JOB_DISABLE] = "DisableUnitFiles",
         };
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -172,7 +169,11 @@ static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *) {
 
         if (sd_bus_message_read(m, "uoss", NULL, &path, NULL, &result) < 0 || !streq(path, s->job))
                 return 0;
-        return end_step(s, streq(result, "done") ? 0 : streq(result, "canceled") ? -ECANCELED : -EIO, result);
+        return end_step(s,
+                        streq(result, "done")       ? 0
+                        : streq(result, "canceled") ? -ECANCELED
+                                                    : -EIO,
+                        result);
 }
 
 /* Once systemd has named the job, no answer is outstanding, which would be an error now. */

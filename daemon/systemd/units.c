@@ -383,3 +383,16 @@ bool units_socket_is_enabled(const Units *units) {
 ManagedUnits units_managed(const Units *units) {
         return (ManagedUnits){ .service = units_service(units), .socket = units_socket(units) };
 }
+
+bool units_have_generator(void) {
+        static const char *const folders[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib" };
+        char path[96];
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                snprintf(path, sizeof(path), "%s/systemd/system-generators/sshd-socket-generator",
+                         folders[i]);
+                if (access(path, X_OK) >= 0)
+                        return true;
+        }
+        return false;
+}

@@ -49,3 +49,7 @@ ManagedUnits units_managed(const Units *units);
 
 /* True if a socket unit is to listen at the next boot. */
 bool units_socket_is_enabled(const Units *units);
+
+/* True if a generator of systemd's makes the socket unit's addresses of sshd's configuration. (Ubuntu, openssh-server's
+ * sshd-socket-generator) */
+bool units_have_generator(void);

@@ -106,7 +106,8 @@ def test_a_move(make, capsys):
             found = calls(trace.events(), pid)
             tell(capsys, method, found, children(trace.events()))
             assert found.total() <= bound, found
-            assert children(trace.events()).count("sshd") <= 2  # about the new configuration before and after the file is written
+            # About what is to be, about what it is then, and once more before the job where the bind has taken its time.
+            assert children(trace.events()).count("sshd") <= 3
 
 
 @pytest.mark.waits

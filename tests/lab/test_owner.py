@@ -158,3 +158,30 @@ def test_a_switch_to_a_service_that_does_not_come_up(make):
     assert w.call(m, "Reload") == (0, "")
     w.eventually(lambda: units(m) == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")}, "now it is")
     standing(m, "clear", 22, "")
+
+
+# ---- its configuration changes where nobody looks ----
+
+@pytest.mark.parametrize("place", ["in-the-folder", "behind-a-link", "included-from-elsewhere", "an-option"])
+def test_a_port_that_changed_while_sshd_was_down(make, place):
+    """Outside of sshd's own folders no event tells of a change: sshd is asked again when it starts."""
+    m = make()
+    mine = "/etc/ssh/sshd_config.d/50-mine.conf"
+    path, text = {
+        "in-the-folder": (mine, "Port 2022\n"),
+        "behind-a-link": ("/srv/mine.conf", "Port 2022\n"),
+        "included-from-elsewhere": ("/srv/mine.conf", "Port 2022\n"),
+        "an-option": ("/etc/default/ssh", "SSHD_OPTS=-p2022\n"),
+    }[place]
+    m.write(path, "# nothing yet\n")
+    if place == "behind-a-link":
+        m.path(mine).symlink_to(path)
+    elif place == "included-from-elsewhere":
+        m.write(mine, f"Include {path}\n")
+    w.boot(m)
+    w.check_report(m, "clear", 22)
+    systemctl(m, "stop", "ssh.service")
+    w.wait_settled(m)
+    m.write(path, text)
+    systemctl(m, "start", "ssh.service")
+    w.wait_properties(m, State="clear", Port=2022, HomePort=2022)

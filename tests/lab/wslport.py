@@ -101,11 +101,13 @@ def boot_in_time(m: Machine, times: int = 3) -> Machine:
     A busy host can make the daemon too late: it lets sshd start after 2 s and moves sshd then. Such a boot is undone and
     repeated, with a priority above the other machines; the last one counts in any case.
     """
-    before = own_files(m)
+    if own_files(m):  # then a boot can't be undone
+        times = 1
+        m.hurry()
     while True:
         boot(m)
         times -= 1
-        if times == 0 or before or not said(m, "boot goes on"):
+        if times == 0 or not said(m, "boot goes on"):
             return m
         m.kill()
         for name in own_files(m):
