@@ -3,33 +3,33 @@
 
 #include "dbus/client.h"
 #include "diagnose/checks.h"
+#include "diagnose/diagnosis.h"
 #include "diagnose/gather-windows.h"
 #include "diagnose/gather.h"
+#include "process/program.h"
 #include "systemd/bus.h"
 
 /* The daemon answers from memory. It may itself be waiting for this program. */
 #define DAEMON_TIMEOUT (2 * USEC_PER_SEC)
 
-static bool ask_daemon(Status *ret, bool *ret_can_ask) {
-        _cleanup_(bus_closep) sd_bus *bus = NULL;
-
-        *ret_can_ask = bus_open_system(NULL, &bus) >= 0;
-        return *ret_can_ask && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
+static bool ask_daemon(sd_bus *bus, Status *ret) {
+        return bus && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
                client_get_status(bus, NULL, ret) >= 0;
 }
 
 int main(int argc, char *argv[]) {
+        bool for_everyone = argc > 1 && streq(argv[1], DIAGNOSE_FOR_EVERYONE), answers;
+        _cleanup_(bus_closep) sd_bus *bus = NULL;
         Finding findings[FINDINGS_MAX];
         CheckFacts facts;
         Status status;
-        bool answers, can_ask;
         sigset_t mask;
         size_t n;
         int r;
 
         if (argc > 1 && streq(argv[1], GATHER_WSLCONFIG_OPTION))
                 return gather_wslconfig_main(argc, argv);
-        if (argc > 1) {
+        if (argc > 1 && !for_everyone) {
                 fprintf(stderr, "wslportd-diagnose takes no argument; wslportctl diagnose runs it\n");
                 return EXIT_FAILURE;
         }
@@ -39,8 +39,12 @@ int main(int argc, char *argv[]) {
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
                 return EXIT_FAILURE;
 
-        answers = ask_daemon(&status, &can_ask);
-        r = gather_facts(answers ? &status : NULL, can_ask, &facts);
+        /* The bus lets nobody in whom passwd(5) doesn't have, so it comes first. It tells everyone the same. */
+        (void) bus_open_system(NULL, &bus);
+        answers = ask_daemon(bus, &status);
+        r = for_everyone ? program_drop_privileges(PROGRAM_NONE) : 0;
+        if (r >= 0)
+                r = gather_facts(bus, answers ? &status : NULL, &facts);
         if (r < 0) {
                 fprintf(stderr, "wslportd-diagnose: %s\n", strerrordesc_np(-r));
                 return EXIT_FAILURE;

@@ -74,6 +74,27 @@ ssize_t fs_read(const char *path, char *buffer, size_t size) {
         return fs_read_at(AT_FDCWD, path, buffer, size);
 }
 
+int fs_open_folder(const char *path) {
+        int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        char name[NAME_MAX + 1];
+
+        while (fd >= 0 && *(path += strspn(path, "/"))) {
+                size_t length = strcspn(path, "/");
+                _cleanup_close_ int outer_fd = fd;
+
+                if (length >= sizeof(name))
+                        return -ENAMETOOLONG;
+                snprintf(name, sizeof(name), "%.*s", (int) length, path);
+                fd = openat(outer_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                path += length;
+        }
+        return fd < 0 ? -errno : fd;
+}
+
+ssize_t fs_read_bytes_at(int folder_fd, const char *name, char *buffer, size_t size) {
+        return read_regular(folder_fd, name, O_NOFOLLOW, buffer, size);
+}
+
 ssize_t fs_read_bytes(const char *path, char *buffer, size_t size) {
         return read_regular(AT_FDCWD, path, 0, buffer, size);
 }

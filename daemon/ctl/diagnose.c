@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/daemon.h"
 #include "ctl/json.h"
-#include "dbus/client.h"
 #include "diagnose/finding.h"
 
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
@@ -12,34 +10,7 @@ typedef struct Findings {
         size_t n;
 } Findings;
 
-static int read_reply(sd_bus_message *m, Findings *findings) {
-        const char *check, *verdict, *finding, *remedy;
-        int r;
-
-        r = sd_bus_message_enter_container(m, 'a', "(ssss)");
-        while (r >= 0 && (r = sd_bus_message_read(m, "(ssss)", &check, &verdict, &finding, &remedy)) > 0) {
-                Finding *to;
-
-                if (findings->n == FINDINGS_MAX)
-                        continue;
-                to = &findings->list[findings->n++];
-                (void) verdict_from_string(verdict, &to->verdict);
-                (void) printable(check, to->check, sizeof(to->check));
-                (void) printable(finding, to->finding, sizeof(to->finding));
-                (void) printable(remedy, to->remedy, sizeof(to->remedy));
-        }
-        return r;
-}
-
-/* The daemon sees more than a user's own program does. */
-static bool ask_daemon(Ctl *ctl, Findings *findings) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-
-        return ctl_connect(ctl, true) == CTL_OK &&
-               client_call(ctl->bus, "Diagnose", TIMEOUT, NULL, &reply, "") >= 0 &&
-               read_reply(reply, findings) >= 0 && findings->n > 0;
-}
-
+/* The program sees what its user may. Root's own sees as much as the one that the daemon runs. */
 static bool run_program(Findings *findings) {
         static const char *const argv[] = { PROGRAM, NULL };
         _cleanup_free_ char *text = ctl_run(argv, TIMEOUT);
@@ -88,7 +59,7 @@ int verb_diagnose(Ctl *ctl) {
         Findings findings = { .n = 0 };
         int found = CTL_OK;
 
-        if (!ask_daemon(ctl, &findings) && !run_program(&findings))
+        if (!run_program(&findings))
                 return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
 
         for (size_t i = 0; i < findings.n; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/model.h"
 #include "ctl/json.h"
-#include "dbus/client.h"
+#include "systemd/bus.h"
 
 /* Verbs that ask the daemon to act. The daemon answers when it is done; then wslportctl prints the daemon's
  * state. */
@@ -25,7 +25,9 @@ static int call_and_print(Ctl *ctl, const char *method, const char *types, uint1
         if (r != CTL_OK)
                 return r;
 
-        r = client_call(ctl->bus, method, CALL_TIMEOUT, &error, NULL, types, port);
+        (void) sd_bus_set_method_call_timeout(ctl->bus, CALL_TIMEOUT);
+        r = sd_bus_call_method(ctl->bus, BUS_NAME, BUS_PATH, BUS_INTERFACE, method, &error, NULL, types,
+                               port);
         return r < 0 ? ctl_bus_error(&error, r) : ctl_show_status(ctl, ctl_json_status, print_line);
 }
 

@@ -7,6 +7,12 @@
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
 #define POLKIT_AUTHORITY POLKIT ".Authority"
 
+/* How many calls may be undecided. The bus daemon answers at once who a sender is; polkit takes its time. One
+ * user can't fill all places: dbus-daemon allows him 256 connections (max_connections_per_user). */
+#define CALLS_OF_SENDER_MAX 4
+#define CALLS_OF_USER_MAX 4
+#define CALLS_MAX 4096
+
 /* D-Bus starts polkit for the first question. Interactively, somebody types a password. */
 #define POLKIT_TIMEOUT (25 * USEC_PER_SEC)
 #define POLKIT_INTERACTIVE_TIMEOUT (120 * USEC_PER_SEC)
@@ -14,15 +20,31 @@
 /* org.freedesktop.PolicyKit1.Authority, CheckAuthorizationFlags */
 #define POLKIT_ALLOW_USER_INTERACTION 1U
 
+typedef struct Authorization {
+        struct Authorization *next;
+        Authorizer *authorizer;
+        sd_bus_message *call;
+        sd_bus_slot *slot; /* the open question to the bus daemon or to polkit */
+        const char *action;
+        AuthorizedCall carry_out;
+        void *userdata;
+        uint32_t uid; /* the user about whom polkit is asked; 0: polkit isn't asked yet */
+} Authorization;
+
 static void authorization_end(Authorization *a) {
+        Authorization **place = &a->authorizer->first;
+
+        while (*place != a)
+                place = &(*place)->next;
+        *place = a->next;
         sd_bus_slot_unref(a->slot);
         sd_bus_message_unref(a->call);
-        *a = (Authorization){ 0 };
+        free(a);
 }
 
 void authorizer_forget(Authorizer *authorizer) {
-        for (size_t i = 0; i < ELEMENTSOF(authorizer->places); i++)
-                authorization_end(&authorizer->places[i]);
+        while (authorizer->first)
+                authorization_end(authorizer->first);
 }
 
 static void authorization_refuse(Authorization *a, const char *error, const char *why) {
@@ -30,13 +52,13 @@ static void authorization_refuse(Authorization *a, const char *error, const char
         authorization_end(a);
 }
 
-static void authorization_grant(Authorization *a) {
+static void authorization_grant(Authorization *a, uint32_t uid) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = sd_bus_message_ref(a->call);
         AuthorizedCall carry_out = a->carry_out;
         void *userdata = a->userdata;
 
         authorization_end(a);
-        carry_out(call, userdata);
+        carry_out(call, uid, userdata);
 }
 
 static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -52,7 +74,7 @@ static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_err
                  sd_bus_message_read(m, "bb", &authorized, &challenge) <= 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "polkit has not answered");
         else if (authorized)
-                authorization_grant(a);
+                authorization_grant(a, a->uid);
         else if (challenge)
                 authorization_refuse(a, SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
                                      "polkit wants to ask the user, and can't");
@@ -83,9 +105,8 @@ static int authorization_ask_polkit(Authorization *a) {
 static size_t authorizer_count(const Authorizer *authorizer, uint32_t uid) {
         size_t n = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(authorizer->places); i++)
-                if (authorizer->places[i].uid == uid)
-                        n++;
+        for (const Authorization *a = authorizer->first; a; a = a->next)
+                n += a->uid == uid;
         return n;
 }
 
@@ -99,9 +120,9 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,
                                      "the bus daemon doesn't know the caller");
-        else if (uid == 0)
-                authorization_grant(a);
-        else if (authorizer_count(a->authorizer, uid) >= AUTHORIZER_CALLS_PER_USER_MAX)
+        else if (uid == 0 || !a->action)
+                authorization_grant(a, uid);
+        else if (authorizer_count(a->authorizer, uid) >= CALLS_OF_USER_MAX)
                 authorization_refuse(a, BUS_ERROR_BUSY,
                                      "polkit is still deciding about other calls of this user");
         else {
@@ -113,28 +134,38 @@ static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error
         return 0;
 }
 
+static bool authorizer_is_full(const Authorizer *authorizer, const char *sender) {
+        size_t n = 0, n_of_sender = 0;
+
+        for (const Authorization *a = authorizer->first; a; a = a->next, n++)
+                n_of_sender += streq(sd_bus_message_get_sender(a->call), sender);
+        return n >= CALLS_MAX || n_of_sender >= CALLS_OF_SENDER_MAX;
+}
+
 int authorizer_ask(Authorizer *authorizer, sd_bus_message *call, const char *action,
                    AuthorizedCall carry_out, void *userdata) {
-        Authorization *a = NULL;
+        const char *sender = sd_bus_message_get_sender(call);
+        Authorization *a;
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(authorizer->places) && !a; i++)
-                if (!authorizer->places[i].call)
-                        a = &authorizer->places[i];
-        if (!a)
+        if (authorizer_is_full(authorizer, sender))
                 return sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY, "too many calls at once; try again");
 
+        a = malloc(sizeof(*a));
+        if (!a)
+                return -ENOMEM;
         *a = (Authorization){
+                .next = authorizer->first,
                 .authorizer = authorizer,
                 .call = sd_bus_message_ref(call),
                 .action = action,
                 .carry_out = carry_out,
                 .userdata = userdata,
         };
+        authorizer->first = a;
         r = sd_bus_call_method_async(sd_bus_message_get_bus(call), &a->slot, "org.freedesktop.DBus",
                                      "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionUnixUser", authorization_on_user, a, "s",
-                                     sd_bus_message_get_sender(call));
+                                     "GetConnectionUnixUser", authorization_on_user, a, "s", sender);
         if (r < 0) {
                 authorization_end(a);
                 return r;

@@ -1,29 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dbus/client.h"
 
-#include <stdarg.h>
-
 #include "base/printable.h"
 #include "systemd/bus.h"
-
-int client_call(sd_bus *bus, const char *method, usec_t timeout, sd_bus_error *error,
-                sd_bus_message **ret_reply, const char *types, ...) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL;
-        va_list arguments;
-        int r;
-
-        r = sd_bus_message_new_method_call(bus, &call, BUS_NAME, BUS_PATH, BUS_INTERFACE, method);
-        if (r >= 0 && types[0]) {
-                va_start(arguments, types);
-                r = sd_bus_message_appendv(call, types, arguments);
-                va_end(arguments);
-        }
-        if (r >= 0)
-                r = sd_bus_call(bus, call, timeout, error, ret_reply);
-        return r < 0 ? r : 0;
-}
-
-/* ── properties ── */
 
 static int read_text(sd_bus_message *m, char *ret, size_t size) {
         const char *text;
@@ -166,17 +145,13 @@ int client_read_properties(sd_bus_message *m, Status *status) {
 }
 
 int client_get_status(sd_bus *bus, sd_bus_error *error, Status *ret) {
-        _cleanup_(sd_bus_message_unrefp) sd_bus_message *call = NULL, *reply = NULL;
+        _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         Status status;
         int r;
 
         memset(&status, 0, sizeof(status));
-        r = sd_bus_message_new_method_call(bus, &call, BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties",
-                                           "GetAll");
-        if (r >= 0)
-                r = sd_bus_message_append(call, "s", BUS_INTERFACE);
-        if (r >= 0)
-                r = sd_bus_call(bus, call, 0, error, &reply);
+        r = sd_bus_call_method(bus, BUS_NAME, BUS_PATH, "org.freedesktop.DBus.Properties", "GetAll", error,
+                               &reply, "s", BUS_INTERFACE);
         if (r >= 0)
                 r = client_read_properties(reply, &status);
         if (r < 0)

@@ -29,7 +29,7 @@ struct BusObject {
         const BusObjectHandlers *handlers;
         void *userdata;
         Authorizer authorizer;
-        Diagnosis *diagnosis;
+        Diagnosis for_root, for_users;
         sd_bus *bus; /* NULL: there is no connection. Its slots are floating: they end with it. */
         sd_event_source *retry_timer;
         Delay retry;
@@ -74,23 +74,24 @@ void bus_object_restored(BusObject *o, uint16_t port) {
         bus_object_emit(o, "Restored", "q", port);
 }
 
-/* ── methods that need authorization ── */
+/* ── methods that need to know who calls ── */
 
 static const struct {
-        const char *method, *action;
-        Request request; /* REQUEST_NONE: Reload(), which is answered at once; the others when they are done */
-} privileged[] = {
+        const char *method, *action; /* no action: for everyone */
+        Request request;             /* is answered when it is done */
+} methods[] = {
         { "Probe", ACTION("probe"), REQUEST_PROBE },
         { "Relocate", ACTION("relocate"), REQUEST_RELOCATE },
         { "Restore", ACTION("restore"), REQUEST_RESTORE },
         { "Reload", ACTION("reload"), REQUEST_NONE },
+        { "Diagnose", NULL, REQUEST_NONE },
 };
 
 /* Returns the index of @call's method in the table. The vtable sends no other method here. */
-static size_t find_privileged(sd_bus_message *call) {
-        size_t i = ELEMENTSOF(privileged) - 1;
+static size_t find_method(sd_bus_message *call) {
+        size_t i = ELEMENTSOF(methods) - 1;
 
-        while (i > 0 && !streq(sd_bus_message_get_member(call), privileged[i].method))
+        while (i > 0 && !streq(sd_bus_message_get_member(call), methods[i].method))
                 i--;
         return i;
 }
@@ -105,36 +106,32 @@ static void carry_out_reload(BusObject *o, sd_bus_message *call) {
                 (void) sd_bus_reply_method_return(call, NULL);
 }
 
-static void carry_out(sd_bus_message *call, void *userdata) {
-        Request request = privileged[find_privileged(call)].request;
+static void carry_out(sd_bus_message *call, uint32_t uid, void *userdata) {
+        size_t method = find_method(call);
+        Request request = methods[method].request;
         BusObject *o = userdata;
         uint16_t port = 0;
 
-        if (request == REQUEST_NONE)
+        if (!methods[method].action)
+                diagnosis_answer(uid == 0 ? &o->for_root : &o->for_users, call, uid);
+        else if (request == REQUEST_NONE)
                 carry_out_reload(o, call);
         else if (request == REQUEST_RELOCATE && sd_bus_message_read(call, "q", &port) < 0)
                 (void) sd_bus_reply_method_errorf(call, SD_BUS_ERROR_INVALID_ARGS,
                                                   "Relocate() takes a port");
-        else if (o->handlers->request(request, port, call, o->userdata) < 0)
+        else if (o->handlers->request(request, port, call, uid, o->userdata) < 0)
                 (void) sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
                                                   "another request is under way; try again");
 }
 
-static int method_privileged(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_of_somebody(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         BusObject *o = userdata;
 
         (void) error;
-        return authorizer_ask(&o->authorizer, m, privileged[find_privileged(m)].action, carry_out, o);
+        return authorizer_ask(&o->authorizer, m, methods[find_method(m)].action, carry_out, o);
 }
 
 /* ── methods for everyone ── */
-
-static int method_diagnose(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        BusObject *o = userdata;
-
-        (void) error;
-        return diagnosis_answer(o->diagnosis, m);
-}
 
 /* Answers @m with an error if sshd has no port to write a text about. Returns 0 if sshd has one, else what
  * the handler has to return. */
@@ -274,13 +271,13 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("LastChangeUSec", "t", property_last_change),
         SD_BUS_PROPERTY("ConfigurationFile", "s", property_configuration_file, 0,
                         SD_BUS_VTABLE_PROPERTY_CONST),
-        SD_BUS_METHOD("Probe", NULL, NULL, method_privileged, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD_WITH_ARGS("Relocate", SD_BUS_ARGS("q", port), SD_BUS_NO_RESULT, method_privileged,
+        SD_BUS_METHOD("Probe", NULL, NULL, method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("Relocate", SD_BUS_ARGS("q", port), SD_BUS_NO_RESULT, method_of_somebody,
                                 SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Restore", NULL, NULL, method_privileged, SD_BUS_VTABLE_UNPRIVILEGED),
-        SD_BUS_METHOD("Reload", NULL, NULL, method_privileged, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Restore", NULL, NULL, method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Reload", NULL, NULL, method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks),
-                                method_diagnose, SD_BUS_VTABLE_UNPRIVILEGED),
+                                method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetFirewallRules", SD_BUS_ARGS("s", scope), SD_BUS_RESULT("s", rules),
                                 method_get_firewall_rules, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetClientConfig", SD_BUS_ARGS("s", host), SD_BUS_RESULT("s", config),
@@ -347,7 +344,8 @@ static void bus_object_request_name(BusObject *o) {
 static void bus_object_close(BusObject *o) {
         /* A call that is still to be answered refers to its bus, and the bus would never be freed. */
         authorizer_forget(&o->authorizer);
-        diagnosis_forget(o->diagnosis);
+        diagnosis_forget(&o->for_root);
+        diagnosis_forget(&o->for_users);
         o->bus = bus_close(o->bus);
 }
 
@@ -380,7 +378,9 @@ static int bus_object_watch(BusObject *o, const char *member, sd_bus_message_han
 void bus_object_connect(BusObject *o) {
         int r;
 
-        r = bus_open_system(o->event, &o->bus);
+        r = bus_open_system(NULL, &o->bus);
+        if (r >= 0) /* after the evaluation, so that callers without pause can't keep the daemon from that */
+                r = sd_bus_attach_event(o->bus, o->event, SD_EVENT_PRIORITY_IDLE + 1);
         if (r >= 0)
                 r = bus_object_watch(o, "Connected", bus_object_on_connected);
         if (r >= 0)
@@ -401,8 +401,7 @@ void bus_object_connect(BusObject *o) {
 
 int bus_object_new(sd_event *event, const Log *log, const Status *status, const BusObjectHandlers *handlers,
                    void *userdata, BusObject **ret) {
-        _cleanup_(bus_object_freep) BusObject *o = malloc(sizeof(*o));
-        int r;
+        BusObject *o = malloc(sizeof(*o));
 
         if (!o)
                 return -ENOMEM;
@@ -413,13 +412,11 @@ int bus_object_new(sd_event *event, const Log *log, const Status *status, const 
                 .status = status,
                 .handlers = handlers,
                 .userdata = userdata,
+                .for_root = { .event = event, .log = log, .of_root = true },
+                .for_users = { .event = event, .log = log },
                 .retry = { .name = "connect", .first = 500 * USEC_PER_MSEC, .max = 30 * USEC_PER_SEC },
         };
-        r = diagnosis_new(event, log, &o->diagnosis);
-        if (r < 0)
-                return r;
-
-        *ret = TAKE_PTR(o);
+        *ret = o;
         return 0;
 }
 
@@ -430,7 +427,6 @@ BusObject *bus_object_free(BusObject *o) {
         sd_event_source_disable_unref(o->retry_timer);
         if (o->bus)
                 bus_object_close(o);
-        diagnosis_free(o->diagnosis);
         free(o);
         return NULL;
 }

@@ -16,9 +16,9 @@ typedef struct BusObjectHandlers {
         /* Carries out Reload(). Returns 0, or a negative errno and the first error in *@ret_error, to be
          * freed. */
         int (*reload)(char **ret_error, void *userdata);
-        /* Begins Probe(), Relocate() or Restore(), and answers @call when it is done. Returns 0, or -EBUSY
-         * while another request is under way. */
-        int (*request)(Request request, uint16_t port, sd_bus_message *call, void *userdata);
+        /* Begins Probe(), Relocate() or Restore() for the user @uid, and answers @call when it is done. Returns
+         * 0, or -EBUSY while another request is under way. */
+        int (*request)(Request request, uint16_t port, sd_bus_message *call, uint32_t uid, void *userdata);
 } BusObjectHandlers;
 
 /* All arguments have to outlive the object. It shows @status as it is at each call. Returns 0 or -ENOMEM. */

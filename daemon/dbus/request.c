@@ -36,13 +36,14 @@ int pending_request_answer(PendingRequest *pending, bool met, const char *reason
         return r < 0 ? r : 0;
 }
 
-int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call) {
+int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call,
+                         uint32_t uid) {
         /* More users may look than act, and some look all the time. */
-        if (pending->kind == REQUEST_PROBE && kind != REQUEST_PROBE)
+        if (pending->kind == REQUEST_PROBE && (kind != REQUEST_PROBE || (uid == 0 && pending->uid != 0)))
                 (void) pending_request_answer(pending, false, "another request has come meanwhile");
         if (pending->kind != REQUEST_NONE)
                 return -EBUSY;
 
-        *pending = (PendingRequest){ .kind = kind, .port = port, .call = sd_bus_message_ref(call) };
+        *pending = (PendingRequest){ kind, port, sd_bus_message_ref(call), uid };
         return 0;
 }

@@ -2,38 +2,16 @@
 #include "diagnose/diagnosis.h"
 
 #include "diagnose/finding.h"
-#include "process/child.h"
 #include "systemd/bus.h"
 
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define DEADLINE (20 * USEC_PER_SEC)
 
-struct Diagnosis {
-        sd_event *event;
-        const Log *log;
-        Child *child;
-        sd_bus_message *waiting[DIAGNOSIS_WAITING_MAX];
-        size_t n_waiting;
-        size_t n_asked; /* the run under way answers so many of them; the others may ask about something newer */
-};
-
-int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret) {
-        Diagnosis *d = malloc(sizeof(*d));
-
-        if (!d)
-                return -ENOMEM;
-
-        *d = (Diagnosis){ .event = event, .log = log };
-        *ret = d;
-        return 0;
-}
-
 /* Forgets the first @n callers. */
 static void diagnosis_drop(Diagnosis *d, size_t n) {
         for (size_t i = 0; i < n; i++)
-                sd_bus_message_unref(d->waiting[i]);
+                sd_bus_message_unref(d->waiting[i].call);
         d->n_waiting -= n;
-        /* NOLINTNEXTLINE(bugprone-sizeof-expression): they are pointers */
         memmove(d->waiting, d->waiting + n, d->n_waiting * sizeof(d->waiting[0]));
         d->n_asked = 0;
 }
@@ -41,15 +19,6 @@ static void diagnosis_drop(Diagnosis *d, size_t n) {
 void diagnosis_forget(Diagnosis *d) {
         d->child = child_free(d->child);
         diagnosis_drop(d, d->n_waiting);
-}
-
-Diagnosis *diagnosis_free(Diagnosis *d) {
-        if (!d)
-                return NULL;
-
-        diagnosis_forget(d);
-        free(d);
-        return NULL;
 }
 
 static int diagnosis_reply(sd_bus_message *call, const char *text) {
@@ -87,14 +56,14 @@ static const char *complaint(const ChildResult *result) {
 static void diagnosis_refuse(Diagnosis *d, size_t n, const char *why) {
         log_message(d->log, LOG_WARNING, "No diagnosis: %s", why);
         for (size_t i = 0; i < n; i++)
-                (void) sd_bus_reply_method_errorf(d->waiting[i], BUS_ERROR_NOT_POSSIBLE, "%s", why);
+                (void) sd_bus_reply_method_errorf(d->waiting[i].call, BUS_ERROR_NOT_POSSIBLE, "%s", why);
         diagnosis_drop(d, n);
 }
 
 static void diagnosis_on_end(const ChildResult *result, void *userdata);
 
 static void diagnosis_run(Diagnosis *d) {
-        static const char *const argv[] = { PROGRAM, NULL };
+        const char *const argv[] = { PROGRAM, d->of_root ? NULL : DIAGNOSE_FOR_EVERYONE, NULL };
         int r;
 
         r = child_spawn(d->event, argv, PROGRAM_ALL, DEADLINE, diagnosis_on_end, d, &d->child);
@@ -112,8 +81,8 @@ static void diagnosis_on_end(const ChildResult *result, void *userdata) {
                 diagnosis_refuse(d, d->n_asked, why);
         else {
                 for (size_t i = 0; i < d->n_asked; i++)
-                        if (diagnosis_reply(d->waiting[i], result->output) < 0)
-                                (void) sd_bus_reply_method_errorf(d->waiting[i], BUS_ERROR_NOT_POSSIBLE,
+                        if (diagnosis_reply(d->waiting[i].call, result->output) < 0)
+                                (void) sd_bus_reply_method_errorf(d->waiting[i].call, BUS_ERROR_NOT_POSSIBLE,
                                                                   "the answer could not be made");
                 diagnosis_drop(d, d->n_asked);
         }
@@ -123,13 +92,19 @@ static void diagnosis_on_end(const ChildResult *result, void *userdata) {
                 diagnosis_run(d);
 }
 
-int diagnosis_answer(Diagnosis *d, sd_bus_message *call) {
-        if (d->n_waiting == ELEMENTSOF(d->waiting))
-                return sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
-                                                  "too many callers wait for a diagnosis; try again");
+void diagnosis_answer(Diagnosis *d, sd_bus_message *call, uint32_t uid) {
+        size_t n = 0;
 
-        d->waiting[d->n_waiting++] = sd_bus_message_ref(call);
+        for (size_t i = 0; i < d->n_waiting; i++)
+                n += d->waiting[i].uid == uid;
+        if (d->n_waiting == ELEMENTSOF(d->waiting) || (!d->of_root && n >= DIAGNOSIS_WAITING_OF_USER_MAX)) {
+                (void) sd_bus_reply_method_errorf(call, BUS_ERROR_BUSY,
+                                                  "too many callers wait for a diagnosis; try again");
+                return;
+        }
+
+        d->waiting[d->n_waiting].uid = uid;
+        d->waiting[d->n_waiting++].call = sd_bus_message_ref(call);
         if (!d->child)
                 diagnosis_run(d);
-        return 1;
 }

@@ -4,20 +4,34 @@
 #include <systemd/sd-bus.h>
 
 #include "base/log.h"
+#include "process/child.h"
 
-/* Answers Diagnose() calls. One wslportd-diagnose runs at a time, beside the loop, and may itself ask this
- * daemon for its state. The next run answers all callers who came during this one. */
-typedef struct Diagnosis Diagnosis;
+/* An option of wslportd-diagnose: it gives up root's rights first. */
+#define DIAGNOSE_FOR_EVERYONE "--for-everyone"
 
 #define DIAGNOSIS_WAITING_MAX 32
+#define DIAGNOSIS_WAITING_OF_USER_MAX 4
 
-/* @event and @log must outlive it. Returns 0 or -ENOMEM. */
-int diagnosis_new(sd_event *event, const Log *log, Diagnosis **ret);
-Diagnosis *diagnosis_free(Diagnosis *diagnosis);
-DEFINE_TRIVIAL_CLEANUP(Diagnosis *, diagnosis_free);
+/* Answers Diagnose() calls: root's, or those of all other users, who are told only what any user can find out.
+ * One wslportd-diagnose runs at a time, beside the loop, and may itself ask this daemon for its state. The
+ * next run answers all callers who came during this one. A user can't take the places of the others. */
+typedef struct Diagnosis {
+        /* Set by its owner; they outlive it. */
+        sd_event *event;
+        const Log *log;
+        bool of_root;
 
-/* Answers @call with a(ssss), at once or when the program has ended. The method's handler returns this. */
-int diagnosis_answer(Diagnosis *diagnosis, sd_bus_message *call);
+        Child *child;
+        struct {
+                sd_bus_message *call;
+                uint32_t uid;
+        } waiting[DIAGNOSIS_WAITING_MAX];
+        size_t n_waiting;
+        size_t n_asked; /* the run under way answers so many of them; the others may ask about something newer */
+} Diagnosis;
+
+/* Answers the @call of the user @uid with a(ssss) when the program has ended, or refuses it at once. */
+void diagnosis_answer(Diagnosis *diagnosis, sd_bus_message *call, uint32_t uid);
 
 /* Leaves all callers unanswered. To be called before their bus is closed. */
 void diagnosis_forget(Diagnosis *diagnosis);

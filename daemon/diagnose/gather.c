@@ -190,16 +190,20 @@ static void ask_sshd(sd_event *event, const Units *units, const Placement *place
         memcpy(facts->sshd.options, home.options, SSHD_COMMAND_SIZE);
 }
 
-/* Takes the last of sshd's errors; the one with which sshd ends tells less than the one before it. */
+/* Takes the last line in which sshd tells why it can't run. Others tell what clients have sent: a password,
+ * where somebody has typed it as his name. */
 static void on_journal(const ChildResult *result, void *userdata) {
-        char *last = userdata, line[sizeof(((SshdFacts *) NULL)->last_error)];
+        static const char *const known[] = { "error: Bind to port ", "error: Could not load host key: ",
+                                             "error: Unable to load host key", "error: Permissions 0",
+                                             "fatal: Missing privilege separation directory: ",
+                                             "fatal: Privilege separation user " };
+        char *last = userdata;
 
-        LINES_FOREACH (begin, result->exit_status == 0 ? result->output : "") {
-                snprintf(line, sizeof(line), "%.*s", (int) strcspn(begin, "\n"), begin);
-                if (line[0] && (last[0] == '\0' || (!strstr(line, "Cannot bind any address") &&
-                                                    !strstr(line, "terminating, "))))
-                        memcpy(last, line, sizeof(line));
-        }
+        LINES_FOREACH (line, result->exit_status == 0 ? result->output : "")
+                for (size_t i = 0; i < ELEMENTSOF(known); i++)
+                        if (startswith(line, known[i]))
+                                snprintf(last, sizeof(((SshdFacts *) NULL)->last_error), "%.*s",
+                                         (int) strcspn(line, "\n"), line);
 }
 
 /* Any user may write to the journal under sshd's name, but only root under root's uid. The unit's name would
@@ -224,11 +228,11 @@ static void read_sshd(sd_event *event, const Units *units, const Placement *plac
 /* ── all of it ── */
 
 /* Each of these steps may fail, and its facts stay unknown then. */
-static void gather(sd_event *event, const Status *status, CheckFacts *facts) {
+static void gather(sd_event *event, sd_bus *bus, const Status *status, CheckFacts *facts) {
         _cleanup_(routes_freep) Routes *routes = NULL;
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         _cleanup_(mode_freep) Mode *mode = NULL;
-        _cleanup_(bus_closep) sd_bus *bus = NULL;
+        _cleanup_(bus_closep) sd_bus *private_bus = NULL;
         _cleanup_(units_freep) Units *units = NULL;
         Placement placement;
         Home home;
@@ -244,7 +248,9 @@ static void gather(sd_event *event, const Status *status, CheckFacts *facts) {
         r = units_new(facts->config.values.unit, ignore, NULL, &units);
         if (r < 0)
                 return;
-        if ((facts->machine.root && bus_open_private(event, &bus) >= 0) || bus_open_system(event, &bus) >= 0)
+        if (facts->machine.root && bus_open_private(event, &private_bus) >= 0)
+                read_units(event, private_bus, units, facts);
+        else if (bus && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0)
                 read_units(event, bus, units, facts);
         read_sshd(event, units, &placement, facts, &home);
         facts->machine.mode = read_mode(event, mode, status);
@@ -259,7 +265,7 @@ static void gather(sd_event *event, const Status *status, CheckFacts *facts) {
         read_firewalls(facts->port.number, facts->firewalls);
 }
 
-int gather_facts(const Status *status, bool can_ask, CheckFacts *ret) {
+int gather_facts(sd_bus *bus, const Status *status, CheckFacts *ret) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         int r;
 
@@ -271,10 +277,10 @@ int gather_facts(const Status *status, bool can_ask, CheckFacts *ret) {
 
         *ret = (CheckFacts){
                 .machine.root = geteuid() == 0,
-                .daemon.answers = !can_ask ? FACT_UNKNOWN : fact(status),
+                .daemon.answers = !bus ? FACT_UNKNOWN : fact(status),
         };
         if (status)
                 snprintf(ret->daemon.reason, sizeof(ret->daemon.reason), "%s", status->reason);
-        gather(event, status, ret);
+        gather(event, bus, status, ret);
         return 0;
 }

@@ -114,10 +114,11 @@ static void manager_on_bus(sd_bus *bus, void *userdata) {
         systemd_link_set_system_bus(m->c.link, bus, m->op.move || m->op.unit_switch);
 }
 
-static int manager_on_request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
+static int manager_on_request(Request request, uint16_t port, sd_bus_message *call, uint32_t uid,
+                              void *userdata) {
         Manager *m = userdata;
 
-        return operator_take_request(&m->op, request, port, call);
+        return operator_take_request(&m->op, request, port, call, uid);
 }
 
 /* ── configuration ── */

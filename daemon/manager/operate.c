@@ -376,10 +376,10 @@ bool operator_catch_up(Operator *op) {
 
 /* ── requests ── */
 
-int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call) {
+int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call, uint32_t uid) {
         int r;
 
-        r = pending_request_take(&op->request, request, port, call);
+        r = pending_request_take(&op->request, request, port, call, uid);
         if (r < 0)
                 return r;
 

@@ -50,4 +50,4 @@ void operator_fill(const Operator *op, Snapshot *snapshot);
 void operator_carry_out(Operator *op, const Snapshot *snapshot, const Decision *decision);
 
 /* The .request of BusObjectHandlers. */
-int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call);
+int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call, uint32_t uid);

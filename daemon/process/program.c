@@ -8,10 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* Drops all other rights. At exec() a uid other than 0 keeps only ambient capabilities, and uid 0 keeps those
+/* At exec() a uid other than 0 keeps only ambient capabilities, and uid 0 keeps those
  * that it has, within the bounding set; see capabilities(7). A starter without CAP_SETPCAP leaves the bounding
  * set as it is: then no_new_privs alone keeps uid 0 from getting more. */
-static int drop_privileges(ProgramRights rights) {
+int program_drop_privileges(ProgramRights rights) {
         static const int all_kept[_PROGRAM_RIGHTS_MAX] = {
                 [PROGRAM_NONE] = -1,
                 [PROGRAM_READS] = CAP_DAC_READ_SEARCH,
@@ -50,7 +50,7 @@ void program_exec(const char *const argv[], const char *variable, ProgramRights 
         if (input_fd >= 0 && dup2(input_fd, STDIN_FILENO) >= 0 && dup2(output_fd, STDOUT_FILENO) >= 0 &&
             dup2(errors_fd, STDERR_FILENO) >= 0 &&
             close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) >= 0 &&
-            sigprocmask(SIG_SETMASK, &none, NULL) >= 0 && drop_privileges(rights) >= 0 &&
+            sigprocmask(SIG_SETMASK, &none, NULL) >= 0 && program_drop_privileges(rights) >= 0 &&
             prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) >= 0)
                 execve(argv[0], (char *const *) argv, (char *const *) environment);
         _exit(127);

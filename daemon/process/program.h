@@ -22,6 +22,9 @@ typedef enum ProgramRights {
         _PROGRAM_RIGHTS_MAX,
 } ProgramRights;
 
+/* Gives up what @rights don't keep, for good. Returns 0 or a negative errno. */
+int program_drop_privileges(ProgramRights rights);
+
 /* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as
  * input, and with no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and
  * @variable ("NAME=value") if that isn't NULL. The program is killed when its parent ends. On failure the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/profile.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "base/fs.h"
@@ -16,32 +17,32 @@ static bool is_profile_name(const char *name) {
 }
 
 static int find_profile(const char *users, char *ret, size_t size) {
+        _cleanup_close_ int users_fd = fs_open_folder(users);
         _cleanup_closedir_ DIR *folders = NULL;
         const struct dirent *folder;
         unsigned n_with = 0, n = 0;
 
-        folders = opendir(users);
+        if (users_fd < 0)
+                return users_fd;
+        folders = fdopendir(users_fd);
         if (!folders)
                 return -errno;
 
+        TAKE_FD(users_fd);
         while ((folder = readdir(folders))) {
-                char path[4096];
+                _cleanup_close_ int fd = -1;
                 struct stat st;
                 bool with;
 
-                if (!is_profile_name(folder->d_name) ||
-                    (size_t) snprintf(path, sizeof(path), "%s/%s/" NAME, users, folder->d_name) >=
-                                    sizeof(path))
+                if (!is_profile_name(folder->d_name))
                         continue;
-                with = stat(path, &st) == 0 && S_ISREG(st.st_mode);
-                *strrchr(path, '/') = '\0';
+                fd = openat(dirfd(folders), folder->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                with = fd >= 0 && fstatat(fd, NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
                 /* A folder that this user may not look into is another user's. */
-                if ((!with && access(path, R_OK | X_OK) < 0) || stat(path, &st) < 0 ||
-                    !S_ISDIR(st.st_mode) || (!with && n_with > 0))
+                if (fd < 0 || (!with && (n_with > 0 || faccessat(fd, ".", R_OK | X_OK, 0) < 0)))
                         continue;
-                if (strlen(path) >= size)
+                if ((size_t) snprintf(ret, size, "%s/%s", users, folder->d_name) >= size)
                         return -ENAMETOOLONG;
-                strcpy(ret, path);
                 n_with += with;
                 n++;
         }
@@ -51,6 +52,7 @@ static int find_profile(const char *users, char *ret, size_t size) {
 int profile_read(const char *users, const char *profile, char *ret_path, size_t path_size,
                  char ret_text[static WSLCONFIG_SIZE_MAX], bool *ret_wide) {
         _cleanup_free_ char *data = malloc(WSLCONFIG_SIZE_MAX);
+        _cleanup_close_ int folder_fd = -1;
         char found[2048], path[sizeof(found) + sizeof(NAME)];
         ssize_t n;
         int r;
@@ -67,7 +69,10 @@ int profile_read(const char *users, const char *profile, char *ret_path, size_t 
             strlen(path) >= path_size)
                 return -ENAMETOOLONG;
 
-        n = fs_read_bytes(path, data, WSLCONFIG_SIZE_MAX);
+        folder_fd = fs_open_folder(profile);
+        if (folder_fd < 0)
+                return folder_fd;
+        n = fs_read_bytes_at(folder_fd, NAME, data, WSLCONFIG_SIZE_MAX);
         if (n < 0 && n != -ENOENT)
                 return (int) n;
         if (n >= 0) {

@@ -32,7 +32,7 @@ struct Child {
 typedef struct Peer {
         FuzzInput input;
         int from_fd, to_fd; /* the bus daemon's ends */
-        Child *child;
+        Child *children[2]; /* root's diagnosis, and that of all others */
         Log log;
         Status status;
         uint32_t serial;
@@ -425,7 +425,7 @@ int bus_open_system(sd_event *event, sd_bus **ret) {
         require(pipe2(from, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(to, O_CLOEXEC | O_NONBLOCK) == 0);
         require(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, to[0], from[1]) >= 0);
         require(sd_bus_set_bus_client(bus, true) >= 0 && sd_bus_set_connected_signal(bus, true) >= 0);
-        require(sd_bus_start(bus) >= 0 && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0);
+        require(sd_bus_start(bus) >= 0 && !event); /* the object attaches it */
         peer->from_fd = from[0];
         peer->to_fd = to[1];
         *ret = bus;
@@ -442,24 +442,26 @@ sd_bus *bus_close(sd_bus *bus) {
 
 int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout, ChildHandler handler,
                 void *userdata, Child **ret) {
-        Child *child;
+        Child *child, **place = &peer->children[argv[1] ? 1 : 0];
 
         (void) event, (void) rights;
         require(argv[0][0] == '/' && timeout > 0 && timeout != USEC_INFINITY);
-        require(!peer->child); /* one at a time */
+        require(argv[1] || peer->may[0] || peer->raw); /* root's only for root */
+        require(!*place);                              /* one at a time */
         if (fuzz_byte(&peer->input) == 0xff)
                 return -EAGAIN;
 
         child = malloc(sizeof(*child));
         require(child);
         *child = (Child){ .handler = handler, .userdata = userdata };
-        *ret = peer->child = child;
+        *ret = *place = child;
         return 0;
 }
 
 Child *child_free(Child *child) {
-        if (child && child == peer->child)
-                peer->child = NULL;
+        for (size_t i = 0; i < ELEMENTSOF(peer->children); i++)
+                if (child == peer->children[i])
+                        peer->children[i] = NULL;
         free(child);
         return NULL;
 }
@@ -485,13 +487,13 @@ static int reload(char **ret_error, void *userdata) {
 }
 
 /* NOLINTNEXTLINE(constParameter): BusObjectHandlers has it so */
-static int request(Request request, uint16_t port, sd_bus_message *call, void *userdata) {
+static int request(Request request, uint16_t port, sd_bus_message *call, uint32_t uid, void *userdata) {
         const char *sender = sd_bus_message_get_sender(call);
 
         require(userdata == peer && request != REQUEST_NONE);
         require(request == REQUEST_RELOCATE || port == 0);
         if (!peer->raw)
-                require(startswith(sender, ":1.") && peer->may[sender[3] - '0']);
+                require(startswith(sender, ":1.") && peer->may[sender[3] - '0'] && (uid == 0) == (sender[3] == '0'));
         if (peer->held)
                 return -EBUSY;
         peer->held = sd_bus_message_ref(call);
@@ -509,7 +511,7 @@ static void end_child(void) {
         uint8_t how = fuzz_byte(&peer->input);
         int error = how == 1 ? -ETIMEDOUT : how == 2 ? -ENOENT : how == 3 ? -EIO : 0;
         ChildResult result = { .error = error, .exit_status = error < 0 ? -1 : 0, .errors = "" };
-        Child *child = peer->child;
+        Child *child = peer->children[0] ? peer->children[0] : peer->children[1];
 
         result.output = output = fuzz_text(&peer->input, '\0');
         if (child)
@@ -674,7 +676,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         /* Ends all that is under way, so that the calls which still wait are answered. */
         p.input.size = 0;
-        while (p.held || p.child) {
+        while (p.held || p.children[0] || p.children[1]) {
                 answer_held();
                 end_child();
                 settle(event);
@@ -683,7 +685,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 require(!p.expected[i] || p.n_answers[i] == 1);
 
         bus_object_free(bus);
-        require(!p.child);
+        require(!p.children[0] && !p.children[1]);
         sd_event_unref(event);
         close(p.from_fd);
         close(p.to_fd);

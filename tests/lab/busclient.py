@@ -4,6 +4,7 @@
 busclient.py call PATH INTERFACE MEMBER [SIGNATURE ARGUMENT…]   prints "return" or the error's name, with the text
 busclient.py own NAME                                           owns that name until it is killed; prints "owned"
 busclient.py huge BYTES TIMES                                   calls with a string of that length
+busclient.py pour MEMBER                                        calls a method without pause until it is killed
 busclient.py flood CLIENTS CALLS                                half of the clients are hostile; prints the outcome
 """
 
@@ -221,6 +222,18 @@ def deaf(calls):
     signal.pause()
 
 
+def pour(member):
+    """Calls a method, with a hundred calls under way at any time."""
+    values = {"Relocate": ("q", (0,)), "GetAll": ("s", (MANAGER[1],))}.get(member, ("", ()))
+    call = (MANAGER[0], PROPERTIES if member == "GetAll" else MANAGER[1], member, *values)
+    client = Client()
+    for _ in range(100):
+        client.send(*call)
+    while True:
+        client.receive()
+        client.send(*call)
+
+
 def flood(clients, calls):
     """Runs each client in a process of its own. All begin at the same moment."""
     hostile = [wrong, vanishing, malformed, deaf]
@@ -278,6 +291,8 @@ def main():
         client = Client()
         for _ in range(int(arguments[1])):
             print(client.call(*MANAGER, "GetClientConfig", "s", ("x" * int(arguments[0]),)).error)
+    elif verb == "pour":
+        pour(arguments[0])
     elif verb == "flood":
         flood(int(arguments[0]), int(arguments[1]))
 

@@ -167,20 +167,24 @@ def test_diagnose_runs_once_for_all_who_ask(make):
                 r"printf 'mode\tok\tmirrored\t\nbad line\nred\tok\t\033[31m\t\nlatin\tok\t\344\t\n'" "\n"
                 r"printf 'sshd-enabled\tproblem\tssh.service ist „aus“\tsystemctl enable ssh.service\n'" "\n"
                 "exit 1")
-    callers = [client(m, "call", w.BUS[1], w.INTERFACE, "Diagnose", uid=uid) for uid in (0, 65534, 1)]
-    w.eventually(lambda: m.exists("/run/asked") and m.read("/run/asked") == 's "clear"\n', "the script has asked the daemon")
+    def ask_many(uid: int, n: int, refused: int) -> list[Process]:
+        callers = [client(m, "call", *READS["Diagnose"], uid=uid) for _ in range(n)]
+        w.eventually(lambda: sum(process.poll() is not None for process in callers) == refused, f"{refused} are refused")
+        assert {answer(process)[0] for process in callers if process.poll() is not None} <= {f"{OURS}.Busy"}
+        return callers
 
-    # 32 callers may wait; the others are refused.
-    waiting = [client(m, "call", w.BUS[1], w.INTERFACE, "Diagnose") for _ in range(40)]
-    w.eventually(lambda: sum(process.poll() is not None for process in waiting) == 40 - (32 - 3), "the others are refused")
-    refused = [answer(process)[0] for process in waiting if process.poll() is not None]
-    assert set(refused) == {f"{OURS}.Busy"}
+    first = [client(m, "call", *READS["Diagnose"], uid=uid) for uid in (0, 65534)]
+    w.eventually(lambda: m.exists("/run/asked") and m.read("/run/asked") == 's "clear"\n', "the script has asked the daemon")
+    w.eventually(lambda: runs(m) == 2, "root has one of its own")
+
+    # 32 of root's calls may wait, and 4 of each user's; the others are refused.
+    waiting = ask_many(0, 40, 40 - 31) + ask_many(65534, 6, 6 - 3) + ask_many(1, 6, 6 - 4)
     assert w.properties(m)["State"] == "clear"
 
     m.write("/run/go", "")
-    assert {answer(process)[0] for process in callers} == {"return"}
-    assert sum(answer(process)[0] == "return" for process in waiting) == 29
-    assert runs(m) == 2  # one for the first caller, one for all who called while that one ran
+    assert {answer(process)[0] for process in first} == {"return"}
+    assert sum(answer(process)[0] == "return" for process in waiting) == 31 + 3 + 4
+    assert runs(m) == 4  # one for the first caller, and one for all who called while that one ran
     shown = m.run(["busctl", "--json=short", "call", *w.BUS, w.INTERFACE, "Diagnose"], check=True).stdout
     assert json.loads(shown)["data"] == [[["mode", "ok", "mirrored", ""],
                                           ["sshd-enabled", "problem", "ssh.service ist „aus“",
@@ -316,6 +320,28 @@ def test_polkit_that_does_not_answer(make):
     m.write("/run/go", "")
     w.eventually(lambda: ask(m, *ACTS["Restore"], uid=65534)[0] in DENIED, "the user can ask again")
     assert w.properties(m)["Port"] == 22
+
+
+@pytest.mark.parametrize("member", ["Probe", "Relocate", "Diagnose", "GetAll"])
+def test_a_user_who_calls_without_pause_keeps_nobody_out(make, member):
+    """Neither root's calls, nor the daemon's own work."""
+    m = make()
+    m.write("/etc/polkit-1/rules.d/49-test.rules", RULE)
+    stand_in(m, r"printf 'mode\tok\tmirrored\t\n'")
+    w.boot(m)
+    w.wait_properties(m, State="clear")
+    # One of them may have things probed.
+    poured = [client(m, "pour", member, uid=uid) for uid in (65534, 65534, 65534, 2 if member == "Relocate" else 1)]
+    for call in ("Probe", "Diagnose", "GetFirewallRules", "Get", "Reload") * 6 + ("Relocate", "Restore"):
+        assert ask(m, *{**READS, **ACTS}[call])[0] == "return", call
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    m.run(["systemctl", "start", "ssh.service"], check=True)
+    w.wait_properties(m, Port=22)
+    assert all(process.poll() is None for process in poured)
+    assert ask(m, *READS["Diagnose"], uid=13)[0] == "return"
+    for process in poured:
+        process.kill()
 
 
 # ---- probe ----

@@ -23,25 +23,28 @@ static void test_met(const void *data) {
         const struct Met *row = data;
         PendingRequest pending = { 0 };
 
-        test_equal_int(pending_request_take(&pending, row->kind, row->asked, NULL), 0);
+        test_equal_int(pending_request_take(&pending, row->kind, row->asked, NULL, 1000), 0);
         test_equal_int(pending_request_is_met(&pending, row->port), row->met);
 }
 
 static void test_one_at_a_time(void) {
         PendingRequest pending = { 0 };
 
-        test_equal_int(pending_request_take(&pending, REQUEST_RELOCATE, 2222, NULL), 0);
-        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_RELOCATE, 2222, NULL, 1000), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000), -EBUSY);
         /* The first request is still pending. */
         test_equal_int(pending.kind, REQUEST_RELOCATE);
         test_equal_int(pending.port, 2222);
 
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000), -EBUSY);
 
         pending_request_done(&pending);
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL), 0);
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL), -EBUSY);
-        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000), -EBUSY);
+        /* Root's probe doesn't wait behind another user's, but behind root's. */
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000), 0);
         test_equal_int(pending.kind, REQUEST_RESTORE);
 }
 
@@ -49,7 +52,7 @@ static void test_one_at_a_time(void) {
 static void test_an_answer_that_fails(void) {
         PendingRequest pending = { 0 };
 
-        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000), 0);
         test_assert(pending_request_answer(&pending, true, "") < 0);
         test_equal_int(pending.kind, REQUEST_NONE);
 }

@@ -5,7 +5,8 @@
 
 #include "unit/test.h"
 
-/* Folders of C:\\Users: "+" marks one with a .wslconfig, "=" one in which .wslconfig is a folder. */
+/* Folders of C:\\Users: "+" marks one with a .wslconfig, "=" one in which .wslconfig is a folder, "@" one in which it
+ * is a link to somebody else's, ">" a link to a folder of somebody else's. */
 static const struct {
         const char *name, *folders, *profile;
         int r;
@@ -21,20 +22,35 @@ static const struct {
         { "two with it", "me+ you+", NULL, -ENOTUNIQ, NULL },
         { "two, and it is known who", "me+ you+", "you", 1, "you" },
         { "known, without", "me+ you", "you", 0, "you" },
-        { "a folder of that name is none", "me=", NULL, 0, NULL },
+        { "a folder of that name is none", "me=", NULL, -EINVAL, NULL },
+        { "a link isn't followed", "me@", NULL, -ELOOP, NULL },
+        { "a link isn't followed, and it is known whose", "me@ you+", "me", -ELOOP, NULL },
+        { "a folder that is a link is nobody's", "me>", NULL, -ENOENT, NULL },
+        { "a folder that is a link, and it is known whose", "me> you+", "me", -ENOTDIR, NULL },
 };
 
+/* Somebody else's folder, with a .wslconfig. */
+static char elsewhere[64];
+
 static void put(const char *users, char *folder) {
-        char path[256], kind = folder[strlen(folder) - 1];
+        char path[256], theirs[256], kind = folder[strlen(folder) - 1];
         FILE *file;
 
-        if (kind == '+' || kind == '=')
+        if (strchr("+=@>", kind))
                 folder[strlen(folder) - 1] = '\0';
         snprintf(path, sizeof(path), "%s/%s", users, folder);
+        if (kind == '>') {
+                test_assert(symlink(elsewhere, path) == 0);
+                return;
+        }
         test_assert(mkdir(path, 0755) == 0);
         snprintf(path, sizeof(path), "%s/%s/.wslconfig", users, folder);
         if (kind == '=')
                 test_assert(mkdir(path, 0755) == 0);
+        if (kind == '@') {
+                snprintf(theirs, sizeof(theirs), "%s/.wslconfig", elsewhere);
+                test_assert(symlink(theirs, path) == 0);
+        }
         if (kind != '+')
                 return;
         file = fopen(path, "we");
@@ -57,10 +73,7 @@ static void test_profile(const void *data) {
         snprintf(profile, sizeof(profile), "%s/%s", users, strempty(row->profile));
 
         r = profile_read(users, row->profile ? profile : NULL, path, sizeof(path), text, &wide);
-        if (strchr(row->folders, '='))
-                test_equal_int(r, -EINVAL);
-        else
-                test_equal_int(r, row->r);
+        test_equal_int(r, row->r);
         if (row->found) {
                 snprintf(expected, sizeof(expected), "%s/%s/.wslconfig", users, row->found);
                 test_equal_string(path, expected);
@@ -81,6 +94,11 @@ static void test_no_drive(void) {
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = { TEST_TABLE(test_profile, rows), TEST(test_no_drive) };
+        char folder[] = "/tmp/test-profile-XXXXXX", them[] = "them+";
+
+        test_assert(mkdtemp(folder));
+        put(folder, them);
+        snprintf(elsewhere, sizeof(elsewhere), "%s/them", folder);
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
 }
