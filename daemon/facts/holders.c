@@ -7,6 +7,7 @@ typedef struct Look {
         bool best_effort;
         const Status *status; /* with .best_effort; may be NULL */
         bool all;             /* list strangers too */
+        usec_t until;         /* when to wait for the helper no more */
         PortView view;
 } Look;
 
@@ -77,7 +78,7 @@ static int look_at(Look *look, const Listener *listener) {
         SocketOwner owner = { .result = OWNER_UNKNOWN };
         int r;
 
-        r = owner_find(listener->inode, listener->cgroup_id, &owner);
+        r = owner_find(listener->inode, listener->cgroup_id, look->until, &owner);
         if (r < 0 && !look->best_effort)
                 return r;
 
@@ -159,14 +160,20 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
 }
 
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 PortView *ret) {
-        return holders_look_with(&(Look){ .managed = managed }, sockets, expected, port, ret);
+                 usec_t until, PortView *ret) {
+        return holders_look_with(&(Look){ .managed = managed, .until = until }, sockets, expected, port, ret);
 }
 
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,
                              uint16_t port, const Status *status, PortView *ret) {
-        return holders_look_with(&(Look){ .managed = managed, .best_effort = true, .status = status },
-                                 sockets, expected, port, ret);
+        Look look = {
+                .managed = managed,
+                .best_effort = true,
+                .status = status,
+                .until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC,
+        };
+
+        return holders_look_with(&look, sockets, expected, port, ret);
 }
 
 bool port_view_is_complete(const PortView *view, const Endpoints *expected) {

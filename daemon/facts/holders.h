@@ -26,12 +26,12 @@ typedef struct PortView {
 
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
  * exist than fit, root's come first. An sshd that has all of @expected is the holder, whoever else is there;
- * @expected is empty where that isn't known. It never binds. Each listener may cost a wait for the helper, as
+ * @expected is empty where that isn't known. It never binds. It may wait for the helper, until @until as
  * in owner_find(). Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 PortView *ret);
+                 usec_t until, PortView *ret);
 
-/* The same for a program that may see less than the daemon. Where the listener's owner can't be seen, the
+/* The same, with waits of seconds, for a program that may see less than the daemon. Where the listener's owner can't be seen, the
  * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named
  * sshd is the managed one. */
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,

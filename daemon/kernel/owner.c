@@ -310,7 +310,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
         return 0;
 }
 
-int owner_find(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
+int owner_find(uint32_t inode, uint64_t cgroup_id, usec_t until, SocketOwner *ret) {
         HelperRequest request = { .task = HELPER_FIND_OWNER, .inode = inode, .cgroup_id = cgroup_id };
         SocketOwnerAnswer answer;
         int r;
@@ -318,7 +318,7 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
         if (!helper_is_there())
                 return owner_search(inode, cgroup_id, ret);
 
-        r = helper_ask(&request, &answer, sizeof(answer), NULL, 0);
+        r = helper_ask(&request, until, &answer, sizeof(answer), NULL, 0);
         if (r < 0)
                 return r;
         if (answer.result >= 0)

@@ -34,7 +34,7 @@ typedef struct SocketOwner {
 int owner_search(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret);
 
 /* The same, by the helper where there is one; then it also fails as helper_ask() does. */
-int owner_find(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret);
+int owner_find(uint32_t inode, uint64_t cgroup_id, usec_t until, SocketOwner *ret);
 
 /* The helper's answer to HELPER_FIND_OWNER. */
 typedef struct SocketOwnerAnswer {

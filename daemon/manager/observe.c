@@ -12,6 +12,10 @@
 #define SETTLED_DELAY (1280 * USEC_PER_MSEC)
 #define SETTLED_DELAY_QUICK (160 * USEC_PER_MSEC) /* where no process has to come up */
 
+/* How long one evaluation may wait for the helper, which usually answers within 1 ms: meanwhile nobody else is
+ * answered. What isn't known then is looked at again later. */
+#define LOOK_TIMEOUT (300 * USEC_PER_MSEC)
+
 /* When to count the pinned sessions again. No event tells of the end of a TIME_WAIT. */
 #define RECOUNT_DELAY_MIN (1 * USEC_PER_SEC)
 #define RECOUNT_DELAY_MAX (60 * USEC_PER_SEC)
@@ -106,10 +110,14 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
                         ret->items[ret->n++] = all.items[i];
 }
 
+static void observer_begin_look(Observer *o) {
+        o->look_until = clock_usec(CLOCK_MONOTONIC) + LOOK_TIMEOUT;
+}
+
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, ret);
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, o->look_until, ret);
         if (r >= 0)
                 o->helper_time += ret->helper_time;
         return r;
@@ -140,6 +148,7 @@ const PortFact *observer_find_stranger(Observer *o, uint16_t port) {
         const PortFact *fact;
         PortView view;
 
+        observer_begin_look(o);
         (void) observer_see(o, port, &view);
         fact = ports_find(&o->ports, port);
         return fact && holder_is_stranger(fact->holder) ? fact : NULL;
@@ -155,6 +164,7 @@ int observer_listens(Observer *o, const Placement *placement, uint16_t port) {
         Endpoints expected;
         PortView view;
 
+        observer_begin_look(o);
         observer_expect(o, placement, port, &expected);
         if (observer_list(o, &expected, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
@@ -171,6 +181,7 @@ void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const c
                 return;
         }
         naming_forget(o->c->naming, port);
+        observer_begin_look(o);
         (void) observer_see(o, port, &view);
 }
 
@@ -281,6 +292,7 @@ void observer_look(Observer *o) {
         o->n_listeners = o->actual.n = 0;
         memset(o->listeners, 0, sizeof(o->listeners));
         watch_note(o->c->watch);
+        observer_begin_look(o);
 
         (void) observer_has_addresses(o, home_find_absent(&o->sshd.home, o->c->routes, &o->absent));
         if (files->placement.port != 0)

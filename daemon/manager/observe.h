@@ -43,6 +43,7 @@ typedef struct Observer {
         size_t n_reachable;
         Pinned pinned;
         usec_t helper_time; /* CPU time that the helper took for the looks of this evaluation */
+        usec_t look_until;  /* when this evaluation waits for the helper no more */
 
         Settled lacking; /* what a running sshd lacks; SETTLED_NOT_YET: nothing */
         Delay settling;  /* between looks at such an sshd */

@@ -5,8 +5,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define ANSWER_MSEC 3000 /* on a busy machine; usually the answer takes less than 1 ms */
-
 static const char *helper_path(void) {
         const char *path = secure_getenv("WSLPORTD_HELPER");
 
@@ -101,7 +99,9 @@ ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t 
         return n;
 }
 
-int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds) {
+int helper_ask(const HelperRequest *request, usec_t until, void *ret, size_t size, int ret_fds[],
+               size_t n_fds) {
+        usec_t now = clock_usec(CLOCK_MONOTONIC);
         _cleanup_close_ int fd = -1;
         struct pollfd wait;
         size_t n_taken = 0;
@@ -113,7 +113,7 @@ int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds
                 return fd;
 
         wait = (struct pollfd){ .fd = fd, .events = POLLIN };
-        r = poll(&wait, 1, ANSWER_MSEC);
+        r = poll(&wait, 1, until > now ? (int) ((until - now) / USEC_PER_MSEC) : 0);
         if (r <= 0)
                 return r < 0 ? -errno : -EAGAIN;
         n = helper_receive(fd, ret, size, ret_fds, n_fds, &n_taken);

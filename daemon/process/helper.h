@@ -32,11 +32,13 @@ typedef struct HelperRequest {
 /* True if there is a helper to ask. */
 bool helper_is_there(void);
 
-/* Has the helper do one of the tasks other than HELPER_RUN and waits for the answer, three seconds at most.
- * The answer is @size bytes, and at most @n_fds descriptors, which the caller owns then. Returns the number
+/* Has the helper do one of the tasks other than HELPER_RUN and waits for the answer, which usually takes less than 1 ms,
+ * until @until (of CLOCK_MONOTONIC) at most: whoever asks within the event loop has a bound for all questions of one
+ * evaluation. The answer is @size bytes, and at most @n_fds descriptors, which the caller owns then. Returns the number
  * of descriptors, -EAGAIN where there was no answer, -EHOSTDOWN where nobody listens, or another negative
  * errno. */
-int helper_ask(const HelperRequest *request, void *ret, size_t size, int ret_fds[], size_t n_fds);
+int helper_ask(const HelperRequest *request, usec_t until, void *ret, size_t size, int ret_fds[],
+               size_t n_fds);
 
 /* Has the helper run @argv, with @variable as program_exec() takes it. Returns the connection, non-blocking.
  * When the program has exited, an int arrives there, its exit status; when it has ended in any other way,

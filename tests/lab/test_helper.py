@@ -180,6 +180,19 @@ def test_it_is_disturbed_all_the_time(make, number):
     assert w.failed_units(m) == []
 
 
+def test_a_stopped_helper_keeps_nobody_waiting(make):
+    """Each look at a listener asks the helper. Properties are answered all the same, and what they say is made up for."""
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    m.run(["systemctl", "kill", "--signal=STOP", "wslportd-helper.service"], check=True)
+    for _ in range(3):
+        m.run(["systemctl", "kill", "--signal=HUP", w.UNIT], check=True)  # each has everything looked at anew
+        # One evaluation waits 0.3 s at the most. For each listener it was 3 s.
+        m.run(["busctl", "--timeout=2", "get-property", *w.BUS, w.INTERFACE, "State"], check=True)
+    m.run(["systemctl", "kill", "--signal=CONT", "wslportd-helper.service"], check=True)
+    w.check_report(m, "clear", 22)
+
+
 # ---- the kernel refuses a system call of the helper's ----
 
 REFUSALS = f"/etc/systemd/system/{w.HELPER}.d/zz-faults.conf"

@@ -184,6 +184,11 @@ static inline bool test_run_one(const Test *test, const void *row) {
         return status == 0;
 }
 
+/* When a test has waited long enough for an answer of another process. */
+static inline usec_t test_soon(void) {
+        return clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC;
+}
+
 /* Runs all cases. Returns main()'s exit status. */
 static inline int test_main(int argc, char *argv[], const Test *tests, size_t n_tests) {
         size_t n = 0;

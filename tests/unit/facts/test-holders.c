@@ -88,9 +88,9 @@ static void test_the_daemon_between_two_buses(void) {
 
         (void) netns_listen("0.0.0.0", 2222);
         be("sshd", true);
-        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, &view), 0);
+        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, test_soon(), &view), 0);
         test_equal_int(view.holder, HOLDER_UNKNOWN);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222,
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222, test_soon(),
                                     &view),
                        0);
         test_equal_int(view.holder, HOLDER_LINUX);

@@ -123,15 +123,15 @@ static void find_own(const void *data) {
         fd = netns_listen("127.0.0.1", 2222);
         listener = list();
 
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_FOUND);
         test_equal_int(owner.pid, getpid());
         test_equal_string(owner.comm, "a?[31m b???");
 
         /* A wrong cgroup id doesn't hinder the search, nor does a missing one. */
-        test_equal_int(owner_find(listener.inode, 0, &owner), 0);
+        test_equal_int(owner_find(listener.inode, 0, test_soon(), &owner), 0);
         test_equal_int(owner.pid, getpid());
-        test_equal_int(owner_find(listener.inode, 0xffffffffffff, &owner), 0);
+        test_equal_int(owner_find(listener.inode, 0xffffffffffff, test_soon(), &owner), 0);
         test_equal_int(owner.pid, getpid());
 }
 
@@ -176,22 +176,22 @@ static void find_unit(const void *data) {
         listener = list();
 
         /* The socket's cgroup has no process any more. */
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
         /* The numbers that the search's own descriptors get vary, and must not pass for an errno. */
         for (unsigned i = 0; i < ELEMENTSOF(others); i++) {
                 others[i] = dup(fd);
-                failures += owner_find(listener.inode, listener.cgroup_id, &owner) < 0;
+                failures += owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner) < 0;
         }
         for (unsigned i = 0; i < ELEMENTSOF(others); i++)
                 close(others[i]);
         /* Without the socket's cgroup, as with cgroup v1 alone, the unit is that of the process' cgroup. */
-        test_equal_int(owner_find(listener.inode, 1, &owner_scanned), 0);
+        test_equal_int(owner_find(listener.inode, 1, test_soon(), &owner_scanned), 0);
         /* A process without a unit has the unit of the socket's cgroup. */
         move_to("", getpid());
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner_moved), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner_moved), 0);
         /* There is no unit at all. */
         remove_unit();
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner_removed), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner_removed), 0);
         close(fd);
 
         test_assert(listener.cgroup_id > 1);
@@ -245,7 +245,7 @@ static void find_in_unit(const void *data) {
         pid = fork_idle();
         move_to("", getpid());
         listener = list();
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         close(fd);
@@ -269,12 +269,12 @@ static void find_nowhere(const void *data) {
 
         (void) data;
 
-        test_equal_int(owner_find(INODE_OF_NOBODY, 0, &owner), 0);
+        test_equal_int(owner_find(INODE_OF_NOBODY, 0, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_ELSEWHERE);
         test_equal_int(owner.pid, 0);
         test_equal_string(owner.unit, "");
 
-        test_equal_int(owner_find(0, 0, &owner), 0);
+        test_equal_int(owner_find(0, 0, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_UNKNOWN);
 }
 
@@ -293,13 +293,13 @@ static void look_from_inside(const void *data) {
         test_equal_int(getpid(), 1);
         move_to("", 1);
 
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_ELSEWHERE);
         test_equal_string(owner.unit, "");
 
         /* The inner one finds its own listener. */
         fd = netns_listen("127.0.0.2", 2223);
-        test_equal_int(owner_find(inode_of(fd), 0, &owner), 0);
+        test_equal_int(owner_find(inode_of(fd), 0, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_FOUND);
         test_equal_int(owner.pid, 1);
 }
@@ -330,7 +330,7 @@ static void find_unreadable(const void *data) {
         close(fd);
 
         test_assert(setgid(65534) == 0 && setuid(65534) == 0);
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_UNKNOWN);
         test_equal_int(owner.pid, 0);
 }
@@ -352,7 +352,7 @@ static void find_with_hidden(const void *data) {
         if (fork() == 0) {
                 test_assert(setgid(65534) == 0 && setuid(65534) == 0);
                 test_assert(access("/proc/1", F_OK) < 0);
-                test_equal_int(owner_find(INODE_OF_NOBODY, 0, &owner), 0);
+                test_equal_int(owner_find(INODE_OF_NOBODY, 0, test_soon(), &owner), 0);
                 test_equal_int(owner.result, OWNER_UNKNOWN);
                 _exit(EXIT_SUCCESS);
         }
@@ -405,7 +405,7 @@ static void find_with_capabilities(const void *data) {
         for (unsigned i = 0; i < 2; i++)
                 fewer[i].effective = (uint32_t) (row->capabilities >> (32 * i));
         test_assert(syscall(SYS_capset, &header, fewer) == 0);
-        test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+        test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
         test_assert(syscall(SYS_capset, &header, sets) == 0);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -443,14 +443,14 @@ static void hold_too_many_files(const void *data) {
         for (unsigned i = 0; i < 2; i++)
                 test_assert(read(ends[0], &byte, 1) == 1);
 
-        test_equal_int(owner_find(INODE_OF_NOBODY, 0, &owner), 0);
+        test_equal_int(owner_find(INODE_OF_NOBODY, 0, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_UNKNOWN);
 
         fd = netns_listen("127.0.0.1", 2222);
         inode = inode_of(fd);
         pid = fork_idle();
         close(fd);
-        test_equal_int(owner_find(inode, 0, &owner), 0);
+        test_equal_int(owner_find(inode, 0, test_soon(), &owner), 0);
         test_equal_int(owner.result, OWNER_FOUND);
         test_equal_int(owner.pid, pid);
 }

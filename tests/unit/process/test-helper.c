@@ -212,6 +212,18 @@ static void test_what_it_does_not_know_is_not_run(void) {
         stop(&s);
 }
 
+static void test_a_stopped_helper_is_waited_for_as_long_as_the_caller_says(void) {
+        SocketOwner owner;
+        Server s;
+
+        start(&s);
+        test_equal_int(kill(s.pid, SIGSTOP), 0);
+        for (unsigned i = 0; i < 100; i++) /* far more than the test's own time */
+                test_equal_int(owner_find(1, 0, 0, &owner), -EAGAIN);
+        test_equal_int(kill(s.pid, SIGCONT), 0);
+        stop(&s);
+}
+
 static void test_without_a_helper(void) {
         static const char *const argv[] = { "/usr/sbin/sshd", NULL };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
@@ -225,7 +237,7 @@ static void test_without_a_helper(void) {
         test_assert(sd_event_new(&event) >= 0);
         test_equal_int(child_spawn(event, argv, PROGRAM_READS, USEC_PER_SEC, outcome_on_end, NULL, &child),
                        -EHOSTDOWN);
-        test_equal_int(owner_find(1, 0, &owner), -EHOSTDOWN);
+        test_equal_int(owner_find(1, 0, test_soon(), &owner), -EHOSTDOWN);
         test_equal_int(tracepoint_open(&fd, 1), -EHOSTDOWN);
         test_assert(errno_is_passing(-EHOSTDOWN));
 }
@@ -245,7 +257,7 @@ static void test_finds_an_owner(void) {
 
         /* kernel/test-owner, which may run beside this test, has more files open than one search reads. */
         for (unsigned i = 0; i < 100; i++) {
-                test_equal_int(owner_find(listener.inode, listener.cgroup_id, &owner), 0);
+                test_equal_int(owner_find(listener.inode, listener.cgroup_id, test_soon(), &owner), 0);
                 test_equal_int(owner_search(listener.inode, listener.cgroup_id, &here), 0);
                 if (owner.result != OWNER_UNKNOWN && here.result != OWNER_UNKNOWN)
                         break;
@@ -327,7 +339,7 @@ static void test_others_are_refused(void) {
 
                 if (setresuid(1000, 1000, 1000) < 0 || setenv("WSLPORTD_HELPER", s.socket, 1) < 0)
                         _exit(2);
-                _exit(owner_find(1, 0, &owner) == -EAGAIN ? 0 : 1);
+                _exit(owner_find(1, 0, test_soon(), &owner) == -EAGAIN ? 0 : 1);
         }
         int status;
         test_equal_int(waitpid(pid, &status, 0), pid);
@@ -381,6 +393,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_another_variable_is_refused),
                 TEST(test_a_library_of_ours_is_taken),
                 TEST(test_what_it_does_not_know_is_not_run),
+                TEST(test_a_stopped_helper_is_waited_for_as_long_as_the_caller_says),
                 TEST(test_without_a_helper),
                 TEST(test_finds_an_owner),
                 TEST(test_opens_the_tracepoint),
