@@ -190,6 +190,14 @@ static void ask_sshd(sd_event *event, const Units *units, const Placement *place
         memcpy(facts->sshd.options, home.options, SSHD_COMMAND_SIZE);
 }
 
+/* sshd says so before it logs as it does later. (OpenSSH sshd.c, main()) */
+static bool is_about_run_directory(const char *line) {
+        const char *says = strstr(line, " must be owned by root and not group or world-writable."),
+                   *end = strchr(line, '\n');
+
+        return line[0] == '/' && says && (!end || says < end);
+}
+
 /* Takes the last line in which sshd tells why it can't run. Others tell what clients have sent: a password,
  * where somebody has typed it as his name. */
 static void on_journal(const ChildResult *result, void *userdata) {
@@ -201,7 +209,7 @@ static void on_journal(const ChildResult *result, void *userdata) {
 
         LINES_FOREACH (line, result->exit_status == 0 ? result->output : "")
                 for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                        if (startswith(line, known[i]))
+                        if (startswith(line, known[i]) || is_about_run_directory(line))
                                 snprintf(last, sizeof(((SshdFacts *) NULL)->last_error), "%.*s",
                                          (int) strcspn(line, "\n"), line);
 }
@@ -209,8 +217,10 @@ static void on_journal(const ChildResult *result, void *userdata) {
 /* Any user may write to the journal under sshd's name, but only root under root's uid. The unit's name would
  * be no help: journald may no longer know the unit of a process that has ended. */
 static const char *const journal[] = {
-        "/usr/bin/journalctl", "--boot",     "--quiet",           "--no-pager", "--output=cat",
-        "--priority=err",      "--lines=20", "--identifier=sshd", "_UID=0",     NULL
+        "/usr/bin/journalctl", "--boot", "--quiet", "--no-pager", "--output=cat", "--lines=20",
+        /* Errors, and what sshd prints before it logs. */
+        "_UID=0", "SYSLOG_IDENTIFIER=sshd", "PRIORITY=2", "PRIORITY=3", "+",
+        "_UID=0", "SYSLOG_IDENTIFIER=sshd", "_TRANSPORT=stdout", NULL
 };
 
 static void read_sshd(sd_event *event, const Units *units, const Placement *placement, CheckFacts *facts,
