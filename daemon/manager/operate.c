@@ -121,7 +121,7 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
         if (error == -EADDRINUSE) /* which the answer of bind() has told */
                 return;
 
-        log_message(&op->c->log, error == -EBUSY || error == -ECANCELED ? LOG_NOTICE : LOG_ERR,
+        log_message(&op->c->log, error == -ECANCELED ? LOG_NOTICE : error == -EBUSY ? LOG_WARNING : LOG_ERR,
                     "sshd could not be moved to %u: %s", port, text);
         if (error == -EBUSY || error == -ECANCELED) {
                 /* Another port, or sshd as its owner left it, is tried at once, as often as the limit allows. */

@@ -24,11 +24,13 @@ void publisher_say_ready(Publisher *p) {
 
 void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
         bool answered = fact->bind != BIND_NO_ANSWER;
+        /* Clients look for sshd there, and would talk to whoever has it now. */
+        bool known = fact->holder == HOLDER_LINUX && fact->port == p->c->files.placement.port;
         char text[160], port[sizeof("65535")];
 
         snprintf(port, sizeof(port), "%u", fact->port);
         port_fact_describe(fact, text, sizeof(text));
-        log_event(&p->c->log, LOG_NOTICE, answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, "PORT", port,
+        log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE, answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, "PORT", port,
                   "Port %u can't be had: %s", fact->port, text);
         if (answered)
                 bus_object_conflict(p->c->bus, fact->port, fact->holder, fact->detail);
@@ -69,15 +71,16 @@ void publisher_tell_rules(Publisher *p, uint16_t port, bool moved) {
                         publisher_on_hint(text, p);
 }
 
-/* Tells of a stranger on a home port once, for as long as it listens there. */
+/* Tells of a stranger on a port of sshd's once, for as long as it listens there. */
 static void publisher_tell_strangers(Publisher *p, const Decision *d) {
         const Home *home = &p->observer->sshd.home;
 
-        for (size_t i = 0; i < home->n_ports; i++) {
-                const PortFact *fact = ports_find(&p->observer->ports, home->ports[i]);
+        for (size_t i = 0; i <= home->n_ports; i++) {
+                uint16_t port = i < home->n_ports ? home->ports[i] : p->c->files.placement.port;
+                const PortFact *fact = ports_find(&p->observer->ports, port);
 
                 if (!fact || !holder_is_stranger(fact->holder))
-                        port_set_remove(&p->told, home->ports[i]);
+                        port_set_remove(&p->told, port);
                 else if (d->state == STATE_CONFLICT && !port_set_has(&p->told, fact->port)) {
                         port_set_add(&p->told, fact->port);
                         publisher_tell_refusal(p, fact);

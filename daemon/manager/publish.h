@@ -8,7 +8,7 @@ typedef struct Publisher {
         Context *c;
         const Observer *observer;
         Status status; /* as it was told last */
-        PortSet told;  /* the home ports that a stranger listens on, which was told */
+        PortSet told;  /* the ports of sshd that a stranger listens on, which was told */
 } Publisher;
 
 /* Shows what was decided and observed, if that has changed. What was told last stands while the observer

@@ -160,6 +160,23 @@ def test_a_switch_to_a_service_that_does_not_come_up(make):
     standing(m, "clear", 22, "")
 
 
+# ---- somebody else takes the port that clients know ----
+
+def test_a_user_takes_the_port_while_sshd_restarts(make):
+    """Any user may have 2222, and would be asked for passwords there. It is told as a warning, and sshd moves on."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.check_report(m, "relocated", 2222)
+    systemctl(m, "stop", "ssh.service")
+    script = "import socket, time; s = socket.create_server(('', 2222)); time.sleep(600)"
+    thief = m.spawn(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-SEc", script])
+    m.wait_listening(2222)
+    systemctl(m, "start", "--no-block", "ssh.service")
+    w.wait_properties(m, State="relocated", Port=22022)
+    warnings = [str(entry["MESSAGE"]) for entry in m.journal(SYSLOG_IDENTIFIER="wslportd") if int(entry["PRIORITY"]) <= 4]
+    assert any("2222" in text and "python3" in text for text in warnings), warnings
+    thief.kill()
+
+
 # ---- its configuration changes where nobody looks ----
 
 @pytest.mark.parametrize("place", ["in-the-folder", "behind-a-link", "included-from-elsewhere", "an-option"])
