@@ -199,8 +199,69 @@ class Day:
         self.m.windows.silent(False)
         return "Windows is silent for a moment"
 
+    # ---- the owner, and a user, in the middle of things ----
+
+    def begin_request(self) -> Process:
+        """Asks for a move, and returns at a random moment in it."""
+        arguments = self.chance.choice((("Restore",), ("Relocate", "q", "0"), ("Relocate", "q", "2222"), ("Relocate", "q", "22022")))
+        process = self.m.spawn(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *arguments])
+        time.sleep(self.chance.uniform(0, 0.4))
+        return process
+
+    def owner_stops(self) -> str:
+        """The owner stops, disables or masks sshd during a move. Whatever came of it, sshd is down then, and stays so."""
+        verb = self.chance.choice(("stop", "disable --now", "mask --now"))
+        request = self.begin_request()
+        result = self.m.run(["systemctl", *verb.split(), "ssh.service"])
+        assert result.returncode == 0, result.stderr
+        request.wait()
+        assert w.main_pid(self.m) == 0, f"systemctl {verb}, and sshd runs"
+        undo = {"disable --now": ["enable"], "mask --now": ["unmask"]}.get(verb)
+        if undo:
+            self.m.run(["systemctl", *undo, "ssh.service"], check=True)
+        self.m.run(["systemctl", "reset-failed", "ssh.service"])
+        self.meant = False
+        return f"systemctl {verb} during a move"
+
+    def sshd_would_not_start(self) -> str:
+        """sshd's configuration or a host key is broken for a while. An sshd that runs goes on listening."""
+        before = self.sshd()[1]
+        broken, key = self.m.path("/etc/ssh/sshd_config.d/60-broken.conf"), self.m.path("/etc/ssh/ssh_host_ed25519_key")
+        kind = self.chance.choice(("a typo", "an open key"))
+        request = self.begin_request() if self.chance.random() < 0.3 else None
+        broken.write_text("Nonsense yes\n") if kind == "a typo" else key.chmod(0o644)
+        if request is None:
+            request = self.begin_request()
+        request.wait()
+        if self.meant and before:
+            w.eventually(lambda: self.sshd()[1], f"{kind}: sshd listens on")
+        broken.unlink(missing_ok=True)
+        key.chmod(0o600)
+        if not self.sshd()[1] and self.meant:  # a start within this time has failed, for that
+            self.m.run(["systemctl", "reset-failed", "ssh.service"])
+            self.m.run(["systemctl", "start", "ssh.service"])
+        return kind
+
+    def helper_stops(self) -> str:
+        self.m.run(["systemctl", "kill", "--signal=STOP", w.HELPER], check=True)
+        request = self.begin_request()
+        self.m.run(["busctl", "--timeout=10", "get-property", *w.BUS, w.INTERFACE, "State"], check=True)
+        self.m.run(["systemctl", "kill", "--signal=CONT", w.HELPER], check=True)
+        request.wait()
+        return "the helper is stopped for a while"
+
+    def user(self) -> str:
+        """Somebody without rights asks for everything at once, and stops and kills what he can."""
+        call = f"busctl --auto-start=no --timeout=5 call {' '.join(w.BUS)} {w.INTERFACE}"
+        script = f"for i in 1 2 3 4 5 6 7 8; do {call} Probe & {call} Diagnose & {call} Restore & done; kill -STOP -1; wait"
+        process = self.m.spawn(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", script])
+        self.begin_request().wait()
+        process.kill()
+        self.m.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", "kill -KILL -1"])
+        return "a user asks for everything"
+
     EVENTS = {windows_claims: 30, stranger: 12, ssh: 22, daemon_ends: 3, systemd: 6, session: 14, configure: 8, request: 10,
-              routes: 4, host: 4}
+              routes: 4, host: 4, owner_stops: 3, sshd_would_not_start: 3, helper_stops: 2, user: 2}
 
     # ---- after each event ----
 
