@@ -149,6 +149,9 @@ int fs_write_if_changed(const char *path, const char *text) {
 }
 
 static int remove_from(int folder_fd, const char *name) {
+        /* A read-only file system refuses a removal before it looks whether there is such a file. */
+        if (faccessat(folder_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+                return 0;
         if (unlinkat(folder_fd, name, 0) < 0 &&
             (errno != EISDIR || unlinkat(folder_fd, name, AT_REMOVEDIR) < 0))
                 return errno == ENOENT ? 0 : -errno;

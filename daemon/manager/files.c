@@ -10,7 +10,7 @@ static int read_placement(Placement *ret, const Log *log) {
                 return r;
 
         log_error_errno(log, r, "What is in " STATEDIR " is not what wslportd writes and is taken away");
-        (void) store_set_reload_due(true); /* a generator may have made units of it */
+        (void) store_set_mark(STORE_RELOAD_DUE_FILE, true); /* a generator may have made units of it */
         r = store_write_placement(ret, 0, NULL);
         if (r < 0)
                 log_error_errno(log, r, "It can't be taken away");
@@ -35,14 +35,18 @@ int files_read(Files *files, const Log *log) {
                 log_message(log, LOG_WARNING, "%s can't be used: %s", STORE_LAST_PORT_FILE,
                             strerrordesc_np(-r));
         files->saved_port = files->last_port;
-        files->reload_due = store_is_reload_due();
+        files->reload_due = store_has_mark(STORE_RELOAD_DUE_FILE);
+        files->until_boot = store_has_mark(STORE_MOVED_UNTIL_BOOT_FILE);
+        files->requested = store_has_mark(STORE_REQUESTED_FILE);
         return 0;
 }
 
-void files_save_last_port(Files *files, const Log *log) {
+void files_save(Files *files, const Log *log) {
         uint16_t port = files->placement.port;
         int r;
 
+        if (files->until_boot && store_write_placement(&files->placement, 0, NULL) >= 0)
+                files->until_boot = store_has_mark(STORE_MOVED_UNTIL_BOOT_FILE);
         if (port == 0 || port == files->saved_port)
                 return;
 
@@ -52,6 +56,15 @@ void files_save_last_port(Files *files, const Log *log) {
         else if (port != files->last_port)
                 log_error_errno(log, r, "%s can't be written", STORE_LAST_PORT_FILE);
         files->last_port = port;
+}
+
+void files_note_request(Files *files, bool requested, const Log *log) {
+        int r;
+
+        files->requested = requested;
+        r = store_set_mark(STORE_REQUESTED_FILE, requested);
+        if (r < 0)
+                log_error_errno(log, r, "%s can't be brought up to date", STORE_REQUESTED_FILE);
 }
 
 void files_end_switch(Files *files, bool undone, const Log *log) {

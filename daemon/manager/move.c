@@ -88,7 +88,7 @@ static void move_finish(Move *move, int result) {
         move->reach = MOVE_IS_NOWHERE;
         move->timer = sd_event_source_disable_unref(move->timer);
         if (!move->trial.reload_due) {
-                r = store_set_reload_due(false);
+                r = store_set_mark(STORE_RELOAD_DUE_FILE, false);
                 if (r < 0)
                         move_add_text(move, "; %s can't be taken away: %s", STORE_RELOAD_DUE_FILE,
                                       strerrordesc_np(-r));

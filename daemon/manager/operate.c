@@ -104,6 +104,10 @@ static void operator_note_moved(Operator *op, uint16_t from) {
         backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
         op->retry.taken = false;
         publisher_tell_moved(op->publisher, d, from);
+        if (d->action == ACTION_RELOCATE && op->c->files.until_boot)
+                log_message(&op->c->log, LOG_WARNING,
+                            STATEDIR " can't be written, so sshd has port %u only until the next boot",
+                            d->port);
         if (d->action == ACTION_RELOCATE)
                 publisher_tell_rules(op->publisher, d->port, true);
         if (d->action != ACTION_RESTORE)
@@ -281,7 +285,7 @@ static void operator_on_switch(int result, const char *word, void *userdata) {
         else if (result < 0)
                 log_message(&op->c->log, LOG_WARNING, "systemd could not read its units again: %s", word);
         else
-                (void) store_set_reload_due(false);
+                (void) store_set_mark(STORE_RELOAD_DUE_FILE, false);
         operator_end(op); /* frees the switch, and @word with it */
 }
 
@@ -412,12 +416,12 @@ static void operator_finish_request(Operator *op, const Decision *d) {
                 return;
         }
 
-        if (met && kind != REQUEST_PROBE)
-                op->moved_by_request = kind == REQUEST_RELOCATE;
+        if (met && kind == REQUEST_RELOCATE)
+                files_note_request(&op->c->files, true, &op->c->log);
         r = pending_request_answer(&op->request, met, d->reason);
         if (r < 0)
                 log_error_errno(&op->c->log, r, "A request could not be answered");
-        context_evaluate_later(op->c, CAUSE_OTHER); /* .moved_by_request may change the decision */
+        context_evaluate_later(op->c, CAUSE_OTHER); /* .requested may change the decision */
 }
 
 /* ── decisions ── */
@@ -425,7 +429,7 @@ static void operator_finish_request(Operator *op, const Decision *d) {
 void operator_fill(const Operator *op, Snapshot *snapshot) {
         /* Restore=auto may go home only if two more moves fit into the limit: one home, and one away again
          * if Windows takes the port meanwhile. */
-        snapshot->no_auto_restore = op->moved_by_request ||
+        snapshot->no_auto_restore = op->c->files.requested ||
                                     !backoff_allows(&op->retry.moves, 2, clock_usec(CLOCK_MONOTONIC));
         snapshot->request = op->request.kind;
         snapshot->request_port = op->request.port;
@@ -445,7 +449,7 @@ static void operator_look_home_later(Operator *op, const Snapshot *s, const Deci
         const Config *config = &op->c->config;
 
         if (config->restore != RESTORE_AUTO || config->relocate != RELOCATE_CONFLICT ||
-            op->moved_by_request || s->service != SERVICE_RUNNING || s->moved_to == 0 ||
+            op->c->files.requested || s->service != SERVICE_RUNNING || s->moved_to == 0 ||
             d->state != STATE_RELOCATED || !mode_shares_ports(s->mode))
                 op->look_home_timer = sd_event_source_disable_unref(op->look_home_timer);
         else if (!timer_is_armed(op->look_home_timer))
@@ -454,11 +458,12 @@ static void operator_look_home_later(Operator *op, const Snapshot *s, const Deci
 }
 
 static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {
-        bool soon = op->observer->sshd.ask_again ||
-                    (is_mode_late(op->c->mode) && d->state != STATE_UNMANAGED);
+        bool soon = op->observer->sshd.ask_again || is_mode_late(op->c->mode);
 
         if (d->state == STATE_RELOCATED && s->service == SERVICE_RUNNING)
-                files_save_last_port(&op->c->files, &op->c->log);
+                files_save(&op->c->files, &op->c->log);
+        if (op->c->files.requested && s->moved_to == 0)
+                files_note_request(&op->c->files, false, &op->c->log);
         operator_look_home_later(op, s, d);
         operator_finish_request(op, d);
         publisher_say_ready(op->publisher);

@@ -31,8 +31,7 @@ typedef struct Operator {
         Retry retry;
         sd_event_source *look_home_timer;
         PendingRequest request;
-        bool moved_by_request; /* somebody asked for the port that sshd was moved to */
-        bool switch_failed;    /* with SocketActivation=disable the service did not come up */
+        bool switch_failed; /* with SocketActivation=disable the service did not come up */
 } Operator;
 
 void operator_init(Operator *op, Context *c, Observer *observer, Publisher *publisher);

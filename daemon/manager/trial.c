@@ -10,7 +10,7 @@ void trial_done(Trial *t) {
 
 void trial_take_back(Trial *t) {
         if (store_write_placement(&t->from, home_first_port(&t->home), &t->units) >= 0)
-                (void) store_set_reload_due(false);
+                (void) store_set_mark(STORE_RELOAD_DUE_FILE, false);
 }
 
 int trial_write(Trial *t, const Placement *placement) {
@@ -19,7 +19,7 @@ int trial_write(Trial *t, const Placement *placement) {
         int r;
 
         if (units) {
-                r = store_set_reload_due(true);
+                r = store_set_mark(STORE_RELOAD_DUE_FILE, true);
                 if (r < 0)
                         return r;
         }
@@ -126,13 +126,26 @@ static int trial_try(Trial *t, Mechanism mechanism) {
         return r < 0 ? r : trial_check(t);
 }
 
-int trial_begin(Trial *t) {
-        int r;
+/* The mechanism to try where @tried doesn't do it. */
+static Mechanism trial_next(const Trial *t, Mechanism tried) {
+        bool is_plain = sshd_is_named_by(t->units.command.program) && !strchr(t->units.command.prefix, '?');
 
-        r = trial_try(t, t->to.port == 0                           ? MECHANISM_NONE
-                         : t->to.mechanism != MECHANISM_NONE       ? t->to.mechanism
-                         : t->by_socket && !units_have_generator() ? MECHANISM_SOCKET
-                                                                   : MECHANISM_CONFIG);
+        return tried != MECHANISM_CONFIG ? MECHANISM_NONE
+               : t->units.socket[0]      ? MECHANISM_SOCKET
+               : is_plain                ? MECHANISM_COMMAND_LINE
+                                         : MECHANISM_NONE;
+}
+
+int trial_begin(Trial *t) {
+        Mechanism mechanism = t->to.port == 0                           ? MECHANISM_NONE
+                              : t->to.mechanism != MECHANISM_NONE       ? t->to.mechanism
+                              : t->by_socket && !units_have_generator() ? MECHANISM_SOCKET
+                                                                        : MECHANISM_CONFIG;
+        int r = trial_try(t, mechanism);
+
+        mechanism = trial_next(t, mechanism);
+        if (r < 0 && !errno_is_passing(r) && mechanism != MECHANISM_NONE) /* no room, or a read-only disk */
+                r = trial_try(t, mechanism);
         if (r < 0)
                 trial_take_back(t);
         return r;
@@ -140,11 +153,7 @@ int trial_begin(Trial *t) {
 
 void trial_go_on(Trial *t, int error, const char *text) {
         const char *program = t->units.command.program;
-        bool is_plain = sshd_is_named_by(program) && !strchr(t->units.command.prefix, '?');
-        Mechanism next = t->now.mechanism != MECHANISM_CONFIG ? MECHANISM_NONE
-                         : t->units.socket[0]                 ? MECHANISM_SOCKET
-                         : is_plain                           ? MECHANISM_COMMAND_LINE
-                                                              : MECHANISM_NONE;
+        Mechanism next = trial_next(t, t->now.mechanism);
         char why[sizeof(((SshdAnswer *) NULL)->detail) + 640];
         int r;
 

@@ -38,7 +38,9 @@ int store_read_placement(Placement *ret) {
         int r;
 
         /* store_write_placement() writes, and removes, this file before the others. */
-        r = read_text(STORE_MOVED_FILE, text, sizeof(text));
+        r = read_text(STORE_MOVED_UNTIL_BOOT_FILE, text, sizeof(text));
+        if (r == 0)
+                r = read_text(STORE_MOVED_FILE, text, sizeof(text));
         if (r > 0)
                 r = render_parse_moved_file(text, &placement);
         else if (r == 0) {
@@ -81,11 +83,13 @@ int store_write_placement(const Placement *placement, uint16_t home, const BareU
 
         render_moved_file(placement, text);
         r = write_or_remove(STORE_MOVED_FILE, has_drop_in ? text : NULL);
+        if (r >= 0 || has_drop_in)
+                r = write_or_remove(STORE_MOVED_UNTIL_BOOT_FILE, r < 0 ? text : NULL);
         if (r < 0)
                 return r;
         render_port_file(placement->port, home, text);
         r = write_or_remove(STORE_PORT_FILE, placement->mechanism == MECHANISM_CONFIG ? text : NULL);
-        if (r < 0 || !units)
+        if ((r < 0 && !has_drop_in) || !units) /* a drop-in overrides the port file */
                 return r;
 
         drop_in_path(placement->mechanism == MECHANISM_SOCKET ? units->socket : units->service, path);
@@ -149,8 +153,8 @@ void store_find_moved_service(char ret[static 256]) {
 /* ── all of our files ── */
 
 int store_clean(const Placement *placement) {
-        int first = fs_remove_all("{" STATEDIR "/.*.new," STATEDIR "/sshd.d/.*.new," STORE_DROP_INS
-                                  "/*.d/." UNIT_DROP_IN ".new}",
+        int first = fs_remove_all("{/run/wslportd/.*.new," STATEDIR "/.*.new," STATEDIR
+                                  "/sshd.d/.*.new," STORE_DROP_INS "/*.d/." UNIT_DROP_IN ".new}",
                                   NULL);
 
         if (placement->mechanism != MECHANISM_CONFIG)
@@ -159,8 +163,13 @@ int store_clean(const Placement *placement) {
 }
 
 int store_reset(const char *spared) {
-        static const char *const files[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE,
-                                             STORE_DISABLED_SOCKET_FILE, STORE_RELOAD_DUE_FILE };
+        static const char *const files[] = { STORE_MOVED_FILE,
+                                             STORE_PORT_FILE,
+                                             STORE_LAST_PORT_FILE,
+                                             STORE_DISABLED_SOCKET_FILE,
+                                             STORE_MOVED_UNTIL_BOOT_FILE,
+                                             STORE_RELOAD_DUE_FILE,
+                                             STORE_REQUESTED_FILE };
         char path[PATH_MAX];
         int first = 0, r;
 
@@ -174,13 +183,12 @@ int store_reset(const char *spared) {
 
 /* ── what else is remembered ── */
 
-int store_set_reload_due(bool due) {
-        return write_or_remove(STORE_RELOAD_DUE_FILE, due ? "" : NULL);
+int store_set_mark(const char *path, bool set) {
+        return write_or_remove(path, set ? "" : NULL);
 }
 
-bool store_is_reload_due(void) {
-        /* If this can't be seen, one daemon-reload too many does no harm. */
-        return access(STORE_RELOAD_DUE_FILE, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
+bool store_has_mark(const char *path) {
+        return access(path, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 int store_read_disabled_socket(DisabledSocket *ret) {

@@ -13,7 +13,9 @@
 #define STORE_MOVED_FILE STATEDIR "/moved"
 #define STORE_LAST_PORT_FILE STATEDIR "/last-port"
 #define STORE_DISABLED_SOCKET_FILE STATEDIR "/disabled-socket"
-#define STORE_RELOAD_DUE_FILE STATEDIR "/unread"
+#define STORE_MOVED_UNTIL_BOOT_FILE "/run/wslportd/moved" /* where STORE_MOVED_FILE can't be written */
+#define STORE_RELOAD_DUE_FILE "/run/wslportd/unread"
+#define STORE_REQUESTED_FILE "/run/wslportd/requested"
 #define STORE_DROP_INS "/run/systemd/system"
 
 /* Returns 1 and *@ret, 0 if no file of ours moves sshd, -EBADMSG if a file isn't one that we write (sshd
@@ -28,8 +30,9 @@ typedef struct BareUnits {
         char streams[UNIT_STREAMS_SIZE]; /* words: where the socket unit listens */
 } BareUnits;
 
-/* Writes @placement, and removes each file that says anything else; the decision is written before its
- * drop-in. The port file's comment names the port @home. With @units NULL no drop-in is written or removed.
+/* Writes @placement, and removes each file that says anything else; the decision is written before its drop-in. A
+ * placement by drop-in needs no room in STATEDIR: without it, the placement is in force until the next boot.
+ * The port file's comment names the port @home. With @units NULL no drop-in is written or removed.
  * Returns 1 if a unit file has changed, so that systemd has to reload its units, 0, or a negative errno. */
 int store_write_placement(const Placement *placement, uint16_t home, const BareUnits *units);
 
@@ -40,10 +43,11 @@ int store_read_bare_units(ManagedUnits managed, BareUnits *ret);
 /* Finds the service that was moved by a drop-in, whatever Unit= names now. "": there is none. */
 void store_find_moved_service(char ret[static 256]);
 
-/* A mark for the next run of the daemon: systemd may not have read our drop-ins yet. store_set_reload_due()
- * returns 0 or a negative errno. */
-int store_set_reload_due(bool due);
-bool store_is_reload_due(void);
+/* Marks for the next run of the daemon. STORE_RELOAD_DUE_FILE: systemd may not have read our drop-ins yet.
+ * STORE_REQUESTED_FILE, for this boot: somebody asked for the port that sshd was moved to. A mark that can't be
+ * seen counts as set. store_set_mark() returns 0 or a negative errno. */
+int store_set_mark(const char *path, bool set);
+bool store_has_mark(const char *path);
 
 /* Removes what an interrupted store_write_placement() has left beside @placement. Returns 0 or a negative
  * errno. */

@@ -13,8 +13,8 @@
 #define DROP_IN(unit) STORE_DROP_INS "/" unit ".d/" UNIT_DROP_IN
 
 static const char *const paths[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE, STORE_DISABLED_SOCKET_FILE,
-                                     STORE_RELOAD_DUE_FILE, DROP_IN("ssh.service"), DROP_IN("ssh.socket"),
-                                     DROP_IN("sshd.socket") };
+                                     STORE_RELOAD_DUE_FILE, STORE_REQUESTED_FILE, STORE_MOVED_UNTIL_BOOT_FILE,
+                                     DROP_IN("ssh.service"), DROP_IN("ssh.socket"), DROP_IN("sshd.socket") };
 
 static bool is_same(const Placement *a, const Placement *b) {
         return a->port == b->port && a->mechanism == b->mechanism && a->n_beside == b->n_beside &&
@@ -144,7 +144,7 @@ static void try_reset(const BareUnits *units) {
         require(store_write_disabled_socket(&disabled) >= 0 && store_read_disabled_socket(&disabled_again) == 1);
         require(streq(disabled.socket, disabled_again.socket) && streq(disabled.service, disabled_again.service));
         require(store_write_last_port(2222) >= 0 && store_read_last_port(&port) == 1 && port == 2222);
-        require(store_set_reload_due(true) == 0 && fuzz_file_find(STORE_RELOAD_DUE_FILE));
+        require(store_set_mark(STORE_RELOAD_DUE_FILE, true) == 0 && fuzz_file_find(STORE_RELOAD_DUE_FILE));
 
         require(store_write_placement(&(const Placement){ .mechanism = MECHANISM_NONE }, 0, units) >= 0);
         require(store_reset(NULL) >= 0);

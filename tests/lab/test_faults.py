@@ -596,7 +596,6 @@ KEPT = {
     f"{w.STATE_DIRECTORY}/moved": b"2222 socket\n",
     w.LAST_PORT_FILE: b"2222\n",
     f"{w.STATE_DIRECTORY}/disabled-socket": b"ssh.socket ssh.service enabled\n",
-    f"{w.STATE_DIRECTORY}/unread": b"",
 }
 # Only wslportd reads these, and it changes nothing because of them. They may stay damaged.
 MERE_NOTES = {w.LAST_PORT_FILE, f"{w.STATE_DIRECTORY}/disabled-socket"}
@@ -735,8 +734,6 @@ def test_disk(make, disk, shape):
         assert beside() == []
         if status:
             left = kill.own(kill.files(m))
-            if disk == "run-full":  # systemd refuses to read its units then, and the daemon notes that in a file
-                left.pop(f"{w.STATE_DIRECTORY}/unread", None)
             assert left == files
             assert before == "relocated" or disk != "run-full" or shape != "service", "going home needs no room in /run"
         on_disk(m, mend, folder)

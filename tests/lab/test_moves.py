@@ -63,6 +63,25 @@ def test_restore_manual_waits_for_restore(make):
         w.reachable(m, "clear", 22)
 
 
+def test_a_request_outlasts_a_restart(make):
+    """Restore=auto takes nobody from the port that he asked for, until he asks to go back or the machine boots."""
+    m = w.boot(make(policy={"Restore": "auto"}, **w.HASTE))
+    w.reachable(m, "clear", 22)
+    for ends in ("restore", "boot"):
+        assert w.call(m, "Relocate", "q", "2222") == (0, "")
+        for _ in range(2):
+            m.run(["systemctl", "restart", w.UNIT], check=True)
+            w.wait_properties(m, State="relocated", Port=2222)
+            w.hold(lambda: w.sshd_ports(m) == {2222}, 3, "sshd stays")
+        if ends == "restore":
+            assert w.call(m, "Restore") == (0, "")
+            w.eventually(lambda: not m.exists("/run/wslportd/requested"), "nothing is kept")
+        else:
+            m.poweroff()
+            w.boot(m)
+        w.reachable(m, "clear", 22)
+
+
 @pytest.mark.parametrize("restore, port", [("boot", 22), ("manual", 2222)])
 def test_the_next_boot(make, restore, port):
     m, sessions = w.relocated(make, restore, **w.HASTE)

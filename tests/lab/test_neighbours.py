@@ -599,7 +599,7 @@ def directory(path: Path) -> None:
 
 THINGS = [fifo, link_without_end, directory]
 OURS = [w.PORT_FILE, f"{w.STATE_DIRECTORY}/sshd.d/.port.conf.new", w.LAST_PORT_FILE, f"{w.STATE_DIRECTORY}/moved",
-        f"{w.STATE_DIRECTORY}/disabled-socket", f"{w.STATE_DIRECTORY}/unread"]
+        f"{w.STATE_DIRECTORY}/disabled-socket", "/run/wslportd/moved", "/run/wslportd/unread", "/run/wslportd/requested"]
 
 
 def put(m: Machine, path: str, thing: Callable[[Path], None]) -> None:
@@ -625,6 +625,7 @@ def test_other_things_in_files_places(make, capsys, thing):
     m = w.clock_hold(relocated(make))
     sshd, session = w.main_pid(m), m.ssh_session(2222, "lan")
     text = m.read(w.CONFIG)
+    m.run(["mkdir", "-p", "/run/wslportd"], check=True)
     writable = m.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "find", "/etc/wslportd.conf", "/etc/ssh",
                       w.STATE_DIRECTORY, "/run/systemd", "/run/sshd", "-writable", "(", "-type", "f", "-o", "-type", "d", ")"]).stdout
     assert writable == ""
