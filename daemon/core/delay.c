@@ -8,6 +8,13 @@ usec_t delay_next(Delay *d) {
         return d->last;
 }
 
+usec_t delay_next_at(Delay *d, usec_t now) {
+        if (now - d->given_at > 3 * d->last)
+                delay_reset(d);
+        d->given_at = now;
+        return delay_next(d);
+}
+
 void delay_reset(Delay *d) {
         d->last = 0;
 }

@@ -306,8 +306,8 @@ static int bus_object_on_retry(sd_event_source *source, uint64_t usec, void *use
 static void bus_object_retry(BusObject *o) {
         int r;
 
-        r = timer_arm(o->event, &o->retry_timer, delay_next(&o->retry), 0, o->retry.name,
-                      bus_object_on_retry, o);
+        r = timer_arm(o->event, &o->retry_timer, delay_next_at(&o->retry, clock_usec(CLOCK_MONOTONIC)), 0,
+                      o->retry.name, bus_object_on_retry, o);
         if (r < 0) {
                 log_error_errno(o->log, r, "D-Bus: no timer for another attempt to connect");
                 (void) sd_event_exit(o->event, r);
@@ -353,7 +353,6 @@ static int bus_object_on_connected(sd_bus_message *m, void *userdata, sd_bus_err
         BusObject *o = userdata;
 
         (void) m, (void) error;
-        delay_reset(&o->retry);
         o->handlers->on_bus(o->bus, o->userdata);
         return 0;
 }

@@ -3,7 +3,7 @@
 
 #define RETRY_DELAY_SOON (2 * USEC_PER_SEC)
 #define RETRY_DELAY_FIRST (60 * USEC_PER_SEC)
-#define RETRY_DELAY_MAX (3600 * USEC_PER_SEC)
+#define RETRY_DELAY_MAX (300 * USEC_PER_SEC) /* Windows may free a port any minute */
 
 void retry_init(Retry *retry, Observer *observer) {
         *retry = (Retry){ .observer = observer, .delay = { .name = "retry", .max = RETRY_DELAY_MAX } };
@@ -37,14 +37,10 @@ static int retry_on_timer(sd_event_source *source, uint64_t usec, void *userdata
 }
 
 usec_t retry_later(Retry *retry, bool soon) {
-        usec_t now = clock_usec(CLOCK_MONOTONIC), delay;
+        usec_t delay;
 
-        /* It was quiet for as long as the last wait and the next one together. */
-        if (now - retry->delayed_at > 3 * retry->delay.last)
-                delay_reset(&retry->delay);
-        retry->delayed_at = now;
         retry->delay.first = soon ? RETRY_DELAY_SOON : RETRY_DELAY_FIRST;
-        delay = delay_next(&retry->delay);
+        delay = delay_next_at(&retry->delay, clock_usec(CLOCK_MONOTONIC));
         context_arm(retry->observer->c, &retry->timer, delay, USEC_PER_SEC, retry->delay.name,
                     retry_on_timer, retry);
         return delay;

@@ -11,7 +11,6 @@ typedef struct Retry {
         Backoff moves; /* and starts, and tries of either */
         bool taken;    /* at the last one another took the port before sshd could */
         Delay delay;
-        usec_t delayed_at; /* when .delay was last used */
         sd_event_source *timer;
         char postponed[REASON_SIZE / 2]; /* why sshd is left alone until .timer goes off; "": it isn't */
 } Retry;

@@ -44,22 +44,15 @@ static int attach(SystemdLink *link, sd_bus *bus) {
         return r;
 }
 
-static void open_private(SystemdLink *link);
+static void reconnect_later(SystemdLink *link);
 
 static int on_disconnected(sd_bus_message *, void *userdata, sd_bus_error *) {
         SystemdLink *link = userdata;
 
         /* systemd has executed itself anew. */
         (void) attach(link, NULL);
-        open_private(link);
-        return 0;
-}
-
-static int on_reconnect(sd_event_source *, uint64_t, void *userdata) {
-        SystemdLink *link = userdata;
-
-        if (!link->bus)
-                open_private(link);
+        close_private(link);
+        reconnect_later(link);
         return 0;
 }
 
@@ -75,15 +68,28 @@ static void open_private(SystemdLink *link) {
                                               NULL, link);
         if (r >= 0)
                 r = attach(link, link->private_bus);
-        if (r >= 0) {
-                delay_reset(&link->reconnect);
+        if (r >= 0)
                 return;
-        }
 
         log_message(link->log, LOG_DEBUG, "systemd's private socket can't be opened: %s",
                     strerrordesc_np(-r));
-        r = timer_arm(link->event, &link->reconnect_source, delay_next(&link->reconnect), 0,
-                      link->reconnect.name, on_reconnect, link);
+        reconnect_later(link);
+}
+
+static int on_reconnect(sd_event_source *, uint64_t, void *userdata) {
+        SystemdLink *link = userdata;
+
+        if (!link->bus)
+                open_private(link);
+        return 0;
+}
+
+static void reconnect_later(SystemdLink *link) {
+        usec_t delay = delay_next_at(&link->reconnect, clock_usec(CLOCK_MONOTONIC));
+        int r;
+
+        r = timer_arm(link->event, &link->reconnect_source, delay, 0, link->reconnect.name, on_reconnect,
+                      link);
         if (r < 0) {
                 log_error_errno(link->log, r, "There is no timer for another attempt to reach systemd");
                 (void) sd_event_exit(link->event, r); /* for systemd to start wslportd anew */
@@ -102,7 +108,7 @@ int systemd_link_new(sd_event *event, const Log *log, Units *units, SystemdLink 
                 .units = units,
                 .reconnect = { .name = "systemd-reconnect",
                                .first = 100 * USEC_PER_MSEC,
-                               .max = USEC_PER_SEC },
+                               .max = 30 * USEC_PER_SEC },
         };
         open_private(link);
         *ret = link;

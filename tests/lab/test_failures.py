@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
+import time
 from collections.abc import Callable
 
 import pytest
@@ -362,19 +366,40 @@ def test_a_read_only_etc(make):
     assert m.run(["touch", "/etc/x"]).returncode != 0
 
 
+NO_ROOM = {
+    "read-only": read_only(w.STATE_DIRECTORY),
+    "full": f"mount -t tmpfs -o mode=755,size=64k,nr_inodes=16 tmpfs {w.STATE_DIRECTORY} && mkdir {w.STATE_DIRECTORY}/sshd.d && "
+            f"i=0; while touch {w.STATE_DIRECTORY}/filler-$i; do i=$((i+1)); done 2>/dev/null; :",
+}
+
+
 @WINDOWS
-def test_a_read_only_state_directory(make, windows):
+@pytest.mark.parametrize("script", NO_ROOM.values(), ids=list(NO_ROOM))
+def test_no_room_in_the_state_directory(make, windows, script):
+    """A drop-in below /run needs none. Until there is room, the move is not kept over a boot, and that is told."""
     m = make(windows=windows)
-    w.barrier(m, script=read_only(w.STATE_DIRECTORY))
+    w.barrier(m, script=script)
     w.boot(m)
+    settles(m, windows)
     if not windows:
-        w.check_report(m, "clear", 22)
+        assert w.own_files(m) == {}
         return
-    assert w.failed_units(m) == ["ssh.service"]  # as without wslportd
-    told(m, "Read-only file system")
-    before = len(w.binds(m))
-    assert w.own_files(m) == {}
-    w.hold(lambda: len(w.binds(m)) == before, 2, "no loop")
+    w.wait_properties(m, Mechanism="command-line")
+    assert w.said(m, "can't be written, so sshd has port 2222 only until the next boot")
+    sshd = w.main_pid(m)
+    m.run(["systemctl", "restart", w.UNIT], check=True)
+    w.wait_properties(m, State="relocated", Port=2222)
+    assert w.main_pid(m) == sshd and m.exists("/run/wslportd/moved")
+
+    # There is room again.
+    m.run(["systemctl", "stop", w.UNIT], check=True)
+    m.run(["umount", w.STATE_DIRECTORY], check=True)
+    m.run(["systemctl", "start", w.UNIT], check=True)
+    w.eventually(lambda: m.exists(f"{w.STATE_DIRECTORY}/moved") and not m.exists("/run/wslportd/moved"), "it is kept")
+    w.wait_properties(m, State="relocated", Port=2222)
+    m.windows.release(22)
+    w.eventually(lambda: w.call(m, "Restore") == (0, ""), "sshd goes home")
+    assert w.own_files(m) == {w.LAST_PORT_FILE: b"2222\n"} and w.sshd_ports(m) == {22}
 
 
 KILLED_ONCE_MOVED = f"""#!/bin/sh
@@ -520,6 +545,42 @@ def test_check_config_and_print_config(make):
 
 
 # ---- the daemon's own end ----
+
+def test_no_number_of_failures_ends_it_for_good(make):
+    m = make()
+    m.write(f"/etc/systemd/system/{w.UNIT}.d/soon.conf", "[Service]\nRestartSec=10ms\n")
+    w.boot(m)
+    for _ in range(8):
+        pid = w.eventually(lambda: w.main_pid(m, w.UNIT), "it runs")
+        m.run(["kill", "-KILL", str(pid)], check=True)
+        w.eventually(lambda: w.main_pid(m, w.UNIT) not in (0, pid), "systemd starts it anew")
+    w.wait_properties(m, State="clear", Port=22)
+
+
+def test_it_does_not_ask_for_systemd_without_pause(make):
+    """There is no bus, and who listens in systemd's place hangs up at once."""
+    m = w.boot(make())
+    w.wait_properties(m, State="clear")
+    private, bus = m.path("/run/systemd/private"), m.path("/run/dbus/system_bus_socket")
+    dbus = w.main_pid(m, "dbus.service")
+    private.rename(private.with_name("private.real"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        folder = os.open(private.parent, os.O_PATH)
+        listener.bind(f"/proc/self/fd/{folder}/private")
+        listener.listen()
+        listener.settimeout(0.1)
+        bus.rename(bus.with_name("bus.real"))
+        m.run(["kill", "-KILL", str(dbus)], check=True)
+        n, end = 0, time.monotonic() + 6
+        while time.monotonic() < end:
+            with contextlib.suppress(TimeoutError):
+                listener.accept()[0].close()
+                n += 1
+        os.close(folder)
+        assert 1 <= n <= 8
+    private.with_name("private.real").replace(private)
+    bus.with_name("bus.real").rename(bus)
+    w.wait_properties(m, 60, State="clear", Port=22)
 
 def relocated(make) -> tuple[Machine, int]:
     m = w.boot(make(windows=w.WINDOWS_HOLDS_22))

@@ -44,12 +44,27 @@ static void test_another_first(void) {
         test_equal_int(delay_next(&d), 2 * FIRST);
 }
 
+/* What works for a moment only, and again and again, has to wait longer and longer. */
+static void test_by_the_clock(void) {
+        Delay d = { .first = 100, .max = 400 };
+        usec_t now = USEC_PER_SEC;
+
+        test_equal_int(delay_next_at(&d, now), 100);
+        test_equal_int(delay_next_at(&d, now += 101), 200);
+        test_equal_int(delay_next_at(&d, now += 201), 400);
+        test_equal_int(delay_next_at(&d, now += 401), 400);
+        test_equal_int(delay_next_at(&d, now += 3 * 400), 400);
+        test_equal_int(delay_next_at(&d, now += 3 * 400 + 1), 100);
+        test_equal_int(delay_next_at(&d, now), 200);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_it_doubles_up_to_a_bound),
                 TEST(test_a_bound_that_is_no_power),
                 TEST(test_reset),
                 TEST(test_another_first),
+                TEST(test_by_the_clock),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
