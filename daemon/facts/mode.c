@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/mode.h"
 
+#include "core/delay.h"
 #include "windows/wsl.h"
 
-/* Boot waits for wslinfo unless the routes show the mode. */
-#define WSLINFO_TIMEOUT (800 * USEC_PER_MSEC)
+/* How long wslinfo may take. Boot waits for the first try, unless the routes show the mode. */
+#define WSLINFO_TIMEOUT_FIRST (800 * USEC_PER_MSEC)
+#define WSLINFO_TIMEOUT_MAX (30 * USEC_PER_SEC)
 
 struct Mode {
         sd_event *event;
         Routes *routes;
         Child *wslinfo;
+        Delay patience;      /* with wslinfo, from try to try */
         NetworkingMode seen; /* in the routes, or in the kernel's name */
         NetworkingMode told; /* by wslinfo */
         bool unconfirmed;    /* wslinfo gave no answer */
@@ -37,13 +40,19 @@ static void mode_on_wslinfo(const ChildResult *result, void *userdata) {
 }
 
 void mode_ask(Mode *mode) {
+        int r;
+
         /* These last as long as the VM runs. */
         if (mode->seen == MODE_NOT_WSL || mode->seen == MODE_WSL1 || mode->told != MODE_UNKNOWN)
                 return;
 
         (void) routes_read_mode(mode->routes, &mode->seen); /* an error leaves what was seen before */
-        if (!mode->wslinfo)
-                (void) wslinfo_start(mode->event, WSLINFO_TIMEOUT, mode_on_wslinfo, mode, &mode->wslinfo);
+        if (mode->wslinfo)
+                return;
+
+        r = wslinfo_start(mode->event, delay_next(&mode->patience), mode_on_wslinfo, mode, &mode->wslinfo);
+        if (r < 0 && r != -ENOENT)
+                mode->unconfirmed = true;
 }
 
 static void mode_on_routes(void *userdata) {
@@ -63,6 +72,7 @@ int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdat
         *mode = (Mode){
                 .event = sd_event_ref(event),
                 .routes = routes,
+                .patience = { .first = WSLINFO_TIMEOUT_FIRST, .max = WSLINFO_TIMEOUT_MAX },
                 .handler = handler,
                 .userdata = userdata,
         };
@@ -84,7 +94,7 @@ NetworkingMode mode_get(const Mode *mode) {
 }
 
 bool mode_is_pending(const Mode *mode) {
-        return mode->wslinfo && mode->seen != MODE_MIRRORED;
+        return mode->wslinfo && mode->seen != MODE_MIRRORED && mode->patience.last == WSLINFO_TIMEOUT_FIRST;
 }
 
 bool mode_is_unconfirmed(const Mode *mode) {

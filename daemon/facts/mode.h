@@ -19,11 +19,11 @@ DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 
 NetworkingMode mode_get(const Mode *mode);
 
-/* Whether wslinfo's answer is to come and may change everything. (If the routes show that ports are shared,
+/* Whether wslinfo's first answer is to come and may change everything. (If the routes show that ports are shared,
  * it can't.) The handler is called after the answer, or at wslinfo's deadline. */
 bool mode_is_pending(const Mode *mode);
 
-/* Asks wslinfo again if it hasn't told the mode. */
+/* Asks wslinfo again if it hasn't told the mode, and gives it more time than before. */
 void mode_ask(Mode *mode);
 
 /* Whether wslinfo is there and gave no answer: then mode_get() knows only what the routes show. */

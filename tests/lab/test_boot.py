@@ -230,6 +230,16 @@ def test_consomme_refuses_in_its_own_way(make):
     assert w.logs_in(m, 2222)
 
 
+@pytest.mark.parametrize("policy", ["conflict", "never"])
+def test_wslinfo_is_slow_where_only_it_can_tell(make, policy):
+    """At boot nobody waits that long. Each later question gets more time."""
+    m = make(mode="nat")
+    m.write(w.CONFIG, w.configuration(Policy={"Relocate": policy}))
+    m.write("/usr/bin/wslinfo", "#!/bin/sh\nsleep 1.5\necho nat\n", 0o755)
+    w.boot(m)
+    w.wait_properties(m, NetworkingMode="nat", State="clear" if policy == "conflict" else "unmanaged")
+
+
 def test_wslinfo_is_late_where_only_it_can_tell(make):
     m = w.boot(make(mode="nat", wslinfo="hang"))
     w.wait_properties(m, NetworkingMode="unknown", State="unknown")
