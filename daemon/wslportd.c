@@ -85,10 +85,7 @@ static int run(void) {
         if (errno_is_passing(r))
                 return r;
         if (r < 0)
-                log_message(&log, LOG_ERR, "%s has errors, and the rest of it is in force%s", CONFIG_FILE,
-                            config.relocate != RELOCATE_UNREADABLE
-                                            ? ""
-                                            : "; without Relocate=, an sshd that listens stays where it is");
+                log_message(&log, LOG_ERR, "%s has errors, and the rest of it is in force", CONFIG_FILE);
         log.max_level = config.log_level;
         return manager_run(&log, &config);
 }

@@ -27,14 +27,6 @@ static void complain_unknown_key(ConfigLines *lines, const char *section, const 
                                       config_list_names(section, list));
 }
 
-/* What a refused value may have forbidden is not done. */
-static void note_refusal(const ConfigKey *key, Config *config) {
-        if (key == &config_keys[CONFIG_RELOCATE])
-                config->relocate = RELOCATE_UNREADABLE;
-        else if (key == &config_keys[CONFIG_SOCKET_ACTIVATION])
-                config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
-}
-
 static void take_value(ConfigLines *lines, const char *section, const char *name, const char *text) {
         const ConfigKey *key = config_find_key(section, name);
         ConfigValue value = { .text = text };
@@ -59,7 +51,11 @@ static void take_value(ConfigLines *lines, const char *section, const char *name
                 config_lines_complain(lines, "[%s] %s=%s: write %s", section, name, text, key->expected);
         else
                 config_lines_complain(lines, "[%s] %s: %s", section, name, value.remedy);
-        note_refusal(key, lines->config);
+        /* What a refused value may have forbidden is not done. */
+        if (key == &config_keys[CONFIG_RELOCATE])
+                lines->config->relocate = RELOCATE_UNREADABLE;
+        else if (key == &config_keys[CONFIG_SOCKET_ACTIVATION])
+                lines->config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
 }
 
 int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,

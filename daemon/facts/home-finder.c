@@ -102,7 +102,8 @@ static int home_finder_on_change(sd_event_source *source, const struct inotify_e
         for (size_t i = 0; i < N_FOLDERS; i++)
                 if (finder->watches[i] == source && (change->mask & IN_IGNORED)) /* the folder is gone */
                         finder->watches[i] = sd_event_source_disable_unref(source);
-        (void) home_finder_watch(finder);
+        if (home_finder_watch(finder) < 0)
+                (void) sd_event_exit(finder->event, -EIO); /* for systemd to start wslportd anew */
         home_finder_forget(finder);
         finder->handler(finder->userdata);
         return 0;
@@ -285,6 +286,8 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
                 return false;
         }
         finder->stale = finder->doubted = false;
+        (void) home_finder_watch(
+                        finder); /* what changes from now on is told, also in a folder that has come */
         finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
         snprintf(finder->program, sizeof(finder->program), "%s", program);
         r = sshd_ask(finder->event, finder->program, finder->options, SSHD_SENTINEL_OPTION,

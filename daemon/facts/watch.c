@@ -21,6 +21,7 @@ struct Watch {
         Pace pace;
         sd_event_source *pace_timer;
         int fallback_reason;
+        bool outdated; /* .listeners has to be made anew */
         WatchHandler handler;
         void *userdata;
 };
@@ -37,22 +38,6 @@ Watch *watch_free(Watch *w) {
         sd_event_unref(w->event);
         free(w);
         return NULL;
-}
-
-int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret) {
-        Watch *w = malloc(sizeof(*w));
-
-        if (!w)
-                return -ENOMEM;
-
-        *w = (Watch){
-                .event = sd_event_ref(event),
-                .sockets = sockets,
-                .handler = handler,
-                .userdata = userdata,
-        };
-        *ret = w;
-        return 0;
 }
 
 #define LISTENERS_MAX 16
@@ -84,7 +69,7 @@ void watch_charge(Watch *w, usec_t cpu_time) {
 
 static void watch_look(Watch *w) {
         usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
-        bool changed = w->fingerprint == 0 || w->fingerprint != watch_fingerprint(w);
+        bool changed = w->outdated || w->fingerprint == 0 || w->fingerprint != watch_fingerprint(w);
 
         watch_charge(w, clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before);
         if (changed)
@@ -106,6 +91,7 @@ static void watch_on_event(void *userdata) {
         Watch *w = userdata;
         usec_t delay = pace_delay(&w->pace, clock_usec(CLOCK_MONOTONIC));
 
+        w->outdated = w->outdated || (w->listeners && listenwatch_is_broken(w->listeners));
         if (timer_is_armed(w->pace_timer))
                 return;
         if (delay == 0 ||
@@ -122,22 +108,43 @@ static void watch_on_socket(void *userdata) {
         watch_on_event(w);
 }
 
+int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret) {
+        Watch *w = malloc(sizeof(*w));
+
+        if (!w)
+                return -ENOMEM;
+
+        *w = (Watch){
+                .event = sd_event_ref(event),
+                .sockets = sockets,
+                .handler = handler,
+                .userdata = userdata,
+        };
+        *ret = w;
+        return 0;
+}
+
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
-static int watch_arm_timer(Watch *w) {
-        return timer_arm(w->event, &w->timer, TIMER_INTERVAL, TIMER_SLACK, "watch-timer", watch_on_timer, w);
+/* Without even a timer wslportd ends, for systemd to start it anew. */
+static void watch_arm_timer(Watch *w) {
+        int r = timer_arm(w->event, &w->timer, TIMER_INTERVAL, TIMER_SLACK, "watch-timer", watch_on_timer,
+                          w);
+
+        if (r < 0)
+                (void) sd_event_exit(w->event, r);
 }
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
         Watch *w = userdata;
-        int r = watch_arm_timer(w);
 
         (void) source, (void) usec;
+        watch_arm_timer(w);
         w->handler(w->userdata);
-        return r;
+        return 0;
 }
 
-static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) {
+static void watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) {
         ListenWatch *old = w->listeners;
         int r = 0;
 
@@ -146,44 +153,46 @@ static int watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports) 
                 r = listenwatch_new(&w->listeners, w->event, ports, n_ports, watch_on_event, w);
         listenwatch_free(old);
         w->fallback_reason = r;
+        w->outdated = false;
 
-        if (r < 0)
-                return timer_is_armed(w->timer) ? 0 : watch_arm_timer(w);
-        w->timer = sd_event_source_disable_unref(w->timer);
-        return 0;
+        if (r >= 0)
+                w->timer = sd_event_source_disable_unref(w->timer);
+        else if (!timer_is_armed(w->timer))
+                watch_arm_timer(w);
 }
 
 int watch_set(Watch *w, const uint16_t *ports, size_t n_ports, bool closes) {
-        bool same, retry;
+        bool same, anew, begins;
         int r;
 
         if (n_ports > ELEMENTSOF(w->ports))
                 n_ports = ELEMENTSOF(w->ports);
         same = n_ports == w->n_ports &&
                (n_ports == 0 || memcmp(ports, w->ports, n_ports * sizeof(*ports)) == 0);
-        retry = n_ports > 0 && !w->listeners && errno_is_passing(w->fallback_reason);
+        anew = !same || w->outdated ||
+               (n_ports > 0 && !w->listeners && errno_is_passing(w->fallback_reason));
 
-        if (!same || retry) {
-                r = watch_set_listeners(w, ports, n_ports);
-                if (r < 0)
-                        return r;
+        if (anew) {
+                watch_set_listeners(w, ports, n_ports);
                 if (n_ports > 0)
                         memcpy(w->ports, ports, n_ports * sizeof(*ports));
                 w->n_ports = n_ports;
                 w->fingerprint = 0;
         }
 
+        begins = !same || (anew && w->listeners);
         if (closes && n_ports > 0 && (!w->closes || !same)) {
                 r = sockets_watch(w->sockets, w->event, ports, n_ports, watch_on_socket, w);
                 if (r < 0)
                         return r;
+                begins = begins || !w->closes;
                 w->closes = true;
         } else if (w->closes && (!closes || n_ports == 0)) {
                 sockets_unwatch(w->sockets);
                 w->closes = false;
         }
 
-        return 0;
+        return begins;
 }
 
 const char *watch_kind(const Watch *w) {

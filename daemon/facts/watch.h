@@ -18,8 +18,9 @@ Watch *watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
 
 /* Watches these ports only; none if @n_ports is 0. With @closes, sessions and bound sockets that end are
- * told too, which costs the kernel something for each socket that is closed. Cheap if nothing changes.
- * Returns 0, or a negative errno if not even the timer can be had. */
+ * told too, which costs the kernel something for each socket that is closed. Cheap if nothing changes. Returns
+ * 1 if the watch has begun only now, so that the caller has to look at the listeners once more; 0; or a negative errno
+ * if ends can't be told. */
 int watch_set(Watch *watch, const uint16_t *ports, size_t n_ports, bool closes);
 
 /* To be called before the caller looks at the listeners: as long as they stay the same, the handler isn't

@@ -22,6 +22,7 @@ typedef struct Cpu {
 struct ListenWatch {
         ListenWatchCallback callback;
         void *userdata;
+        bool broken;
         size_t n_cpus;
         Cpu cpus[];
 };
@@ -52,6 +53,10 @@ void listenwatch_pause(ListenWatch *watch, bool pause) {
                                                    pause ? SD_EVENT_OFF : SD_EVENT_ON);
 }
 
+bool listenwatch_is_broken(const ListenWatch *watch) {
+        return watch->broken;
+}
+
 #define FILTER_SIZE 512 /* more than LISTENWATCH_PORTS_MAX ports take */
 
 static void render_filter(const uint16_t *ports, size_t n_ports, char ret[static FILTER_SIZE]) {
@@ -71,9 +76,10 @@ static int on_wakeup(sd_event_source *source, int, uint32_t revents, void *userd
         ListenWatch *watch = userdata;
 
         /* The poll itself has consumed the wake-up. A hang-up would come again and again. */
-        if (revents & (EPOLLHUP | EPOLLERR))
+        if (revents & (EPOLLHUP | EPOLLERR)) {
                 (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
-
+                watch->broken = true;
+        }
         watch->callback(watch->userdata);
         return 0;
 }

@@ -7,8 +7,8 @@
 
 /* Tells when a TCP socket with one of some ports starts or stops listening, by the kernel's tracepoint
  * sock:inet_sock_set_state. It covers every network namespace without telling which, and the CPUs that are
- * online when the watch is made. So each call means "ask again", and other sources must tell the same. It
- * doesn't see sockets that are only bound. The kernel filters: other ports cause no wake-up. */
+ * online when the watch is made. So each call means "ask again". It doesn't see sockets that are only bound. The
+ * kernel filters: other ports cause no wake-up. */
 typedef struct ListenWatch ListenWatch;
 
 #define LISTENWATCH_PORTS_MAX 16U
@@ -23,6 +23,9 @@ int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, s
                     ListenWatchCallback callback, void *userdata);
 ListenWatch *listenwatch_free(ListenWatch *watch);
 DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
+
+/* True if the watch has lost a CPU, whose event has ended: a new watch has to be made. */
+bool listenwatch_is_broken(const ListenWatch *watch);
 
 /* A pause costs nothing, although anybody can start and stop listening a hundred thousand times a second. A
  * change during the pause may never be told: whoever ends the pause looks himself, afterwards. */

@@ -280,14 +280,13 @@ static int on_change(sd_event_source *source, int fd, uint32_t revents, void *us
                 return 0;
         routes->fresh = false;
 
-        r = sd_event_now(event, CLOCK_MONOTONIC, &now);
-        if (r < 0)
-                return r;
+        now = clock_usec(CLOCK_MONOTONIC);
         if (routes->latest == 0)
                 routes->latest = now + LATEST_USEC;
         due = now + QUIET_USEC < routes->latest ? now + QUIET_USEC : routes->latest;
-        return timer_arm(event, &routes->timer, due > now ? due - now : 0, ACCURACY_USEC, "routes-settled",
-                         on_settled, routes);
+        r = timer_arm(event, &routes->timer, due > now ? due - now : 0, ACCURACY_USEC, "routes-settled",
+                      on_settled, routes);
+        return r < 0 ? sd_event_exit(event, r) : 0; /* for systemd to start wslportd anew */
 }
 
 int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void *userdata) {

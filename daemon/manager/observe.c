@@ -436,9 +436,11 @@ static void observer_watch(Observer *o, const Decision *d) {
                 ports[n++] = c->files.placement.port;
 
         r = watch_set(c->watch, ports, n, sessions);
+        if (r > 0)
+                context_evaluate_later(o->c, CAUSE_OTHER);
         if (r < 0)
-                log_error_errno(&c->log, r, "The listeners can't be watched");
-        else if (!streq(before, watch_kind(c->watch))) {
+                log_error_errno(&c->log, r, "The ends of sessions can't be watched");
+        if (!streq(before, watch_kind(c->watch))) {
                 r = watch_fallback_reason(c->watch);
                 log_message(&c->log, LOG_INFO, "Listeners are watched by: %s%s%s", watch_kind(c->watch),
                             r < 0 ? ", as the tracepoint can't be had: " : "",

@@ -104,10 +104,6 @@ static void operator_note_moved(Operator *op, uint16_t from) {
         backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
         op->retry.taken = false;
         publisher_tell_moved(op->publisher, d, from);
-        if (d->action == ACTION_RELOCATE && op->c->files.until_boot)
-                log_message(&op->c->log, LOG_WARNING,
-                            STATEDIR " can't be written, so sshd has port %u only until the next boot",
-                            d->port);
         if (d->action == ACTION_RELOCATE)
                 publisher_tell_rules(op->publisher, d->port, true);
         if (d->action != ACTION_RESTORE)
@@ -458,7 +454,7 @@ static void operator_look_home_later(Operator *op, const Snapshot *s, const Deci
 }
 
 static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {
-        bool soon = op->observer->sshd.ask_again || is_mode_late(op->c->mode);
+        bool soon = op->observer->sshd.ask_again || mode_is_late(op->c->mode);
 
         if (d->state == STATE_RELOCATED && s->service == SERVICE_RUNNING)
                 files_save(&op->c->files, &op->c->log);

@@ -42,7 +42,10 @@ void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
         snprintf(port, sizeof(port), "%u", d->port);
         if (d->action == ACTION_RELOCATE) {
                 log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
-                          "sshd is moved to port %u: %s", d->port, d->reason);
+                          "sshd is moved to port %u%s: %s", d->port,
+                          p->c->files.until_boot ? " until the next boot, as " STATEDIR " can't be written"
+                                                 : "",
+                          d->reason);
                 bus_object_relocated(p->c->bus, from, d->port);
         } else if (d->action == ACTION_RESTORE) {
                 log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,

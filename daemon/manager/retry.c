@@ -14,18 +14,13 @@ void retry_cancel(Retry *retry) {
         retry->postponed[0] = '\0';
 }
 
-bool is_mode_late(const Mode *mode) {
-        return mode_get(mode) == MODE_UNKNOWN && mode_is_unconfirmed(mode);
-}
-
 void retry_now(Retry *retry) {
         Context *c = retry->observer->c;
 
         retry_cancel(retry);
         if (retry->observer->sshd.ask_again)
                 home_finder_forget(c->home_finder);
-        if (is_mode_late(c->mode))
-                mode_ask(c->mode);
+        mode_ask(c->mode);
         observer_forget(retry->observer);
         context_evaluate_later(c, CAUSE_OTHER);
 }

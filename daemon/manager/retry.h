@@ -32,6 +32,3 @@ usec_t retry_later(Retry *retry, bool soon);
 
 /* The same, and sshd is left alone until then, since the last try ended with @error. @why is for people. */
 void retry_postpone(Retry *retry, int error, const char *why);
-
-/* True if neither wslinfo, which is slow while Windows comes up, nor the routes have told the mode. */
-bool is_mode_late(const Mode *mode);

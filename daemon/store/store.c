@@ -163,18 +163,14 @@ int store_clean(const Placement *placement) {
 }
 
 int store_reset(const char *spared) {
-        static const char *const files[] = { STORE_MOVED_FILE,
-                                             STORE_PORT_FILE,
-                                             STORE_LAST_PORT_FILE,
-                                             STORE_DISABLED_SOCKET_FILE,
-                                             STORE_MOVED_UNTIL_BOOT_FILE,
-                                             STORE_RELOAD_DUE_FILE,
-                                             STORE_REQUESTED_FILE };
+        static const char *const files[] = { STORE_MOVED_FILE, STORE_PORT_FILE, STORE_LAST_PORT_FILE,
+                                             STORE_DISABLED_SOCKET_FILE };
         char path[PATH_MAX];
         int first = 0, r;
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
                 note_error(&first, fs_remove(files[i]));
+        note_error(&first, fs_remove_all("/run/wslportd/*", NULL));
         drop_in_path(strempty(spared), path);
         r = fs_remove_all(STORE_DROP_INS "/*.d/{" UNIT_DROP_IN ",." UNIT_DROP_IN ".new}", path);
         note_error(&first, r);

@@ -133,7 +133,8 @@ static int units_on_again(sd_event_source *, uint64_t, void *userdata) {
         Units *units = userdata;
 
         units->again_source = sd_event_source_disable_unref(units->again_source);
-        return units_refresh(units);
+        (void) units_refresh(units);
+        return 0;
 }
 
 /* No signal would cause a new reading. Without even a timer wslportd ends, for systemd to start it anew. */

@@ -106,7 +106,8 @@ int fs_remove_all(const char *pattern, const char *spared) {
                 const char *name = strrchr(file->path, '/');
                 int r;
 
-                if (!name || strncmp(file->path, pattern, strcspn(pattern, "*")) != 0 || !strstr(pattern, name + 1) ||
+                if (!name || strncmp(file->path, pattern, strcspn(pattern, "*")) != 0 ||
+                    (!strstr(pattern, name + 1) && !streq(pattern + strcspn(pattern, "*"), "*")) ||
                     strstr(pattern, "/.") || streq(file->path, strempty(spared)))
                         continue;
                 r = fs_remove(file->path);

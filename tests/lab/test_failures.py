@@ -380,12 +380,14 @@ def test_no_room_in_the_state_directory(make, windows, script):
     m = make(windows=windows)
     w.barrier(m, script=script)
     w.boot(m)
-    settles(m, windows)
+    w.wait_sshd(m, 2222 if windows else 22)
     if not windows:
-        assert w.own_files(m) == {}
+        w.wait_properties(m, State="clear", Port=22)
+        assert w.failed_units(m) == [] and not [name for name in w.own_files(m) if "filler" not in name]
         return
-    w.wait_properties(m, Mechanism="command-line")
-    assert w.said(m, "can't be written, so sshd has port 2222 only until the next boot")
+    w.wait_properties(m, State="relocated", Port=2222, Mechanism="command-line")
+    assert w.failed_units(m) == [] and w.logs_in(m, 2222, "lan")
+    assert w.said(m, "sshd is moved to port 2222 until the next boot, as", "can't be written")
     sshd = w.main_pid(m)
     m.run(["systemctl", "restart", w.UNIT], check=True)
     w.wait_properties(m, State="relocated", Port=2222)
