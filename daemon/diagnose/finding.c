@@ -100,7 +100,7 @@ static bool take_field(char **rest, char *ret, size_t size) {
 
 static bool read_line(const char *line, size_t length, Finding *ret) {
         char text[sizeof(Finding) + 16], verdict[16], *rest = text;
-        Finding read;
+        Finding read = { 0 };
 
         if ((size_t) snprintf(text, sizeof(text), "%.*s", (int) length, line) >= sizeof(text) ||
             !take_field(&rest, read.check, sizeof(read.check)) ||

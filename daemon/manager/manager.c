@@ -57,7 +57,7 @@ static int manager_on_evaluation(sd_event_source *source, void *userdata) {
         Context *c = &m->c;
 
         (void) source;
-        m->observer.helper_time = 0;
+        m->observer.helper.time = 0;
         manager_evaluate(m);
         if (c->stage == STAGE_RUNNING) {
                 m->deadline_timer = sd_event_source_disable_unref(m->deadline_timer);
@@ -69,7 +69,7 @@ static int manager_on_evaluation(sd_event_source *source, void *userdata) {
         }
         if (c->causes & CAUSE_WATCH)
                 watch_charge(c->watch,
-                             clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper_time);
+                             clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper.time);
         c->causes &= ~CAUSE_WATCH;
         return 0;
 }

@@ -111,15 +111,15 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
 }
 
 static void observer_begin_look(Observer *o) {
-        o->look_until = clock_usec(CLOCK_MONOTONIC) + LOOK_TIMEOUT;
+        o->helper.until = clock_usec(CLOCK_MONOTONIC) + LOOK_TIMEOUT;
 }
 
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, o->look_until, ret);
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, o->helper.until, ret);
         if (r >= 0)
-                o->helper_time += ret->helper_time;
+                o->helper.time += ret->helper_time;
         return r;
 }
 

@@ -23,6 +23,12 @@ typedef struct Pinned {
         sd_event_source *timer;
 } Pinned;
 
+/* What this evaluation's looks may take of the helper, and took. */
+typedef struct HelperUse {
+        usec_t until; /* when they wait for it no more */
+        usec_t time;  /* its CPU time */
+} HelperUse;
+
 typedef struct Observer {
         Context *c;
         ServicePhase phase; /* of the managed unit */
@@ -42,8 +48,7 @@ typedef struct Observer {
         StatusAddress reachable[STATUS_REACHABLE_MAX]; /* as in Status */
         size_t n_reachable;
         Pinned pinned;
-        usec_t helper_time; /* CPU time that the helper took for the looks of this evaluation */
-        usec_t look_until;  /* when this evaluation waits for the helper no more */
+        HelperUse helper;
 
         Settled lacking; /* what a running sshd lacks; SETTLED_NOT_YET: nothing */
         Delay settling;  /* between looks at such an sshd */

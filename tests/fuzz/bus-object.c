@@ -412,6 +412,7 @@ static void greet(void) {
                 send_bytes("AGREE_UNIX_FD\r\n", 15);
 }
 
+/* NOLINTNEXTLINE(constParameter): systemd/bus.h has it so */
 int bus_open_system(sd_event *event, sd_bus **ret) {
         sd_bus *bus = NULL;
         int from[2], to[2];
@@ -486,7 +487,7 @@ static int reload(char **ret_error, void *userdata) {
         }
 }
 
-/* NOLINTNEXTLINE(constParameter): BusObjectHandlers has it so */
+/* NOLINTNEXTLINE(constParameter): as above */
 static int request(Request request, uint16_t port, sd_bus_message *call, uint32_t uid, void *userdata) {
         const char *sender = sd_bus_message_get_sender(call);
 
