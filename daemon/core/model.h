@@ -121,6 +121,11 @@ DECLARE_WORDS(holder, Holder);
 DECLARE_WORDS(state, State);
 DECLARE_WORDS(bind_answer, BindAnswer);
 DECLARE_WORDS(service_phase, ServicePhase);
+
+/* The unit is on its way to another phase, and only then can be told what becomes of a request. */
+static inline bool service_phase_is_passing(ServicePhase phase) {
+        return phase == SERVICE_QUEUED || phase == SERVICE_STARTING || phase == SERVICE_STOPPING;
+}
 DECLARE_WORDS(mechanism, Mechanism); /* "" for MECHANISM_NONE */
 DECLARE_WORDS(address_kind, AddressKind);
 DECLARE_WORDS(relocate_policy, RelocatePolicy);

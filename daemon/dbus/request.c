@@ -37,9 +37,12 @@ int pending_request_answer(PendingRequest *pending, bool met, const char *reason
 }
 
 int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call,
-                         uint32_t uid) {
+                         uint32_t uid, bool waits) {
+        bool acts = kind != REQUEST_PROBE;
+
         /* More users may look than act, and some look all the time. */
-        if (pending->kind == REQUEST_PROBE && (kind != REQUEST_PROBE || (uid == 0 && pending->uid != 0)))
+        if (pending->kind == REQUEST_PROBE ? acts || (uid == 0 && pending->uid != 0)
+                                           : pending->kind != REQUEST_NONE && acts && waits)
                 (void) pending_request_answer(pending, false, "another request has come meanwhile");
         if (pending->kind != REQUEST_NONE)
                 return -EBUSY;

@@ -18,10 +18,10 @@ typedef struct PendingRequest {
 void pending_request_done(PendingRequest *pending);
 
 /* Takes a request. Returns 0, and keeps a reference to @call until the request is answered; or -EBUSY if another
- * caller waits already. Any other request, and root's probe, takes the place of a user's probe; its caller is told
- * so. */
+ * caller waits already. Any other request, and root's probe, takes the place of a user's probe; and any but a
+ * probe that of one that only @waits for sshd's unit, as that may take for ever. Its caller is told so. */
 int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, sd_bus_message *call,
-                         uint32_t uid);
+                         uint32_t uid, bool waits);
 
 /* True if the caller has what he asked for when sshd is moved to @port (0: it isn't moved). A probe asks for no
  * port, so that any will do. */

@@ -379,7 +379,8 @@ bool operator_catch_up(Operator *op) {
 int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call, uint32_t uid) {
         int r;
 
-        r = pending_request_take(&op->request, request, port, call, uid);
+        r = pending_request_take(&op->request, request, port, call, uid,
+                                 op->state == OPERATOR_IDLE && service_phase_is_passing(op->observer->phase));
         if (r < 0)
                 return r;
 
@@ -412,6 +413,8 @@ static void operator_finish_request(Operator *op, const Decision *d) {
                 return;
         }
 
+        if (!met && (service_phase_is_passing(op->observer->phase) || timer_is_armed(op->observer->settle_timer)))
+                return;
         if (met && kind == REQUEST_RELOCATE)
                 files_note_request(&op->c->files, true, &op->c->log);
         r = pending_request_answer(&op->request, met, d->reason);

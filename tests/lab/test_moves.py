@@ -10,6 +10,7 @@ import pytest
 
 import wslport as w
 from machine import Machine
+from processes import PATIENCE, Process
 
 
 # ---- Windows' sshd goes away ----
@@ -320,3 +321,32 @@ def test_moves_back_off(make):
     assert w.call(m, "Relocate", "q", "2201") == (0, "")
     w.reachable(m, "relocated", 2201)
     process.kill()
+
+
+def test_a_request_while_sshd_starts_is_answered_with_what_came_of_it(make):
+    m = make()
+    m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStartPre=/bin/sh -c 'until [ -e /run/go ]; do sleep 0.05; done'\n")
+    m.write("/etc/tmpfiles.d/go.conf", "f /run/go\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+
+    def while_starting(port: int) -> Process:
+        m.path("/run/go").unlink()
+        m.run(["systemctl", "restart", "--no-block", "ssh.service"], check=True)
+        w.eventually(lambda: w.active_state(m, "ssh.service") == "activating", "it starts")
+        w.eventually(lambda: "sshd is starting" in w.properties(m)["Reason"], "the daemon has seen it")
+        asked = m.spawn(["wslportctl", "relocate", str(port)])
+        w.hold(lambda: asked.poll() is None, 1, "it isn't answered yet")
+        return asked
+
+    asked = while_starting(22022)
+    m.write("/run/go", "")
+    assert asked.finish(True, PATIENCE).stdout.startswith("ssh on 22022")
+    w.wait_sshd(m, 22022)
+
+    # A unit that never gets there keeps nobody from asking for something else, and a stopped one is an answer.
+    asked = while_starting(2222)
+    restore = m.spawn(["wslportctl", "restore"])
+    assert asked.wait(PATIENCE) == 5 and "another request has come" in asked.stderr
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    assert restore.wait(PATIENCE) in (0, 5) and "starting" not in restore.stderr

@@ -23,28 +23,31 @@ static void test_met(const void *data) {
         const struct Met *row = data;
         PendingRequest pending = { 0 };
 
-        test_equal_int(pending_request_take(&pending, row->kind, row->asked, NULL, 1000), 0);
+        test_equal_int(pending_request_take(&pending, row->kind, row->asked, NULL, 1000, false), 0);
         test_equal_int(pending_request_is_met(&pending, row->port), row->met);
 }
 
 static void test_one_at_a_time(void) {
         PendingRequest pending = { 0 };
 
-        test_equal_int(pending_request_take(&pending, REQUEST_RELOCATE, 2222, NULL, 1000), 0);
-        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000), -EBUSY);
-        /* The first request is still pending. */
+        test_equal_int(pending_request_take(&pending, REQUEST_RELOCATE, 2222, NULL, 1000, false), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000, false), -EBUSY);
+        /* The first request is still pending. While it only waits, another takes its place. */
         test_equal_int(pending.kind, REQUEST_RELOCATE);
         test_equal_int(pending.port, 2222);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0, true), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_RELOCATE, 2299, NULL, 1000, true), 0);
+        test_equal_int(pending.port, 2299);
 
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000, false), -EBUSY);
 
         pending_request_done(&pending);
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000), 0);
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000, false), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 1000, false), -EBUSY);
         /* Root's probe doesn't wait behind another user's, but behind root's. */
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0), 0);
-        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0), -EBUSY);
-        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0, false), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_PROBE, 0, NULL, 0, false), -EBUSY);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000, false), 0);
         test_equal_int(pending.kind, REQUEST_RESTORE);
 }
 
@@ -52,7 +55,7 @@ static void test_one_at_a_time(void) {
 static void test_an_answer_that_fails(void) {
         PendingRequest pending = { 0 };
 
-        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000), 0);
+        test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000, false), 0);
         test_assert(pending_request_answer(&pending, true, "") < 0);
         test_equal_int(pending.kind, REQUEST_NONE);
 }
