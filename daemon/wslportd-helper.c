@@ -41,15 +41,20 @@ static int supervise(int connection_fd, pid_t pid) {
 static int run(int connection_fd, const char *const argv[], const char *variable, ProgramRights rights,
                const int fds[static 2]) {
         pid_t pid;
+        int r;
 
         if (!helper_may_run(argv[0], rights))
                 return -EACCES;
 
+        /* This process is the program's only watcher, and may end it with the same rights. */
+        r = program_drop_privileges(rights);
+        if (r < 0)
+                return r;
         pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                program_exec(argv, variable, rights, fds[0], fds[1]);
+                program_exec(argv, variable, PROGRAM_ALL, fds[0], fds[1]);
 
         close(fds[0]);
         close(fds[1]);
