@@ -9,9 +9,7 @@ int main(int argc, char *argv[]) {
         int error;
 
         if (argc != 3 || parse_port(argv[2], &port) < 0) {
-                fprintf(stderr,
-                        "usage: wslportd-bindprobe ADDRESS PORT (a helper of wslportd; it takes the port from "
-                        "Windows for a minute)\n");
+                fprintf(stderr, "usage: wslportd-bindprobe ADDRESS PORT (a helper of wslportd)\n");
                 return 2;
         }
 

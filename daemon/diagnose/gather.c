@@ -201,8 +201,10 @@ static bool is_about_run_directory(const char *line) {
 /* Takes the last line in which sshd tells why it can't run. Others tell what clients have sent: a password,
  * where somebody has typed it as his name. */
 static void on_journal(const ChildResult *result, void *userdata) {
-        static const char *const known[] = { "error: Bind to port ", "error: Could not load host key: ",
-                                             "error: Unable to load host key", "error: Permissions 0",
+        static const char *const known[] = { "error: Bind to port ",
+                                             "error: Could not load host key: ",
+                                             "error: Unable to load host key",
+                                             "error: Permissions 0",
                                              "fatal: Missing privilege separation directory: ",
                                              "fatal: Privilege separation user " };
         char *last = userdata;
@@ -216,12 +218,11 @@ static void on_journal(const ChildResult *result, void *userdata) {
 
 /* Any user may write to the journal under sshd's name, but only root under root's uid. The unit's name would
  * be no help: journald may no longer know the unit of a process that has ended. */
-static const char *const journal[] = {
-        "/usr/bin/journalctl", "--boot", "--quiet", "--no-pager", "--output=cat", "--lines=20",
-        /* Errors, and what sshd prints before it logs. */
-        "_UID=0", "SYSLOG_IDENTIFIER=sshd", "PRIORITY=2", "PRIORITY=3", "+",
-        "_UID=0", "SYSLOG_IDENTIFIER=sshd", "_TRANSPORT=stdout", NULL
-};
+static const char *const journal[] = { "/usr/bin/journalctl", "--boot", "--quiet", "--no-pager",
+                                       "--output=cat", "--lines=20",
+                                       /* Errors, and what sshd prints before it logs. */
+                                       "_UID=0", "SYSLOG_IDENTIFIER=sshd", "PRIORITY=2", "PRIORITY=3", "+",
+                                       "_UID=0", "SYSLOG_IDENTIFIER=sshd", "_TRANSPORT=stdout", NULL };
 
 static void read_sshd(sd_event *event, const Units *units, const Placement *placement, CheckFacts *facts,
                       Home *ret_home) {

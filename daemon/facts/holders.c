@@ -161,7 +161,8 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
 
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
                  usec_t until, PortView *ret) {
-        return holders_look_with(&(Look){ .managed = managed, .until = until }, sockets, expected, port, ret);
+        return holders_look_with(&(Look){ .managed = managed, .until = until }, sockets, expected, port,
+                                 ret);
 }
 
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,

@@ -68,7 +68,7 @@ int tracepoint_open(int ret_fds[], size_t n_fds) {
         if (!helper_is_there())
                 return open_here(ret_fds, n_fds);
 
-        n = helper_ask(&(HelperRequest){ .task = HELPER_TRACE }, clock_usec(CLOCK_MONOTONIC) + USEC_PER_SEC, &r,
-                       sizeof(r), ret_fds, n_fds);
+        n = helper_ask(&(HelperRequest){ .task = HELPER_TRACE }, clock_usec(CLOCK_MONOTONIC) + USEC_PER_SEC,
+                       &r, sizeof(r), ret_fds, n_fds);
         return n < 0 ? n : r < 0 ? r : n;
 }

@@ -121,7 +121,10 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
         if (error == -EADDRINUSE) /* which the answer of bind() has told */
                 return;
 
-        log_message(&op->c->log, error == -ECANCELED ? LOG_NOTICE : error == -EBUSY ? LOG_WARNING : LOG_ERR,
+        log_message(&op->c->log,
+                    error == -ECANCELED ? LOG_NOTICE
+                    : error == -EBUSY   ? LOG_WARNING
+                                        : LOG_ERR,
                     "sshd could not be moved to %u: %s", port, text);
         if (error == -EBUSY || error == -ECANCELED) {
                 /* Another port, or sshd as its owner left it, is tried at once, as often as the limit allows. */
@@ -380,7 +383,8 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
         int r;
 
         r = pending_request_take(&op->request, request, port, call, uid,
-                                 op->state == OPERATOR_IDLE && service_phase_is_passing(op->observer->phase));
+                                 op->state == OPERATOR_IDLE &&
+                                                 service_phase_is_passing(op->observer->phase));
         if (r < 0)
                 return r;
 
@@ -413,7 +417,8 @@ static void operator_finish_request(Operator *op, const Decision *d) {
                 return;
         }
 
-        if (!met && (service_phase_is_passing(op->observer->phase) || timer_is_armed(op->observer->settle_timer)))
+        if (!met &&
+            (service_phase_is_passing(op->observer->phase) || timer_is_armed(op->observer->settle_timer)))
                 return;
         if (met && kind == REQUEST_RELOCATE)
                 files_note_request(&op->c->files, true, &op->c->log);

@@ -30,8 +30,9 @@ void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
 
         snprintf(port, sizeof(port), "%u", fact->port);
         port_fact_describe(fact, text, sizeof(text));
-        log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE, answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, "PORT", port,
-                  "Port %u can't be had: %s", fact->port, text);
+        log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE,
+                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, "PORT", port, "Port %u can't be had: %s",
+                  fact->port, text);
         if (answered)
                 bus_object_conflict(p->c->bus, fact->port, fact->holder, fact->detail);
 }

@@ -91,24 +91,31 @@ static int ask_for(Sequence *s, JobKind kind) {
         return r < 0 ? r : sd_bus_call_async(s->bus, &s->call_slot, call, on_answer, s, 0);
 }
 
+/* Asks what the unit is now. */
+static int ask_state(Sequence *s) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", s->unit, &path);
+        if (r < 0)
+                return r;
+        s->call_slot = sd_bus_slot_unref(s->call_slot);
+        return sd_bus_call_method_async(s->bus, &s->call_slot, SYSTEMD1, path,
+                                        "org.freedesktop.DBus.Properties", "Get", on_state, s, "ss",
+                                        SYSTEMD1 ".Unit", "ActiveState");
+}
+
 static int begin_step(Sequence *s) {
         const PlanStep *step = &s->plan.steps[s->n_begun++];
-        _cleanup_free_ char *path = NULL;
         int r;
 
         s->unit = step->socket ? s->socket : s->service;
         s->job[0] = '\0';
         r = timer_arm(sd_bus_get_event(s->bus), &s->deadline_source, STEP_TIMEOUT, 0, "job-deadline",
                       on_deadline, s);
-        if (r < 0 || step->kind != JOB_RESTART)
-                return r < 0 ? r : ask_for(s, step->kind);
-
-        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", s->unit, &path);
-        s->call_slot = sd_bus_slot_unref(s->call_slot);
-        return r < 0 ? r
-                     : sd_bus_call_method_async(s->bus, &s->call_slot, SYSTEMD1, path,
-                                                "org.freedesktop.DBus.Properties", "Get", on_state, s, "ss",
-                                                SYSTEMD1 ".Unit", "ActiveState");
+        if (r < 0)
+                return r;
+        return step->kind == JOB_RESTART ? ask_state(s) : ask_for(s, step->kind);
 }
 
 /* The step has ended, or it couldn't begin. */
