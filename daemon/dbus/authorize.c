@@ -61,11 +61,10 @@ static void authorization_grant(Authorization *a, uint32_t uid) {
         carry_out(call, uid, userdata);
 }
 
-static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int authorization_on_polkit(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Authorization *a = userdata;
         int authorized, challenge;
 
-        (void) error;
         if (sd_bus_message_is_method_error(m, SD_BUS_ERROR_SERVICE_UNKNOWN) ||
             sd_bus_message_is_method_error(m, SD_BUS_ERROR_NAME_HAS_NO_OWNER))
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED, "without polkit, only root may do this");
@@ -110,12 +109,11 @@ static size_t authorizer_count(const Authorizer *authorizer, uint32_t uid) {
         return n;
 }
 
-static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int authorization_on_user(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Authorization *a = userdata;
         uint32_t uid;
         int r;
 
-        (void) error;
         a->slot = sd_bus_slot_unref(a->slot);
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "u", &uid) < 0)
                 authorization_refuse(a, SD_BUS_ERROR_ACCESS_DENIED,

@@ -124,10 +124,9 @@ static void carry_out(sd_bus_message *call, uint32_t uid, void *userdata) {
                                                   "another request is under way; try again");
 }
 
-static int method_of_somebody(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_of_somebody(sd_bus_message *m, void *userdata, sd_bus_error *) {
         BusObject *o = userdata;
 
-        (void) error;
         return authorizer_ask(&o->authorizer, m, methods[find_method(m)].action, carry_out, o);
 }
 
@@ -142,14 +141,13 @@ static int refuse_without_port(const BusObject *o, sd_bus_message *m) {
                                           o->status->reason);
 }
 
-static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_error *) {
         const BusObject *o = userdata;
         char text[FIREWALL_TEXT_SIZE];
         FirewallScope scope;
         const char *word;
         int r;
 
-        (void) error;
         r = sd_bus_message_read(m, "s", &word);
         if (r < 0)
                 return r;
@@ -164,13 +162,12 @@ static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_e
         return sd_bus_reply_method_return(m, "s", text);
 }
 
-static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *) {
         const BusObject *o = userdata;
         ClientConfig config = { .status = o->status };
         _cleanup_free_ char *text = NULL;
         int r;
 
-        (void) error;
         r = sd_bus_message_read(m, "s", &config.host);
         if (r < 0)
                 return r;
@@ -222,12 +219,11 @@ DEFINE_BUS_GETTER(listener_watch, "s",
 DEFINE_BUS_GETTER(last_change, "t", status_of(userdata)->last_change);
 DEFINE_BUS_GETTER(configuration_file, "s", CONFIG_FILE);
 
-static int property_listeners(sd_bus *bus, const char *path, const char *interface, const char *property,
-                              sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+static int property_listeners(sd_bus *, const char *, const char *, const char *, sd_bus_message *reply,
+                              void *userdata, sd_bus_error *) {
         const Status *status = status_of(userdata);
         int r;
 
-        (void) bus, (void) path, (void) interface, (void) property, (void) error;
         r = sd_bus_message_open_container(reply, 'a', "(sqss)");
         for (const StatusListener *l = status->listeners;
              l < status->listeners + status->n_listeners && r >= 0; l++)
@@ -236,12 +232,11 @@ static int property_listeners(sd_bus *bus, const char *path, const char *interfa
         return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int property_reachable(sd_bus *bus, const char *path, const char *interface, const char *property,
-                              sd_bus_message *reply, void *userdata, sd_bus_error *error) {
+static int property_reachable(sd_bus *, const char *, const char *, const char *, sd_bus_message *reply,
+                              void *userdata, sd_bus_error *) {
         const Status *status = status_of(userdata);
         int r;
 
-        (void) bus, (void) path, (void) interface, (void) property, (void) error;
         r = sd_bus_message_open_container(reply, 'a', "(ss)");
         for (const StatusAddress *a = status->reachable;
              a < status->reachable + status->n_reachable && r >= 0; a++)
@@ -292,10 +287,9 @@ static const sd_bus_vtable vtable[] = {
 
 static void bus_object_request_name(BusObject *o);
 
-static int bus_object_on_retry(sd_event_source *source, uint64_t usec, void *userdata) {
+static int bus_object_on_retry(sd_event_source *, uint64_t, void *userdata) {
         BusObject *o = userdata;
 
-        (void) source, (void) usec;
         if (o->bus)
                 bus_object_request_name(o);
         else
@@ -314,11 +308,10 @@ static void bus_object_retry(BusObject *o) {
         }
 }
 
-static int bus_object_on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int bus_object_on_name(sd_bus_message *m, void *userdata, sd_bus_error *) {
         BusObject *o = userdata;
         uint32_t answer;
 
-        (void) error;
         if (sd_bus_message_is_method_error(m, NULL)) {
                 /* The bus daemon may not have read org.wslport1.conf yet. */
                 log_message(o->log, LOG_WARNING, "D-Bus: the name %s is refused, trying again: %s", BUS_NAME,
@@ -349,18 +342,16 @@ static void bus_object_close(BusObject *o) {
         o->bus = bus_close(o->bus);
 }
 
-static int bus_object_on_connected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int bus_object_on_connected(sd_bus_message *, void *userdata, sd_bus_error *) {
         BusObject *o = userdata;
 
-        (void) m, (void) error;
         o->handlers->on_bus(o->bus, o->userdata);
         return 0;
 }
 
-static int bus_object_on_disconnected(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int bus_object_on_disconnected(sd_bus_message *, void *userdata, sd_bus_error *) {
         BusObject *o = userdata;
 
-        (void) m, (void) error;
         log_message(o->log, LOG_INFO, "D-Bus: the connection has ended, trying again");
         o->handlers->on_bus(NULL, o->userdata);
         bus_object_close(o);

@@ -20,8 +20,7 @@
 #define ADDRESSES_MAX 64
 
 /* For objects that call a handler: the code that runs the loop looks at the object itself. */
-static void ignore(void *userdata) {
-        (void) userdata;
+static void ignore(void *) {
 }
 
 static Fact fact_of(int r) {
@@ -30,10 +29,9 @@ static Fact fact_of(int r) {
 
 /* ── files and the kernel ── */
 
-static void on_config_error(const char *path, unsigned line, const char *message, void *userdata) {
+static void on_config_error(const char *, unsigned line, const char *message, void *userdata) {
         ConfigFacts *f = userdata;
 
-        (void) path;
         if (f->error[0] == '\0') {
                 f->error_line = line;
                 snprintf(f->error, sizeof(f->error), "%s", message);

@@ -76,10 +76,9 @@ static void watch_look(Watch *w) {
                 w->handler(w->userdata);
 }
 
-static int watch_on_pace(sd_event_source *source, uint64_t usec, void *userdata) {
+static int watch_on_pace(sd_event_source *, uint64_t, void *userdata) {
         Watch *w = userdata;
 
-        (void) source, (void) usec;
         if (w->listeners)
                 listenwatch_pause(w->listeners, false);
         watch_look(w);
@@ -135,10 +134,9 @@ static void watch_arm_timer(Watch *w) {
                 (void) sd_event_exit(w->event, r);
 }
 
-static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
+static int watch_on_timer(sd_event_source *, uint64_t, void *userdata) {
         Watch *w = userdata;
 
-        (void) source, (void) usec;
         watch_arm_timer(w);
         w->handler(w->userdata);
         return 0;

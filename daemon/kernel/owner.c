@@ -56,6 +56,7 @@ int owner_unit_from_path(const char *path, char ret[static 256]) {
         if (!copy)
                 return -ENOMEM;
         do {
+                /* NOLINTNEXTLINE(unix.Malloc): a part of the copy, which is freed */
                 name = strtok_r(rest, "/", &rest);
                 suffix = name ? strrchr(name, '.') : NULL;
         } while (suffix && suffix != name && streq(suffix, ".slice"));

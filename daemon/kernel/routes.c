@@ -258,23 +258,19 @@ int routes_keep_absent(Routes *routes, Endpoints *endpoints) {
         return 0;
 }
 
-static int on_settled(sd_event_source *source, usec_t usec, void *userdata) {
+static int on_settled(sd_event_source *, usec_t, void *userdata) {
         Routes *routes = userdata;
-
-        (void) source, (void) usec;
 
         routes->latest = 0;
         routes->callback(routes->userdata);
         return 0;
 }
 
-static int on_change(sd_event_source *source, int fd, uint32_t revents, void *userdata) {
+static int on_change(sd_event_source *source, int, uint32_t, void *userdata) {
         sd_event *event = sd_event_source_get_event(source);
         Routes *routes = userdata;
         usec_t now, due;
         int r;
-
-        (void) fd, (void) revents;
 
         if (netlink_receive(routes->events) == 0)
                 return 0;

@@ -26,8 +26,7 @@ void context_arm(Context *c, sd_event_source **timer, usec_t delay, usec_t slack
                 context_give_up(c, r, "A timer could not be set");
 }
 
-int context_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) source, (void) usec;
+int context_on_timer(sd_event_source *, uint64_t, void *userdata) {
         context_evaluate_later(userdata, CAUSE_OTHER);
         return 0;
 }

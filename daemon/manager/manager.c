@@ -51,12 +51,11 @@ static void manager_evaluate(Manager *m) {
         operator_carry_out(&m->op, &snapshot, &decision);
 }
 
-static int manager_on_evaluation(sd_event_source *source, void *userdata) {
+static int manager_on_evaluation(sd_event_source *, void *userdata) {
         usec_t before = clock_usec(CLOCK_PROCESS_CPUTIME_ID);
         Manager *m = userdata;
         Context *c = &m->c;
 
-        (void) source;
         m->observer.helper.time = 0;
         manager_evaluate(m);
         if (c->stage == STAGE_RUNNING) {
@@ -74,10 +73,9 @@ static int manager_on_evaluation(sd_event_source *source, void *userdata) {
         return 0;
 }
 
-static int manager_on_deadline(sd_event_source *source, uint64_t usec, void *userdata) {
+static int manager_on_deadline(sd_event_source *, uint64_t, void *userdata) {
         Manager *m = userdata;
 
-        (void) source, (void) usec;
         if (m->c.stage == STAGE_RESTORING)
                 return sd_event_exit(m->c.event, -ETIMEDOUT);
 
@@ -171,10 +169,9 @@ static int manager_reload(char **ret_error, void *userdata) {
         return 0;
 }
 
-static int manager_on_hangup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata) {
+static int manager_on_hangup(sd_event_source *, const struct signalfd_siginfo *, void *userdata) {
         _cleanup_free_ char *error = NULL;
 
-        (void) source, (void) info;
         (void) manager_reload(&error, userdata);
         return 0;
 }

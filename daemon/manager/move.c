@@ -146,6 +146,7 @@ static void move_plan(const Move *move, Plan *ret) {
                 plan_apply(&shape, move->again ? SERVICE_RUNNING : move->request.phase, move->again, ret);
 }
 
+/* NOLINTBEGIN(misc-no-recursion): the undoing takes the same steps, and isn't undone itself */
 static void move_tell_systemd(Move *move);
 
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
@@ -201,13 +202,12 @@ static void move_look_later(Move *move, usec_t delay) {
                 move_undo(move, r, "the check of sshd's listeners could not go on");
 }
 
-static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata) {
+static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
         Move *move = userdata;
         uint16_t port = move->request.expected;
         char text[256];
         int r;
 
-        (void) source;
         r = move->listens(&move->request.to, port, move->userdata);
         if (r > 0) {
                 if (move->step == MOVE_DOUBTING)
@@ -285,11 +285,10 @@ static void move_apply(Move *move) {
                 move_fail(move, r);
 }
 
-static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *) {
         char streams[UNIT_STREAMS_SIZE], text[384];
         Move *move = userdata;
 
-        (void) error;
         move->streams_slot = sd_bus_slot_unref(move->streams_slot);
         if (sd_bus_message_is_method_error(m, NULL) || unit_read_streams(m, streams, sizeof(streams)) < 0)
                 move_undo(move, -EBADMSG, "systemd does not tell where %s listens",
@@ -375,6 +374,7 @@ static void move_tell_systemd(Move *move) {
         if (r < 0)
                 move_fail(move, r);
 }
+/* NOLINTEND(misc-no-recursion) */
 
 /* ── the files and the port ── */
 
@@ -426,8 +426,7 @@ static void move_on_tried(int result, const char *text, void *userdata) {
 }
 
 /* Nothing to wait for, but the handler is never called from within the call that starts. */
-static int move_on_nothing_to_wait_for(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) source, (void) usec;
+static int move_on_nothing_to_wait_for(sd_event_source *, uint64_t, void *userdata) {
         move_tell_systemd(userdata);
         return 0;
 }

@@ -63,10 +63,9 @@ static void operator_note_answer(Operator *op, BindAnswer answer, const char *de
 
 static void operator_on_probe(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
-        BindAnswer answer = bindprobe_read(result, detail);
         Operator *op = userdata;
 
-        operator_note_answer(op, answer, detail);
+        operator_note_answer(op, bindprobe_read(result, detail), detail);
         operator_end(op);
 }
 
@@ -121,10 +120,7 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
         if (error == -EADDRINUSE) /* which the answer of bind() has told */
                 return;
 
-        log_message(&op->c->log,
-                    error == -ECANCELED ? LOG_NOTICE
-                    : error == -EBUSY   ? LOG_WARNING
-                                        : LOG_ERR,
+        log_message(&op->c->log, error == -EBUSY || error == -ECANCELED ? LOG_WARNING : LOG_ERR,
                     "sshd could not be moved to %u: %s", port, text);
         if (error == -EBUSY || error == -ECANCELED) {
                 /* Another port, or sshd as its owner left it, is tried at once, as often as the limit allows. */
@@ -318,7 +314,7 @@ static void operator_change_units(Operator *op, const Decision *d) {
                 plan_enable_service(!shares, &request.plan);
         } else if (d->action == ACTION_DISABLE_SOCKET) {
                 /* If the socket unit is noted already, an earlier try has enabled the service. */
-                if (managed.socket && !streq(units->socket, managed.socket->id)) {
+                if (managed.socket && managed.service && !streq(units->socket, managed.socket->id)) {
                         units->service_was_enabled = streq(managed.service->unit_file_state, "enabled");
                         snprintf(units->socket, sizeof(units->socket), "%s", managed.socket->id);
                         snprintf(units->service, sizeof(units->service), "%s", managed.service->id);
@@ -380,11 +376,10 @@ bool operator_catch_up(Operator *op) {
 /* ── requests ── */
 
 int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call, uint32_t uid) {
+        bool waits = op->state == OPERATOR_IDLE && service_phase_is_passing(op->observer->phase);
         int r;
 
-        r = pending_request_take(&op->request, request, port, call, uid,
-                                 op->state == OPERATOR_IDLE &&
-                                                 service_phase_is_passing(op->observer->phase));
+        r = pending_request_take(&op->request, request, port, call, uid, waits);
         if (r < 0)
                 return r;
 
@@ -405,20 +400,20 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
 /* The request has come as far as it will: nothing is to be done for now. */
 static void operator_finish_request(Operator *op, const Decision *d) {
         Request kind = op->request.kind;
-        bool met = pending_request_is_met(&op->request, op->c->files.placement.port);
+        bool met = pending_request_is_met(&op->request, op->c->files.placement.port),
+             settles = timer_is_armed(op->observer->settle_timer);
         int r;
 
         /* The result of a probe, or a refusal, names the holder. */
         if (kind == REQUEST_NONE || (naming_is_asking(op->c->naming) && (kind == REQUEST_PROBE || !met)))
                 return;
         if (op->c->stage == STAGE_RESTORING) {
-                if (met || !d->port_missing || !timer_is_armed(op->observer->settle_timer))
+                if (met || !d->port_missing || !settles)
                         (void) sd_event_exit(op->c->event, RESTORE_ENDED);
                 return;
         }
 
-        if (!met &&
-            (service_phase_is_passing(op->observer->phase) || timer_is_armed(op->observer->settle_timer)))
+        if (!met && (settles || service_phase_is_passing(op->observer->phase)))
                 return;
         if (met && kind == REQUEST_RELOCATE)
                 files_note_request(&op->c->files, true, &op->c->log);

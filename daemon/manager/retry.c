@@ -25,8 +25,7 @@ void retry_now(Retry *retry) {
         context_evaluate_later(c, CAUSE_OTHER);
 }
 
-static int retry_on_timer(sd_event_source *source, uint64_t usec, void *userdata) {
-        (void) source, (void) usec;
+static int retry_on_timer(sd_event_source *, uint64_t, void *userdata) {
         retry_now(userdata);
         return 0;
 }

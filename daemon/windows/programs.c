@@ -111,6 +111,7 @@ int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WIND
 
         /* Line by line, as sscanf() measures all of its text first. */
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                /* NOLINTNEXTLINE(unix.Malloc): a part of the copy, which is freed */
                 char name[256], number[11];
                 uint32_t value;
                 int end = 0;
@@ -132,6 +133,7 @@ int windows_parse_start(const char *text, WindowsStart *ret) {
         _cleanup_free_ char *copy = strdup(text);
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                /* NOLINTNEXTLINE(unix.Malloc): as above */
                 char *words[WORDS_MAX];
                 int i;
 
@@ -223,7 +225,7 @@ static void format_remote(char *list, char *ret, size_t size) {
                 int length = slash ? mask_length(slash + 1) : -1;
 
                 if (length >= 0) /* shorter than any mask */
-                        snprintf(slash + 1, sizeof("32"), "%d", length);
+                        snprintf(slash + 1, sizeof("0.0.0.0"), "%hhu", (unsigned char) length);
                 used += (size_t) snprintf(ret + used, size - used, "%s%s", used > 0 ? "," : "", item);
         }
 }

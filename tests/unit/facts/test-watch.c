@@ -59,13 +59,13 @@ static void check_anew(Watch *watch, sd_event *event, unsigned *told) {
 /* Puts something else in the place of each CPU's ring: to the kernel, the watch's end. */
 static void take_rings(void) {
         _cleanup_fclose_ FILE *maps = fopen("/proc/self/maps", "re");
-        unsigned long first, last;
+        void *first, *last;
         char line[512];
 
         while (fgets(line, sizeof(line), maps))
                 if (strstr(line, "[perf_event]")) {
-                        test_equal_int(sscanf(line, "%lx-%lx", &first, &last), 2);
-                        test_assert(mmap((void *) first, last - first, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+                        test_equal_int(sscanf(line, "%p-%p", &first, &last), 2);
+                        test_assert(mmap(first, (size_t) ((char *) last - (char *) first), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
                                          0) != MAP_FAILED);
                 }
 }
