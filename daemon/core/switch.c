@@ -46,7 +46,7 @@ void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d) {
 bool switch_decide(const Config *config, const Snapshot *s, Decision *d) {
         Action action = wanted_switch(config, s);
 
-        if (s->booting || (s->postponed && !s->switch_failed))
+        if (s->booting || s->postponed)
                 return false;
 
         if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)

@@ -27,7 +27,7 @@ char *ctl_run(const char *const argv[], usec_t timeout) {
         char *output = NULL;
 
         if (sd_event_new(&event) >= 0 &&
-            child_spawn(event, argv, PROGRAM_ALL, timeout, copy_output, &output, &child) >= 0)
+            child_spawn(event, argv, NULL, PROGRAM_ALL, timeout, copy_output, &output, &child) >= 0)
                 (void) child_wait(event, child);
         return output;
 }

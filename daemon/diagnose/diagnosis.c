@@ -66,7 +66,7 @@ static void diagnosis_run(Diagnosis *d) {
         const char *const argv[] = { PROGRAM, d->of_root ? NULL : DIAGNOSE_FOR_EVERYONE, NULL };
         int r;
 
-        r = child_spawn(d->event, argv, PROGRAM_ALL, DEADLINE, diagnosis_on_end, d, &d->child);
+        r = child_spawn(d->event, argv, NULL, PROGRAM_ALL, DEADLINE, diagnosis_on_end, d, &d->child);
         if (r < 0)
                 diagnosis_refuse(d, d->n_waiting, PROGRAM " can't be run");
         else

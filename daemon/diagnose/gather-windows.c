@@ -140,7 +140,7 @@ void gather_wslconfig(sd_event *event, CheckFacts *facts) {
             inquiry_wait(event, WINDOWS_PROFILE, 0, CHILD_TIMEOUT, &answer) >= 0)
                 argv[3] = answer.profile;
         snprintf(users, sizeof(users), "%sc/Users", conf.root);
-        if (child_spawn(event, argv, PROGRAM_ALL, CHILD_TIMEOUT, on_wslconfig, &facts->wslconfig, &child) >=
-            0)
+        if (child_spawn(event, argv, NULL, PROGRAM_ALL, CHILD_TIMEOUT, on_wslconfig, &facts->wslconfig,
+                        &child) >= 0)
                 (void) child_wait(event, child);
 }

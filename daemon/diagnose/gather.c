@@ -188,28 +188,21 @@ static void ask_sshd(sd_event *event, const Units *units, const Placement *place
         memcpy(facts->sshd.options, home.options, SSHD_COMMAND_SIZE);
 }
 
-/* sshd says so before it logs as it does later. (OpenSSH sshd.c, main()) */
-static bool is_about_run_directory(const char *line) {
-        const char *says = strstr(line, " must be owned by root and not group or world-writable."),
-                   *end = strchr(line, '\n');
-
-        return line[0] == '/' && says && (!end || says < end);
-}
-
 /* Takes the last line in which sshd tells why it can't run. Others tell what clients have sent: a password,
  * where somebody has typed it as his name. */
 static void on_journal(const ChildResult *result, void *userdata) {
-        static const char *const known[] = { "error: Bind to port ",
-                                             "error: Could not load host key: ",
-                                             "error: Unable to load host key",
-                                             "error: Permissions 0",
-                                             "fatal: Missing privilege separation directory: ",
-                                             "fatal: Privilege separation user " };
+        static const char *const known[] = {
+                "error: Bind to port ", "error: Could not load host key: ", "error: Unable to load host key",
+                "error: Permissions 0", "fatal: Missing privilege separation directory: ",
+                /* before it logs as it does later (OpenSSH sshd.c, main()) */
+                "/run/sshd must be owned by root", "/usr/share/empty.sshd must be owned by root",
+                "/var/lib/empty must be owned by root", "fatal: Privilege separation user "
+        };
         char *last = userdata;
 
         LINES_FOREACH (line, result->exit_status == 0 ? result->output : "")
                 for (size_t i = 0; i < ELEMENTSOF(known); i++)
-                        if (startswith(line, known[i]) || is_about_run_directory(line))
+                        if (startswith(line, known[i]))
                                 snprintf(last, sizeof(((SshdFacts *) NULL)->last_error), "%.*s",
                                          (int) strcspn(line, "\n"), line);
 }
@@ -229,7 +222,7 @@ static void read_sshd(sd_event *event, const Units *units, const Placement *plac
         *ret_home = (Home){ 0 };
         look_at_files(facts->machine.packages, &facts->sshd);
         ask_sshd(event, units, placement, facts, ret_home);
-        if (facts->sshd.service.failed && child_spawn(event, journal, PROGRAM_ALL, JOURNAL_TIMEOUT,
+        if (facts->sshd.service.failed && child_spawn(event, journal, NULL, PROGRAM_ALL, JOURNAL_TIMEOUT,
                                                       on_journal, facts->sshd.last_error, &child) >= 0)
                 (void) child_wait(event, child);
 }

@@ -77,3 +77,21 @@ void files_end_switch(Files *files, bool undone, const Log *log) {
         if (r < 0)
                 log_error_errno(log, r, "%s can't be brought up to date", STORE_DISABLED_SOCKET_FILE);
 }
+
+void files_take_back_unread(Files *files, ManagedUnits managed, const Log *log) {
+        BareUnits units;
+        int r;
+
+        if (!managed.socket || files->placement.port == 0 ||
+            streams_have_port(managed.socket->streams, files->placement.port) ||
+            streams_have_port(managed.socket->streams, files->last_port))
+                return;
+
+        r = store_read_bare_units(managed, &units);
+        if (r >= 0)
+                r = store_write_placement(&(const Placement){ 0 }, 0, &units);
+        if (r < 0)
+                log_error_errno(log, r, "The move that was cut off can't be taken back");
+        else
+                files->placement = (Placement){ 0 };
+}

@@ -29,3 +29,8 @@ void files_note_request(Files *files, bool requested, const Log *log);
 /* Notes that one of the two ssh units listens. @undone: as before SocketActivation=disable, so that nothing
  * is left to undo. */
 void files_end_switch(Files *files, bool undone, const Log *log);
+
+/* An earlier run was cut off before it had systemd read that a socket unit listens elsewhere. That reading would close the
+ * socket, which listens at home (systemd 255 and later). So the files are taken back; the next decision moves sshd if it
+ * has to be. */
+void files_take_back_unread(Files *files, ManagedUnits managed, const Log *log);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/move.h"
 
-#include <stdarg.h>
-
 #include "base/timer.h"
 #include "manager/trial.h"
 #include "windows/bindprobe.h"
@@ -75,11 +73,8 @@ Move *move_free(Move *move) {
 
 static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
         size_t length = strlen(move->text);
-        va_list arguments;
 
-        va_start(arguments, format);
-        vsnprintf(move->text + length, sizeof(move->text) - length, format, arguments);
-        va_end(arguments);
+        (void) format_arguments(move->text + length, sizeof(move->text) - length, format);
 }
 
 static void move_finish(Move *move, int result) {
@@ -122,14 +117,12 @@ static void move_finish_cut_off(Move *move) {
         move_finish(move, -ENOLINK);
 }
 
-/* systemd could not reload the service, for what its own check sees in the configuration, and it is where it
- * was: a restart would end with that check too. A socket may be held by its service alone. */
-static bool move_is_unharmed(const Move *move) {
+/* As MoveListens, where the unit listened before. */
+static int move_listens_as_before(const Move *move) {
         uint16_t from = move->request.from.port,
                  port = from != 0 ? from : home_first_port(&move->trial.home);
 
-        return port != 0 && move->request.phase == SERVICE_RUNNING && !move->shape.by_socket &&
-               move->listens(&move->request.from, port, move->userdata) > 0;
+        return port != 0 ? move->listens(&move->request.from, port, move->userdata) : 0;
 }
 
 /* What makes the unit listen where the files say. */
@@ -140,7 +133,10 @@ static void move_plan(const Move *move, Plan *ret) {
         shape.command_changes = move->trial.now.mechanism == MECHANISM_COMMAND_LINE ||
                                 move->request.from.mechanism == MECHANISM_COMMAND_LINE;
         *ret = (Plan){ 0 };
-        if (undoes && !move_is_unharmed(move))
+        /* If systemd could not reload the service, for what its own check sees in the configuration, a restart
+         * would end with that check too. A socket may be held by its service alone. */
+        if (undoes &&
+            (move->request.phase != SERVICE_RUNNING || shape.by_socket || move_listens_as_before(move) <= 0))
                 plan_apply(&shape, move->request.phase, true, ret);
         else if (!undoes) /* the first mechanism may have left the unit in any state */
                 plan_apply(&shape, move->again ? SERVICE_RUNNING : move->request.phase, move->again, ret);
@@ -150,12 +146,9 @@ static void move_plan(const Move *move, Plan *ret) {
 static void move_tell_systemd(Move *move);
 
 static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, ...) {
-        va_list arguments;
         int r;
 
-        va_start(arguments, format);
-        vsnprintf(move->text, sizeof(move->text), format, arguments);
-        va_end(arguments);
+        (void) format_arguments(move->text, sizeof(move->text), format);
         move->error = error;
         if (move_is_cut_off(move)) {
                 move_finish_cut_off(move);
@@ -410,7 +403,9 @@ static void move_on_tried(int result, const char *text, void *userdata) {
         Move *move = userdata;
         int r;
 
-        if (move->error < 0 && result < 0 && result != -EEXIST)
+        /* A socket unit that doesn't listen has nothing to lose. */
+        if (move->error < 0 && result < 0 && result != -EEXIST &&
+            (result != -EAGAIN || !move->shape.by_socket || move_listens_as_before(move) > 0))
                 move_give_up(move, "sshd is left as it is", text);
         else if (move->error < 0 || (move->step == MOVE_CONFIRMING && result >= 0))
                 move_work(move);

@@ -65,6 +65,11 @@ bool observer_read_units(Observer *o) {
         if (home_finder_is_pending(c->home_finder) || mode_is_pending(c->mode) || units_is_reading(c->units))
                 return false;
 
+        /* It was enabled for that start: its owner has changed his mind. */
+        if (o->owed == OWED_BY_SWITCH && managed.service &&
+            (streq(managed.service->unit_file_state, "disabled") ||
+             streq(managed.service->load_state, "masked")))
+                o->owed = OWED_NOTHING;
         if (o->owed != OWED_NOTHING && phase == owed_in)
                 phase = SERVICE_TO_START;
         else if (phase != SERVICE_UNKNOWN && !(o->owed == OWED_BY_SWITCH && phase == SERVICE_TO_START))

@@ -130,8 +130,10 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
         }
         publisher_tell_rules(op->publisher, port, false);
         home_finder_forget(op->c->home_finder); /* it may have told something else since */
-        op->switch_failed = op->switch_failed || op->c->files.disabled.unfinished;
-        retry_postpone(&op->retry, error, text);
+        if (op->c->files.disabled.unfinished && !op->switch_failed)
+                op->switch_failed = true; /* the socket unit is to take its place again, at once */
+        else
+                retry_postpone(&op->retry, error, text);
 }
 
 static void operator_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
@@ -259,7 +261,9 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
                 snprintf(why, sizeof(why), "%.60s could not be carried out: %.140s", op->decision.reason,
                          word);
                 log_message(&op->c->log, LOG_ERR, "%s", why);
-                if (!done)
+                if (!back && files->disabled.unfinished && !op->switch_failed)
+                        op->switch_failed = true;
+                else if (!done)
                         retry_postpone(&op->retry, result, why);
                 operator_settle_debt(op, OWED_BY_SWITCH);
         } else
@@ -298,12 +302,13 @@ static void operator_run(Operator *op, OperatorState state, const SwitchRequest 
 static void operator_change_units(Operator *op, const Decision *d) {
         bool shares = mode_shares_ports(mode_get(op->c->mode));
         ManagedUnits managed = units_managed(op->c->units);
+        bool runs = op->observer->phase == SERVICE_RUNNING;
         SwitchRequest request = {
                 .units = op->c->files.disabled,
                 .noted = d->action != ACTION_ENABLE,
-                .port = shares && op->observer->phase == SERVICE_RUNNING
-                                        ? observer_expected_port(op->observer)
-                                        : 0,
+                .runs = runs,
+                .socket = d->action == ACTION_DISABLE_SOCKET,
+                .port = shares ? observer_expected_port(op->observer) : 0,
                 .program = managed.service ? managed.service->command.program : NULL,
                 .options = op->observer->sshd.options,
         };
@@ -321,36 +326,13 @@ static void operator_change_units(Operator *op, const Decision *d) {
                 }
                 plan_disable_socket(!shares, &request.plan);
         } else
-                plan_enable_socket(units->service_was_enabled, &request.plan);
+                plan_enable_socket(units->service_was_enabled, runs || units->unfinished, &request.plan);
         units->unfinished = request.noted;
 
         operator_settle_debt(op, OWED_BY_SWITCH);
         if (d->action != ACTION_ENABLE_SOCKET && shares)
                 op->observer->owed = OWED_BY_SWITCH;
         operator_run(op, OPERATOR_CHANGING_UNITS, &request);
-}
-
-/* An earlier run was cut off before it had systemd read that a socket unit listens elsewhere. That reading
- * would close the socket, which listens at home (systemd 255 and later). So the files are taken back; the
- * next decision moves sshd if it has to be. */
-static void operator_take_back_unread(Operator *op) {
-        ManagedUnits managed = units_managed(op->c->units);
-        Files *files = &op->c->files;
-        BareUnits units;
-        int r;
-
-        if (!managed.socket || op->observer->phase != SERVICE_RUNNING || files->placement.port == 0 ||
-            streams_have_port(managed.socket->streams, files->placement.port) ||
-            streams_have_port(managed.socket->streams, files->last_port))
-                return;
-
-        r = store_read_bare_units(managed, &units);
-        if (r >= 0)
-                r = store_write_placement(&(const Placement){ 0 }, 0, &units);
-        if (r < 0)
-                log_error_errno(&op->c->log, r, "The move that was cut off can't be taken back");
-        else
-                files->placement = (Placement){ 0 };
 }
 
 bool operator_catch_up(Operator *op) {
@@ -362,13 +344,17 @@ bool operator_catch_up(Operator *op) {
 
         if (files->disabled.unfinished && phase == SERVICE_RUNNING && unit->job == 0)
                 files_end_switch(files, false, &op->c->log);
-        else if (files->disabled.unfinished && phase == SERVICE_FAILED && !managed.socket)
+        else if (files->disabled.unfinished && phase == SERVICE_FAILED && !managed.socket &&
+                 !op->switch_failed) {
                 op->switch_failed = true;
+                retry_cancel(&op->retry);
+        }
         if (!files->reload_due)
                 return false;
 
         files->reload_due = false;
-        operator_take_back_unread(op);
+        if (phase == SERVICE_RUNNING)
+                files_take_back_unread(files, managed, &op->c->log);
         operator_run(op, OPERATOR_HAVING_UNITS_READ, &request);
         return true;
 }

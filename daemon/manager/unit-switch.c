@@ -42,8 +42,23 @@ static int unit_switch_begin_jobs(UnitSwitch *s) {
                                        s->userdata, &s->sequence);
 }
 
-static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
+/* Whoever listened may have been stopped by its owner meanwhile. */
+static void unit_switch_on_look(int result, const char *word, void *userdata) {
         UnitSwitch *s = userdata;
+
+        if (result >= 0) {
+                s->sequence = sequence_free(s->sequence);
+                result = unit_switch_begin_jobs(s);
+                word = result < 0 ? strerrordesc_np(-result) : "";
+        }
+        if (result < 0)
+                s->handler(result, word, s->userdata);
+}
+
+static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
+        const DisabledSocket *units = &((UnitSwitch *) userdata)->request.units;
+        UnitSwitch *s = userdata;
+        Plan look = { 0 };
         char text[sizeof(answer->detail) + 64];
         int r;
 
@@ -52,9 +67,15 @@ static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
                 s->handler(answer->verdict == SSHD_VERDICT_UNKNOWN ? -EAGAIN : -EBADMSG, text, s->userdata);
                 return;
         }
-        r = unit_switch_begin_jobs(s);
+        plan_add(&look, JOB_LOOK, s->request.socket);
+        r = move_begin_jobs(s->bus, &look, units->service, units->socket, unit_switch_on_look, s,
+                            &s->sequence);
         if (r < 0)
                 s->handler(r, strerrordesc_np(-r), s->userdata);
+}
+
+static int unit_switch_ask_sshd(UnitSwitch *s) {
+        return sshd_ask(s->event, s->program, s->options, NULL, unit_switch_on_answer, s, &s->sshd);
 }
 
 /* A unit listens there, and the kernel refuses the bind for that. What counts is that Windows has answered. */
@@ -64,13 +85,13 @@ static void unit_switch_on_probed(const ChildResult *result, void *userdata) {
         UnitSwitch *s = userdata;
         int r;
 
-        if (answer == BIND_NO_ANSWER || answer == BIND_TRACKER_DEAD || answer == BIND_FAILED) {
+        if (answer != BIND_FREE && answer != BIND_REFUSED_BY_LINUX) {
                 snprintf(text, sizeof(text), "%u could not be bound again: %s", s->request.port,
                          bind_answer_to_string(answer));
                 s->handler(-EADDRNOTAVAIL, text, s->userdata);
                 return;
         }
-        r = sshd_ask(s->event, s->program, s->options, NULL, unit_switch_on_answer, s, &s->sshd);
+        r = unit_switch_ask_sshd(s);
         if (r < 0)
                 s->handler(r, strerrordesc_np(-r), s->userdata);
 }
@@ -93,9 +114,10 @@ int unit_switch_start(sd_event *event, sd_bus *bus, const SwitchRequest *request
                 if (!words_append(s->options, sizeof(s->options), word))
                         return -E2BIG;
         /* The unit itself has 0.0.0.0, of which WSL would remember the answer. */
-        r = request->port == 0 ? unit_switch_begin_jobs(s)
-                               : bindprobe_start(event, "127.0.0.1", request->port, PROBE_TIMEOUT,
-                                                 unit_switch_on_probed, s, &s->probe);
+        r = !request->runs       ? unit_switch_begin_jobs(s)
+            : request->port == 0 ? unit_switch_ask_sshd(s)
+                                 : bindprobe_start(event, "127.0.0.1", request->port, PROBE_TIMEOUT,
+                                                   unit_switch_on_probed, s, &s->probe);
         if (r < 0)
                 return r;
 

@@ -11,7 +11,9 @@ typedef struct SwitchRequest {
         Plan plan;
         DisabledSocket units; /* names, and what is noted */
         bool noted; /* .units is noted before the first step, so that a switch which is cut off is carried out once more */
-        uint16_t port;                 /* where a unit listens that is stopped; 0: none does */
+        bool runs;                     /* a unit listens that is stopped: the socket unit, or the service */
+        bool socket;                   /* it is the socket unit */
+        uint16_t port;                 /* where it listens; 0: Windows isn't asked */
         const char *program, *options; /* sshd's, as for sshd_ask() */
 } SwitchRequest;
 

@@ -170,8 +170,8 @@ static int child_begin(Child *c, sd_event *event, const char *const argv[], cons
         return sd_event_add_io(event, &c->exit_source, c->helper_fd, EPOLLIN, child_on_helper, c);
 }
 
-int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
-                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
+int child_spawn(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
+                usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
         _cleanup_(child_freep) Child *c = NULL;
         int r;
 
@@ -193,11 +193,6 @@ int child_spawn_with(sd_event *event, const char *const argv[], const char *vari
 
         *ret = TAKE_PTR(c);
         return 0;
-}
-
-int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
-                ChildHandler handler, void *userdata, Child **ret) {
-        return child_spawn_with(event, argv, NULL, rights, timeout, handler, userdata, ret);
 }
 
 int child_wait(sd_event *event, const Child *child) {

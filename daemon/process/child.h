@@ -25,16 +25,12 @@ typedef struct ChildResult {
 /* Called once, unless the child is freed before. It may free the child. */
 typedef void (*ChildHandler)(const ChildResult *result, void *userdata);
 
-/* Starts @argv as program_exec() does (argv[0] is an absolute path, NULL ends the list). @timeout is in µs
- * from now. The caller has SIGCHLD blocked, as sd_event_add_child(3) wants it. Returns 0, or a negative
- * errno, and then nothing was started. */
-int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout,
-                ChildHandler handler, void *userdata, Child **ret);
-
-/* Likewise, with one more variable ("NAME=value", or NULL) in the environment. The helper takes WSL_INTEROP,
- * and LD_PRELOAD with PROGRAM_PRELOAD. */
-int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
-                     usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
+/* Starts @argv as program_exec() does (argv[0] is an absolute path, NULL ends the list), with one more @variable
+ * ("NAME=value", or NULL) in the environment: the helper takes WSL_INTEROP, and LD_PRELOAD with PROGRAM_PRELOAD.
+ * @timeout is in µs from now. The caller has SIGCHLD blocked, as sd_event_add_child(3) wants it. Returns 0, or a
+ * negative errno, and then nothing was started. */
+int child_spawn(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
+                usec_t timeout, ChildHandler handler, void *userdata, Child **ret);
 
 /* For a caller that has nothing else to do: runs the loop until the child's handler was called. That handler
  * doesn't free the child. Returns 0 or a negative errno. */

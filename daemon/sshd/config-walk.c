@@ -14,8 +14,8 @@
 #define BLANKS " \t\r\f"
 
 typedef struct Walk {
-        const char *root, *folder; /* where a relative Include begins */
-        ConfigLineHandler handler;
+        const char *root, *folder;                        /* where a relative Include begins */
+        ConfigLineHandler handler;                        /* NULL: nobody asks for lines */
         int (*on_path)(const char *path, void *userdata); /* NULL: nobody asks for them */
         void *userdata;
         unsigned depth, n_files;
@@ -65,7 +65,7 @@ static int walk_text(Walk *w, const char *file, char *text) {
                 line.place.line++;
                 split(each, words);
                 if (words[0] && strcasecmp(words, "include") != 0)
-                        r = w->handler(&line, w->userdata);
+                        r = w->handler ? w->handler(&line, w->userdata) : 0;
                 else if (words[0])
                         WORDS_FOREACH (pattern, words_next(words))
                                 r = r != 0 ? r : walk(w, pattern);
@@ -132,16 +132,7 @@ int config_walk_sshd(const char *root, const char *options, ConfigLineHandler ha
         return walk_sshd(&(Walk){ .root = root, .handler = handler, .userdata = userdata }, options);
 }
 
-static int on_no_line(const ConfigLine *line, void *userdata) {
-        (void) line, (void) userdata;
-        return 0;
-}
-
 int config_walk_paths(const char *options, int (*handler)(const char *path, void *userdata),
                       void *userdata) {
-        return walk_sshd(&(Walk){ .root = "",
-                                  .handler = on_no_line,
-                                  .on_path = handler,
-                                  .userdata = userdata },
-                         options);
+        return walk_sshd(&(Walk){ .root = "", .on_path = handler, .userdata = userdata }, options);
 }

@@ -95,8 +95,8 @@ static int inquiry_run(SshdInquiry *q) {
         }
         argv[n++] = q->more;
         q->child = child_free(q->child);
-        return child_spawn_with(q->event, argv, preload, PROGRAM_READS, SSHD_TIMEOUT, inquiry_on_result, q,
-                                &q->child);
+        return child_spawn(q->event, argv, preload, PROGRAM_READS, SSHD_TIMEOUT, inquiry_on_result, q,
+                           &q->child);
 }
 
 static void inquiry_on_result(const ChildResult *result, void *userdata) {

@@ -127,12 +127,7 @@ typedef struct Text {
 } Text;
 
 static void _printf_(2, 3) text_add(Text *t, const char *format, ...) {
-        va_list arguments;
-        int n;
-
-        va_start(arguments, format);
-        n = vsnprintf(t->text + t->length, RENDER_DROP_IN_SIZE_MAX - t->length, format, arguments);
-        va_end(arguments);
+        int n = format_arguments(t->text + t->length, RENDER_DROP_IN_SIZE_MAX - t->length, format);
 
         if (n < 0 || t->length + (size_t) n >= RENDER_DROP_IN_SIZE_MAX)
                 t->overflow = true;

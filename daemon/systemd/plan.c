@@ -34,21 +34,24 @@ void plan_enable_service(bool start, Plan *ret) {
 void plan_disable_socket(bool start, Plan *ret) {
         *ret = (Plan){ 0 };
         plan_add(ret, JOB_DISABLE, true);
-        plan_add(ret, JOB_ENABLE, false);
-        /* On Ubuntu the service requires its socket, by a link that JOB_DISABLE has just removed. */
-        plan_add(ret, JOB_DAEMON_RELOAD, false);
         plan_add(ret, JOB_STOP, true);
         plan_add(ret, JOB_STOP, false); /* the service still listens on what the socket handed to it */
+        /* The service is down here: systemd (252 to 257) may lose track of one that runs when its alias comes, and
+         * its sshd would keep the port. On Ubuntu the service requires its socket, by a link that JOB_DISABLE has
+         * removed. */
+        plan_add(ret, JOB_ENABLE, false);
+        plan_add(ret, JOB_DAEMON_RELOAD, false);
         if (start)
                 plan_add(ret, JOB_START, false);
 }
 
-void plan_enable_socket(bool service_stays_enabled, Plan *ret) {
+void plan_enable_socket(bool service_stays_enabled, bool start, Plan *ret) {
         *ret = (Plan){ 0 };
+        plan_add(ret, JOB_ENABLE, true); /* fails for a masked one: then the service stays enabled */
         if (!service_stays_enabled)
                 plan_add(ret, JOB_DISABLE, false);
-        plan_add(ret, JOB_ENABLE, true);
         plan_add(ret, JOB_DAEMON_RELOAD, false);
         plan_add(ret, JOB_STOP, false);
-        plan_add(ret, JOB_START, true);
+        if (start)
+                plan_add(ret, JOB_START, true);
 }

@@ -11,6 +11,7 @@ typedef enum JobKind {
         JOB_START,         /* ResetFailedUnit, StartUnit */
         JOB_RESTART,       /* ResetFailedUnit, TryRestartUnit; and StartUnit for a unit that has failed */
         JOB_STOP,          /* ResetFailedUnit, StopUnit */
+        JOB_LOOK,          /* none: goes on if the unit is up */
         JOB_DAEMON_RELOAD, /* Reload: systemd reads every unit file again and runs the generators */
         JOB_ENABLE,        /* EnableUnitFiles; takes effect with the next JOB_DAEMON_RELOAD */
         JOB_DISABLE,       /* DisableUnitFiles, likewise */
@@ -42,7 +43,9 @@ void plan_add(Plan *plan, JobKind kind, bool socket);
  * @again: an earlier plan may have left the unit in any state. */
 void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret);
 
-/* Changes which unit listens, now and at the next boot. @start: nobody else will start the service. */
+/* Changes which unit listens, now and at the next boot. @start: the unit that takes the other's place is started, by
+ * nobody else. */
 void plan_enable_service(bool start, Plan *ret);
-void plan_disable_socket(bool start, Plan *ret);                /* the service takes the socket's place */
-void plan_enable_socket(bool service_stays_enabled, Plan *ret); /* the socket takes its place again */
+void plan_disable_socket(bool start, Plan *ret); /* the service takes the socket's place */
+void plan_enable_socket(bool service_stays_enabled, bool start,
+                        Plan *ret); /* the socket takes its place again */

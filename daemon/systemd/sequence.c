@@ -21,7 +21,7 @@ struct Sequence {
 };
 
 static bool is_job(JobKind kind) {
-        return kind != JOB_DAEMON_RELOAD && kind != JOB_ENABLE && kind != JOB_DISABLE;
+        return kind < JOB_LOOK;
 }
 
 /* @mode: "replace", or "fail" where a job that waits would be turned around. (org.freedesktop.systemd1(5)) */
@@ -115,7 +115,7 @@ static int begin_step(Sequence *s) {
                       on_deadline, s);
         if (r < 0)
                 return r;
-        return step->kind == JOB_RESTART ? ask_state(s) : ask_for(s, step->kind);
+        return step->kind == JOB_RESTART || step->kind == JOB_LOOK ? ask_state(s) : ask_for(s, step->kind);
 }
 
 /* The step has ended, or it couldn't begin. */
@@ -139,7 +139,7 @@ static int end_by_error(Sequence *s, sd_bus_message *m) {
                         failure->message ? failure->message : failure->name);
 }
 
-/* What the unit is now decides what JOB_RESTART is to it. */
+/* What the unit is now decides what JOB_RESTART is to it, and whether JOB_LOOK goes on. */
 static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Sequence *s = userdata;
         const char *state;
@@ -150,6 +150,8 @@ static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *) {
         r = sd_bus_message_read(m, "v", "s", &state);
         if (r >= 0 && (streq(state, "inactive") || streq(state, "deactivating")))
                 return end_step(s, -ECANCELED, "its owner has stopped it");
+        if (r >= 0 && s->plan.steps[s->n_begun - 1].kind == JOB_LOOK)
+                return end_step(s, 0, state);
         if (r >= 0)
                 r = ask_for(s, streq(state, "failed") ? JOB_START : JOB_RESTART);
         return r < 0 ? end_step(s, r, strerrordesc_np(-r)) : 0;

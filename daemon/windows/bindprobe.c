@@ -7,7 +7,7 @@ int bindprobe_start(sd_event *event, const char *address, uint16_t port, usec_t 
         const char *const argv[] = { LIBEXECDIR "/wslportd-bindprobe", address, number, NULL };
 
         snprintf(number, sizeof(number), "%u", port);
-        return child_spawn(event, argv, PROGRAM_BINDS, timeout, handler, userdata, ret);
+        return child_spawn(event, argv, NULL, PROGRAM_BINDS, timeout, handler, userdata, ret);
 }
 
 BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BINDPROBE_DETAIL_SIZE]) {

@@ -11,7 +11,7 @@ int greeter_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler h
 
         snprintf(number, sizeof(number), "%u", port);
         snprintf(milliseconds, sizeof(milliseconds), "%llu", (unsigned long long) (timeout / USEC_PER_MSEC));
-        return child_spawn(event, argv, PROGRAM_NONE, timeout + MARGIN, handler, userdata, ret);
+        return child_spawn(event, argv, NULL, PROGRAM_NONE, timeout + MARGIN, handler, userdata, ret);
 }
 
 Greeting greeter_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]) {

@@ -118,7 +118,7 @@ static int run_command(sd_event *event, const WslConf *conf, const Command *comm
         if (isempty(own) || strlen(own) > sizeof(variable) - 20 || access(own, F_OK) < 0)
                 own = INTEROP_SOCKET;
         snprintf(variable, sizeof(variable), "WSL_INTEROP=%s", own);
-        return child_spawn_with(event, argv, variable, PROGRAM_ALL, timeout, handler, userdata, ret);
+        return child_spawn(event, argv, variable, PROGRAM_ALL, timeout, handler, userdata, ret);
 }
 
 /* Returns -EOPNOTSUPP where there is no way to Windows, or another negative errno. */

@@ -39,7 +39,7 @@ int wslinfo_start(sd_event *event, usec_t timeout, ChildHandler handler, void *u
 
         if (access(WSLINFO_PROGRAM, X_OK) < 0)
                 return -errno;
-        return child_spawn(event, argv, PROGRAM_ALL, timeout, handler, userdata, ret);
+        return child_spawn(event, argv, NULL, PROGRAM_ALL, timeout, handler, userdata, ret);
 }
 
 NetworkingMode wslinfo_parse(const char *output) {

@@ -441,11 +441,11 @@ sd_bus *bus_close(sd_bus *bus) {
         return sd_bus_close_unref(bus);
 }
 
-int child_spawn(sd_event *event, const char *const argv[], ProgramRights rights, usec_t timeout, ChildHandler handler,
-                void *userdata, Child **ret) {
+int child_spawn(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights, usec_t timeout,
+                ChildHandler handler, void *userdata, Child **ret) {
         Child *child, **place = &peer->children[argv[1] ? 1 : 0];
 
-        (void) event, (void) rights;
+        (void) event, (void) rights, (void) variable;
         require(argv[0][0] == '/' && timeout > 0 && timeout != USEC_INFINITY);
         require(argv[1] || peer->may[0] || peer->raw); /* root's only for root */
         require(!*place);                              /* one at a time */

@@ -23,7 +23,7 @@ static struct {
         bool refuse; /* no program can be started */
 } programs;
 
-int child_spawn_with(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
+int child_spawn(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
                      usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
         (void) event;
         require(!programs.child && rights == PROGRAM_ALL && timeout <= USEC_PER_SEC);

@@ -160,6 +160,53 @@ def test_a_switch_to_a_service_that_does_not_come_up(make):
     standing(m, "clear", 22, "")
 
 
+def at_rest(make: w.Make, activation: str) -> Machine:
+    """A machine whose ssh.socket listens, or with "keep" its ssh.service, by SocketActivation=disable."""
+    m = laid(make, "ubuntu-24.04", **w.HASTE)
+    if activation == "keep":
+        configure(m, SocketActivation="disable")
+    w.boot(m)
+    listener = {"disable": "ssh.socket", "keep": "ssh.service"}[activation]
+    w.eventually(lambda: units(m)[listener] == ("enabled", "active"), f"{listener} listens")
+    standing(m, "clear", 22, "")
+    time.sleep(4)  # WSL has forgotten earlier binds
+    return m
+
+
+@pytest.mark.parametrize("activation", ["disable", "keep"])
+def test_a_stop_during_a_switch(make, activation):
+    m = at_rest(make, activation)
+    m.windows.delay(3000)
+    configure(m, SocketActivation=activation)
+    m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
+    time.sleep(1)
+    systemctl(m, "disable", "--now", "ssh.socket", "ssh.service")
+    m.windows.delay(0)
+    w.hold(lambda: listens_at(m) == 0, 8, "sshd stays stopped")
+
+
+def test_a_service_that_is_stopped_stays_so_when_its_socket_may_come_back(make):
+    m = at_rest(make, "keep")
+    systemctl(m, "disable", "--now", "ssh.service")
+    configure(m, SocketActivation="keep")
+    assert w.call(m, "Reload") == (0, "")
+    w.hold(lambda: listens_at(m) == 0, 4, "sshd stays stopped")
+
+
+def test_a_socket_that_can_not_come_back(make):
+    """It is masked: the service stays enabled, so that the next boot has an sshd; and it isn't tried without pause."""
+    m = at_rest(make, "keep")
+    systemctl(m, "mask", "ssh.socket")
+    configure(m, SocketActivation="keep")
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: any("could not be carried out" in text for text in w.daemon_messages(m)), "it is told")
+    w.hold(lambda: units(m)["ssh.service"] == ("enabled", "active") and listens_at(m) == 22, 4, "the service listens on")
+    assert sum("could not be carried out" in text for text in w.daemon_messages(m)) <= 2
+    m.poweroff()
+    w.boot(m)
+    m.wait_listening(22)
+
+
 # ---- somebody else takes the port that clients know ----
 
 def test_a_user_takes_the_port_while_sshd_restarts(make):

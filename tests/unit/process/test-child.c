@@ -13,7 +13,7 @@ static void run(Outcome *o, const char *script, ProgramRights rights, usec_t tim
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn(o->event, argv, rights, timeout, outcome_on_end, o, &o->child), 0);
+        test_equal_int(child_spawn(o->event, argv, NULL, rights, timeout, outcome_on_end, o, &o->child), 0);
         outcome_wait(o);
 }
 
@@ -105,7 +105,7 @@ static void test_environment_is_added_to(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, "ONE=a b", PROGRAM_ALL, 10 * USEC_PER_SEC,
+        test_equal_int(child_spawn(o->event, argv, "ONE=a b", PROGRAM_ALL, 10 * USEC_PER_SEC,
                                         outcome_on_end, o, &o->child),
                        0);
         test_equal_int(child_wait(o->event, o->child), 0);
@@ -122,7 +122,7 @@ static void test_a_program_that_is_not_there(void) {
         sigaddset(&signals, SIGCHLD);
         test_assert(sigprocmask(SIG_BLOCK, &signals, NULL) >= 0);
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn(o->event, argv, PROGRAM_ALL, 10 * USEC_PER_SEC, outcome_on_end, o,
+        test_equal_int(child_spawn(o->event, argv, NULL, PROGRAM_ALL, 10 * USEC_PER_SEC, outcome_on_end, o,
                                    &o->child),
                        0);
         test_equal_int(child_wait(o->event, o->child), 0);

@@ -87,7 +87,7 @@ static void write_program(const Server *s, const char *text) {
 static void begin(Outcome *o, const char *const argv[], ProgramRights rights, usec_t timeout) {
         *o = (Outcome){ 0 };
         test_assert(sd_event_new(&o->event) >= 0);
-        test_equal_int(child_spawn_with(o->event, argv, "WSL_INTEROP=a b", rights, timeout, outcome_on_end,
+        test_equal_int(child_spawn(o->event, argv, "WSL_INTEROP=a b", rights, timeout, outcome_on_end,
                                         o, &o->child),
                        0);
 }
@@ -176,7 +176,7 @@ static void test_another_variable_is_refused(void) {
         start(&s);
         write_program(&s, "exit 0");
         test_assert(sd_event_new(&o.event) >= 0);
-        test_equal_int(child_spawn_with(o.event, (const char *const[]){ s.program, NULL },
+        test_equal_int(child_spawn(o.event, (const char *const[]){ s.program, NULL },
                                         "LD_PRELOAD=/x.so", PROGRAM_READS, 10 * USEC_PER_SEC, outcome_on_end,
                                         &o, &o.child),
                        0);
@@ -192,7 +192,7 @@ static void test_a_library_of_ours_is_taken(void) {
         start(&s);
         write_program(&s, "echo $LD_PRELOAD");
         test_assert(sd_event_new(&o.event) >= 0);
-        test_equal_int(child_spawn_with(o.event, (const char *const[]){ s.program, NULL },
+        test_equal_int(child_spawn(o.event, (const char *const[]){ s.program, NULL },
                                         "LD_PRELOAD=" PROGRAM_PRELOAD, PROGRAM_READS, 10 * USEC_PER_SEC,
                                         outcome_on_end, &o, &o.child),
                        0);
@@ -235,7 +235,7 @@ static void test_without_a_helper(void) {
         start(&s);
         stop(&s);
         test_assert(sd_event_new(&event) >= 0);
-        test_equal_int(child_spawn(event, argv, PROGRAM_READS, USEC_PER_SEC, outcome_on_end, NULL, &child),
+        test_equal_int(child_spawn(event, argv, NULL, PROGRAM_READS, USEC_PER_SEC, outcome_on_end, NULL, &child),
                        -EHOSTDOWN);
         test_equal_int(owner_find(1, 0, test_soon(), &owner), -EHOSTDOWN);
         test_equal_int(tracepoint_open(&fd, 1), -EHOSTDOWN);

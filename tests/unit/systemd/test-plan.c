@@ -117,8 +117,7 @@ static void test_other_phases_are_left_alone(void) {
                 }
 }
 
-/* The change for the next boot comes first, then systemd reads it, and only then does a unit stop or
- * start. */
+/* What is to be enabled in the end is noted before the first step, so that a plan which is cut off is gone on with. */
 static void test_other_units_are_to_listen(void) {
         Plan plan = USED_PLAN;
 
@@ -130,19 +129,21 @@ static void test_other_units_are_to_listen(void) {
         plan_disable_socket(false, &plan);
         test_equal_string(
                         steps(&plan),
-                        "disable socket, enable service, daemon-reload service, stop socket, stop service");
+                        "disable socket, stop socket, stop service, enable service, daemon-reload service");
         plan_disable_socket(true, &plan);
         test_equal_string(
                         steps(&plan),
-                        "disable socket, enable service, daemon-reload service, stop socket, stop service, "
+                        "disable socket, stop socket, stop service, enable service, daemon-reload service, "
                         "start service");
 
-        plan_enable_socket(true, &plan);
+        plan_enable_socket(true, true, &plan);
         test_equal_string(steps(&plan), "enable socket, daemon-reload service, stop service, start socket");
-        plan_enable_socket(false, &plan);
+        plan_enable_socket(false, true, &plan);
         test_equal_string(
                         steps(&plan),
-                        "disable service, enable socket, daemon-reload service, stop service, start socket");
+                        "enable socket, disable service, daemon-reload service, stop service, start socket");
+        plan_enable_socket(false, false, &plan);
+        test_equal_string(steps(&plan), "enable socket, disable service, daemon-reload service, stop service");
 }
 
 int main(int argc, char *argv[]) {
