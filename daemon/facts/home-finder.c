@@ -271,7 +271,7 @@ static void home_finder_read_options(HomeFinder *finder, const UnitState *servic
 
 bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement) {
         const char *program = service ? service->command.program : "";
-        char before[SSHD_COMMAND_SIZE];
+        char before[SSHD_COMMAND_SIZE], fixed_by[sizeof(finder->port_fixed_by)];
         int r;
 
         if (finder->sshd || (!finder->stale && !finder->doubted))
@@ -279,9 +279,11 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
 
         /* The options may come from files beside sshd's own. */
         memcpy(before, finder->options, sizeof(before));
+        memcpy(fixed_by, finder->port_fixed_by, sizeof(fixed_by));
         home_finder_read_options(finder, service);
         if (!finder->stale && finder->watches_all && streq(program, finder->program) &&
             memcmp(before, finder->options, sizeof(before)) == 0) {
+                memcpy(finder->port_fixed_by, fixed_by, sizeof(fixed_by));
                 finder->doubted = false;
                 return false;
         }

@@ -30,7 +30,6 @@ void files_note_request(Files *files, bool requested, const Log *log);
  * is left to undo. */
 void files_end_switch(Files *files, bool undone, const Log *log);
 
-/* An earlier run was cut off before it had systemd read that a socket unit listens elsewhere. That reading would close the
- * socket, which listens at home (systemd 255 and later). So the files are taken back; the next decision moves sshd if it
- * has to be. */
+/* If an earlier run was cut off before systemd had read that a socket unit listens elsewhere, takes the files back:
+ * that reading would close the socket, which listens at home (systemd 255 and later). */
 void files_take_back_unread(Files *files, ManagedUnits managed, const Log *log);

@@ -174,7 +174,6 @@ static void move_give_up(Move *move, const char *what, const char *why) {
         move_finish(move, move->error);
 }
 
-/* systemd could not be asked. */
 static void move_fail(Move *move, int error) {
         if (move->error < 0)
                 move_give_up(move, "systemd could not be asked", strerrordesc_np(-error));

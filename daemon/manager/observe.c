@@ -62,17 +62,17 @@ bool observer_read_units(Observer *o) {
         ServicePhase before = o->phase, phase = managed_phase(managed),
                      owed_in = o->owed == OWED_BY_REFUSAL ? SERVICE_FAILED : SERVICE_INACTIVE;
 
+        if (o->owed == OWED_BY_SWITCH && managed.service && !units_is_reading(c->units) &&
+            (streq(managed.service->unit_file_state, "disabled") ||
+             streq(managed.service->load_state, "masked")))
+                o->owed = OWED_NO_MORE;
         if (home_finder_is_pending(c->home_finder) || mode_is_pending(c->mode) || units_is_reading(c->units))
                 return false;
 
-        /* It was enabled for that start: its owner has changed his mind. */
-        if (o->owed == OWED_BY_SWITCH && managed.service &&
-            (streq(managed.service->unit_file_state, "disabled") ||
-             streq(managed.service->load_state, "masked")))
-                o->owed = OWED_NOTHING;
-        if (o->owed != OWED_NOTHING && phase == owed_in)
+        if (o->owed != OWED_NOTHING && o->owed != OWED_NO_MORE && phase == owed_in)
                 phase = SERVICE_TO_START;
-        else if (phase != SERVICE_UNKNOWN && !(o->owed == OWED_BY_SWITCH && phase == SERVICE_TO_START))
+        else if (phase != SERVICE_UNKNOWN && o->owed != OWED_NO_MORE &&
+                 !(o->owed == OWED_BY_SWITCH && phase == SERVICE_TO_START))
                 o->owed = OWED_NOTHING;
         if ((phase == SERVICE_QUEUED || phase == SERVICE_TO_START) &&
             unit_find_unmet(managed.socket ? managed.socket : managed.service))

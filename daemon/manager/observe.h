@@ -13,6 +13,7 @@ typedef enum OwedStart {
         OWED_NOTHING,
         OWED_BY_SWITCH,  /* it takes its socket unit's place, or was just enabled */
         OWED_BY_REFUSAL, /* it failed for a file of ours, which is gone now */
+        OWED_NO_MORE,    /* a switch had enabled it, and its owner has disabled or masked it since */
 } OwedStart;
 
 /* Sessions that still hold the home port after a move, so that Windows can't have it yet. */

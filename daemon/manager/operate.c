@@ -129,7 +129,8 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
                 return;
         }
         publisher_tell_rules(op->publisher, port, false);
-        home_finder_forget(op->c->home_finder); /* it may have told something else since */
+        if (!context_is_passing(op->c, error)) /* sshd may tell something else now */
+                home_finder_forget(op->c->home_finder);
         if (op->c->files.disabled.unfinished && !op->switch_failed)
                 op->switch_failed = true; /* the socket unit is to take its place again, at once */
         else
@@ -261,7 +262,7 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
                 snprintf(why, sizeof(why), "%.60s could not be carried out: %.140s", op->decision.reason,
                          word);
                 log_message(&op->c->log, LOG_ERR, "%s", why);
-                if (!back && files->disabled.unfinished && !op->switch_failed)
+                if (!back && files->disabled.unfinished && !op->switch_failed && result != -ECANCELED)
                         op->switch_failed = true;
                 else if (!done)
                         retry_postpone(&op->retry, result, why);
@@ -274,9 +275,8 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
 
 static void operator_on_switch(int result, const char *word, void *userdata) {
         Operator *op = userdata;
-        int r;
+        int r = op->state == OPERATOR_CHANGING_UNITS ? files_read(&op->c->files, &op->c->log) : 0;
 
-        r = files_read(&op->c->files, &op->c->log);
         if (r < 0)
                 (void) sd_event_exit(op->c->event, r);
         else if (op->state == OPERATOR_CHANGING_UNITS)
@@ -307,7 +307,7 @@ static void operator_change_units(Operator *op, const Decision *d) {
                 .units = op->c->files.disabled,
                 .noted = d->action != ACTION_ENABLE,
                 .runs = runs,
-                .socket = d->action == ACTION_DISABLE_SOCKET,
+                .socket = managed.socket,
                 .port = shares ? observer_expected_port(op->observer) : 0,
                 .program = managed.service ? managed.service->command.program : NULL,
                 .options = op->observer->sshd.options,
@@ -342,13 +342,15 @@ bool operator_catch_up(Operator *op) {
         ServicePhase phase = op->observer->phase;
         Files *files = &op->c->files;
 
-        if (files->disabled.unfinished && phase == SERVICE_RUNNING && unit->job == 0)
+        if (files->disabled.unfinished &&
+            ((phase == SERVICE_RUNNING && unit->job == 0) || op->observer->owed == OWED_NO_MORE))
                 files_end_switch(files, false, &op->c->log);
         else if (files->disabled.unfinished && phase == SERVICE_FAILED && !managed.socket &&
                  !op->switch_failed) {
                 op->switch_failed = true;
                 retry_cancel(&op->retry);
         }
+        operator_settle_debt(op, OWED_NO_MORE);
         if (!files->reload_due)
                 return false;
 
@@ -384,7 +386,7 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
 }
 
 /* The request has come as far as it will: nothing is to be done for now. */
-static void operator_finish_request(Operator *op, const Decision *d) {
+static void operator_finish_request(Operator *op, const Snapshot *s, const Decision *d) {
         Request kind = op->request.kind;
         bool met = pending_request_is_met(&op->request, op->c->files.placement.port),
              settles = timer_is_armed(op->observer->settle_timer);
@@ -399,7 +401,7 @@ static void operator_finish_request(Operator *op, const Decision *d) {
                 return;
         }
 
-        if (!met && (settles || service_phase_is_passing(op->observer->phase)))
+        if (!met && ((settles && s->settled == SETTLED_NOT_YET) || service_phase_is_passing(s->service)))
                 return;
         if (met && kind == REQUEST_RELOCATE)
                 files_note_request(&op->c->files, true, &op->c->log);
@@ -450,7 +452,7 @@ static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {
         if (op->c->files.requested && s->moved_to == 0)
                 files_note_request(&op->c->files, false, &op->c->log);
         operator_look_home_later(op, s, d);
-        operator_finish_request(op, d);
+        operator_finish_request(op, s, d);
         publisher_say_ready(op->publisher);
 
         /* sshd or wslinfo gave no answer, or sshd waits for a port, and no event tells that Windows has left

@@ -42,7 +42,7 @@ usec_t retry_later(Retry *retry, bool soon) {
 
 void retry_postpone(Retry *retry, int error, const char *why) {
         const Context *c = retry->observer->c;
-        usec_t delay = retry_later(retry, context_is_passing(c, error));
+        usec_t delay = retry_later(retry, context_is_passing(c, error) || error == -ECANCELED);
 
         /* --reset has ended long before such a timer. */
         snprintf(retry->postponed, sizeof(retry->postponed),

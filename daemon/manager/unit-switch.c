@@ -12,6 +12,7 @@ struct UnitSwitch {
         Child *probe;
         SshdInquiry *sshd;
         Sequence *sequence;
+        bool works; /* the steps have begun */
         SwitchHandler handler;
         void *userdata;
 };
@@ -30,16 +31,18 @@ UnitSwitch *unit_switch_free(UnitSwitch *s) {
 }
 
 bool unit_switch_is_at_end(const UnitSwitch *s) {
-        return s->sequence && sequence_is_at_end(s->sequence);
+        return s->works && sequence_is_at_end(s->sequence);
 }
 
 static int unit_switch_begin_jobs(UnitSwitch *s) {
         const DisabledSocket *units = &s->request.units;
         int r = s->request.noted ? store_write_disabled_socket(units) : 0;
 
-        return r < 0 ? r
-                     : move_begin_jobs(s->bus, &s->request.plan, units->service, units->socket, s->handler,
-                                       s->userdata, &s->sequence);
+        if (r >= 0)
+                r = move_begin_jobs(s->bus, &s->request.plan, units->service, units->socket, s->handler,
+                                    s->userdata, &s->sequence);
+        s->works = r >= 0;
+        return r;
 }
 
 /* Whoever listened may have been stopped by its owner meanwhile. */
@@ -56,7 +59,6 @@ static void unit_switch_on_look(int result, const char *word, void *userdata) {
 }
 
 static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
-        const DisabledSocket *units = &((UnitSwitch *) userdata)->request.units;
         UnitSwitch *s = userdata;
         Plan look = { 0 };
         char text[sizeof(answer->detail) + 64];
@@ -68,8 +70,8 @@ static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
                 return;
         }
         plan_add(&look, JOB_LOOK, s->request.socket);
-        r = move_begin_jobs(s->bus, &look, units->service, units->socket, unit_switch_on_look, s,
-                            &s->sequence);
+        r = move_begin_jobs(s->bus, &look, s->request.units.service, s->request.units.socket,
+                            unit_switch_on_look, s, &s->sequence);
         if (r < 0)
                 s->handler(r, strerrordesc_np(-r), s->userdata);
 }

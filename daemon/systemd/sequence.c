@@ -91,7 +91,6 @@ static int ask_for(Sequence *s, JobKind kind) {
         return r < 0 ? r : sd_bus_call_async(s->bus, &s->call_slot, call, on_answer, s, 0);
 }
 
-/* Asks what the unit is now. */
 static int ask_state(Sequence *s) {
         _cleanup_free_ char *path = NULL;
         int r;

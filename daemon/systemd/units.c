@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "systemd/units.h"
 
+#include <glob.h>
+
 #include "base/timer.h"
 #include "core/delay.h"
 
@@ -386,14 +388,11 @@ ManagedUnits units_managed(const Units *units) {
 }
 
 bool units_have_generator(void) {
-        static const char *const folders[] = { "/etc", "/run", "/usr/local/lib", "/usr/lib" };
-        char path[96];
+        static const char pattern[] =
+                        "/{etc,run,usr/local/lib,usr/lib}/systemd/system-generators/sshd-socket-generator";
+        glob_t paths = { 0 };
+        bool found = glob(pattern, GLOB_BRACE, NULL, &paths) == 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                snprintf(path, sizeof(path), "%s/systemd/system-generators/sshd-socket-generator",
-                         folders[i]);
-                if (access(path, X_OK) >= 0)
-                        return true;
-        }
-        return false;
+        globfree(&paths);
+        return found;
 }

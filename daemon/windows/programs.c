@@ -109,18 +109,19 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]) {
         _cleanup_free_ char *copy = strdup(text);
 
-        /* Line by line, as sscanf() measures all of its text first. */
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
                 /* NOLINTNEXTLINE(unix.Malloc): a part of the copy, which is freed */
-                char name[256], number[11];
+                char *close = *line == '"' ? strstr(line + 1, "\",\"") : NULL,
+                     *end = close ? strchr(close + 3, '"') : NULL;
                 uint32_t value;
-                int end = 0;
 
-                if (sscanf(line, "\"%255[^\"]\",\"%10[0-9]\"%n", name, number, &end) != 2 || end == 0 ||
-                    !parse_number(number, UINT32_MAX, &value) || value != pid)
+                if (!end || close == line + 1)
                         continue;
-                clean(name);
-                snprintf(ret_name, WINDOWS_NAME_SIZE, "%.*s", WINDOWS_NAME_SIZE - 1, name);
+                *close = *end = '\0';
+                if (!parse_number(close + 3, UINT32_MAX, &value) || value != pid)
+                        continue;
+                clean(line + 1);
+                snprintf(ret_name, WINDOWS_NAME_SIZE, "%.*s", WINDOWS_NAME_SIZE - 1, line + 1);
                 return 1;
         }
         return 0;

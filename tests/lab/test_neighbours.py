@@ -571,7 +571,7 @@ def test_a_listener_with_the_number_that_sshd_had(make, capsys):
     m.run(["mount", "-t", "proc", "proc", "/mnt"], check=True)
     sshd = w.main_pid(m)
     heir = start(m, "linux", HEIR, "2222", str(sshd))
-    with acting(m, capsys, "a stranger has the number that sshd had", moves=2):
+    with acting(m, capsys, "a stranger has the number that sshd had", moves=2, seconds=3 * SECONDS):
         m.run(["kill", "-KILL", str(sshd)], check=True)
         w.eventually(lambda: "heir" in heir.stdout, "the stranger has sshd's number and port")
         w.wait_sshd(m, 22022)

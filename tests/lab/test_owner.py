@@ -45,7 +45,7 @@ def managed(name: str) -> list[str]:
 def test_a_stop_during_a_move(make, name):
     """sshd stays stopped, whenever in the move the stop comes, and systemctl isn't told that its job was canceled."""
     chance = seeded()
-    m = w.boot(laid(make, name))
+    m = w.boot(laid(make, name, stray=(2222,)))  # Windows gives it for an sshd that is stopped then
     stop = managed(name)
     for _ in range(6):
         w.eventually(lambda: listens_at(m) != 0, "sshd listens")
@@ -62,7 +62,7 @@ def test_a_stop_during_a_move(make, name):
 
 def test_a_stop_while_it_looks_whether_sshd_listens(make):
     """The reload does nothing here, so that the move goes on to its second mechanism, and then back."""
-    m = make()
+    m = make(stray=(2222,))
     m.write("/etc/systemd/system/ssh.service.d/idle.conf", "[Service]\nExecReload=\nExecReload=/bin/true\n")
     w.boot(m)
     w.check_report(m, "clear", 22)
@@ -75,7 +75,7 @@ def test_a_stop_while_it_looks_whether_sshd_listens(make):
 
 
 def test_disabled_and_stopped_during_a_move(make):
-    m = w.boot(laid(make, "debian-12"))
+    m = w.boot(laid(make, "debian-12", stray=(2222,)))
     m.windows.delay(1000)
     asking = ask(m, "Relocate", "q", "2222")
     time.sleep(0.5)
@@ -124,7 +124,7 @@ def test_a_refused_configuration_outside_of_sshds_folders_is_asked_about_again(m
 @pytest.mark.parametrize("trouble", ["dead", "silent"])
 @pytest.mark.parametrize("activation", ["disable", "keep"])
 def test_units_are_not_switched_where_nothing_can_be_bound(make, activation, trouble):
-    m = laid(make, "ubuntu-24.04", **w.HASTE)  # so that WSL has forgotten the bind of the switch before
+    m = laid(make, "ubuntu-24.04", stray=(2222,), **w.HASTE)  # so that WSL has forgotten the bind of the switch before
     if activation == "keep":
         configure(m, SocketActivation="disable")
     w.boot(m)
@@ -144,8 +144,8 @@ def test_units_are_not_switched_where_nothing_can_be_bound(make, activation, tro
 
 def test_a_switch_to_a_service_that_does_not_come_up(make):
     """The socket unit takes its place again, and stays there until the configuration is read anew."""
-    m = laid(make, "ubuntu-24.04")
-    m.write("/etc/systemd/system/ssh.service.d/sick.conf", "[Service]\nExecStartPre=/bin/sh -c '[ ! -e /run/sick ]'\n")
+    m = laid(make, "ubuntu-24.04", stray=(2222,))
+    m.write("/etc/systemd/system/ssh.service.d/sick.conf", "[Service]\nExecStartPre=/bin/sh -c '[ ! -e /run/sick ] || systemctl -q is-active ssh.socket'\n")
     w.boot(m)
     standing(m, "clear", 22, "")
     m.write("/run/sick", "")
@@ -162,7 +162,7 @@ def test_a_switch_to_a_service_that_does_not_come_up(make):
 
 def at_rest(make: w.Make, activation: str) -> Machine:
     """A machine whose ssh.socket listens, or with "keep" its ssh.service, by SocketActivation=disable."""
-    m = laid(make, "ubuntu-24.04", **w.HASTE)
+    m = laid(make, "ubuntu-24.04", stray=(22, 2222), **w.HASTE)
     if activation == "keep":
         configure(m, SocketActivation="disable")
     w.boot(m)
