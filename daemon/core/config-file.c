@@ -51,7 +51,7 @@ static void take_value(ConfigLines *lines, const char *section, const char *name
                 config_lines_complain(lines, "[%s] %s=%s: write %s", section, name, text, key->expected);
         else
                 config_lines_complain(lines, "[%s] %s: %s", section, name, value.remedy);
-        /* What a refused value may have forbidden is not done. */
+        /* A refused value may have forbidden this, so it is not done. */
         if (key == &config_keys[CONFIG_RELOCATE])
                 lines->config->relocate = RELOCATE_UNREADABLE;
         else if (key == &config_keys[CONFIG_SOCKET_ACTIVATION])

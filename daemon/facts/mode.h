@@ -19,7 +19,7 @@ DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 
 NetworkingMode mode_get(const Mode *mode);
 
-/* Whether wslinfo's first answer is to come and may change everything. (If the routes show that ports are shared,
+/* Returns true while wslinfo's first answer is to come and may change everything. (If the routes show that ports are shared,
  * it can't.) The handler is called after the answer, or at wslinfo's deadline. */
 bool mode_is_pending(const Mode *mode);
 

@@ -93,18 +93,13 @@ static void move_finish(Move *move, int result) {
 
 /* ── systemd's part ── */
 
-int move_begin_jobs(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
-                    SequenceHandler handler, void *userdata, Sequence **ret) {
-        return sequence_start(bus, plan, service, socket, handler, userdata, ret);
-}
-
 static void move_on_jobs(int result, const char *word, void *userdata);
 
 static int move_run(Move *move, const Plan *plan) {
         move->reach = MOVE_IS_TOLD;
         move->sequence = sequence_free(move->sequence);
-        return move_begin_jobs(move->bus, plan, move->trial.units.service, move->trial.units.socket,
-                               move_on_jobs, move, &move->sequence);
+        return sequence_start(move->bus, plan, move->trial.units.service, move->trial.units.socket,
+                              move_on_jobs, move, &move->sequence);
 }
 
 /* systemd was told, and can't be asked any more how far it has come. */
@@ -125,7 +120,7 @@ static int move_listens_as_before(const Move *move) {
         return port != 0 ? move->listens(&move->request.from, port, move->userdata) : 0;
 }
 
-/* What makes the unit listen where the files say. */
+/* Fills *@ret with the jobs that make the unit listen where the files say. */
 static void move_plan(const Move *move, Plan *ret) {
         bool undoes = move->error < 0;
         Shape shape = move->shape;
@@ -297,15 +292,8 @@ static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *) {
 }
 
 static int move_ask_streams(Move *move) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", move->trial.units.socket, &path);
-        if (r < 0)
-                return r;
-        return sd_bus_call_method_async(move->bus, &move->streams_slot, SYSTEMD1, path,
-                                        "org.freedesktop.DBus.Properties", "Get", move_on_streams, move,
-                                        "ss", SYSTEMD1 ".Socket", "Listen");
+        return bus_ask_unit(move->bus, &move->streams_slot, move->trial.units.socket, SYSTEMD1 ".Socket",
+                            "Listen", move_on_streams, move);
 }
 
 /* A step of systemd's has failed. */

@@ -46,7 +46,3 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
  * it stands. */
 Move *move_free(Move *move);
 DEFINE_TRIVIAL_CLEANUP(Move *, move_free);
-
-/* As sequence_start(). Every job on sshd's units is asked for through this. */
-int move_begin_jobs(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
-                    SequenceHandler handler, void *userdata, Sequence **ret);

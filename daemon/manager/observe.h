@@ -24,7 +24,7 @@ typedef struct Pinned {
         sd_event_source *timer;
 } Pinned;
 
-/* What this evaluation's looks may take of the helper, and took. */
+/* The helper's share in this evaluation: how long it may be waited for, and the CPU that it took. */
 typedef struct HelperUse {
         usec_t until; /* when they wait for it no more */
         usec_t time;  /* its CPU time */

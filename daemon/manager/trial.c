@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/trial.h"
 
-/* What sshd's own check takes, and a few more. (facts: 20 to 60 ms) */
+/* Longer than sshd's own check takes, which is 20 to 60 ms. */
 #define FRESH (100 * USEC_PER_MSEC)
 
 void trial_done(Trial *t) {
@@ -115,8 +115,6 @@ int trial_confirm(Trial *t) {
 static int trial_try(Trial *t, Mechanism mechanism) {
         Placement placement = { .port = t->to.port, .mechanism = mechanism };
         int r;
-
-        t->confirms = false;
 
         if (mechanism_is_drop_in(mechanism)) {
                 memcpy(placement.beside, t->to.beside, sizeof(placement.beside));

@@ -39,8 +39,8 @@ static int unit_switch_begin_jobs(UnitSwitch *s) {
         int r = s->request.noted ? store_write_disabled_socket(units) : 0;
 
         if (r >= 0)
-                r = move_begin_jobs(s->bus, &s->request.plan, units->service, units->socket, s->handler,
-                                    s->userdata, &s->sequence);
+                r = sequence_start(s->bus, &s->request.plan, units->service, units->socket, s->handler,
+                                   s->userdata, &s->sequence);
         s->works = r >= 0;
         return r;
 }
@@ -70,8 +70,8 @@ static void unit_switch_on_answer(const SshdAnswer *answer, void *userdata) {
                 return;
         }
         plan_add(&look, JOB_LOOK, s->request.socket);
-        r = move_begin_jobs(s->bus, &look, s->request.units.service, s->request.units.socket,
-                            unit_switch_on_look, s, &s->sequence);
+        r = sequence_start(s->bus, &look, s->request.units.service, s->request.units.socket,
+                           unit_switch_on_look, s, &s->sequence);
         if (r < 0)
                 s->handler(r, strerrordesc_np(-r), s->userdata);
 }

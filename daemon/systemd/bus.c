@@ -45,6 +45,18 @@ int bus_open_system(sd_event *event, sd_bus **ret) {
         return bus_open(event, "/run/dbus/system_bus_socket", true, ret);
 }
 
+int bus_ask_unit(sd_bus *bus, sd_bus_slot **slot, const char *unit, const char *interface,
+                 const char *property, sd_bus_message_handler_t handler, void *userdata) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        *slot = sd_bus_slot_unref(*slot);
+        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", unit, &path);
+        return r < 0 ? r
+                     : sd_bus_call_method_async(bus, slot, SYSTEMD1, path, "org.freedesktop.DBus.Properties",
+                                                "Get", handler, userdata, "ss", interface, property);
+}
+
 sd_bus *bus_close(sd_bus *bus) {
         if (!bus)
                 return NULL;

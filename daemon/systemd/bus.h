@@ -35,6 +35,11 @@ int bus_open_private(sd_event *event, sd_bus **ret);
  * -ENOENT or -ECONNREFUSED where the bus isn't there yet. */
 int bus_open_system(sd_event *event, sd_bus **ret);
 
+/* Asks systemd for one property of @unit, of @interface. *@slot is replaced. @handler gets a variant, or an error.
+ * Returns 0 or more, or a negative errno. */
+int bus_ask_unit(sd_bus *bus, sd_bus_slot **slot, const char *unit, const char *interface,
+                 const char *property, sd_bus_message_handler_t handler, void *userdata);
+
 /* Closes without waiting for queued messages. */
 sd_bus *bus_close(sd_bus *bus);
 DEFINE_TRIVIAL_CLEANUP(sd_bus *, bus_close);

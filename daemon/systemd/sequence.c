@@ -91,19 +91,6 @@ static int ask_for(Sequence *s, JobKind kind) {
         return r < 0 ? r : sd_bus_call_async(s->bus, &s->call_slot, call, on_answer, s, 0);
 }
 
-static int ask_state(Sequence *s) {
-        _cleanup_free_ char *path = NULL;
-        int r;
-
-        r = sd_bus_path_encode(SYSTEMD1_PATH "/unit", s->unit, &path);
-        if (r < 0)
-                return r;
-        s->call_slot = sd_bus_slot_unref(s->call_slot);
-        return sd_bus_call_method_async(s->bus, &s->call_slot, SYSTEMD1, path,
-                                        "org.freedesktop.DBus.Properties", "Get", on_state, s, "ss",
-                                        SYSTEMD1 ".Unit", "ActiveState");
-}
-
 static int begin_step(Sequence *s) {
         const PlanStep *step = &s->plan.steps[s->n_begun++];
         int r;
@@ -114,7 +101,9 @@ static int begin_step(Sequence *s) {
                       on_deadline, s);
         if (r < 0)
                 return r;
-        return step->kind == JOB_RESTART || step->kind == JOB_LOOK ? ask_state(s) : ask_for(s, step->kind);
+        if (step->kind != JOB_RESTART && step->kind != JOB_LOOK)
+                return ask_for(s, step->kind);
+        return bus_ask_unit(s->bus, &s->call_slot, s->unit, SYSTEMD1 ".Unit", "ActiveState", on_state, s);
 }
 
 /* The step has ended, or it couldn't begin. */
@@ -138,7 +127,8 @@ static int end_by_error(Sequence *s, sd_bus_message *m) {
                         failure->message ? failure->message : failure->name);
 }
 
-/* What the unit is now decides what JOB_RESTART is to it, and whether JOB_LOOK goes on. */
+/* Takes systemd's word for what the unit is now. By that JOB_RESTART becomes a start or a restart, and JOB_LOOK goes on or
+ * ends the sequence. */
 static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Sequence *s = userdata;
         const char *state;

@@ -14,7 +14,8 @@
 typedef struct Sequence Sequence;
 
 /* @result: 0, or the failed step's negative errno: -ECANCELED where the owner stops the unit, or has stopped it.
- * @word is systemd's own word for the end, or the error's message. Called once, unless the sequence is freed before. It may free the sequence, and @word with it. */
+ * @word is systemd's own word for the end, or the error's message. Called once, unless the sequence is freed before. It
+ * may free the sequence, and @word with it. */
 typedef void (*SequenceHandler)(int result, const char *word, void *userdata);
 
 /* @plan has at least one step. All arguments are copied. Returns 0 or a negative errno. */

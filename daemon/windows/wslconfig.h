@@ -18,7 +18,7 @@
  * Returns 0, or -E2BIG. */
 int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, bool *ret_wide);
 
-/* Where a key is, and where it could be put: lines, counted from 1. */
+/* The lines, counted from 1, on which a key is or could be put. */
 typedef struct WslSetting {
         unsigned line;         /* 0: the file doesn't have the key */
         unsigned section_line; /* 0: nor its section */

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import re
 import signal
 import time
@@ -20,12 +19,6 @@ from machine import Machine
 from windows import SILENT
 
 PROGRAM = "/usr/libexec/wslportd-helper"
-
-
-def seeded() -> random.Random:
-    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
-    print(f"WSLPORTD_SEED={seed}")
-    return random.Random(seed)
 
 
 def exposure(m: Machine, unit: str) -> float:
@@ -150,7 +143,7 @@ def test_without_a_helper(make, windows):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "stopped"])
 def test_it_is_disturbed_all_the_time(make, number):
     """sshd moves to and fro while the test kills or stops a process of the helper's every few milliseconds."""
-    chance = seeded()
+    chance = w.seeded()
     m = w.boot(make())
     w.check_report(m, "clear", 22)
     session = m.ssh_session(22)
@@ -158,7 +151,7 @@ def test_it_is_disturbed_all_the_time(make, number):
 
     with kill.Outage(m) as outage:
         for request in [("Relocate", "q", "2222"), ("Restore",)] * 4:
-            process = m.spawn(["busctl", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request])
+            process = w.begin_call(m, *request)
             while process.poll() is None:
                 pids = [int(line) for line in procs.read_text().split()] if procs.exists() else []
                 if pids:
@@ -226,7 +219,7 @@ FAULTS = [f"{call}:{error}:{n}" for calls, errors, ns in (
 def faults() -> list[str]:
     """Some of FAULTS. WSLPORTD_HELPER_FAULTS says how many (8), or "all"."""
     wanted = os.environ.get("WSLPORTD_HELPER_FAULTS", "8")
-    return FAULTS if wanted == "all" else seeded().sample(FAULTS, int(wanted))
+    return FAULTS if wanted == "all" else w.seeded().sample(FAULTS, int(wanted))
 
 
 def refuse(m: Machine, call: str, error: str, n: str) -> None:

@@ -3,30 +3,17 @@
 
 from __future__ import annotations
 
-import os
-import random
 import time
 
 import pytest
 
 import wslport as w
 from machine import Machine
-from processes import Process
 from shaped import configure, laid, on, standing, systemctl, units
 from shapes import SHAPES
 
 MAIN = "/etc/ssh/sshd_config"
 ON = on("debian-12", "debian-12-socket", "ubuntu-24.04", "fedora")
-
-
-def seeded() -> random.Random:
-    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
-    print(f"WSLPORTD_SEED={seed}")
-    return random.Random(seed)
-
-
-def ask(m: Machine, *request: str) -> Process:
-    return m.spawn(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *request])
 
 
 def listens_at(m: Machine) -> int:
@@ -44,13 +31,13 @@ def managed(name: str) -> list[str]:
 @ON
 def test_a_stop_during_a_move(make, name):
     """sshd stays stopped, whenever in the move the stop comes, and systemctl isn't told that its job was canceled."""
-    chance = seeded()
+    chance = w.seeded()
     m = w.boot(laid(make, name, stray=(2222,)))  # Windows gives it for an sshd that is stopped then
     stop = managed(name)
     for _ in range(6):
         w.eventually(lambda: listens_at(m) != 0, "sshd listens")
         w.wait_settled(m, 0.5)
-        asking = ask(m, *(("Restore",) if listens_at(m) == 2222 else ("Relocate", "q", "2222")))
+        asking = w.begin_call(m, *(("Restore",) if listens_at(m) == 2222 else ("Relocate", "q", "2222")))
         time.sleep(chance.uniform(0.02, 0.35))
         stopping = m.run(["systemctl", "stop", *stop])
         assert stopping.returncode == 0, stopping.stderr
@@ -66,7 +53,7 @@ def test_a_stop_while_it_looks_whether_sshd_listens(make):
     m.write("/etc/systemd/system/ssh.service.d/idle.conf", "[Service]\nExecReload=\nExecReload=/bin/true\n")
     w.boot(m)
     w.check_report(m, "clear", 22)
-    asking = ask(m, "Relocate", "q", "2222")
+    asking = w.begin_call(m, "Relocate", "q", "2222")
     w.eventually(lambda: "2222" in str(w.contents(m, w.STATE_DIRECTORY).values()), "it has begun")
     time.sleep(0.5)
     systemctl(m, "stop", "ssh.service")
@@ -77,7 +64,7 @@ def test_a_stop_while_it_looks_whether_sshd_listens(make):
 def test_disabled_and_stopped_during_a_move(make):
     m = w.boot(laid(make, "debian-12", stray=(2222,)))
     m.windows.delay(1000)
-    asking = ask(m, "Relocate", "q", "2222")
+    asking = w.begin_call(m, "Relocate", "q", "2222")
     time.sleep(0.5)
     systemctl(m, "disable", "--now", "ssh.service")
     asking.wait()
@@ -95,7 +82,7 @@ def test_it_breaks_between_the_check_and_the_reload(make, name):
     session = m.ssh_session(22, "lan")
     m.windows.delay(3000)
     before = m.read(MAIN)
-    asking = ask(m, "Relocate", "q", "2222")
+    asking = w.begin_call(m, "Relocate", "q", "2222")
     w.eventually(lambda: "2222" in str(w.own_files(m).values()), "it has begun")
     time.sleep(1)
     m.write(MAIN, "Nonsense yes\n" + before)
@@ -121,25 +108,31 @@ def test_a_refused_configuration_outside_of_sshds_folders_is_asked_about_again(m
 
 # ---- nothing can be bound ----
 
-@pytest.mark.parametrize("trouble", ["dead", "silent"])
-@pytest.mark.parametrize("activation", ["disable", "keep"])
-def test_units_are_not_switched_where_nothing_can_be_bound(make, activation, trouble):
-    m = laid(make, "ubuntu-24.04", stray=(2222,), **w.HASTE)  # so that WSL has forgotten the bind of the switch before
+def at_rest(make: w.Make, activation: str, stray: tuple[int, ...] = (22, 2222)) -> Machine:
+    """A machine whose ssh.socket listens, or with "keep" its ssh.service, by SocketActivation=disable."""
+    m = laid(make, "ubuntu-24.04", stray=stray, **w.HASTE)
     if activation == "keep":
         configure(m, SocketActivation="disable")
     w.boot(m)
-    before = {"disable": "ssh.socket", "keep": "ssh.service"}[activation]
-    w.eventually(lambda: units(m)[before] == ("enabled", "active"), f"{before} listens")
+    listener = {"disable": "ssh.socket", "keep": "ssh.service"}[activation]
+    w.eventually(lambda: units(m)[listener] == ("enabled", "active"), f"{listener} listens")
     standing(m, "clear", 22, "")
+    time.sleep(4)  # WSL has forgotten earlier binds
+    return m
+
+
+@pytest.mark.parametrize("trouble", ["dead", "silent"])
+@pytest.mark.parametrize("activation", ["disable", "keep"])
+def test_units_are_not_switched_where_nothing_can_be_bound(make, activation, trouble):
+    m = at_rest(make, activation, stray=(2222,))
     session = m.ssh_session(22, "lan")
-    time.sleep(4)
     daemon = w.main_pid(m, w.UNIT)
     m.windows.dead() if trouble == "dead" else m.windows.silent()
     configure(m, SocketActivation=activation)
     m.run(["kill", "-HUP", str(daemon)], check=True)  # systemctl would have to bind
-    w.hold(lambda: 22 in m.listeners(), 5, f"{before} listens on")
+    w.hold(lambda: 22 in m.listeners(), 5, "sshd listens on")
     assert session.alive()
-    assert m.exists("/etc/systemd/system/sockets.target.wants/ssh.socket") == (before == "ssh.socket")
+    assert m.exists("/etc/systemd/system/sockets.target.wants/ssh.socket") == (activation == "disable")
 
 
 def test_a_switch_to_a_service_that_does_not_come_up(make):
@@ -158,19 +151,6 @@ def test_a_switch_to_a_service_that_does_not_come_up(make):
     assert w.call(m, "Reload") == (0, "")
     w.eventually(lambda: units(m) == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")}, "now it is")
     standing(m, "clear", 22, "")
-
-
-def at_rest(make: w.Make, activation: str) -> Machine:
-    """A machine whose ssh.socket listens, or with "keep" its ssh.service, by SocketActivation=disable."""
-    m = laid(make, "ubuntu-24.04", stray=(22, 2222), **w.HASTE)
-    if activation == "keep":
-        configure(m, SocketActivation="disable")
-    w.boot(m)
-    listener = {"disable": "ssh.socket", "keep": "ssh.service"}[activation]
-    w.eventually(lambda: units(m)[listener] == ("enabled", "active"), f"{listener} listens")
-    standing(m, "clear", 22, "")
-    time.sleep(4)  # WSL has forgotten earlier binds
-    return m
 
 
 @pytest.mark.parametrize("activation", ["disable", "keep"])

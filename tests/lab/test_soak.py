@@ -205,7 +205,7 @@ class Day:
     def begin_request(self) -> Process:
         """Asks for a move, and returns at a random moment in it."""
         arguments = self.chance.choice((("Restore",), ("Relocate", "q", "0"), ("Relocate", "q", "2222"), ("Relocate", "q", "22022")))
-        process = self.m.spawn(["busctl", "--auto-start=no", "--timeout=60", "call", *w.BUS, w.INTERFACE, *arguments])
+        process = w.begin_call(self.m, *arguments)
         time.sleep(self.chance.uniform(0, 0.4))
         return process
 

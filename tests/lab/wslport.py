@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -283,6 +284,17 @@ def call(m: Machine, method: str, *arguments: str, uid: int = 0) -> tuple[int, s
         argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *argv]
     result = m.run(argv)
     return result.returncode, result.stderr
+
+
+def begin_call(m: Machine, *request: str) -> Process:
+    """A method call that may take long: the method, then its arguments as busctl has them."""
+    return m.spawn(["busctl", "--timeout=60", "call", *BUS, INTERFACE, *request])
+
+
+def seeded() -> random.Random:
+    seed = int(os.environ.get("WSLPORTD_SEED", "0")) or random.randrange(1 << 30)
+    print(f"WSLPORTD_SEED={seed}")
+    return random.Random(seed)
 
 
 def daemon_messages(m: Machine, boot: int = 0) -> list[str]:

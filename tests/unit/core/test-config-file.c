@@ -623,7 +623,7 @@ static void test_shipped_file(void) {
                         test_contains(text, line);
 }
 
-/* What a start makes of a file with an error: .changes are print_changes() of it, where a Relocate= that can't be read
+/* A file with an error, and the configuration that a start makes of it: .changes are print_changes() of that, where a Relocate= that can't be read
  * is printed as the default. */
 typedef struct RestRow {
         const char *name; /* the text */

@@ -44,7 +44,7 @@ static void test_another_first(void) {
         test_equal_int(delay_next(&d), 2 * FIRST);
 }
 
-/* What works for a moment only, and again and again, has to wait longer and longer. */
+/* A thing that works for a moment only, again and again, has to wait longer and longer. */
 static void test_by_the_clock(void) {
         Delay d = { .first = 100, .max = 400 };
         usec_t now = USEC_PER_SEC;

@@ -117,7 +117,8 @@ static void test_other_phases_are_left_alone(void) {
                 }
 }
 
-/* What is to be enabled in the end is noted before the first step, so that a plan which is cut off is gone on with. */
+/* Nobody runs when the service's alias appears. The socket unit is enabled before the service is disabled, so that one of
+ * them is in any case. */
 static void test_other_units_are_to_listen(void) {
         Plan plan = USED_PLAN;
 
