@@ -134,3 +134,12 @@ static inline int netns_accept(int listener) {
         test_assert(fd >= 0);
         return fd;
 }
+
+/* As netns_enter(), with a tracefs in a mount namespace of this process. The daemon never mounts one. */
+static inline void netns_enter_with_tracefs(void) {
+        netns_enter();
+        netns_private_mounts();
+        if (access("/sys/kernel/tracing/events", F_OK) < 0 &&
+            mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0)
+                test_skip("tracefs: %s", strerror(errno));
+}

@@ -31,14 +31,6 @@ static Watch *watch(sd_event *event, Sockets *sockets, unsigned *told) {
         return watch;
 }
 
-static void enter(void) {
-        netns_enter();
-        netns_private_mounts();
-        if (access("/sys/kernel/tracing/events", F_OK) < 0 &&
-            mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0)
-                test_skip("tracefs: %s", strerror(errno));
-}
-
 /* The watch is made anew, once, and tells. */
 static void check_anew(Watch *watch, sd_event *event, unsigned *told) {
         uint16_t port = own_port();
@@ -76,7 +68,7 @@ static void test_hang_up(void) {
         _cleanup_(watch_freep) Watch *w = NULL;
         unsigned told = 0;
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(sockets_new(&sockets), 0);
         w = watch(event, sockets, &told);

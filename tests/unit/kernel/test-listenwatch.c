@@ -17,15 +17,6 @@ static void count(void *userdata) {
         ++*(unsigned *) userdata;
 }
 
-/* Mounts a tracefs in a mount namespace of this process. The daemon never mounts one. */
-static void enter(void) {
-        netns_enter();
-        netns_private_mounts();
-        if (access("/sys/kernel/tracing/events", F_OK) < 0 &&
-            mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL) < 0)
-                test_skip("tracefs: %s", strerror(errno));
-}
-
 static ListenWatch *watch(sd_event *event, const uint16_t *ports, size_t n_ports, unsigned *told) {
         ListenWatch *watch = NULL;
         int r;
@@ -46,7 +37,7 @@ static void test_tells(void) {
         unsigned told = 0, before;
         int fd;
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         listenwatch = watch(event, ports, ELEMENTSOF(ports), &told);
         test_equal_int(settle(event), 0);
@@ -72,7 +63,7 @@ static void test_never_fills(void) {
         _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
         unsigned told = 0;
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         listenwatch = watch(event, ports, 1, &told);
 
@@ -96,7 +87,7 @@ static void test_nothing_is_told_during_a_pause(void) {
         _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
         unsigned told = 0;
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         listenwatch = watch(event, ports, 1, &told);
         listenwatch_pause(listenwatch, true);
@@ -121,7 +112,7 @@ static void test_quiet_for_others(void) {
         unsigned told = 0;
         int listener, fd;
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         listener = netns_listen("127.0.0.1", ports[0]);
         listenwatch = watch(event, ports, 1, &told);
@@ -155,7 +146,7 @@ static void test_sixteen_ports(void) {
         for (size_t i = 0; i < ELEMENTSOF(ports); i++)
                 ports[i] = own_port((unsigned) i);
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(listenwatch_new(&listenwatch, event, ports, 0, count, &told), -EINVAL);
         test_equal_int(listenwatch_new(&listenwatch, event, ports, ELEMENTSOF(ports), count, &told),
@@ -191,7 +182,7 @@ static void test_no_privilege(void) {
         _cleanup_(listenwatch_freep) ListenWatch *listenwatch = NULL;
         int r;
 
-        enter();
+        netns_enter_with_tracefs();
         test_equal_int(sd_event_new(&event), 0);
         test_assert(setuid(65534) == 0);
         r = listenwatch_new(&listenwatch, event, ports, 1, count, NULL);
