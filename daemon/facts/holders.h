@@ -14,6 +14,9 @@
 
 #define PORT_VIEW_LISTENERS_MAX 16
 
+/* How long a helper may be silent, which usually answers within 1 ms: meanwhile nobody else is answered. */
+#define HOLDERS_PATIENCE (300 * USEC_PER_MSEC)
+
 typedef struct PortView {
         Holder holder;        /* HOLDER_NONE if nothing here listens; a stranger comes before sshd */
         SocketOwner stranger; /* with HOLDER_LINUX: the process */
@@ -26,10 +29,10 @@ typedef struct PortView {
 
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
  * exist than fit, root's come first. An sshd that has all of @expected is the holder, whoever else is there;
- * @expected is empty where that isn't known. It never binds. It may wait for the helper, until @until as
- * in owner_find(). Returns 0 or a negative errno. */
+ * @expected is empty where that isn't known. It never binds. It may wait for the helper, until *@until as
+ * in owner_find(), which an answer puts off to HOLDERS_PATIENCE from then. Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 usec_t until, PortView *ret);
+                 usec_t *until, PortView *ret);
 
 /* The same, with waits of seconds, for a program that may see less than the daemon. Where the listener's owner can't be seen, the
  * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named

@@ -12,10 +12,6 @@
 #define SETTLED_DELAY (1280 * USEC_PER_MSEC)
 #define SETTLED_DELAY_QUICK (160 * USEC_PER_MSEC) /* where no process has to come up */
 
-/* How long one evaluation may wait for the helper, which usually answers within 1 ms: meanwhile nobody else is
- * answered. What isn't known then is looked at again later. */
-#define LOOK_TIMEOUT (300 * USEC_PER_MSEC)
-
 /* When to count the pinned sessions again. No event tells of the end of a TIME_WAIT. */
 #define RECOUNT_DELAY_MIN (1 * USEC_PER_SEC)
 #define RECOUNT_DELAY_MAX (60 * USEC_PER_SEC)
@@ -116,13 +112,13 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
 }
 
 static void observer_begin_look(Observer *o) {
-        o->helper.until = clock_usec(CLOCK_MONOTONIC) + LOOK_TIMEOUT;
+        o->helper.until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE;
 }
 
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, o->helper.until, ret);
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, &o->helper.until, ret);
         if (r >= 0)
                 o->helper.time += ret->helper_time;
         return r;

@@ -26,7 +26,7 @@ typedef struct Pinned {
 
 /* The helper's share in this evaluation: how long it may be waited for, and the CPU that it took. */
 typedef struct HelperUse {
-        usec_t until; /* when they wait for it no more */
+        usec_t until; /* when this evaluation waits for it no more */
         usec_t time;  /* its CPU time */
 } HelperUse;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "fuzz/fuzz.h"
 #include "core/policy.h"
+#include "fuzz/fuzz.h"
 
 /* policy_decide() keeps the promises on any facts, also on facts that contradict each other: it moves no
  * sshd that refuses its configuration (promise 1), binds no port that sshd isn't about to bind (2), and
@@ -20,8 +20,10 @@ typedef struct Case {
 } Case;
 
 static uint16_t take_port(FuzzInput *input) {
-        static const uint16_t ports[] = { 0,    22,   2222, 22022, 2200, 2201, 2202, 2203, 2204, 2205, 2206,
-                                          2207, 2208, 2209, 2210,  2299, 80,   443,  2022, 1,    65534, 65535 };
+        static const uint16_t ports[] = {
+                0,    22,   2222, 22022, 2200, 2201, 2202, 2203, 2204, 2205,  2206,
+                2207, 2208, 2209, 2210,  2299, 80,   443,  2022, 1,    65534, 65535
+        };
         uint8_t choice = fuzz_byte(input);
 
         return choice < 250 ? ports[choice % ELEMENTSOF(ports)] : fuzz_u16(input);
@@ -143,22 +145,24 @@ static bool is_to_bind(const Snapshot *s) {
 
 /* A running sshd has had time to bind the port on IPv4, and has it on IPv6 only. */
 static bool mends_ipv4(const Snapshot *s, const PortFact *fact) {
-        return s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_IPV4 && !s->by_socket && !s->postponed && is_sshds(fact) &&
-               fact->lacks_ipv4;
+        return s->service == SERVICE_RUNNING && s->settled == SETTLED_WITHOUT_IPV4 && !s->by_socket &&
+               !s->postponed && is_sshds(fact) && fact->lacks_ipv4;
 }
 
 static void require_probe(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
         const PortFact *fact = find(c, d->port);
         bool goes_home = s->service == SERVICE_RUNNING && s->moved_to != 0 && is_home(s, d->port) &&
-                         (s->request == REQUEST_RESTORE || (c->config.restore == RESTORE_AUTO && !s->no_auto_restore));
+                         (s->request == REQUEST_RESTORE ||
+                          (c->config.restore == RESTORE_AUTO && !s->no_auto_restore));
 
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
         require(d->port != 0 && (is_home(s, d->port) || d->port == s->moved_to));
         require(is_to_bind(s) || goes_home || mends_ipv4(s, fact));
         require(c->config.relocate != RELOCATE_MIRRORED || d->port == s->moved_to);
-        require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact) && (!is_sshds(fact) || mends_ipv4(s, fact))));
+        require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact) &&
+                          (!is_sshds(fact) || mends_ipv4(s, fact))));
 }
 
 static void require_relocate(Case *c, const Decision *d) {
@@ -168,7 +172,8 @@ static void require_relocate(Case *c, const Decision *d) {
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
         require(!s->postponed);
-        require(is_allowed(&c->config, d->port) && config_allows_port(&c->config, d->port));
+        if (c->config.n_candidates > 0 || d->port != s->moved_to)
+                require(is_allowed(&c->config, d->port) && config_allows_port(&c->config, d->port));
         require(!is_home(s, d->port));
         require(s->service == SERVICE_RUNNING || is_to_bind(s));
         require(!is_taken(fact));
@@ -185,6 +190,13 @@ static void require_relocate(Case *c, const Decision *d) {
         }
 }
 
+static bool sshd_listens(const Snapshot *s) {
+        for (size_t i = 0; i < s->n_facts; i++)
+                if (is_sshds(&s->facts[i]) && (s->facts[i].port == s->moved_to || is_home(s, s->facts[i].port)))
+                        return true;
+        return false;
+}
+
 static void require_restore(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
 
@@ -192,14 +204,16 @@ static void require_restore(Case *c, const Decision *d) {
         require(d->port == (s->home.n_ports > 0 ? s->home.ports[0] : 0));
         require(!d->then_start || s->service == SERVICE_TO_START ||
                 (s->service == SERVICE_FAILED && s->verdict == SSHD_VERDICT_OUR_FILE_REFUSED));
-        if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING || s->service == SERVICE_UNKNOWN)
+        if (s->service == SERVICE_STARTING || s->service == SERVICE_STOPPING ||
+            s->service == SERVICE_UNKNOWN)
                 require(false);
 
         /* A running sshd goes home only if it can have each of its home ports. */
         if (s->service == SERVICE_RUNNING) {
                 require(mode_shares_ports(s->mode));
                 require(c->config.relocate == RELOCATE_CONFLICT ||
-                        (c->config.relocate == RELOCATE_UNREADABLE && s->request == REQUEST_RESTORE));
+                        (c->config.relocate == RELOCATE_UNREADABLE &&
+                         (s->request == REQUEST_RESTORE || !sshd_listens(s))));
                 require(s->home.n_ports > 0);
                 for (size_t i = 0; i < s->home.n_ports; i++) {
                         const PortFact *fact = find(c, s->home.ports[i]);
@@ -229,7 +243,8 @@ static void require_units(Case *c, const Decision *d) {
                 require(c->config.ensure_enabled && s->not_enabled && s->service == SERVICE_INACTIVE);
         else if (d->action == ACTION_DISABLE_SOCKET)
                 require(c->config.socket_activation == SOCKET_ACTIVATION_DISABLE &&
-                        ((s->by_socket && !s->home.port_fixed) || (s->switch_unfinished && s->service == SERVICE_INACTIVE)));
+                        ((s->by_socket && !s->home.port_fixed) ||
+                         (s->switch_unfinished && s->service == SERVICE_INACTIVE)));
         else
                 require(c->config.socket_activation == SOCKET_ACTIVATION_KEEP && s->socket_disabled);
 }
@@ -243,16 +258,18 @@ static void decide_twice(Case *c, Decision *ret) {
         fuzz_untouched(again);
         policy_decide(&c->config, s, &again);
         require(ret->state == again.state && ret->action == again.action && ret->port == again.port &&
-                ret->then_start == again.then_start && ret->n_beside == again.n_beside && streq(ret->reason, again.reason));
+                ret->then_start == again.then_start && ret->n_beside == again.n_beside &&
+                streq(ret->reason, again.reason));
         require(memcmp(ret->beside, again.beside, ret->n_beside * sizeof(ret->beside[0])) == 0);
 
         require(ret->state < _STATE_MAX && ret->action < _ACTION_MAX && ret->n_beside <= SSHD_PORTS_MAX);
         require(fuzz_is_printable(ret->reason, sizeof(ret->reason)) && ret->reason[0]);
         require(!ret->then_start || ret->action == ACTION_RESTORE);
         require(ret->state != STATE_RELOCATED || s->moved_to != 0 || is_sshds(find(c, s->last_port)));
-        if (c->config.relocate == RELOCATE_UNREADABLE && s->request == REQUEST_NONE && s->service == SERVICE_RUNNING &&
-            (is_sshds(find(c, s->moved_to)) || (s->home.n_ports > 0 && is_sshds(find(c, s->home.ports[0])))))
-                require(ret->action != ACTION_RELOCATE && ret->action != ACTION_RESTORE && ret->action != ACTION_START);
+        if (c->config.relocate == RELOCATE_UNREADABLE && s->request == REQUEST_NONE &&
+            s->service == SERVICE_RUNNING && sshd_listens(s))
+                require(ret->action != ACTION_RELOCATE && ret->action != ACTION_RESTORE &&
+                        ret->action != ACTION_START);
         if (c->config.relocate == RELOCATE_NEVER)
                 require(ret->action == ACTION_NONE || ret->action == ACTION_RESTORE);
 

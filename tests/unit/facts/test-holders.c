@@ -12,8 +12,10 @@
 static const ManagedUnits no_units = { 0 };
 static const UnitState service = { .id = "ssh.service" };
 static const Endpoints unknown = { 0 };
-static const Endpoints one_address = { .items = { { .address.in = { IPV4(127, 0, 0, 1) }, .port = 2222 } }, .n = 1 },
-                       other_address = { .items = { { .address.in = { IPV4(127, 0, 1, 1) }, .port = 2222 } }, .n = 1 },
+static const Endpoints one_address = { .items = { { .address.in = { IPV4(127, 0, 0, 1) }, .port = 2222 } },
+                                       .n = 1 },
+                       other_address = { .items = { { .address.in = { IPV4(127, 0, 1, 1) }, .port = 2222 } },
+                                         .n = 1 },
                        any_address = { .items = { { .port = 2222 } }, .n = 1 };
 
 /* Who makes the listeners: root, by this process, or a user. */
@@ -84,13 +86,14 @@ static void test_sshd_by_its_name(void) {
 /* The daemon doesn't go by a name: systemd is asked. */
 static void test_the_daemon_between_two_buses(void) {
         _cleanup_(sockets_freep) Sockets *sockets = enter();
+        usec_t until = test_soon();
         PortView view;
 
         (void) netns_listen("0.0.0.0", 2222);
         be("sshd", true);
-        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, test_soon(), &view), 0);
+        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, &until, &view), 0);
         test_equal_int(view.holder, HOLDER_UNKNOWN);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222, test_soon(),
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222, &until,
                                     &view),
                        0);
         test_equal_int(view.holder, HOLDER_LINUX);
