@@ -98,6 +98,18 @@ int endpoints_add(Endpoints *set, const Endpoint *endpoint) {
         return 0;
 }
 
+bool endpoints_meet(const Endpoints *set, const Endpoint *endpoint) {
+        for (size_t i = 0; i < set->n; i++) {
+                const Endpoint *e = &set->items[i];
+
+                if (e->port == endpoint->port && e->ipv6 == endpoint->ipv6 &&
+                    (endpoint_is_any(e) || endpoint_is_any(endpoint) ||
+                     endpoint_has_address_of(e, endpoint)))
+                        return true;
+        }
+        return false;
+}
+
 bool endpoints_have_all(const Endpoints *set, const Endpoints *subset) {
         for (size_t i = 0; i < subset->n; i++)
                 if (!endpoints_have(set, &subset->items[i]))

@@ -6,6 +6,7 @@
 /* What listeners are classified by. */
 typedef struct Look {
         ManagedUnits managed;
+        const Endpoints *expected;
         bool best_effort;
         const Status *status; /* with .best_effort; may be NULL */
         bool all;             /* list strangers too */
@@ -64,12 +65,26 @@ static Holder classify_by_status(const Status *status, const StatusListener *ent
         return HOLDER_UNKNOWN;
 }
 
+static bool has_any_ipv4(const Listener *listener) {
+        return listener->endpoint.ipv6 && listener_has_ipv4(listener) &&
+               endpoint_is_any(&listener->endpoint);
+}
+
+/* True if sshd can have all of @expected beside the listener. Otherwise any user could drive sshd away, by a listener on
+ * an address that isn't sshd's. */
+static bool is_beside(const Endpoints *expected, const Listener *listener) {
+        const Endpoint any_ipv4 = { .port = listener->endpoint.port };
+
+        return expected->n > 0 && !endpoints_meet(expected, &listener->endpoint) &&
+               (!has_any_ipv4(listener) || !endpoints_meet(expected, &any_ipv4));
+}
+
 /* A socket that takes both families counts as one of each. A Home has no more endpoints than fit. */
 static void add_actual(PortView *view, const Listener *listener) {
         const Endpoint *endpoint = &listener->endpoint;
 
         view->loopback_only = (view->actual.n == 0 || view->loopback_only) && endpoint_is_loopback(endpoint);
-        if (endpoint->ipv6 && listener_has_ipv4(listener) && endpoint_is_any(endpoint))
+        if (has_any_ipv4(listener))
                 (void) endpoints_add(&view->actual, &(Endpoint){ .port = endpoint->port });
         (void) endpoints_add(&view->actual, endpoint);
 }
@@ -96,6 +111,8 @@ static int look_at(Look *look, const Listener *listener) {
 
         if (entry.holder == HOLDER_SSHD)
                 add_actual(view, listener);
+        else if (is_beside(look->expected, listener))
+                return 0;
         if (precedence[entry.holder] > precedence[view->holder]) {
                 view->holder = entry.holder;
                 view->stranger = entry.holder == HOLDER_LINUX ? owner : (SocketOwner){ 0 };
@@ -147,12 +164,12 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
         int r;
 
         look->all = port != 0;
+        look->expected = expected;
         view->holder = HOLDER_NONE;
         r = look_at_all(look, sockets, port);
         if (r < 0)
                 return r;
 
-        /* Otherwise any user could drive sshd away, by a listener on an address that isn't sshd's. */
         if (expected->n > 0 && endpoints_have_all(&view->actual, expected)) {
                 view->holder = HOLDER_SSHD;
                 view->stranger = (SocketOwner){ 0 };

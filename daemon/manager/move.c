@@ -382,8 +382,8 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 }
 
 static int move_probe(Move *move) {
-        return bindprobe_start(move->trial.event, BIND_PROBE_ADDRESS(&move->request.sshd->home),
-                               move->request.to.port, PROBE_TIMEOUT, move_on_probed, move, &move->probe);
+        return bindprobe_start(move->trial.event, move->request.probe_at, move->request.to.port,
+                               PROBE_TIMEOUT, move_on_probed, move, &move->probe);
 }
 
 static void move_on_tried(int result, const char *text, void *userdata) {
@@ -398,7 +398,7 @@ static void move_on_tried(int result, const char *text, void *userdata) {
                 move_work(move);
         else if (result < 0)
                 move_undo(move, result, "%s", text);
-        else if (move->request.probe && move->answer == BIND_NOT_ASKED) {
+        else if (move->request.probe_at[0] && move->answer == BIND_NOT_ASKED) {
                 r = move_probe(move);
                 if (r < 0)
                         move_undo(move, r, "%u could not be tried: %s", move->request.to.port,

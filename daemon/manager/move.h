@@ -16,8 +16,8 @@
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
 
 typedef struct MoveRequest {
-        Placement from, to; /* as Trial's */
-        bool probe;         /* whether .to.port can be had isn't known yet */
+        Placement from, to;              /* as Trial's */
+        char probe_at[INET6_ADDRSTRLEN]; /* of home_probe_address(), to see whether .to.port can be had; "": it can */
         uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
         ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
         ManagedUnits managed;

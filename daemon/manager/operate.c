@@ -78,7 +78,13 @@ static bool operator_finds_stranger(Operator *op, uint16_t port) {
         return fact;
 }
 
+static const char *operator_probe_address(const Operator *op, uint16_t port,
+                                          char ret[static INET6_ADDRSTRLEN]) {
+        return home_probe_address(&op->observer->sshd.home, &op->observer->absent, port, ret);
+}
+
 static void operator_probe(Operator *op, uint16_t port) {
+        char address[INET6_ADDRSTRLEN];
         int r;
 
         op->state = OPERATOR_PROBING;
@@ -87,7 +93,7 @@ static void operator_probe(Operator *op, uint16_t port) {
                 operator_end(op);
                 return;
         }
-        r = bindprobe_start(op->c->event, BIND_PROBE_ADDRESS(&op->observer->sshd.home), port, PROBE_TIMEOUT,
+        r = bindprobe_start(op->c->event, operator_probe_address(op, port, address), port, PROBE_TIMEOUT,
                             operator_on_probe, op, &op->probe);
         if (r < 0) {
                 operator_note_answer(op, BIND_FAILED, strerrordesc_np(-r));
@@ -197,6 +203,7 @@ static int operator_listens(const Placement *placement, uint16_t port, void *use
 static int operator_start_move(Operator *op, const Decision *d) {
         const Placement *now = &op->c->files.placement;
         const PortFact *fact = ports_find(&op->observer->ports, d->port);
+        char address[INET6_ADDRSTRLEN];
         MoveRequest request = {
                 .from = *now,
                 .managed = units_managed(op->c->units),
@@ -212,7 +219,9 @@ static int operator_start_move(Operator *op, const Decision *d) {
                 request.to.n_beside = d->port == now->port ? now->n_beside : d->n_beside;
                 memcpy(request.to.beside, d->port == now->port ? now->beside : d->beside,
                        sizeof(request.to.beside));
-                request.probe = !fact || (fact->bind != BIND_FREE && fact->holder != HOLDER_SSHD);
+                if (!fact || (fact->bind != BIND_FREE && fact->holder != HOLDER_SSHD))
+                        snprintf(request.probe_at, sizeof(request.probe_at), "%s",
+                                 operator_probe_address(op, d->port, address));
         }
         if (request.phase != SERVICE_INACTIVE) {
                 request.expected = d->port;

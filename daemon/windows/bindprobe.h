@@ -10,13 +10,10 @@
  * Only for a port that sshd is about to bind: an allowed bind takes the port from Windows until sshd has it,
  * or for 60 s. (microsoft/WSL, GnsPortTracker.cpp) */
 
-/* @address: BIND_PROBE_ADDRESS(), or another IPv4 one, of which Windows is asked too while a unit here listens on the
- * port. @timeout is in µs. @handler reads its result by bindprobe_read(). Returns 0 or a negative errno. */
+/* @address: as of home_probe_address(), or another IPv4 one, of which Windows is asked too while a unit here listens
+ * on the port. @timeout is in µs. @handler reads its result by bindprobe_read(). Returns 0 or a negative errno. */
 int bindprobe_start(sd_event *event, const char *address, uint16_t port, usec_t timeout,
                     ChildHandler handler, void *userdata, Child **ret);
-
-/* :: for an sshd that listens on IPv6 only, else 0.0.0.0: Windows answers alike. */
-#define BIND_PROBE_ADDRESS(home) (home_is_ipv6_only(home) ? "::" : "0.0.0.0")
 
 #define BINDPROBE_DETAIL_SIZE 64
 

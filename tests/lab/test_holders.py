@@ -135,3 +135,19 @@ def test_sshd_has_half_of_its_port(make, why):
         w.eventually(lambda: sorted(m.listeners().get(22, [])) == ["0.0.0.0", "::"], "all of 22")
         w.reachable(m, "clear", 22)
     assert w.properties(m)["Reason"] == "sshd has 22"
+
+
+# ---- listeners on addresses that aren't sshd's ----
+
+def test_a_stranger_on_another_address_keeps_nobody_out(make):
+    m = make(foreign=(22,))
+    m.write("/etc/ssh/sshd_config.d/50-one.conf", "ListenAddress 192.168.50.10\n")
+    w.barrier(m)
+    m.boot()
+    w.wait_at_barrier(m)
+    m.spawn(["python3", "-Sc", LISTENS, "22", "127.0.0.5"])
+    w.eventually(lambda: m.listeners().get(22) == ["127.0.0.5"], "the stranger listens")
+    w.open_barrier(m)
+    m.wait_running()
+    p = w.wait_properties(m, State="clear", Port=22)
+    assert p["HomePortHolder"] == "sshd" and sorted(m.listeners()[22]) == ["127.0.0.5", "192.168.50.10"]
