@@ -83,7 +83,7 @@ static void read_addresses(Routes *routes, AddressFacts *f) {
                                                                      : NULL;
 
                 if (to && to[0] == '\0')
-                        address_format(&addresses[i], to);
+                        (void) endpoint_print_address(&addresses[i].endpoint, to);
         }
         f->usable = fact(f->lan[0] || f->mesh[0]);
 }

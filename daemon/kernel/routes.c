@@ -225,7 +225,6 @@ typedef struct Absent {
 
 static int take_local(const struct nlmsghdr *message, void *userdata) {
         Absent *absent = userdata;
-        Endpoint local;
         Address address;
         size_t n = 0;
         int r;
@@ -238,9 +237,8 @@ static int take_local(const struct nlmsghdr *message, void *userdata) {
         if (r <= 0)
                 return r;
 
-        local = endpoint_make(address.family, &address.address, 0);
         for (size_t i = 0; i < absent->left.n; i++)
-                if (!endpoint_has_address_of(&absent->left.items[i], &local))
+                if (!endpoint_has_address_of(&absent->left.items[i], &address.endpoint))
                         absent->left.items[n++] = absent->left.items[i];
         absent->left.n = n;
         return 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernel/rtnetlink.h"
 
-#include <arpa/inet.h>
 #include <linux/fib_rules.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
@@ -108,14 +107,10 @@ int rtnetlink_parse_address(const struct nlmsghdr *message, Address *ret) {
         if (message->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(message) < sizeof(*header))
                 return -EBADMSG;
 
-        address.family = header->ifa_family;
-        flags = header->ifa_flags;
-        if (address.family == AF_INET)
-                size = sizeof(address.address.in);
-        else if (address.family == AF_INET6)
-                size = sizeof(address.address.in6);
-        else
+        if (header->ifa_family != AF_INET && header->ifa_family != AF_INET6)
                 return 0;
+        size = header->ifa_family == AF_INET6 ? sizeof(struct in6_addr) : sizeof(struct in_addr);
+        flags = header->ifa_flags;
 
         NETLINK_FOREACH_ATTRIBUTE(attribute, message, sizeof(*header)) {
                 switch (mnl_attr_get_type(attribute)) {
@@ -137,8 +132,8 @@ int rtnetlink_parse_address(const struct nlmsghdr *message, Address *ret) {
 
         if (!own || mnl_attr_get_payload_len(own) != size)
                 return -EBADMSG;
-        memcpy(&address.address, mnl_attr_get_payload(own), size);
-        address.kind = address_to_kind(address.family, &address.address, header->ifa_prefixlen);
+        address.endpoint = endpoint_make(header->ifa_family, mnl_attr_get_payload(own), 0);
+        address.kind = address_to_kind(&address.endpoint, header->ifa_prefixlen);
         address.index = header->ifa_index;
         address.usable = header->ifa_scope == RT_SCOPE_UNIVERSE &&
                          !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED));
@@ -154,34 +149,16 @@ NetworkingMode route_to_mode(const Route *route, const Link *loopback0) {
         return loopback0->kind == LINK_VIRTIO ? MODE_CONSOMME : MODE_MIRRORED;
 }
 
-AddressKind address_to_kind(int family, const void *address, unsigned prefix) {
+AddressKind address_to_kind(const Endpoint *address, unsigned prefix) {
         static const uint8_t tailscale6[] = { 0xfd, 0x7a, 0x11, 0x5c, 0xa1, 0xe0 };
-        struct in6_addr in6;
-        struct in_addr in;
+        const struct in6_addr *in6 = &address->address.in6;
+        in_addr_t in = ntohl(address->address.in.s_addr);
+        bool link_local = address->ipv6 ? IN6_IS_ADDR_LINKLOCAL(in6) : in >> 16 == 0xa9fe;
+        bool tailscale = address->ipv6 ? prefix == 128 && memcmp(in6, tailscale6, sizeof(tailscale6)) == 0
+                                       : prefix == 32 && in >> 22 == 0x64400000 >> 22;
 
-        if (family == AF_INET6) {
-                memcpy(&in6, address, sizeof(in6));
-                if (IN6_IS_ADDR_LOOPBACK(&in6))
-                        return ADDRESS_LOOPBACK;
-                if (IN6_IS_ADDR_LINKLOCAL(&in6))
-                        return ADDRESS_LINK_LOCAL;
-                if (prefix == 128 && memcmp(&in6, tailscale6, sizeof(tailscale6)) == 0)
-                        return ADDRESS_TAILSCALE;
-                return ADDRESS_LAN;
-        }
-
-        memcpy(&in, address, sizeof(in));
-        if ((ntohl(in.s_addr) & 0xff000000) == 0x7f000000)
-                return ADDRESS_LOOPBACK;
-        if ((ntohl(in.s_addr) & 0xffff0000) == 0xa9fe0000)
-                return ADDRESS_LINK_LOCAL;
-        if (prefix == 32 && (ntohl(in.s_addr) & 0xffc00000) == 0x64400000)
-                return ADDRESS_TAILSCALE;
-        return ADDRESS_LAN;
-}
-
-const char *address_format(const Address *address, char buffer[static INET6_ADDRSTRLEN]) {
-        if (!inet_ntop(address->family, &address->address, buffer, INET6_ADDRSTRLEN))
-                buffer[0] = '\0';
-        return buffer;
+        return endpoint_is_loopback(address) ? ADDRESS_LOOPBACK
+               : link_local                  ? ADDRESS_LINK_LOCAL
+               : tailscale                   ? ADDRESS_TAILSCALE
+                                             : ADDRESS_LAN;
 }

@@ -5,18 +5,15 @@
 #include <netinet/in.h>
 
 #include "base/util.h"
+#include "core/endpoint.h"
 #include "core/model.h"
 #include "kernel/netlink.h"
 
 /* The messages of rtnetlink, and what they say about WSL. */
 
 typedef struct Address {
-        int family; /* AF_INET, AF_INET6 */
-        union {
-                struct in_addr in;
-                struct in6_addr in6;
-        } address;
-        unsigned index; /* of the interface */
+        Endpoint endpoint; /* without a port */
+        unsigned index;    /* of the interface */
         AddressKind kind;
         bool usable; /* of global scope, and no other machine has it */
 } Address;
@@ -56,9 +53,5 @@ int rtnetlink_parse_rule(const struct nlmsghdr *message, char ret[static IF_NAME
 NetworkingMode route_to_mode(const Route *route, const Link *loopback0);
 
 /* Tailscale gives a machine an address of 100.64.0.0/10 with a prefix of 32 bits, and one of
- * fd7a:115c:a1e0::/48 with 128. Other meshes and providers' NAT use 100.64.0.0/10 with shorter ones. @address is
- * a struct in_addr or in6_addr. */
-AddressKind address_to_kind(int family, const void *address, unsigned prefix);
-
-/* "192.0.2.1", "2001:db8::1". Returns @buffer. */
-const char *address_format(const Address *address, char buffer[static INET6_ADDRSTRLEN]);
+ * fd7a:115c:a1e0::/48 with 128. Other meshes and providers' NAT use 100.64.0.0/10 with shorter ones. */
+AddressKind address_to_kind(const Endpoint *address, unsigned prefix);

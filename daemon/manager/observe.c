@@ -255,20 +255,19 @@ static bool observer_has_addresses(Observer *o, int result) {
 /* Adds @address where sshd answers there. */
 static void observer_add_reachable(Observer *o, const Address *address) {
         StatusAddress *to = &o->reachable[o->n_reachable];
-        Endpoint own = endpoint_make(address->family, &address->address, 0), any = { .ipv6 = own.ipv6 };
+        const Endpoint *own = &address->endpoint, any = { .ipv6 = own->ipv6 };
 
         if (o->n_reachable == ELEMENTSOF(o->reachable) ||
-            (!endpoints_have_address_of(&o->actual, &own) && !endpoints_have_address_of(&o->actual, &any)))
+            (!endpoints_have_address_of(&o->actual, own) && !endpoints_have_address_of(&o->actual, &any)))
                 return;
 
-        address_format(address, to->address);
+        (void) endpoint_print_address(own, to->address);
         to->kind = address->kind;
         o->n_reachable++;
 }
 
 static void observer_list_reachable(Observer *o) {
-        const Address localhost = { .family = AF_INET,
-                                    .address.in = { htonl(INADDR_LOOPBACK) },
+        const Address localhost = { .endpoint.address.in = { htonl(INADDR_LOOPBACK) },
                                     .kind = ADDRESS_LOOPBACK };
         Address addresses[STATUS_REACHABLE_MAX];
         int n;

@@ -61,10 +61,9 @@ static int try_all(const struct nlmsghdr *message, void *userdata) {
         r = rtnetlink_parse_address(message, &address);
         require(r == 0 || r == 1 || r == -EBADMSG);
         if (r == 1) {
-                require(address.family == AF_INET || address.family == AF_INET6);
-                require(!isempty(address_format(&address, text)));
+                require(!isempty(endpoint_print_address(&address.endpoint, text)));
                 require(address.kind < _ADDRESS_KIND_MAX);
-                require(address.kind == address_to_kind(address.family, &address.address, 0) ||
+                require(address.kind == address_to_kind(&address.endpoint, 0) ||
                         address.kind == ADDRESS_TAILSCALE);
         } else {
                 require_untouched(address);

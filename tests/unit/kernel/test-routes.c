@@ -58,7 +58,7 @@ static const Address *find_address(const Address *addresses, int n, const char *
         char buffer[INET6_ADDRSTRLEN];
 
         for (int i = 0; i < n; i++)
-                if (streq(address_format(&addresses[i], buffer), text))
+                if (streq(endpoint_print_address(&addresses[i].endpoint, buffer), text))
                         return &addresses[i];
         return NULL;
 }
@@ -96,7 +96,7 @@ static void test_lists_addresses(void) {
         test_equal_int(address->kind, ADDRESS_TAILSCALE);
         address = find_address(addresses, n, "2001:db8::7");
         test_assert(address);
-        test_equal_int(address->family, AF_INET6);
+        test_assert(address->endpoint.ipv6);
 
         test_equal_int(routes_list_addresses(routes, addresses, 1), 3);
         test_equal_int(routes_list_addresses(routes, NULL, 0), 3);
@@ -146,7 +146,7 @@ static const char *list(Routes *routes, char ret[static 512]) {
         ret[0] = '\0';
         for (int i = 0; i < n; i++)
                 used += (size_t) snprintf(ret + used, 512 - used, "%s%s %s", i == 0 ? "" : ", ",
-                                          address_format(&addresses[i], buffer),
+                                          endpoint_print_address(&addresses[i].endpoint, buffer),
                                           address_kind_to_string(addresses[i].kind));
         return ret;
 }

@@ -64,12 +64,14 @@ static void test_kind(const void *data) {
         const KindRow *row = data;
         struct sockaddr_storage storage;
         const void *address = &((struct sockaddr_in *) &storage)->sin_addr;
+        Endpoint endpoint;
 
         (void) netns_address(row->name, 0, &storage);
         if (storage.ss_family == AF_INET6)
                 address = &((struct sockaddr_in6 *) &storage)->sin6_addr;
 
-        test_equal_int(address_to_kind(storage.ss_family, address, row->prefix), row->kind);
+        endpoint = endpoint_make(storage.ss_family, address, 0);
+        test_equal_int(address_to_kind(&endpoint, row->prefix), row->kind);
         test_assert(!isempty(address_kind_to_string(row->kind)));
 }
 
