@@ -160,22 +160,16 @@ static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
 
 static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expected, uint16_t port,
                              PortView *ret) {
-        PortView *view = &look->view;
         int r;
 
         look->all = port != 0;
         look->expected = expected;
-        view->holder = HOLDER_NONE;
+        look->view.holder = HOLDER_NONE;
         r = look_at_all(look, sockets, port);
         if (r < 0)
                 return r;
 
-        if (expected->n > 0 && endpoints_have_all(&view->actual, expected)) {
-                view->holder = HOLDER_SSHD;
-                view->stranger = (SocketOwner){ 0 };
-        }
-
-        *ret = *view;
+        *ret = look->view;
         return 0;
 }
 

@@ -28,7 +28,7 @@ typedef struct PortView {
 } PortView;
 
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
- * exist than fit, root's come first. An sshd that has all of @expected is the holder, whoever else is there;
+ * exist than fit, root's come first. Strangers beside @expected, where sshd should be, don't count;
  * @expected is empty where that isn't known. It never binds. It may wait for the helper, until *@until as
  * in owner_find(), which an answer puts off to HOLDERS_PATIENCE from then. Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
