@@ -12,11 +12,6 @@
 /* The daemon answers from memory. It may itself be waiting for this program. */
 #define DAEMON_TIMEOUT (2 * USEC_PER_SEC)
 
-static bool ask_daemon(sd_bus *bus, Status *ret) {
-        return bus && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
-               client_get_status(bus, NULL, ret) >= 0;
-}
-
 int main(int argc, char *argv[]) {
         bool for_everyone = argc > 1 && streq(argv[1], DIAGNOSE_FOR_EVERYONE), answers;
         _cleanup_(bus_closep) sd_bus *bus = NULL;
@@ -41,7 +36,8 @@ int main(int argc, char *argv[]) {
 
         /* The bus lets nobody in whom passwd(5) doesn't have, so it comes first. It tells everyone the same. */
         (void) bus_open_system(NULL, &bus);
-        answers = ask_daemon(bus, &status);
+        answers = bus && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
+                  client_get_status(bus, NULL, &status) >= 0;
         r = for_everyone ? program_drop_privileges(PROGRAM_NONE) : 0;
         if (r >= 0)
                 r = gather_facts(bus, answers ? &status : NULL, &facts);

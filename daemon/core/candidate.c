@@ -6,13 +6,23 @@
  * 16 more questions reach the end of any range, and as many find a free part at its end. */
 #define REFUSALS_BEFORE_STRIDE 4
 
+/* True if Windows has refused another candidate. Its files were fine then: for the next only the port is in question. */
+static bool has_refused_one(const Snapshot *s) {
+        for (size_t i = 0; i < s->n_facts; i++)
+                if (s->facts[i].bind == BIND_REFUSED_BY_WINDOWS && !snapshot_is_home(s, s->facts[i].port))
+                        return true;
+        return false;
+}
+
 /* True if @d is decided: @port is to be tried, or no port can be tried now. */
 static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision *d) {
         const PortFact fact = snapshot_fact(s, port);
         Availability a = port_fact_availability(&fact);
 
         if (a == PORT_FREE || a == PORT_NOT_ASKED)
-                decide(d, STATE_CONFLICT, ACTION_RELOCATE, port, "%s", why);
+                decide(d, STATE_CONFLICT,
+                       a == PORT_NOT_ASKED && has_refused_one(s) ? ACTION_PROBE : ACTION_RELOCATE, port,
+                       "%s", why);
         else if (a == PORT_NO_ANSWER || a == PORT_TRACKER_DEAD)
                 decide_by_fact(d, a == PORT_NO_ANSWER ? STATE_CONFLICT : STATE_BLOCKED, ACTION_NONE, 0,
                                &fact);

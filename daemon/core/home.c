@@ -35,19 +35,20 @@ bool home_is_ipv6_only(const Home *home) {
                                                             !endpoints_have_family(&home->fixed, false)));
 }
 
-const char *home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
-                               char ret[static INET6_ADDRSTRLEN]) {
-        bool is_home = port_is_one_of(port, home->ports, home->n_ports);
+void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
+                        char ret[static INET6_ADDRSTRLEN]) {
+        bool is_home = port_is_one_of(port, home->ports, home->n_ports), ipv6 = home_is_ipv6_only(home);
+        Endpoint any = { .ipv6 = ipv6 };
         const Endpoint *chosen = NULL;
 
-        for (size_t i = 0; i < home_size(home); i++) {
+        for (size_t i = 0; i < home_size(home) && !ipv6; i++) {
                 const Endpoint *e = home_endpoint(home, i);
 
-                if (!e->ipv6 && (!is_home || e->port == port) && !endpoints_have_address_of(absent, e) &&
-                    (!chosen || endpoint_is_any(e)))
+                if (!e->ipv6 && (is_home ? e->port == port : i < home->movable.n) &&
+                    !endpoints_have_address_of(absent, e) && (!chosen || endpoint_is_any(e)))
                         chosen = e;
         }
-        return home_is_ipv6_only(home) ? "::" : chosen ? endpoint_print_address(chosen, ret) : "0.0.0.0";
+        (void) endpoint_print_address(chosen ?: &any, ret);
 }
 
 /* The endpoint to which @placement takes a movable one. */

@@ -60,10 +60,10 @@ bool home_is_ipv6_only(const Home *home);
  * family that sshd can't have. */
 void home_on_port(const Home *home, const Placement *placement, uint16_t port, Endpoints *ret);
 
-/* Returns the address that a bind() of @port is to be tried with: 0.0.0.0 or :: if sshd takes them, else one of its
- * own that isn't in @absent. Another here may have the same port on another address. May use @ret. */
-const char *home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
-                               char ret[static INET6_ADDRSTRLEN]);
+/* Writes the address that a bind() of @port is to be tried with: 0.0.0.0 or :: if sshd takes them, else one of its
+ * own that isn't in @absent, as another here may have the port on another address. */
+void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
+                        char ret[static INET6_ADDRSTRLEN]);
 
 /* True if @actual is where sshd should listen by @placement, and nothing else. */
 bool home_is_placed(const Home *home, const Placement *placement, const Endpoints *actual);

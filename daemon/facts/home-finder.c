@@ -17,6 +17,13 @@ static const char *const folders[] = { "/etc/ssh", "/etc/ssh/sshd_config.d", "/u
                                        "/usr/etc/ssh/sshd_config.d" };
 #define N_FOLDERS ELEMENTSOF(folders)
 
+/* How far sshd's answer still stands. */
+typedef enum Trust {
+        TRUST_NOTHING, /* home_finder_forget() was called since */
+        TRUST_IF_SAME, /* home_finder_doubt() was: the options are to be read again */
+        TRUST_ALL,
+} Trust;
+
 struct HomeFinder {
         sd_event *event;
         const Log *log;
@@ -25,8 +32,7 @@ struct HomeFinder {
 
         sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
         bool watches_all;                    /* what sshd's configuration was read from is within them */
-        bool stale;                          /* since sshd was asked, home_finder_forget() was called */
-        bool doubted;                        /* or home_finder_doubt() */
+        Trust trust;
         SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
         bool has_port_option;  /* the service's options have a -p */
@@ -60,7 +66,6 @@ int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, 
                 .log = log,
                 .handler = handler,
                 .userdata = userdata,
-                .stale = true,
                 .facts = { .port_fixed_by = finder->port_fixed_by, .options = finder->options },
         };
         *ret = finder;
@@ -68,11 +73,12 @@ int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, 
 }
 
 void home_finder_forget(HomeFinder *finder) {
-        finder->stale = true;
+        finder->trust = TRUST_NOTHING;
 }
 
 void home_finder_doubt(HomeFinder *finder) {
-        finder->doubted = true;
+        if (finder->trust == TRUST_ALL)
+                finder->trust = TRUST_IF_SAME;
 }
 
 /* Returns 1, which ends the walk, for a path on which a change goes unseen. Nobody but us changes our own. */
@@ -128,12 +134,6 @@ bool home_finder_is_pending(const HomeFinder *finder) {
         return finder->sshd;
 }
 
-/* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit may
- * not make an IPv6 socket to see that.) */
-static bool kernel_has_ipv6(void) {
-        return access("/proc/net/if_inet6", F_OK) >= 0 || errno != ENOENT;
-}
-
 static void home_finder_set_verdict(HomeFinder *finder, SshdVerdict verdict, const char *detail) {
         snprintf(finder->detail, sizeof(finder->detail), "%s", detail);
         finder->facts.verdict = verdict;
@@ -165,7 +165,9 @@ static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         r = sshd_dump_home(dump, finder->port_in_file, home_finder_owner_has_ours(finder, dump), home);
         if (r < 0)
                 return r;
-        home->without_ipv6 = !kernel_has_ipv6();
+        /* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit
+         * may not make an IPv6 socket to see that.) */
+        home->without_ipv6 = access("/proc/net/if_inet6", F_OK) < 0 && errno == ENOENT;
         if (finder->has_port_option) {
                 home_fix(home, true);
                 home->port_fixed = true;
@@ -274,22 +276,21 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
         char before[SSHD_COMMAND_SIZE], fixed_by[sizeof(finder->port_fixed_by)];
         int r;
 
-        if (finder->sshd || (!finder->stale && !finder->doubted))
+        if (finder->sshd || finder->trust == TRUST_ALL)
                 return finder->sshd;
 
         /* The options may come from files beside sshd's own. */
         memcpy(before, finder->options, sizeof(before));
         memcpy(fixed_by, finder->port_fixed_by, sizeof(fixed_by));
         home_finder_read_options(finder, service);
-        if (!finder->stale && finder->watches_all && streq(program, finder->program) &&
+        if (finder->trust == TRUST_IF_SAME && finder->watches_all && streq(program, finder->program) &&
             memcmp(before, finder->options, sizeof(before)) == 0) {
                 memcpy(finder->port_fixed_by, fixed_by, sizeof(fixed_by));
-                finder->doubted = false;
+                finder->trust = TRUST_ALL;
                 return false;
         }
-        finder->stale = finder->doubted = false;
-        (void) home_finder_watch(
-                        finder); /* what changes from now on is told, also in a folder that has come */
+        finder->trust = TRUST_ALL;
+        (void) home_finder_watch(finder); /* what changes from now on is told, also in a new folder */
         finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
         snprintf(finder->program, sizeof(finder->program), "%s", program);
         r = sshd_ask(finder->event, finder->program, finder->options, SSHD_SENTINEL_OPTION,

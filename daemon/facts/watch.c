@@ -43,17 +43,15 @@ Watch *watch_free(Watch *w) {
         return NULL;
 }
 
-#define LISTENERS_MAX 16
-
 /* Boils down who listens on the ports; 0 if that can't be known. */
 static uint64_t watch_fingerprint(Watch *w) {
         uint64_t hash = HASH_FIRST;
 
         for (size_t i = 0; i < w->n_ports; i++) {
-                Listener listeners[LISTENERS_MAX];
+                Listener listeners[16];
                 int n = sockets_list_listeners(w->sockets, w->ports[i], listeners, ELEMENTSOF(listeners));
 
-                if (n < 0 || n > LISTENERS_MAX)
+                if (n < 0 || n > (int) ELEMENTSOF(listeners))
                         return 0;
                 for (int k = 0; k < n; k++)
                         hash = hash_add(hash, &listeners[k].inode, sizeof(listeners[k].inode));

@@ -291,11 +291,6 @@ static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *) {
         return 0;
 }
 
-static int move_ask_streams(Move *move) {
-        return bus_ask_unit(move->bus, &move->streams_slot, move->trial.units.socket, SYSTEMD1 ".Socket",
-                            "Listen", move_on_streams, move);
-}
-
 /* A step of systemd's has failed. */
 static void move_on_failed_jobs(Move *move, int result, const char *word) {
         bool reads = move->step == MOVE_READING;
@@ -332,7 +327,8 @@ static void move_on_jobs(int result, const char *word, void *userdata) {
         else if (move->step == MOVE_APPLYING)
                 move_verify(move, MOVE_VERIFYING);
         else if (move->shape.by_socket && move->request.to.port != 0 && move->error == 0) {
-                r = move_ask_streams(move);
+                r = bus_ask_unit(move->bus, &move->streams_slot, move->trial.units.socket,
+                                 SYSTEMD1 ".Socket", "Listen", move_on_streams, move);
                 if (r < 0)
                         move_fail(move, r);
         } else
@@ -381,11 +377,6 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
         move_tell_systemd(move);
 }
 
-static int move_probe(Move *move) {
-        return bindprobe_start(move->trial.event, move->request.probe_at, move->request.to.port,
-                               PROBE_TIMEOUT, move_on_probed, move, &move->probe);
-}
-
 static void move_on_tried(int result, const char *text, void *userdata) {
         Move *move = userdata;
         int r;
@@ -399,7 +390,8 @@ static void move_on_tried(int result, const char *text, void *userdata) {
         else if (result < 0)
                 move_undo(move, result, "%s", text);
         else if (move->request.probe_at[0] && move->answer == BIND_NOT_ASKED) {
-                r = move_probe(move);
+                r = bindprobe_start(move->trial.event, move->request.probe_at, move->request.to.port,
+                                    PROBE_TIMEOUT, move_on_probed, move, &move->probe);
                 if (r < 0)
                         move_undo(move, r, "%u could not be tried: %s", move->request.to.port,
                                   strerrordesc_np(-r));

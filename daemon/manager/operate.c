@@ -78,11 +78,6 @@ static bool operator_finds_stranger(Operator *op, uint16_t port) {
         return fact;
 }
 
-static const char *operator_probe_address(const Operator *op, uint16_t port,
-                                          char ret[static INET6_ADDRSTRLEN]) {
-        return home_probe_address(&op->observer->sshd.home, &op->observer->absent, port, ret);
-}
-
 static void operator_probe(Operator *op, uint16_t port) {
         char address[INET6_ADDRSTRLEN];
         int r;
@@ -93,8 +88,8 @@ static void operator_probe(Operator *op, uint16_t port) {
                 operator_end(op);
                 return;
         }
-        r = bindprobe_start(op->c->event, operator_probe_address(op, port, address), port, PROBE_TIMEOUT,
-                            operator_on_probe, op, &op->probe);
+        home_probe_address(&op->observer->sshd.home, &op->observer->absent, port, address);
+        r = bindprobe_start(op->c->event, address, port, PROBE_TIMEOUT, operator_on_probe, op, &op->probe);
         if (r < 0) {
                 operator_note_answer(op, BIND_FAILED, strerrordesc_np(-r));
                 operator_end(op);
@@ -203,7 +198,6 @@ static int operator_listens(const Placement *placement, uint16_t port, void *use
 static int operator_start_move(Operator *op, const Decision *d) {
         const Placement *now = &op->c->files.placement;
         const PortFact *fact = ports_find(&op->observer->ports, d->port);
-        char address[INET6_ADDRSTRLEN];
         MoveRequest request = {
                 .from = *now,
                 .managed = units_managed(op->c->units),
@@ -220,8 +214,8 @@ static int operator_start_move(Operator *op, const Decision *d) {
                 memcpy(request.to.beside, d->port == now->port ? now->beside : d->beside,
                        sizeof(request.to.beside));
                 if (!fact || (fact->bind != BIND_FREE && fact->holder != HOLDER_SSHD))
-                        snprintf(request.probe_at, sizeof(request.probe_at), "%s",
-                                 operator_probe_address(op, d->port, address));
+                        home_probe_address(&op->observer->sshd.home, &op->observer->absent, d->port,
+                                           request.probe_at);
         }
         if (request.phase != SERVICE_INACTIVE) {
                 request.expected = d->port;

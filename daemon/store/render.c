@@ -143,12 +143,6 @@ static int text_take(const Text *t, char ret_text[static RENDER_DROP_IN_SIZE_MAX
         return 0;
 }
 
-/* Whether a unit file, and our list in it, can hold the word as it is. To systemd (config_parse()) a
- * carriage return ends a line too, and a backslash continues it. */
-static bool is_plain(const char *word) {
-        return word[strcspn(word, " \t\r\n\\")] == '\0';
-}
-
 static bool words_have(const char *words, const char *word) {
         WORDS_FOREACH (each, words)
                 if (streq(each, word))
@@ -171,7 +165,8 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *be
                 char address[ENDPOINT_SIZE];
                 Endpoint endpoint;
 
-                if (!is_plain(stream))
+                /* To systemd (config_parse()) a carriage return ends a line too, and a backslash continues it. */
+                if (stream[strcspn(stream, " \t\r\n\\")])
                         return -E2BIG;
                 if (endpoint_parse(stream, &endpoint) >= 0) {
                         if (!port_is_one_of(endpoint.port, beside, n_beside))

@@ -149,6 +149,14 @@ static bool mends_ipv4(const Snapshot *s, const PortFact *fact) {
                !s->postponed && is_sshds(fact) && fact->lacks_ipv4;
 }
 
+/* Windows has refused a candidate: the next is asked for before sshd's files are touched. */
+static bool is_candidate_after_refusal(const Case *c, uint16_t port) {
+        for (size_t i = 0; i < c->n_facts; i++)
+                if (c->facts[i].bind == BIND_REFUSED_BY_WINDOWS && !is_home(&c->snapshot, c->facts[i].port))
+                        return !is_home(&c->snapshot, port) && is_allowed(&c->config, port);
+        return false;
+}
+
 static void require_probe(Case *c, const Decision *d) {
         const Snapshot *s = &c->snapshot;
         const PortFact *fact = find(c, d->port);
@@ -158,6 +166,12 @@ static void require_probe(Case *c, const Decision *d) {
 
         require(mode_shares_ports(s->mode) && c->config.relocate != RELOCATE_NEVER);
         require(s->verdict == SSHD_VERDICT_VALID);
+        if (is_candidate_after_refusal(c, d->port) && !(is_to_bind(s) && d->port == s->moved_to)) {
+                require(is_to_bind(s) || s->service == SERVICE_RUNNING);
+                require(!s->postponed && (!s->home.port_fixed || s->by_socket));
+                require(!fact || (fact->bind == BIND_NOT_ASKED && !is_taken(fact)));
+                return;
+        }
         require(d->port != 0 && (is_home(s, d->port) || d->port == s->moved_to));
         require(is_to_bind(s) || goes_home || mends_ipv4(s, fact));
         require(c->config.relocate != RELOCATE_MIRRORED || d->port == s->moved_to);
@@ -192,7 +206,8 @@ static void require_relocate(Case *c, const Decision *d) {
 
 static bool sshd_listens(const Snapshot *s) {
         for (size_t i = 0; i < s->n_facts; i++)
-                if (is_sshds(&s->facts[i]) && (s->facts[i].port == s->moved_to || is_home(s, s->facts[i].port)))
+                if (is_sshds(&s->facts[i]) &&
+                    (s->facts[i].port == s->moved_to || is_home(s, s->facts[i].port)))
                         return true;
         return false;
 }

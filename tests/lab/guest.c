@@ -387,6 +387,7 @@ __attribute__((noreturn)) static void become_command(Agent *agent, const Options
 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
+        signal(SIGINT, SIG_DFL); /* a shell that starts the tests in the background has it ignored */
         if (write(agent->shell_procs, "0", 1) < 0)
                 err(126, "join the shell's cgroup");
         if (other_distro) {

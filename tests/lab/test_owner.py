@@ -32,7 +32,7 @@ def managed(name: str) -> list[str]:
 def test_a_stop_during_a_move(make, name):
     """sshd stays stopped, whenever in the move the stop comes, and systemctl isn't told that its job was canceled."""
     chance = w.seeded()
-    m = w.boot(laid(make, name, stray=(2222,)))  # Windows gives it for an sshd that is stopped then
+    m = w.boot(laid(make, name, stray=(22, 2222)))  # Windows gives them for an sshd that is stopped then
     stop = managed(name)
     for _ in range(6):
         w.eventually(lambda: listens_at(m) != 0, "sshd listens")

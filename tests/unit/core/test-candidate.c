@@ -14,9 +14,15 @@ static const Rule rules[] = {
         { .name = "a last port that is no candidate does not count",
           .last_port = 4000, .facts = { WINDOWS(HOME) }, .action = ACTION_RELOCATE, .port = 2222,
           .state = STATE_CONFLICT },
-        { .name = "taken candidates are passed over",
-          .facts = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022), WINDOWS(2200) }, .action = ACTION_RELOCATE,
+        { .name = "taken candidates are passed over, and the next is asked for before files are written",
+          .facts = { WINDOWS(HOME), WINDOWS(2222), LINUX(22022), WINDOWS(2200) }, .action = ACTION_PROBE,
           .port = 2201, .state = STATE_CONFLICT },
+        { .name = "a candidate behind refused ones, free: sshd is moved there",
+          .facts = { WINDOWS(HOME), WINDOWS(2222), FREE(22022) }, .action = ACTION_RELOCATE, .port = 22022,
+          .state = STATE_CONFLICT },
+        { .name = "a candidate that Linux has: the next, with its files",
+          .facts = { WINDOWS(HOME), LINUX(2222) }, .action = ACTION_RELOCATE, .port = 22022,
+          .state = STATE_CONFLICT },
         { .name = "a candidate that could not be tried is passed over",
           .facts = { WINDOWS(HOME), ANSWER(2222, BIND_FAILED) }, .action = ACTION_RELOCATE, .port = 22022,
           .state = STATE_CONFLICT },
@@ -86,8 +92,9 @@ static void test_long_range_is_not_walked(void) {
         snapshot.n_facts = 1;
         for (;;) {
                 policy_decide(&config, &snapshot, &decision);
-                if (decision.action != ACTION_RELOCATE)
+                if (decision.action == ACTION_NONE)
                         break;
+                test_equal_int(decision.action, snapshot.n_facts == 1 ? ACTION_RELOCATE : ACTION_PROBE);
                 for (size_t i = 0; i < snapshot.n_facts; i++)
                         test_assert(facts[i].port != decision.port);
                 test_assert(snapshot.n_facts < ELEMENTSOF(facts));
@@ -110,7 +117,7 @@ static void test_free_end_of_a_range_is_found(void) {
         snapshot.n_facts = 3;
         for (;;) {
                 policy_decide(&config, &snapshot, &decision);
-                test_equal_string(action_to_string(decision.action), "relocate");
+                test_equal_string(action_to_string(decision.action), "probe");
                 if (decision.port >= 2296)
                         break;
                 test_assert(snapshot.n_facts < 24);

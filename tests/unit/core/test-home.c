@@ -72,6 +72,39 @@ static void test_placement(const void *data) {
         test_assert(are_equal(&on_port, &wanted));
 }
 
+/* Which address a bind() is tried with. */
+static const struct {
+        const char *name, *movable, *fixed, *absent;
+        uint16_t port;
+        const char *address;
+} probes[] = {
+        { "nothing known", "", "", "", 22, "0.0.0.0" },
+        { "stock", "0.0.0.0:22 [::]:22", "", "", 22, "0.0.0.0" },
+        { "stock, a candidate", "[::]:22 0.0.0.0:22", "", "", 2222, "0.0.0.0" },
+        { "IPv6 only", "[::]:22", "", "", 22, "::" },
+        { "an IPv6 address", "[2001:db8::1]:22", "", "", 22, "::" },
+        { "one address", "127.0.0.5:22", "", "", 22, "127.0.0.5" },
+        { "one address, a candidate", "127.0.0.5:22", "", "", 2222, "127.0.0.5" },
+        { "an address that is absent", "192.0.2.1:22 127.0.0.1:22", "", "192.0.2.1:22", 22, "127.0.0.1" },
+        { "the address of that port", "127.0.0.1:22", "192.0.2.1:2022", "", 2022, "192.0.2.1" },
+        { "not a fixed one for a candidate", "127.0.0.1:22", "0.0.0.0:2022", "", 2222, "127.0.0.1" },
+        { "any before one", "127.0.0.1:22 0.0.0.0:22", "", "", 22, "0.0.0.0" },
+};
+
+static void test_probe_address(const void *data) {
+        const __typeof__(probes[0]) *row = data;
+        Endpoints movable = read_set(row->movable), fixed = read_set(row->fixed), absent = read_set(row->absent);
+        char address[INET6_ADDRSTRLEN];
+        Home home = { 0 };
+
+        for (size_t i = 0; i < movable.n; i++)
+                test_equal_int(home_add(&home, &movable.items[i], false), 0);
+        for (size_t i = 0; i < fixed.n; i++)
+                test_equal_int(home_add(&home, &fixed.items[i], true), 0);
+        home_probe_address(&home, &absent, row->port, address);
+        test_equal_string(address, row->address);
+}
+
 static void test_home(void) {
         Endpoints fixed = read_set("[::]:2022"), movable = read_set("0.0.0.0:22");
         Home home = { 0 };
@@ -100,6 +133,7 @@ static void test_home(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_placement, homes),
+                TEST_TABLE(test_probe_address, probes),
                 TEST(test_home),
         };
 

@@ -67,7 +67,7 @@ static const Rule rules[] = {
           .state = STATE_RELOCATED },
         { .name = "moved, without IPv4, and Windows has IPv4: the next candidate",
           .moved_to = 2222, .last_port = 2222, .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4,
-          .facts = { NO_IPV4(2222, BIND_REFUSED_BY_WINDOWS) }, .action = ACTION_RELOCATE, .port = 22022,
+          .facts = { NO_IPV4(2222, BIND_REFUSED_BY_WINDOWS) }, .action = ACTION_PROBE, .port = 22022,
           .state = STATE_CONFLICT },
         { .name = "moved, and its owner has given sshd another port: our file away",
           .service = SERVICE_RUNNING, .moved_to = 2222, .facts = { SSHD(HOME), SSHD(2222) }, .action = ACTION_RESTORE,

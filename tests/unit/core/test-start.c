@@ -23,7 +23,7 @@ static const Rule rules[] = {
         { .name = "moved, manual, that port is free: nothing to do",
           .moved_to = 2222, .facts = { FREE(2222) }, .action = ACTION_NONE, .state = STATE_RELOCATED },
         { .name = "moved, that port is taken now: the next candidate",
-          .moved_to = 2222, .facts = { WINDOWS(2222) }, .action = ACTION_RELOCATE, .port = 22022,
+          .moved_to = 2222, .facts = { WINDOWS(2222) }, .action = ACTION_PROBE, .port = 22022,
           .state = STATE_CONFLICT },
         { .name = "moved, boot: ask about home first",
           .restore = RESTORE_BOOT, .moved_to = 2222, .action = ACTION_PROBE, .port = HOME,
