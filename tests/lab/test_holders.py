@@ -151,3 +151,12 @@ def test_a_stranger_on_another_address_keeps_nobody_out(make):
     m.wait_running()
     p = w.wait_properties(m, State="clear", Port=22)
     assert p["HomePortHolder"] == "sshd" and sorted(m.listeners()[22]) == ["127.0.0.5", "192.168.50.10"]
+    assert {entry["address"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == {"192.168.50.10"}
+
+
+def test_an_address_that_windows_is_not_asked_about(make):
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ssh/sshd_config.d/50-one.conf", "ListenAddress 127.0.0.5\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22, HomePortHolder="sshd")
+    assert m.listeners()[22] == ["127.0.0.5"] and w.own_files(m) == {} and w.failed_units(m) == []
