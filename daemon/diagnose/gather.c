@@ -145,12 +145,6 @@ static void read_units(sd_event *event, sd_bus *bus, Units *sshd, CheckFacts *fa
 
 /* ── sshd ── */
 
-static void look_at_files(PackageManager packages, SshdFacts *f) {
-        f->installed = fact(sshd_find(""));
-        /* Debian's sshd is built to need /run/sshd; elsewhere a package brings such a folder. */
-        f->run_directory = fact(packages != PACKAGES_APT || access("/run/sshd", F_OK) >= 0);
-}
-
 static void read_verdict(const HomeFacts *home, bool root, SshdFacts *f) {
         f->verdict = home->verdict;
         snprintf(f->error, sizeof(f->error), "%s", strempty(home->detail));
@@ -220,7 +214,10 @@ static void read_sshd(sd_event *event, const Units *units, const Placement *plac
         _cleanup_(child_freep) Child *child = NULL;
 
         *ret_home = (Home){ 0 };
-        look_at_files(facts->machine.packages, &facts->sshd);
+        facts->sshd.installed = fact(sshd_find(""));
+        /* Debian's sshd is built to need /run/sshd; elsewhere a package brings such a folder. */
+        facts->sshd.run_directory = fact(facts->machine.packages != PACKAGES_APT ||
+                                         access("/run/sshd", F_OK) >= 0);
         ask_sshd(event, units, placement, facts, ret_home);
         if (facts->sshd.service.failed && child_spawn(event, journal, NULL, PROGRAM_ALL, JOURNAL_TIMEOUT,
                                                       on_journal, facts->sshd.last_error, &child) >= 0)
@@ -284,5 +281,7 @@ int gather_facts(sd_bus *bus, const Status *status, CheckFacts *ret) {
         if (status)
                 snprintf(ret->daemon.reason, sizeof(ret->daemon.reason), "%s", status->reason);
         gather(event, bus, status, ret);
+        while (sd_event_run(event, 0) > 0) /* to reap what was killed */
+                ;
         return 0;
 }

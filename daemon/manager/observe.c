@@ -328,8 +328,8 @@ static Settled observer_settled(const Observer *o, bool by_socket) {
         /* sshd binds one port right after the other. */
         bool quick = o->lacking == SETTLED_WITHOUT_PORT && (by_socket || o->actual.n > 0);
 
-        if (o->unseen)
-                return SETTLED_UNSEEN;
+        if (o->unseen) /* for a moment that proves nothing, and a request waits for more */
+                return o->settling.last < USEC_PER_SEC ? SETTLED_NOT_YET : SETTLED_UNSEEN;
         return o->settling.last < (quick ? SETTLED_DELAY_QUICK : SETTLED_DELAY) ? SETTLED_NOT_YET
                                                                                 : o->lacking;
 }
