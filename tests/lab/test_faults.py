@@ -261,6 +261,14 @@ class Trials:
     def arrives(self, state: str) -> None:
         w.eventually(lambda: told(self.m, addresses(self.shape)) == state and not self.astray(state), f"{state}, undisturbed")
 
+    def files_at_rest(self) -> dict[str, bytes | str]:
+        """The daemon's files, once it has written the last: it tells of a state before."""
+        def at_rest() -> dict[str, bytes | str] | None:
+            before = kill.files(self.m)
+            time.sleep(0.5)
+            return before if kill.files(self.m) == before else None
+        return w.eventually(at_rest, "the files are at rest")
+
     def astray(self, state: str) -> list[str]:
         """The names of files that an undisturbed daemon would have left otherwise."""
         if state not in self.expected:
@@ -310,11 +318,11 @@ class Trials:
                     self.request(*CASES["restore" if state == "clear" else "relocate"].request)
                 self.expected.pop(state, None)
                 self.arrives(state)
-                self.expected[state] = kill.files(self.m)
+                self.expected[state] = self.files_at_rest()
         self.begin()
         points, _ = self.calls("", 0)
         self.arrives(self.case.after)
-        self.expected[self.case.after] = kill.files(self.m)
+        self.expected[self.case.after] = self.files_at_rest()
         self.begin()
         self.allocations(0)
         self.arrives(self.case.after)
