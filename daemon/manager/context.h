@@ -51,8 +51,7 @@ typedef struct Context {
         BusObject *bus;
 } Context;
 
-/* Has the manager evaluate once all pending events have been dispatched. Several calls lead to one
- * evaluation. */
+/* Has the manager evaluate once all pending events have been dispatched. Several calls lead to one evaluation. */
 void context_evaluate_later(Context *context, Cause cause);
 
 /* Has @handler called later, as timer_arm() does. If there is no timer to be had, the daemon gives up. */

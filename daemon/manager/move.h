@@ -37,8 +37,7 @@ typedef int (*MoveListens)(const Placement *placement, uint16_t port, void *user
  * would leave it. Called once, unless the move is freed before; may free the move. */
 typedef void (*MoveHandler)(int result, BindAnswer answer, const char *text, void *userdata);
 
-/* @bus is where systemd1 answers. @request is copied. Returns 0, or a negative errno and nothing was
- * changed. */
+/* @bus is where systemd1 answers. @request is copied. Returns 0, or a negative errno and nothing was changed. */
 int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveListens listens,
                MoveHandler handler, void *userdata, Move **ret);
 

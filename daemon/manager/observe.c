@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/observe.h"
 
+#include <sys/param.h>
+
 #include "base/timer.h"
 
-/* How soon to look again at an sshd that runs and does not listen. That may be its state, so the wait
- * grows. */
+/* How soon to look again at an sshd that runs and does not listen. That may be its state, so the wait grows. */
 #define SETTLE_DELAY_FIRST (20 * USEC_PER_MSEC)
 #define SETTLE_DELAY_MAX (60 * USEC_PER_SEC)
 
@@ -357,8 +358,7 @@ void observer_fill(Observer *o, Snapshot *ret) {
         const UnitState *service = managed.service, *unit = managed.socket ? managed.socket : service;
 
         *ret = (Snapshot){
-                /* --reset is for each mode: as where ports are shared, sshd goes home if a bind() is seen to
-                 * work. */
+                /* --reset is for each mode: as where ports are shared, sshd goes home if a bind() is seen to work. */
                 .mode = o->c->stage == STAGE_RESTORING ? MODE_MIRRORED : mode_get(o->c->mode),
                 .service = o->phase,
                 .by_socket = managed.socket,
@@ -449,16 +449,12 @@ static void observer_watch(Observer *o, const Decision *d) {
 }
 
 static void observer_recount_later(Observer *o) {
-        usec_t delay = o->pinned.recount_in;
+        usec_t delay = MIN(MAX(o->pinned.recount_in, RECOUNT_DELAY_MIN), RECOUNT_DELAY_MAX);
 
-        if (o->pinned.sessions == 0) {
+        if (o->pinned.sessions > 0)
+                context_arm(o->c, &o->pinned.timer, delay, USEC_PER_SEC, "recount", context_on_timer, o->c);
+        else
                 o->pinned.timer = sd_event_source_disable_unref(o->pinned.timer);
-                return;
-        }
-        delay = delay < RECOUNT_DELAY_MIN   ? RECOUNT_DELAY_MIN
-                : delay > RECOUNT_DELAY_MAX ? RECOUNT_DELAY_MAX
-                                            : delay;
-        context_arm(o->c, &o->pinned.timer, delay, USEC_PER_SEC, "recount", context_on_timer, o->c);
 }
 
 /* Has the holder of each home port on Windows named, if bind() was newly refused, or sshd is found

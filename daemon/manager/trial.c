@@ -37,15 +37,13 @@ int trial_write(Trial *t, const Placement *placement) {
 
 /* ── what is wanted ── */
 
-static bool trial_wants(const Trial *t, uint16_t port) {
-        return port == t->to.port || port_is_one_of(port, t->to.beside, t->to.n_beside);
-}
-
 /* Adds an endpoint of the socket unit's to @seen. Returns false if the unit is not to have it: it fails on the second
  * bind of one, as a generator makes them of an Include line that stands twice. */
 static bool trial_adds(const Trial *t, Endpoints *seen, const Endpoint *endpoint) {
-        return trial_wants(t, endpoint->port) && !endpoints_have(seen, endpoint) &&
-               endpoints_add(seen, endpoint) >= 0;
+        bool wanted = endpoint->port == t->to.port ||
+                      port_is_one_of(endpoint->port, t->to.beside, t->to.n_beside);
+
+        return wanted && !endpoints_have(seen, endpoint) && endpoints_add(seen, endpoint) >= 0;
 }
 
 bool trial_is_met_by(const Trial *t, const char *streams) {

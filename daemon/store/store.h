@@ -4,10 +4,9 @@
 #include "store/render.h"
 #include "systemd/units.h"
 
-/* The files that wslportd writes. They are the decision itself and hold over boots: sshd reads the port file
- * through its static Include line, also while wslportd doesn't run. Where the port file doesn't move sshd,
- * the file "moved" says what drop-in to write below /run at each boot. Everything below /run may vanish at
- * any time. */
+/* The files that wslportd writes. They are the decision itself and hold over boots: sshd reads the port file through
+ * its static Include line, also while wslportd doesn't run. Where the port file doesn't move sshd, the file "moved"
+ * says what drop-in to write below /run at each boot. Everything below /run may vanish at any time. */
 
 #define STORE_PORT_FILE STATEDIR "/sshd.d/port.conf"
 #define STORE_MOVED_FILE STATEDIR "/moved"
@@ -49,8 +48,7 @@ void store_find_moved_service(char ret[static 256]);
 int store_set_mark(const char *path, bool set);
 bool store_has_mark(const char *path);
 
-/* Removes what an interrupted store_write_placement() has left beside @placement. Returns 0 or a negative
- * errno. */
+/* Removes what an interrupted store_write_placement() has left beside @placement. Returns 0 or a negative errno. */
 int store_clean(const Placement *placement);
 
 /* Removes each file that wslportd ever writes, for any ssh unit, except the drop-in of the unit @spared

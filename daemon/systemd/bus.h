@@ -22,10 +22,9 @@
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD1_MANAGER "org.freedesktop.systemd1.Manager"
 
-/* These open connections without waiting and without bind(). libsystemd (257 does, 252 does not yet) bind()s
- * a client's socket to a name that describes the client; under WSL each bind() waits for the port tracker,
- * and so for Windows. libsystemd leaves a socket alone that it gets connected. @event may be NULL, for calls
- * that wait. */
+/* These open connections without waiting and without bind(). libsystemd (257 does, 252 does not yet) bind()s a
+ * client's socket to a name that describes the client; under WSL each bind() waits for the port tracker, and so for
+ * Windows. libsystemd leaves a socket alone that it gets connected. @event may be NULL, for calls that wait. */
 
 /* PID 1's private socket: for root, and there before the system bus is. It has no bus daemon, so no names
  * and no Hello. */
