@@ -13,7 +13,7 @@ typedef enum OwedStart {
         OWED_NOTHING,
         OWED_BY_SWITCH,  /* it takes its socket unit's place, or was just enabled */
         OWED_BY_REFUSAL, /* it failed for a file of ours, which is gone now */
-        OWED_NO_MORE,    /* a switch had enabled it, and its owner has disabled or masked it since */
+        OWED_NO_MORE, /* a switch had enabled it, and its owner has disabled, masked or stopped it since */
 } OwedStart;
 
 /* Sessions that still hold the home port after a move, so that Windows can't have it yet. */
@@ -59,16 +59,14 @@ typedef struct Observer {
 void observer_init(Observer *o, Context *c);
 void observer_done(Observer *o);
 
-/* Takes over what systemd says of the units. False while that, or another answer that matters, is still to
- * come. */
+/* Takes over what systemd says of the units. False while that, or another answer that matters, is still to come. */
 bool observer_read_units(Observer *o);
 
 /* Takes over what sshd says of its configuration. False if sshd has to be asked first: then its answer leads
  * to an evaluation. */
 bool observer_ask_sshd(Observer *o);
 
-/* Has the kernel list the listeners on sshd's ports, the sessions on its home port, and this machine's
- * addresses. */
+/* Has the kernel list the listeners on sshd's ports, the sessions on its home port, and this machine's addresses. */
 void observer_look(Observer *o);
 
 /* Sets all of @ret but what operator_fill() does. Its pointers are valid until the next observation. */

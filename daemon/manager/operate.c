@@ -149,6 +149,8 @@ static void operator_on_moved(int result, BindAnswer answer, const char *text, v
         if (op->decision.action != ACTION_RESTORE && result != -EADDRINUSE &&
             !context_is_passing(op->c, result))
                 operator_settle_debt(op, OWED_BY_REFUSAL);
+        if (result == -ECANCELED && op->observer->owed == OWED_BY_SWITCH)
+                op->observer->owed = OWED_NO_MORE;
 
         r = files_read(&op->c->files, &op->c->log);
         if (r >= 0 && result == -ENOLINK) {
@@ -256,9 +258,9 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
         bool back = op->decision.action == ACTION_ENABLE_SOCKET, done = result >= 0;
         char why[240];
 
-        /* A socket unit fails in its last step if its own port is taken. The next decision moves it. */
-        if (back && op->unit_switch && unit_switch_is_at_end(op->unit_switch) &&
-            !context_is_passing(op->c, result))
+        /* The last step fails if a socket's port is taken, which is moved next; or if the service's owner stops it. */
+        if (op->unit_switch && unit_switch_is_at_end(op->unit_switch) &&
+            (back ? !context_is_passing(op->c, result) : result == -ECANCELED))
                 done = true;
 
         if (result < 0) {

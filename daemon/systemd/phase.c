@@ -7,6 +7,8 @@
 #define SSHD_FATAL_STATUS 255
 
 static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
+        bool stopped = streq(s->result, "timeout") && s->times[1] > s->times[0]; /* which took too long */
+
         if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))
                 return SERVICE_RUNNING;
         if (streq(s->active_state, "activating"))
@@ -20,7 +22,7 @@ static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
         if (streq(s->active_state, "inactive"))
                 return SERVICE_INACTIVE;
         if (streq(s->active_state, "failed"))
-                return could_not_bind ? SERVICE_TO_START : SERVICE_FAILED;
+                return could_not_bind && !stopped ? SERVICE_TO_START : SERVICE_FAILED;
         return SERVICE_UNKNOWN;
 }
 

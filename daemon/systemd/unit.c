@@ -18,6 +18,7 @@ static int read_string(sd_bus_message *m, char *field, size_t size) {
 
 DEFINE_READ_NUMBER(read_int32, "i")
 DEFINE_READ_NUMBER(read_uint32, "u")
+DEFINE_READ_NUMBER(read_usec, "t")
 DEFINE_READ_NUMBER(read_job, "(uo)") /* the job's number */
 
 static int read_bool(sd_bus_message *m, char *field, size_t) {
@@ -131,8 +132,7 @@ static int read_conditions(sd_bus_message *m, char *field, size_t size) {
         return r;
 }
 
-/* Leaves out a word that doesn't fit: sshd's listeners show what the word would have told about the
- * ports. */
+/* Leaves out a word that doesn't fit: sshd's listeners show what the word would have told about the ports. */
 static int read_each(sd_bus_message *m, const char *array, const char *item, char *field, size_t size) {
         const char *text;
         int r;
@@ -205,6 +205,7 @@ bool unit_hides(const UnitState *state, const char *path) {
 
 #define NAME PROPERTY_OF_NAME, SYSTEMD1 ".Unit"
 #define UNIT PROPERTY_OF_UNIT, SYSTEMD1 ".Unit"
+#define SERVICE_UNIT PROPERTY_OF_SERVICE, SYSTEMD1 ".Unit"
 #define SERVICE PROPERTY_OF_SERVICE, SYSTEMD1 ".Service"
 #define SOCKET PROPERTY_OF_SOCKET, SYSTEMD1 ".Socket"
 #define FIELD(field) offsetof(UnitState, field), sizeof(((UnitState *) NULL)->field)
@@ -219,6 +220,8 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { UNIT, "DropInPaths", read_drop_ins, FIELD(overridden) },
         { UNIT, "Conditions", read_conditions, FIELD(conditions) },
         { UNIT, "Asserts", read_conditions, FIELD(conditions) },
+        { SERVICE_UNIT, "InactiveExitTimestampMonotonic", read_usec, FIELD(times[0]) },
+        { SERVICE_UNIT, "ActiveExitTimestampMonotonic", read_usec, FIELD(times[1]) },
         { SERVICE, "Result", read_string, FIELD(result) },
         { SERVICE, "MainPID", read_uint32, FIELD(main_pid) },
         { SERVICE, "ExecMainCode", read_int32, FIELD(main_code) },

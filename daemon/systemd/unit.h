@@ -21,7 +21,8 @@ typedef struct UnitState {
         uint32_t job;                   /* 0: none queued */
         uint32_t main_pid;              /* another number: the service was started anew meanwhile */
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
-        bool overridden;                /* a drop-in of wslportd's is in force */
+        uint64_t times[2]; /* when a service last began to start, and when it last ceased to run; µs */
+        bool overridden;   /* a drop-in of wslportd's is in force */
         UnitSandbox sandbox;
         char conditions[1024]; /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
 
@@ -35,8 +36,7 @@ typedef struct UnitState {
         char streams[UNIT_STREAMS_SIZE]; /* words: the addresses, as systemd writes them */
 } UnitState;
 
-/* The file name of wslportd's drop-ins: it sorts behind all others, such as a generator's
- * `addresses.conf`. */
+/* The file name of wslportd's drop-ins: it sorts behind all others, such as a generator's `addresses.conf`. */
 #define UNIT_DROP_IN "zz-wslportd.conf"
 
 /* The units to which a property belongs. */
@@ -54,7 +54,7 @@ typedef struct UnitProperty {
         size_t offset, size; /* of its field in UnitState */
 } UnitProperty;
 
-#define UNIT_PROPERTIES 26
+#define UNIT_PROPERTIES 28
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
 /* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or

@@ -72,6 +72,44 @@ def test_disabled_and_stopped_during_a_move(make):
     assert w.failed_units(m) == []
 
 
+def test_a_stop_that_takes_too_long(make):
+    """systemd calls that a failure by timeout, as it calls a start that waits for Windows. The owner has stopped sshd all the same."""
+    m = make()
+    m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nTimeoutStopSec=1\nExecStop=/bin/sleep 60\n")
+    w.boot(m)
+    w.check_report(m, "clear", 22)
+    m.run(["systemctl", "stop", "ssh.service"])
+    w.eventually(lambda: w.show(m, "ssh.service", "ActiveState", "Result") == {"ActiveState": "failed", "Result": "timeout"}, "it was killed")
+    w.hold(lambda: w.active_state(m, "ssh.service") == "failed" and listens_at(m) == 0, 4, "it stays stopped")
+
+
+@pytest.mark.parametrize("why", ["switched", "switched-nat", "enabled"])
+def test_a_stop_while_an_owed_start_waits(make, why):
+    """The daemon starts a service that it has enabled. Its owner stops it while it waits, as for Windows."""
+    if why == "switched-nat":
+        m = laid(make, "ubuntu-24.04", mode="nat")
+        m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStartPre=-/bin/sleep 3\n")
+        w.boot(m)
+        w.eventually(lambda: units(m)["ssh.socket"] == ("enabled", "active") and w.properties(m), "the socket listens")
+        configure(m, SocketActivation="disable")
+        m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
+    elif why == "switched":
+        m = at_rest(make, "disable")
+        m.windows.delay(1500)
+        configure(m, SocketActivation="disable")
+        m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
+    else:
+        m = make(stray=(22,))
+        m.disable("ssh.service")
+        configure(m, EnsureEnabled="yes")
+        m.boot()
+        m.windows.delay(1500)
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "activating", "it is started", 60)
+    systemctl(m, "stop", "ssh.service")
+    # systemd calls it failed where the stop has ended its ExecStartPre=.
+    w.hold(lambda: w.active_state(m, "ssh.service") in ("inactive", "failed") and listens_at(m) == 0, 8, "it stays stopped")
+
+
 # ---- its configuration breaks ----
 
 @on("debian-12", "fedora", "el8")
