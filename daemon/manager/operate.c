@@ -307,7 +307,8 @@ static void operator_run(Operator *op, OperatorState state, const SwitchRequest 
 static void operator_change_units(Operator *op, const Decision *d) {
         bool shares = mode_shares_ports(mode_get(op->c->mode));
         ManagedUnits managed = units_managed(op->c->units);
-        bool runs = op->observer->phase == SERVICE_RUNNING;
+        ServicePhase phase = op->observer->phase;
+        bool runs = phase == SERVICE_RUNNING, starts = runs || phase == SERVICE_TO_START;
         SwitchRequest request = {
                 .units = op->c->files.disabled,
                 .noted = d->action != ACTION_ENABLE,
@@ -331,7 +332,7 @@ static void operator_change_units(Operator *op, const Decision *d) {
                 }
                 plan_disable_socket(!shares, &request.plan);
         } else
-                plan_enable_socket(units->service_was_enabled, runs || units->unfinished, &request.plan);
+                plan_enable_socket(units->service_was_enabled, starts || units->unfinished, &request.plan);
         units->unfinished = request.noted;
 
         operator_settle_debt(op, OWED_BY_SWITCH);
@@ -460,8 +461,7 @@ static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {
         operator_finish_request(op, s, d);
         publisher_say_ready(op->publisher);
 
-        /* sshd or wslinfo gave no answer, or sshd waits for a port, and no event tells that Windows has left
-         * it. */
+        /* sshd or wslinfo gave no answer, or sshd waits for a port, and no event tells that Windows has left it. */
         if (soon || d->ask_again ||
             (s->service == SERVICE_TO_START && d->state != STATE_UNMANAGED && s->mode != MODE_UNKNOWN)) {
                 if (!timer_is_armed(op->retry.timer))

@@ -167,3 +167,23 @@ def test_a_socket_is_not_disabled_for_a_service_that_could_not_be_moved(make):
     assert "50-user.conf:1" in reason
     standing(m, "relocated", 2222, "socket")
     assert units(m)["ssh.socket"] == ("enabled", "active")
+
+
+def test_back_to_a_socket_while_sshd_is_down(make):
+    """Only its port was in the way, and the socket unit is to listen."""
+    m = laid(make, "ubuntu-24.04", stray=(22, 2222, 2200), **w.HASTE)
+    configure(m, SocketActivation="disable")
+    boot(m)
+    w.eventually(lambda: units(m)["ssh.service"] == ("enabled", "active"), "the service listens")
+    standing(m, "clear", 22, "")
+    systemctl(m, "stop", "ssh.service")
+    m.write(w.CONFIG, w.configuration(SSH={"SocketActivation": "disable"}, Policy={"CandidatePorts": "2222"}))
+    assert w.call(m, "Reload") == (0, "")
+    for port in (22, 2222):
+        w.eventually(lambda port=port: m.windows.claim(port), "Windows has it")
+    m.run(["systemctl", "start", "ssh.service"])
+    w.wait_properties(m, State="blocked")
+    m.write(w.CONFIG, w.configuration(SSH={"SocketActivation": "keep"}, Policy={"CandidatePorts": "2200"}))
+    assert w.call(m, "Reload") == (0, "")
+    w.eventually(lambda: units(m)["ssh.socket"] == ("enabled", "active"), "the socket unit listens")
+    w.wait_properties(m, State="relocated", Port=2200)
