@@ -14,8 +14,12 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         char streams[UNIT_STREAMS_SIZE];
         _cleanup_free_ char *path = NULL;
         Listener listener;
+        int own_network;
 
         if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 ||
+            sd_bus_get_property_trivial(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "PrivateNetwork", NULL, 'b',
+                                        &own_network) < 0 ||
+            own_network || /* its listeners can't be seen from here */
             sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply,
                                "ss", SYSTEMD1 ".Socket", "Listen") < 0 ||
             unit_read_streams(reply, streams, sizeof(streams)) < 0)

@@ -187,3 +187,14 @@ def test_back_to_a_socket_while_sshd_is_down(make):
     assert w.call(m, "Reload") == (0, "")
     w.eventually(lambda: units(m)["ssh.socket"] == ("enabled", "active"), "the socket unit listens")
     w.wait_properties(m, State="relocated", Port=2200)
+
+
+def test_a_socket_in_a_network_of_its_own_is_left_alone(make):
+    """No listener of it can be seen, and it isn't mended for that."""
+    m = laid(make, "debian-12-socket")
+    m.write("/etc/systemd/system/ssh.socket.d/net.conf", "[Socket]\nPrivateNetwork=yes\n")
+    w.boot(m)
+    w.wait_properties(m, Unit="ssh.socket", Port=0)
+    before = w.show(m, "ssh.socket", "InvocationID", "ActiveState")
+    systemctl(m, "stop", w.UNIT)
+    assert w.show(m, "ssh.socket", "InvocationID", "ActiveState") == before
