@@ -301,7 +301,8 @@ void observer_look(Observer *o) {
         for (size_t i = 0; i < home->n_ports; i++)
                 if (home->ports[i] != files->placement.port)
                         observer_look_at(o, home->ports[i]);
-        if (observer_expected_port(o) == 0)
+        /* Its owner may have edited its port, and not told it yet. */
+        if (observer_expected_port(o) == 0 || (o->phase == SERVICE_RUNNING && o->actual.n == 0))
                 observer_look_at(o, 0);
 
         observer_find_moved(o);

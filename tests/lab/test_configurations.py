@@ -353,3 +353,17 @@ def test_a_configuration_that_sshd_refuses_is_never_applied(make, name):
     assert status != 0 and "NoSuchOption" in error
     w.hold(lambda: w.main_pid(m, shape.service) == pid and only(m, 22), 1, "nothing is done")
     assert left(m) == [] and users_files(m) == before and w.failed_units(m) == []
+
+
+# ---- what is told ----
+
+def test_a_port_that_is_edited_before_sshd_is_told(make):
+    """sshd listens where it did, and that is what is reported."""
+    m = boot(laid(make, "debian-12"))
+    standing(m, "clear", 22, "")
+    include(m, "Port 2022\n")
+    p = w.wait_properties(m, HomePort=2022, Port=22)
+    assert (22, "sshd") in [(port, holder) for _, port, holder, _ in p["Listeners"]] and p["Reachable"]
+    assert w.status_text(m).startswith("ssh on 22;")
+    systemctl(m, "reload", "ssh.service")
+    standing(m, "clear", 2022, "")
