@@ -128,6 +128,7 @@ static int open_pipe(int *ret_our_fd, int *ret_its_fd) {
                 return -errno;
         *ret_our_fd = fds[0];
         *ret_its_fd = fds[1];
+        (void) fcntl(fds[0], F_SETPIPE_SZ, CHILD_OUTPUT_MAX); /* else there are 64 KiB (pipe(7)) */
         return fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 

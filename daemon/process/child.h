@@ -8,9 +8,9 @@
 /* A program that runs beside the event loop, with a deadline. wslportd's helper runs it where there is a
  * helper, otherwise it is a child process of this one. Each module that asks a program has a function that
  * starts a Child, and one that reads the answer out of the ChildResult. The kernel keeps the output in two
- * pipes (64 KiB each, pipe(7)), which are read once, when the program has ended. A program that prints more
+ * pipes (CHILD_OUTPUT_MAX each), which are read once, when the program has ended. A program that prints more
  * stands still until its deadline. */
-#define CHILD_OUTPUT_MAX (64 * 1024)
+#define CHILD_OUTPUT_MAX (1024 * 1024)
 
 typedef struct Child Child;
 

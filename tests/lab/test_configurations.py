@@ -367,3 +367,11 @@ def test_a_port_that_is_edited_before_sshd_is_told(make):
     assert w.status_text(m).startswith("ssh on 22;")
     systemctl(m, "reload", "ssh.service")
     standing(m, "clear", 2022, "")
+
+
+def test_a_configuration_that_takes_more_than_a_pipe(make):
+    """sshd -T prints a line for each user: more than 64 KiB of them."""
+    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
+    lines = (" ".join(f"somebody-{i}-{k}@192.0.2.*" for k in range(20)) for i in range(150))
+    include(m, "AllowUsers root\n" + "".join(f"AllowUsers {line}\n" for line in lines))
+    moved(m, "sshd-config")
