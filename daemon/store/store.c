@@ -170,7 +170,7 @@ int store_reset(const char *spared) {
 
         for (size_t i = 0; i < ELEMENTSOF(files); i++)
                 note_error(&first, fs_remove(files[i]));
-        note_error(&first, fs_remove_all("/run/wslportd/*", NULL));
+        note_error(&first, fs_remove_all("/run/wslportd/{*,.*.new}", NULL));
         drop_in_path(strempty(spared), path);
         r = fs_remove_all(STORE_DROP_INS "/*.d/{" UNIT_DROP_IN ",." UNIT_DROP_IN ".new}", path);
         note_error(&first, r);

@@ -140,3 +140,11 @@ def test_outside_of_wsl_sshd_starts_at_home(make, name):
     unit = "wslportd-reset.service"
     assert w.show(m, unit, "Result", "ConditionResult") == {"Result": "success", "ConditionResult": "yes"}
     assert w.seconds_between(m, unit, w.STARTED, unit, w.EXITED) < m.boot_seconds / 2, "it holds the boot"
+
+
+def test_a_removal_after_a_kill_in_the_middle_of_a_write(make):
+    m, _ = stopped(make, "debian-12")
+    m.windows.release(22)
+    m.write("/run/wslportd/.requested.new", "")
+    reset(m)
+    assert not m.exists("/run/wslportd")
