@@ -32,6 +32,7 @@ struct HomeFinder {
 
         sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
         bool watches_all;                    /* what sshd's configuration was read from is within them */
+        bool unwatched;                      /* one of the folders can't be watched for now */
         Trust trust;
         SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
@@ -106,28 +107,27 @@ static int home_finder_on_change(sd_event_source *source, const struct inotify_e
         HomeFinder *finder = userdata;
 
         for (size_t i = 0; i < N_FOLDERS; i++)
-                if (finder->watches[i] == source && (change->mask & IN_IGNORED)) /* the folder is gone */
+                if (finder->watches[i] == source && (change->mask & (IN_IGNORED | IN_MOVE_SELF)))
                         finder->watches[i] = sd_event_source_disable_unref(source);
-        if (home_finder_watch(finder) < 0)
-                (void) sd_event_exit(finder->event, -EIO); /* for systemd to start wslportd anew */
         home_finder_forget(finder);
         finder->handler(finder->userdata);
         return 0;
 }
 
-int home_finder_watch(HomeFinder *finder) {
-        const uint32_t changes = IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE;
+/* The next question tries again to watch a folder that can't be watched now: others of root's may have used up all
+ * that the kernel gives. */
+static void home_finder_watch(HomeFinder *finder) {
+        const uint32_t changes = IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_MOVE_SELF;
 
+        finder->unwatched = false;
         for (size_t i = 0; i < N_FOLDERS; i++) {
                 int r = finder->watches[i] ? 0
                                            : sd_event_add_inotify(finder->event, &finder->watches[i],
                                                                   folders[i], changes | IN_ONLYDIR,
                                                                   home_finder_on_change, finder);
 
-                if (r < 0 && r != -ENOENT && r != -ENOTDIR)
-                        return r;
+                finder->unwatched = finder->unwatched || (r < 0 && r != -ENOENT && r != -ENOTDIR);
         }
-        return 0;
 }
 
 bool home_finder_is_pending(const HomeFinder *finder) {
@@ -165,8 +165,7 @@ static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
         r = sshd_dump_home(dump, finder->port_in_file, home_finder_owner_has_ours(finder, dump), home);
         if (r < 0)
                 return r;
-        /* Without IPv6 in the kernel, sshd skips the IPv6 addresses of its configuration. (wslportd's own unit
-         * may not make an IPv6 socket to see that.) */
+        /* Without IPv6 in the kernel, sshd skips its IPv6 addresses. (wslportd's unit allows no such socket.) */
         home->without_ipv6 = access("/proc/net/if_inet6", F_OK) < 0 && errno == ENOENT;
         if (finder->has_port_option) {
                 home_fix(home, true);
@@ -189,7 +188,7 @@ static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
                 finder->facts.home = (Home){ 0 };
         home_finder_set_verdict(finder, answer->verdict,
                                 answer->has_dump && !has_home ? SSHD_TOO_MANY : answer->detail);
-        finder->facts.ask_again = !valid;
+        finder->facts.ask_again = !valid || finder->unwatched;
         if (!valid || !has_home)
                 log_message(finder->log, LOG_WARNING, "sshd does not %s: %s",
                             valid ? "tell where it would listen" : "accept its configuration",
@@ -290,7 +289,7 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
                 return false;
         }
         finder->trust = TRUST_ALL;
-        (void) home_finder_watch(finder); /* what changes from now on is told, also in a new folder */
+        home_finder_watch(finder); /* what changes from now on is told, also in a new folder */
         finder->port_in_file = placement->mechanism == MECHANISM_CONFIG ? placement->port : 0;
         snprintf(finder->program, sizeof(finder->program), "%s", program);
         r = sshd_ask(finder->event, finder->program, finder->options, SSHD_SENTINEL_OPTION,

@@ -27,11 +27,8 @@ void home_finder_forget(HomeFinder *finder);
 /* The same, if a change of what sshd reads could have gone unseen. */
 void home_finder_doubt(HomeFinder *finder);
 
-/* From now on a change of a file in sshd's folders below /etc and /usr/etc counts as home_finder_forget(), and
- * calls the handler. Returns 0 or a negative errno. */
-int home_finder_watch(HomeFinder *finder);
-
-/* Asks sshd if nobody has since home_finder_forget(). Returns true while its answer is to come. */
+/* Asks sshd if nobody has since home_finder_forget(). Returns true while its answer is to come. From then on a
+ * change of a file in sshd's folders below /etc and /usr/etc counts as home_finder_forget(), and calls the handler. */
 bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Placement *placement);
 bool home_finder_is_pending(const HomeFinder *finder);
 

@@ -10,8 +10,7 @@
 #include "core/config-file.h"
 #include "manager/operate.h"
 
-/* How long boot waits for READY=1 beside the wait for Windows that ProbeTimeoutSec= allows, and at the
- * most. */
+/* How long boot waits for READY=1 beside the wait for Windows that ProbeTimeoutSec= allows, and at the most. */
 #define BOOT_HOLD_OWN (500 * USEC_PER_MSEC)
 #define BOOT_HOLD_MAX (1800 * USEC_PER_MSEC)
 
@@ -248,8 +247,6 @@ static int manager_make_objects(Manager *m) {
                 r = mode_new(c->event, c->routes, manager_on_fact, c, &c->mode);
         if (r >= 0)
                 r = home_finder_new(c->event, &c->log, manager_on_answer, c, &c->home_finder);
-        if (r >= 0)
-                r = home_finder_watch(c->home_finder);
         if (r >= 0)
                 r = naming_new(c->event, &c->log, &c->config, &m->observer.ports, manager_on_fact, c,
                                &c->naming);

@@ -348,3 +348,23 @@ def test_messages_that_somebody_makes_up(make):
     w.reachable(m, "relocated", 2222)
     m.run(["ip", "address", "add", "192.168.50.77/24", "dev", "eth0"], check=True)
     w.wait_properties(m, Reachable=[LOCALHOST, ["192.168.50.10", "lan"], ["192.168.50.77", "lan"]])
+
+
+# ---- how sshd's folders are watched ----
+
+def test_the_kernel_gives_no_inotify(make):
+    """Others of root's, as containers, may have all that there are."""
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write(f"/etc/systemd/system/{w.UNIT}.d/inotify.conf", "[Service]\nSystemCallFilter=~inotify_init1:EMFILE\n")
+    w.boot(m)
+    w.check_report(m, "relocated", 2222)
+
+
+def test_another_folder_takes_the_place_of_sshds(make):
+    m = w.boot(make())
+    w.check_report(m, "clear", 22)
+    for name in ("old", "older"):  # the first move of a folder copies it: it is in the lower layer of the lab's root
+        m.run(["sh", "-ec", f"cd /etc/ssh; mv sshd_config.d {name}; cp -a {name} sshd_config.d"], check=True)
+        w.wait_settled(m)
+    m.write("/etc/ssh/sshd_config.d/50-port.conf", "Port 2022\n")
+    w.wait_properties(m, HomePort=2022)
