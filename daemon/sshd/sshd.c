@@ -24,8 +24,8 @@ const char *sshd_find(const char *program) {
         static const char *const programs[] = { "/usr/sbin/sshd", "/usr/bin/sshd" };
         const char *slash = strrchr(program, '/');
 
-        if (slash && streq(slash, "/sshd") && access(program, X_OK) >= 0)
-                return program;
+        if (slash && streq(slash, "/sshd"))
+                return access(program, X_OK) >= 0 ? program : NULL;
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) >= 0)

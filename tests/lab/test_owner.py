@@ -144,6 +144,20 @@ def test_a_refused_configuration_outside_of_sshds_folders_is_asked_about_again(m
     w.eventually(lambda: "Nonsense" not in (w.properties(m) or {"Reason": "Nonsense"})["Reason"], "it is asked again")
 
 
+def test_its_program_is_gone(make):
+    """sshd executes it anew at SIGHUP. That another sshd accepts the configuration tells nothing."""
+    m, program = make(stray=(2222,)), "/usr/local/sbin/sshd"
+    m.write(program, m.path("/usr/sbin/sshd").read_bytes(), 0o755)
+    m.write("/etc/systemd/system/ssh.service.d/own.conf", "[Service]\nExecStartPre=\nExecStart=\nExecReload=\n"
+            f"ExecStart={program} -D\nExecReload=/bin/kill -HUP $MAINPID\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    pid = w.main_pid(m)
+    m.path(program).unlink()
+    assert w.call(m, "Relocate", "q", "2222")[0] != 0
+    w.hold(lambda: w.main_pid(m) == pid and listens_at(m) == 22, 3, "it runs on")
+
+
 # ---- nothing can be bound ----
 
 def at_rest(make: w.Make, activation: str, stray: tuple[int, ...] = (22, 2222)) -> Machine:
