@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sshd/sshd.h"
 
+#include <limits.h>
+#include <sys/stat.h>
+
+#include "process/helper.h"
+
 /* sshd takes 5 to 12 ms, or waits for DNS if its configuration has host names. */
 #define SSHD_TIMEOUT (5 * USEC_PER_SEC)
 
@@ -44,6 +49,24 @@ SshdInquiry *sshd_inquiry_free(SshdInquiry *inquiry) {
         return NULL;
 }
 
+/* The daemon, which has the helper, tells everybody what sshd says. Cuts what sshd says of a line that only root may
+ * read. */
+static void keep_secret(char *words, size_t size) {
+        char path[PATH_MAX], *line = strstr(words, " line ");
+        size_t length = 0;
+        struct stat st;
+
+        if (!helper_is_there() || words[0] != '/' || !line)
+                return;
+        line += strcspn(line, ":");
+        do {
+                length += 1 + strcspn(words + length + 1, "/: ");
+                snprintf(path, sizeof(path), "%.*s", (int) length, words);
+                if (stat(path, &st) < 0 || !(st.st_mode & (S_ISDIR(st.st_mode) ? S_IXOTH : S_IROTH)))
+                        snprintf(line, size - (size_t) (line - words), ": only root may read that line");
+        } while (words[length] == '/');
+}
+
 /* Adds a result to the answer. -G says nothing about the verdict. */
 static void inquiry_read(SshdInquiry *q, const ChildResult *result) {
         const char *keyless = strstr(result->errors, "no hostkeys available");
@@ -63,6 +86,7 @@ static void inquiry_read(SshdInquiry *q, const ChildResult *result) {
                      : sshd_errors_name_ours(result->errors)     ? SSHD_VERDICT_OUR_FILE_REFUSED
                                                                  : SSHD_VERDICT_REFUSED;
         sshd_errors_choose(result->errors, words, sizeof(words));
+        keep_secret(words, sizeof(words));
         if (error < 0)
                 snprintf(a->detail, sizeof(a->detail), "%s",
                          error == -ETIMEDOUT ? "sshd did not end in time"
