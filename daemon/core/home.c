@@ -26,10 +26,6 @@ bool home_can_leave(const Home *home, uint16_t port) {
         return endpoints_have_port(&home->movable, port);
 }
 
-static bool can_have(const Home *home, const Endpoint *endpoint) {
-        return endpoint->ipv6 ? !home->without_ipv6 : !home->without_ipv4;
-}
-
 bool home_is_ipv6_only(const Home *home) {
         return home->n_ports > 0 && (home->without_ipv4 || (!endpoints_have_family(&home->movable, false) &&
                                                             !endpoints_have_family(&home->fixed, false)));
@@ -69,7 +65,7 @@ void home_on_port(const Home *home, const Placement *placement, uint16_t port, E
 
                 if (i < home->movable.n && !at_home)
                         endpoint = placed(placement, &endpoint);
-                if (endpoint.port == port && can_have(home, &endpoint))
+                if (endpoint.port == port && !(endpoint.ipv6 ? home->without_ipv6 : home->without_ipv4))
                         (void) endpoints_add(ret, &endpoint);
         }
 }

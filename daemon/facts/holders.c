@@ -14,8 +14,7 @@ typedef struct Look {
         PortView view;
 } Look;
 
-/* A stranger counts before sshd: if both listen on a port, on different addresses, sshd may lack one of
- * them. */
+/* A stranger counts before sshd: if both listen on a port, on different addresses, sshd may lack one of them. */
 static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_NONE] = 0,         [HOLDER_SSHD] = 1,  [HOLDER_UNKNOWN] = 2,
         [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,

@@ -111,8 +111,7 @@ static void naming_on_greeting(const ChildResult *result, void *userdata) {
                         snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
                 naming_ask_program(n, fact->port); /* it may listen on another address */
         } else if (fact)
-                /* A port without a listener may hang instead of refusing, so no answer can mean a free port
-                 * too. */
+                /* A port without a listener may hang instead of refusing, so no answer can mean a free port too. */
                 *fact = (PortFact){ .port = fact->port, .holder_left = true };
         n->greeting = child_free(n->greeting);
         n->handler(n->userdata);

@@ -22,8 +22,7 @@ DEFINE_TRIVIAL_CLEANUP(Naming *, naming_free);
 
 bool naming_is_asking(const Naming *naming);
 
-/* Asks who has @port, once until naming_forget(): each connection can itself keep Windows from binding the
- * port. */
+/* Asks who has @port, once until naming_forget(): each connection can itself keep Windows from binding the port. */
 void naming_ask(Naming *naming, uint16_t port);
 
 /* Asks whether anybody still has @port; if nobody greets, .holder_left of its fact is set. */

@@ -40,10 +40,9 @@ bool helper_is_there(void);
 int helper_ask(const HelperRequest *request, usec_t until, void *ret, size_t size, int ret_fds[],
                size_t n_fds);
 
-/* Has the helper run @argv, with @variable as program_exec() takes it. Returns the connection, non-blocking.
- * When the program has exited, an int arrives there, its exit status; when it has ended in any other way,
- * the helper hangs up. Closing the connection kills the program. On failure returns a negative errno as
- * above, and nothing was started. */
+/* Has the helper run @argv, with @variable as program_exec() takes it. Returns the connection, non-blocking. When the
+ * program has exited, an int arrives there, its exit status; when it has ended in any other way, the helper hangs up.
+ * Closing the connection kills the program. On failure returns a negative errno as above, and nothing was started. */
 int helper_run(const char *const argv[], const char *variable, ProgramRights rights, int output_fd,
                int errors_fd);
 

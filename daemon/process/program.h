@@ -25,9 +25,8 @@ typedef enum ProgramRights {
 /* Gives up what @rights don't keep, for good. Returns 0 or a negative errno. */
 int program_drop_privileges(ProgramRights rights);
 
-/* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as
- * input, and with no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and
- * @variable ("NAME=value") if that isn't NULL. The program is killed when its parent ends. On failure the
- * process exits with 127. */
+/* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as input,
+ * and with no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and @variable ("NAME=value")
+ * if that isn't NULL. The program is killed when its parent ends. On failure the process exits with 127. */
 __attribute__((noreturn)) void program_exec(const char *const argv[], const char *variable,
                                             ProgramRights rights, int output_fd, int errors_fd);

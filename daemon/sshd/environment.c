@@ -4,9 +4,8 @@
 #define NEWLINES "\n\r"
 #define BLANKS " \t"
 
-/* Reads the value that begins at @c, and returns what follows it. Another part may follow a quoted one.
- * Within a part that isn't quoted, a quote is a letter. @ret_length is SSHD_COMMAND_SIZE or more if the value
- * doesn't fit. */
+/* Reads the value that begins at @c, and returns what follows it. Another part may follow a quoted one. Within a part
+ * that isn't quoted, a quote is a letter. @ret_length is SSHD_COMMAND_SIZE or more if the value doesn't fit. */
 static const char *read_value(const char *c, char ret[static SSHD_COMMAND_SIZE], size_t *ret_length) {
         size_t n = 0, end = 0; /* without the blanks at the end */
         bool plain = false, escaped;

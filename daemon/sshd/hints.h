@@ -18,7 +18,6 @@ typedef enum Hint {
 int hints_is_on(const char *root, Hint hint);
 int hints_allows(const char *root, Hint hint, uint16_t port);
 
-/* Calls @on_hint with a line for people for each that is on and doesn't let @port through. Returns how
- * many. */
+/* Calls @on_hint with a line for people for each that is on and doesn't let @port through. Returns how many. */
 unsigned hints_for_port(const char *root, uint16_t port, void (*on_hint)(const char *text, void *userdata),
                         void *userdata);

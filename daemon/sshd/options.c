@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "sshd/options.h"
 
-/* sshd's options with an argument (its getopt() string, sshd.c, OpenSSH 10.2), and the options that we
- * pick. */
+/* sshd's options with an argument (its getopt() string, sshd.c, OpenSSH 10.2), and the options that we pick. */
 #define WITH_ARGUMENT "CEbcfghkopu"
 #define PICKED "46cfhop"
 
@@ -17,8 +16,7 @@ static const char *find_variable(const char *environment, const char *name, size
         return value;
 }
 
-/* systemd splits the value of a lone `$NAME` at blanks, and removes quotes and backslashes
- * (replace_env_argv()). */
+/* systemd splits the value of a lone `$NAME` at blanks, and removes quotes and backslashes (replace_env_argv()). */
 static bool append_split(char *words, size_t size, const char *value) {
         while (*(value += strspn(value, " \t\n")) != '\0') {
                 char word[WORD_SIZE], quote = '\0';

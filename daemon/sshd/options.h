@@ -20,8 +20,7 @@ typedef struct SshdCommand {
 int sshd_options(const char *arguments, const char *environment, char ret[static SSHD_COMMAND_SIZE],
                  bool *ret_has_port);
 
-/* Removes the `-p N` that our own drop-in has put in front. Never the owner's: we give such a service no
- * drop-in. */
+/* Removes the `-p N` that our own drop-in has put in front. Never the owner's: we give such a service no drop-in. */
 void sshd_options_without_ours(char arguments[static SSHD_COMMAND_SIZE]);
 
 bool sshd_is_named_by(const char *program); /* whether that is `sshd`, or a path that ends so */

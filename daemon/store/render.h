@@ -33,10 +33,9 @@ typedef struct DisabledSocket {
 void render_disabled_socket(const DisabledSocket *disabled, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_disabled_socket(const char *text, DisabledSocket *ret);
 
-/* A socket unit's drop-in. It repeats @streams (words, as in systemd's property Listen) with @port in the
- * place of each port that isn't one of @beside, no address twice; what isn't an address with a port stays.
- * It holds @streams too, for the parser. Returns 0, or -E2BIG if the text is too long or a unit file can't
- * hold it. */
+/* A socket unit's drop-in. It repeats @streams (words, as in systemd's property Listen) with @port in the place of
+ * each port that isn't one of @beside, no address twice; what isn't an address with a port stays. It holds @streams
+ * too, for the parser. Returns 0, or -E2BIG if the text is too long or a unit file can't hold it. */
 int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *beside, size_t n_beside,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size);
