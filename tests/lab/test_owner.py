@@ -158,6 +158,15 @@ def test_its_program_is_gone(make):
     w.hold(lambda: w.main_pid(m) == pid and listens_at(m) == 22, 3, "it runs on")
 
 
+def test_its_program_is_where_the_daemon_cannot_look(make):
+    """ProtectHome= hides /root from the daemon, and not from sshd."""
+    m, program = make(windows=w.WINDOWS_HOLDS_22), "/root/bin/sshd"
+    m.write(program, m.path("/usr/sbin/sshd").read_bytes(), 0o755)
+    m.write("/etc/systemd/system/ssh.service.d/own.conf", f"[Service]\nExecStart=\nExecStart={program} -D\n")
+    w.boot_in_time(m)
+    w.check_relocated_boot(m)
+
+
 # ---- nothing can be bound ----
 
 def at_rest(make: w.Make, activation: str, stray: tuple[int, ...] = (22, 2222)) -> Machine:
