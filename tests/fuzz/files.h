@@ -97,8 +97,10 @@ int fs_remove(const char *path) {
         return 1;
 }
 
-/* @pattern is one of the store's: all files below the folder in front of its first star. */
+/* @pattern is one of the store's: below the folder in front of its first star or brace, all files of a name that it
+ * has, or with "/{*," all. */
 int fs_remove_all(const char *pattern, const char *spared) {
+        bool any = strstr(pattern, "/{*,");
         int removed = 0;
 
         for (size_t i = 0; i < FUZZ_FILES_MAX; i++) {
@@ -106,9 +108,9 @@ int fs_remove_all(const char *pattern, const char *spared) {
                 const char *name = strrchr(file->path, '/');
                 int r;
 
-                if (!name || strncmp(file->path, pattern, strcspn(pattern, "*")) != 0 ||
-                    (!strstr(pattern, name + 1) && !streq(pattern + strcspn(pattern, "*"), "*")) ||
-                    strstr(pattern, "/.") || streq(file->path, strempty(spared)))
+                if (!name || strncmp(file->path, pattern, strcspn(pattern, "*{")) != 0 ||
+                    (!any && !strstr(pattern, name + 1)) || strstr(pattern, "/.") ||
+                    streq(file->path, strempty(spared)))
                         continue;
                 r = fs_remove(file->path);
                 if (r < 0)
