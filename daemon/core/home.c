@@ -31,6 +31,11 @@ bool home_is_ipv6_only(const Home *home) {
                                                             !endpoints_have_family(&home->fixed, false)));
 }
 
+/* Windows is asked about no other address of 127.0.0.0/8. (microsoft/WSL, GnsPortTracker.cpp) */
+static bool is_asked_about(const Endpoint *e) {
+        return !endpoint_is_loopback(e) || e->address.in.s_addr == htonl(INADDR_LOOPBACK);
+}
+
 void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
                         char ret[static INET6_ADDRSTRLEN]) {
         bool is_home = port_is_one_of(port, home->ports, home->n_ports), ipv6 = home_is_ipv6_only(home);
@@ -41,7 +46,8 @@ void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port
                 const Endpoint *e = home_endpoint(home, i);
 
                 if (!e->ipv6 && (is_home ? e->port == port : i < home->movable.n) &&
-                    !endpoints_have_address_of(absent, e) && (!chosen || endpoint_is_any(e)))
+                    !endpoints_have_address_of(absent, e) &&
+                    (!chosen || endpoint_is_any(e) || (!is_asked_about(chosen) && is_asked_about(e))))
                         chosen = e;
         }
         (void) endpoint_print_address(chosen ?: &any, ret);

@@ -51,8 +51,8 @@ static Holder classify(const Look *look, const Listener *listener, const SocketO
                                      : streq(owner->comm, "sshd");
                 return listener->uid == 0 && is_sshds ? HOLDER_SSHD : HOLDER_LINUX;
         case OWNER_UNKNOWN:
-        default:
-                return HOLDER_UNKNOWN;
+        default: /* only root's can be sshd's */
+                return listener->uid != 0 && !look->best_effort ? HOLDER_LINUX : HOLDER_UNKNOWN;
         }
 }
 
@@ -71,11 +71,14 @@ static bool has_any_ipv4(const Listener *listener) {
 
 /* True if sshd can have all of @expected beside the listener. Otherwise any user could drive sshd away, by a listener on
  * an address that isn't sshd's. */
-static bool is_beside(const Endpoints *expected, const Listener *listener) {
-        const Endpoint any_ipv4 = { .port = listener->endpoint.port };
+static bool is_beside(const Look *look, const Listener *listener) {
+        const Endpoint any_ipv4 = { .port = listener->endpoint.port },
+                       any_ipv6 = { .ipv6 = true, .port = listener->endpoint.port };
 
-        return expected->n > 0 && !endpoints_meet(expected, &listener->endpoint) &&
-               (!has_any_ipv4(listener) || !endpoints_meet(expected, &any_ipv4));
+        return look->expected->n > 0 && !endpoints_meet(look->expected, &listener->endpoint) &&
+               (!has_any_ipv4(listener) || !endpoints_meet(look->expected, &any_ipv4)) &&
+               /* systemd binds :: for both families. */
+               !(look->managed.socket && endpoints_have(look->expected, &any_ipv6));
 }
 
 /* A socket that takes both families counts as one of each. A Home has no more endpoints than fit. */
@@ -110,7 +113,7 @@ static int look_at(Look *look, const Listener *listener) {
 
         if (entry.holder == HOLDER_SSHD)
                 add_actual(view, listener);
-        else if (is_beside(look->expected, listener))
+        else if (is_beside(look, listener))
                 return 0;
         if (precedence[entry.holder] > precedence[view->holder]) {
                 view->holder = entry.holder;
@@ -167,6 +170,10 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
         r = look_at_all(look, sockets, port);
         if (r < 0)
                 return r;
+
+        /* A socket unit may be bound to an interface, and others have the same endpoint on another. */
+        if (expected->n > 0 && endpoints_have_all(&look->view.actual, expected))
+                look->view.holder = HOLDER_SSHD;
 
         *ret = look->view;
         return 0;

@@ -32,7 +32,6 @@ struct HomeFinder {
 
         sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
         bool watches_all;                    /* what sshd's configuration was read from is within them */
-        bool unwatched;                      /* one of the folders can't be watched for now */
         Trust trust;
         SshdInquiry *sshd;
         uint16_t port_in_file; /* what our port file said when sshd was asked; 0: there was none */
@@ -102,32 +101,25 @@ static int home_finder_on_path(const char *path, void *userdata) {
         return startswith(path, STATEDIR "/") ? 0 : r;
 }
 
-static int home_finder_on_change(sd_event_source *source, const struct inotify_event *change,
-                                 void *userdata) {
+static int home_finder_on_change(sd_event_source *, const struct inotify_event *change, void *userdata) {
         HomeFinder *finder = userdata;
 
         for (size_t i = 0; i < N_FOLDERS; i++)
-                if (finder->watches[i] == source && (change->mask & (IN_IGNORED | IN_MOVE_SELF)))
-                        finder->watches[i] = sd_event_source_disable_unref(source);
+                if (change->mask & (IN_IGNORED | IN_MOVE_SELF)) /* and what was below it */
+                        finder->watches[i] = sd_event_source_disable_unref(finder->watches[i]);
         home_finder_forget(finder);
         finder->handler(finder->userdata);
         return 0;
 }
 
-/* The next question tries again to watch a folder that can't be watched now: others of root's may have used up all
- * that the kernel gives. */
+/* The kernel may have no watch to give: then each start has sshd asked, and this is tried again. */
 static void home_finder_watch(HomeFinder *finder) {
         const uint32_t changes = IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVE | IN_MOVE_SELF;
 
-        finder->unwatched = false;
-        for (size_t i = 0; i < N_FOLDERS; i++) {
-                int r = finder->watches[i] ? 0
-                                           : sd_event_add_inotify(finder->event, &finder->watches[i],
-                                                                  folders[i], changes | IN_ONLYDIR,
-                                                                  home_finder_on_change, finder);
-
-                finder->unwatched = finder->unwatched || (r < 0 && r != -ENOENT && r != -ENOTDIR);
-        }
+        for (size_t i = 0; i < N_FOLDERS; i++)
+                if (!finder->watches[i])
+                        (void) sd_event_add_inotify(finder->event, &finder->watches[i], folders[i],
+                                                    changes | IN_ONLYDIR, home_finder_on_change, finder);
 }
 
 bool home_finder_is_pending(const HomeFinder *finder) {
@@ -148,21 +140,17 @@ static int on_port_line(const ConfigLine *line, void *userdata) {
                !startswith(line->place.file, STATEDIR "/");
 }
 
-/* If sshd has the port of our file twice, either a line of the owner's names the port too, or the configuration
- * includes our file twice. Returns true for the owner's line. */
-static bool home_finder_owner_has_ours(const HomeFinder *finder, const SshdDump *dump) {
-        uint16_t ours = finder->port_in_file;
-
-        return sshd_dump_count_port(dump, ours) > 1 &&
-               config_walk_sshd("", finder->options, on_port_line, &ours) > 0;
-}
-
 static int home_finder_set_home(HomeFinder *finder, const SshdDump *dump) {
+        /* If sshd has the port of our file twice, either a line of the owner's names the port too, or the
+         * configuration includes our file twice. */
+        uint16_t ours = finder->port_in_file;
+        bool owner_has_it = sshd_dump_count_port(dump, ours) > 1 &&
+                            config_walk_sshd("", finder->options, on_port_line, &ours) > 0;
         Home *home = &finder->facts.home;
         ListenAddressLine line;
         int r;
 
-        r = sshd_dump_home(dump, finder->port_in_file, home_finder_owner_has_ours(finder, dump), home);
+        r = sshd_dump_home(dump, ours, owner_has_it, home);
         if (r < 0)
                 return r;
         /* Without IPv6 in the kernel, sshd skips its IPv6 addresses. (wslportd's unit allows no such socket.) */
@@ -188,7 +176,7 @@ static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
                 finder->facts.home = (Home){ 0 };
         home_finder_set_verdict(finder, answer->verdict,
                                 answer->has_dump && !has_home ? SSHD_TOO_MANY : answer->detail);
-        finder->facts.ask_again = !valid || finder->unwatched;
+        finder->facts.ask_again = !valid;
         if (!valid || !has_home)
                 log_message(finder->log, LOG_WARNING, "sshd does not %s: %s",
                             valid ? "tell where it would listen" : "accept its configuration",
@@ -302,8 +290,9 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
                                 : r == -EHOSTDOWN ? "wslportd-helper.socket is down; if its status says "
                                                     "\"Function not implemented\": wsl --shutdown"
                                                   : strerrordesc_np(-r));
-        finder->facts.ask_again = r != -ENOENT;
+        finder->facts.ask_again = true;
         finder->facts.home = (Home){ 0 };
+        finder->watches_all = false;
         return false;
 }
 

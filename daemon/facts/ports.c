@@ -81,12 +81,12 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints
         }
 
         /* While sshd lacks IPv4, bind()'s answer is about IPv4, and stays. */
-        if (fact->lacks_ipv4 ? !lacked_ipv4 : fact->bind == BIND_FREE)
+        if (fact->lacks_ipv4 ? !lacked_ipv4 : fact->bind == BIND_FREE && view->holder != HOLDER_UNKNOWN)
                 fact->bind = BIND_NOT_ASKED;
         fact->holder_left = false;
         fact->holder = view->holder;
         fact->detail[0] = '\0';
-        if (view->holder == HOLDER_LINUX)
+        if (view->holder == HOLDER_LINUX && view->stranger.pid > 0)
                 snprintf(fact->detail, sizeof(fact->detail), "%s (pid %d)",
                          isempty(view->stranger.comm) ? "a process" : view->stranger.comm,
                          view->stranger.pid);

@@ -64,11 +64,14 @@ int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret) {
         const struct inet_diag_msg *diag = get_diag(message);
         const struct nlattr *attribute;
         Listener listener = {};
+        bool mapped; /* the socket is of IPv6, and its address of IPv4 */
 
         if (!diag || diag->idiag_state != TCP_LISTEN)
                 return -EBADMSG;
 
-        listener.endpoint = endpoint_make(diag->idiag_family, diag->id.idiag_src,
+        mapped = diag->idiag_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(diag->id.idiag_src);
+        listener.endpoint = endpoint_make(mapped ? AF_INET : diag->idiag_family,
+                                          diag->id.idiag_src + (mapped ? 3 : 0),
                                           ntohs(diag->id.idiag_sport));
         listener.inode = diag->idiag_inode;
         listener.uid = diag->idiag_uid;

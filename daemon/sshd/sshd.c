@@ -30,9 +30,7 @@ const char *sshd_find(const char *program) {
         const char *slash = strrchr(program, '/');
 
         if (slash && streq(slash, "/sshd"))
-                return access(program, X_OK) >= 0 || errno == EACCES
-                                       ? program
-                                       : NULL; /* below /home only helpers see it */
+                return access(program, X_OK) >= 0 || errno == EACCES ? program : NULL;
 
         for (size_t i = 0; i < ELEMENTSOF(programs); i++)
                 if (access(programs[i], X_OK) >= 0)

@@ -27,7 +27,7 @@ typedef struct SshdInquiry SshdInquiry;
 /* Called once, unless the inquiry is freed before. It may free the inquiry, and *@answer with it. */
 typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
 
-/* Returns @program if that is an sshd, else the system's; NULL if it isn't installed. */
+/* Returns @program if that is an sshd, else the system's; NULL if it isn't installed. Below /home only a helper sees. */
 const char *sshd_find(const char *program);
 
 /* Asks sshd. @program: as for sshd_find(). @options: words, as of sshd_options(). @more: one more option, or

@@ -8,15 +8,10 @@
 
 #define NAME ".wslconfig"
 
-/* Windows makes the other folders, which are no person's. */
-static bool is_profile_name(const char *name) {
+static int find_profile(const char *users, char *ret, size_t size) {
+        /* Windows makes these folders, which are no person's. */
         static const char *const others[] = { "All Users", "Default", "Default User", "Public",
                                               "WDAGUtilityAccount" };
-
-        return name[0] != '.' && string_index(name, others, ELEMENTSOF(others)) < 0;
-}
-
-static int find_profile(const char *users, char *ret, size_t size) {
         _cleanup_close_ int users_fd = fs_open_folder(users);
         _cleanup_closedir_ DIR *folders = NULL;
         const struct dirent *folder;
@@ -34,7 +29,8 @@ static int find_profile(const char *users, char *ret, size_t size) {
                 struct stat st;
                 bool with;
 
-                if (!is_profile_name(folder->d_name))
+                if (folder->d_name[0] == '.' ||
+                    string_index(folder->d_name, others, ELEMENTSOF(others)) >= 0)
                         continue;
                 fd = openat(dirfd(folders), folder->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
                 with = fd >= 0 && fstatat(fd, NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);

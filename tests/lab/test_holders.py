@@ -6,6 +6,7 @@ from __future__ import annotations
 import pytest
 
 import wslport as w
+from shaped import laid
 
 
 LISTENS = """
@@ -160,3 +161,49 @@ def test_an_address_that_windows_is_not_asked_about(make):
     w.boot(m)
     w.wait_properties(m, State="clear", Port=22, HomePortHolder="sshd")
     assert m.listeners()[22] == ["127.0.0.5"] and w.own_files(m) == {} and w.failed_units(m) == []
+
+
+def test_an_address_beside_one_that_windows_is_not_asked_about(make):
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "ListenAddress 127.0.0.5\nListenAddress 192.168.50.10\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222)
+    assert sorted(m.listeners()[2222]) == ["127.0.0.5", "192.168.50.10"] and w.failed_units(m) == []
+
+
+def test_a_socket_of_both_families_is_in_the_way_of_either(make):
+    """Debian's ssh.socket has [::]:22 only, for which systemd binds IPv4 too."""
+    m = laid(make, "debian-12-socket", foreign=(22,))
+    w.barrier(m, before=f"{w.UNIT} ssh.socket")
+    m.boot()
+    w.wait_at_barrier(m)
+    w.start_holder(m, "linux", 22)
+    w.open_barrier(m)
+    m.wait_running()
+    w.wait_properties(m, State="relocated", Port=2222)
+    assert w.failed_units(m) == [] and m.listeners()[2222] == ["::"]
+
+
+HIDES = """
+import os, socket, sys, time
+os.setuid(65534)
+null = os.open("/dev/null", os.O_RDONLY)
+for _ in range(4200):
+    os.dup(null)
+s = socket.create_server(("::1", int(sys.argv[1])), family=socket.AF_INET6)
+time.sleep(100000)
+"""
+
+
+def test_a_user_who_hides_on_a_candidate(make):
+    """He has so many files that the daemon doesn't find out whose the listener is. It is no sshd's: that would be root's."""
+    m = make(windows={**w.WINDOWS_HOLDS_22, 2222: w.WINDOWS_HOLDS_22[22]}, foreign=(22022,), policy={"CandidatePorts": "2222 22022 2200"})
+    w.barrier(m)
+    m.boot()
+    w.wait_at_barrier(m)
+    m.spawn(["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh", "python3", "-Sc", HIDES, "22022"])
+    w.eventually(lambda: m.listeners().get(22022) == ["::1"], "he listens")
+    w.open_barrier(m)
+    m.wait_running()
+    w.wait_properties(m, State="relocated", Port=2200)
+    assert 22022 not in {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)}

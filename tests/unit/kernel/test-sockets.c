@@ -54,7 +54,7 @@ static const ListenerRow listener_rows[] = {
         { "IPv6 only", "::", true, AF_INET6, IPPROTO_TCP },
         { "dual stack", "::", false, AF_INET6, IPPROTO_TCP },
         { "IPv6 loopback", "::1", true, AF_INET6, IPPROTO_TCP },
-        { "mapped", "::ffff:127.0.0.1", false, AF_INET6, IPPROTO_TCP },
+        { "mapped", "::ffff:127.0.0.1", false, AF_INET, IPPROTO_TCP },
         { "MPTCP", "127.0.0.1", false, AF_INET, IPPROTO_MPTCP },
 };
 
@@ -75,7 +75,7 @@ static void test_lists_listener(const void *data) {
 
         test_equal_int(sockets_list_listeners(sockets, 2222, listeners, ELEMENTSOF(listeners)), 1);
         test_equal_int(listeners[0].endpoint.ipv6, row->family == AF_INET6);
-        test_equal_string(endpoint_print_address(&listeners[0].endpoint, text), row->address);
+        test_equal_string(endpoint_print_address(&listeners[0].endpoint, text), startswith(row->address, "::ffff:") ?: row->address);
         test_equal_int(listeners[0].v6only, row->v6only);
         test_equal_int(listeners[0].endpoint.port, 2222);
         test_equal_int(listeners[0].inode, inode_of(fd));
