@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/watch.h"
 
-#include <sys/sysinfo.h>
-
 #include "base/timer.h"
 #include "core/pace.h"
 #include "kernel/listenwatch.h"
@@ -23,7 +21,6 @@ struct Watch {
         Pace pace;
         sd_event_source *pace_timer;
         int fallback_reason;
-        int n_cpus;    /* that .listeners is for: one that comes up later isn't watched */
         bool outdated; /* .listeners has to be made anew */
         WatchHandler handler;
         void *userdata;
@@ -62,7 +59,6 @@ static uint64_t watch_fingerprint(Watch *w) {
 
 void watch_note(Watch *w) {
         w->fingerprint = w->listeners ? watch_fingerprint(w) : 0;
-        w->outdated = w->outdated || (w->listeners && w->n_cpus != get_nprocs());
 }
 
 void watch_charge(Watch *w, usec_t cpu_time) {
@@ -149,7 +145,6 @@ static void watch_set_listeners(Watch *w, const uint16_t *ports, size_t n_ports)
         int r = 0;
 
         w->listeners = NULL;
-        w->n_cpus = get_nprocs();
         if (n_ports > 0)
                 r = listenwatch_new(&w->listeners, w->event, ports, n_ports, watch_on_event, w);
         listenwatch_free(old);

@@ -2,7 +2,6 @@
 #include "facts/watch.h"
 
 #include <sys/mman.h>
-#include <sys/sysinfo.h>
 
 #include "unit/loop.h"
 #include "unit/netns.h"
@@ -63,35 +62,6 @@ static void take_rings(void) {
                 }
 }
 
-/* One more CPU is online, by the file that tells which are. */
-static void add_cpu(void) {
-        _cleanup_fclose_ FILE *file = NULL;
-        char path[] = "/tmp/test-watch-XXXXXX";
-        int n = get_nprocs();
-
-        file = fdopen(mkstemp(path), "we");
-        test_assert(file && fprintf(file, "0-%d\n", n) > 0 && fflush(file) == 0);
-        test_assert(mount(path, "/sys/devices/system/cpu/online", NULL, MS_BIND, NULL) == 0);
-        test_assert(unlink(path) == 0);
-        test_equal_int(get_nprocs(), n + 1);
-}
-
-static void test_a_cpu_comes_up(void) {
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
-        _cleanup_(sockets_freep) Sockets *sockets = NULL;
-        _cleanup_(watch_freep) Watch *w = NULL;
-        unsigned told = 0;
-
-        netns_enter_with_tracefs();
-        test_equal_int(sd_event_new(&event), 0);
-        test_equal_int(sockets_new(&sockets), 0);
-        w = watch(event, sockets, &told);
-
-        add_cpu();
-        watch_note(w);
-        check_anew(w, event, &told);
-}
-
 static void test_hang_up(void) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
@@ -112,7 +82,6 @@ static void test_hang_up(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_hang_up),
-                TEST(test_a_cpu_comes_up),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
