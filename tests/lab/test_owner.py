@@ -217,13 +217,14 @@ def test_a_switch_to_a_service_that_does_not_come_up(make):
 @pytest.mark.parametrize("activation", ["disable", "keep"])
 def test_a_stop_during_a_switch(make, activation):
     m = at_rest(make, activation)
-    m.windows.delay(6000)  # on a busy host systemctl takes seconds before it stops anything
+    m.windows.delay(3000)
     configure(m, SocketActivation=activation)
     m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
     time.sleep(1)
-    systemctl(m, "disable", "--now", "ssh.socket", "ssh.service")
+    systemctl(m, "stop", "ssh.socket", "ssh.service")  # disable --now may take longer than the switch waits
+    systemctl(m, "disable", "ssh.socket", "ssh.service")
     m.windows.delay(0)
-    w.hold(lambda: listens_at(m) == 0, 14, "sshd stays stopped")
+    w.hold(lambda: listens_at(m) == 0, 8, "sshd stays stopped")
 
 
 def test_a_service_that_is_stopped_stays_so_when_its_socket_may_come_back(make):
