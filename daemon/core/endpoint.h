@@ -54,11 +54,11 @@ bool endpoints_have(const Endpoints *set, const Endpoint *endpoint);
 bool endpoints_have_all(const Endpoints *set, const Endpoints *subset);
 bool endpoints_have_port(const Endpoints *set, uint16_t port);
 bool endpoints_have_address_of(const Endpoints *set, const Endpoint *endpoint);
+bool endpoints_have_family(const Endpoints *set, bool ipv6);
 
 /* True if a socket on @endpoint keeps one of @set from being bound: the same port on the same address, or either is
  * 0.0.0.0 or ::. */
 bool endpoints_meet(const Endpoints *set, const Endpoint *endpoint);
-bool endpoints_have_family(const Endpoints *set, bool ipv6);
 
 /* True if one of @streams, which are words, is an address with this @port. */
 bool streams_have_port(const char *streams, uint16_t port);

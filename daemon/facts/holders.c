@@ -69,7 +69,7 @@ static bool has_any_ipv4(const Listener *listener) {
                endpoint_is_any(&listener->endpoint);
 }
 
-/* True if sshd can have all of @expected beside the listener. Otherwise any user could drive sshd away, by a listener on
+/* True if sshd can have all endpoints that are expected beside the listener. Otherwise any user could drive sshd away, by a listener on
  * an address that isn't sshd's. */
 static bool is_beside(const Look *look, const Listener *listener) {
         const Endpoint any_ipv4 = { .port = listener->endpoint.port },

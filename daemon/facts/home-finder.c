@@ -19,8 +19,8 @@ static const char *const folders[] = { "/etc/ssh", "/etc/ssh/sshd_config.d", "/u
 
 /* How far sshd's answer still stands. */
 typedef enum Trust {
-        TRUST_NOTHING, /* home_finder_forget() was called since */
-        TRUST_IF_SAME, /* home_finder_doubt() was: the options are to be read again */
+        TRUST_NOTHING, /* sshd has to be asked again, as after home_finder_forget() */
+        TRUST_IF_SAME, /* it has if its options are others by now, as after home_finder_doubt() */
         TRUST_ALL,
 } Trust;
 
@@ -104,9 +104,9 @@ static int home_finder_on_path(const char *path, void *userdata) {
 static int home_finder_on_change(sd_event_source *, const struct inotify_event *change, void *userdata) {
         HomeFinder *finder = userdata;
 
-        for (size_t i = 0; i < N_FOLDERS; i++)
-                if (change->mask & (IN_IGNORED | IN_MOVE_SELF)) /* and what was below it */
-                        finder->watches[i] = sd_event_source_disable_unref(finder->watches[i]);
+        /* The folder is gone, and with it those that are below it. */
+        for (size_t i = 0; i < N_FOLDERS && (change->mask & (IN_IGNORED | IN_MOVE_SELF)); i++)
+                finder->watches[i] = sd_event_source_disable_unref(finder->watches[i]);
         home_finder_forget(finder);
         finder->handler(finder->userdata);
         return 0;

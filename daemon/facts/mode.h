@@ -19,8 +19,8 @@ DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 
 NetworkingMode mode_get(const Mode *mode);
 
-/* Returns true while wslinfo's first answer is to come and may change everything. (If the routes show that ports are shared,
- * it can't.) The handler is called after the answer, or at wslinfo's deadline. */
+/* Returns true while wslinfo's first answer is to come and may change everything. (If the routes show that ports are
+ * shared, it can't.) The handler is called after the answer, or at wslinfo's deadline. */
 bool mode_is_pending(const Mode *mode);
 
 /* Asks wslinfo again if it hasn't told the mode, and gives it more time than before. */

@@ -3,7 +3,7 @@
 
 #include "facts/holders.h"
 
-/* What is known of each port that was ever of interest: the kernel's listeners, bind()'s answers, and greetings. */
+/* The facts of each port that was ever of interest: the kernel's listeners, bind()'s answers, and greetings. */
 
 typedef struct Ports {
         PortFact *facts;

@@ -27,7 +27,8 @@ typedef struct SshdInquiry SshdInquiry;
 /* Called once, unless the inquiry is freed before. It may free the inquiry, and *@answer with it. */
 typedef void (*SshdHandler)(const SshdAnswer *answer, void *userdata);
 
-/* Returns @program if that is an sshd, else the system's; NULL if it isn't installed. Below /home only a helper sees. */
+/* Returns @program if that is an sshd, else the system's; NULL if it isn't installed. Where this process may not look,
+ * as the daemon may not below /home, @program counts as installed. */
 const char *sshd_find(const char *program);
 
 /* Asks sshd. @program: as for sshd_find(). @options: words, as of sshd_options(). @more: one more option, or

@@ -7,7 +7,8 @@
 #define SSHD_FATAL_STATUS 255
 
 static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
-        bool stopped = streq(s->result, "timeout") && s->times[1] > s->times[0]; /* which took too long */
+        /* It had run, and its stop took too long. */
+        bool stopped = streq(s->result, "timeout") && s->times.ceased > s->times.began;
 
         if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))
                 return SERVICE_RUNNING;

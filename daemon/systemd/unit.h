@@ -21,8 +21,10 @@ typedef struct UnitState {
         uint32_t job;                   /* 0: none queued */
         uint32_t main_pid;              /* another number: the service was started anew meanwhile */
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
-        uint64_t times[2]; /* when a service last began to start, and when it last ceased to run; µs */
-        bool overridden;   /* a drop-in of wslportd's is in force */
+        struct {
+                uint64_t began, ceased; /* when a service last began to start, and last ceased to run; µs */
+        } times;
+        bool overridden; /* a drop-in of wslportd's is in force */
         UnitSandbox sandbox;
         char conditions[1024]; /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
 

@@ -623,8 +623,8 @@ static void test_shipped_file(void) {
                         test_contains(text, line);
 }
 
-/* A file with an error, and the configuration that a start makes of it: .changes are print_changes() of that, where a Relocate= that can't be read
- * is printed as the default. */
+/* A file with an error, and the configuration that a start makes of it: .changes are print_changes() of that, where a
+ * Relocate= that can't be read is printed as the default. */
 typedef struct RestRow {
         const char *name; /* the text */
         RelocatePolicy relocate;

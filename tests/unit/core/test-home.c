@@ -42,21 +42,28 @@ static Endpoints read_set(const char *text) {
         return set;
 }
 
+static Home read_home(const char *movable_text, const char *fixed_text) {
+        Endpoints movable = read_set(movable_text), fixed = read_set(fixed_text);
+        Home home = { 0 };
+
+        for (size_t i = 0; i < movable.n; i++)
+                test_equal_int(home_add(&home, &movable.items[i], false), 0);
+        for (size_t i = 0; i < fixed.n; i++)
+                test_equal_int(home_add(&home, &fixed.items[i], true), 0);
+        return home;
+}
+
 static bool are_equal(const Endpoints *a, const Endpoints *b) {
         return endpoints_have_all(a, b) && endpoints_have_all(b, a);
 }
 
 static void test_placement(const void *data) {
         const __typeof__(homes[0]) *row = data;
-        Endpoints movable = read_set(row->movable), fixed = read_set(row->fixed), placed = read_set(row->placed),
-                  wanted = read_set(row->on_port), on_port;
-        Home home = { .without_ipv6 = row->without_ipv6 };
+        Endpoints placed = read_set(row->placed), wanted = read_set(row->on_port), on_port;
+        Home home = read_home(row->movable, row->fixed);
 
-        for (size_t i = 0; i < movable.n; i++)
-                test_equal_int(home_add(&home, &movable.items[i], false), 0);
-        for (size_t i = 0; i < fixed.n; i++)
-                test_equal_int(home_add(&home, &fixed.items[i], true), 0);
-        test_equal_int(home.port_fixed, fixed.n > 0);
+        home.without_ipv6 = row->without_ipv6;
+        test_equal_int(home.port_fixed, !isempty(row->fixed));
 
         test_assert(home_is_placed(&home, &row->placement, &placed));
         placed.items[0].port ^= 1;
@@ -95,14 +102,10 @@ static const struct {
 
 static void test_probe_address(const void *data) {
         const __typeof__(probes[0]) *row = data;
-        Endpoints movable = read_set(row->movable), fixed = read_set(row->fixed), absent = read_set(row->absent);
+        Endpoints absent = read_set(row->absent);
+        Home home = read_home(row->movable, row->fixed);
         char address[INET6_ADDRSTRLEN];
-        Home home = { 0 };
 
-        for (size_t i = 0; i < movable.n; i++)
-                test_equal_int(home_add(&home, &movable.items[i], false), 0);
-        for (size_t i = 0; i < fixed.n; i++)
-                test_equal_int(home_add(&home, &fixed.items[i], true), 0);
         home_probe_address(&home, &absent, row->port, address);
         test_equal_string(address, row->address);
 }
