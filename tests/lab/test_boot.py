@@ -123,13 +123,9 @@ def test_a_socket_that_does_not_listen_is_in_the_way_too(make):
 
 def test_a_port_of_another_distro(make):
     m = make(windows=w.WINDOWS_HOLDS_22, foreign=(2222,))
-    w.barrier(m)
-    m.boot()
-    w.wait_at_barrier(m)
-    m.other_distro(["python3", "-S", "-c", w.LISTEN, "0.0.0.0", "2222", "listen"])
-    m.wait_listening(2222)
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m):
+        m.other_distro(["python3", "-S", "-c", w.LISTEN, "0.0.0.0", "2222", "listen"])
+        m.wait_listening(2222)
     w.check_report(m, "relocated", 22022)
     assert w.said(m, "Port 2222 can't be had", "another WSL distro holds 2222")
 

@@ -102,12 +102,8 @@ def test_allowed_one_call_late(make, windows):
 @WINDOWS
 def test_the_tracker_dies_during_boot(make, windows):
     m = make(windows=windows)
-    w.barrier(m)
-    m.boot()
-    w.wait_at_barrier(m)
-    m.windows.dead()
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m):
+        m.windows.dead()
     # sshd can't bind anywhere, as without wslportd. The daemon doesn't start or move it again and again, and tells the reason.
     p = w.wait_properties(m, State="blocked", Port=0)
     assert "wsl --shutdown" in p["Reason"] and "wsl --shutdown" in w.status_text(m)

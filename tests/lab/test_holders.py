@@ -20,12 +20,8 @@ MANY = [f"127.0.1.{n}" for n in range(200)]
 @pytest.mark.parametrize("where", ["linux", "other-distro"])
 def test_another_holds_home_and_leaves(make, where):
     m = make(foreign=(22,), policy={"Restore": "auto"}, **w.HASTE)
-    w.barrier(m)
-    m.boot()
-    w.wait_at_barrier(m)
-    process = w.start_holder(m, where, 22)
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m):
+        process = w.start_holder(m, where, 22)
     p = w.reachable(m, "relocated", 2222)
     assert p["HomePortHolder"] == where and w.failed_units(m) == []
     assert (["0.0.0.0", 22, where] in [listener[:3] for listener in p["Listeners"]])
@@ -143,13 +139,9 @@ def test_sshd_has_half_of_its_port(make, why):
 def test_a_stranger_on_another_address_keeps_nobody_out(make):
     m = make(foreign=(22,))
     m.write("/etc/ssh/sshd_config.d/50-one.conf", "ListenAddress 192.168.50.10\n")
-    w.barrier(m)
-    m.boot()
-    w.wait_at_barrier(m)
-    m.spawn(["python3", "-Sc", LISTENS, "22", "127.0.0.5"])
-    w.eventually(lambda: m.listeners().get(22) == ["127.0.0.5"], "the stranger listens")
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m):
+        m.spawn(["python3", "-Sc", LISTENS, "22", "127.0.0.5"])
+        w.eventually(lambda: m.listeners().get(22) == ["127.0.0.5"], "the stranger listens")
     p = w.wait_properties(m, State="clear", Port=22)
     assert p["HomePortHolder"] == "sshd" and sorted(m.listeners()[22]) == ["127.0.0.5", "192.168.50.10"]
     assert {entry["address"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)} == {"192.168.50.10"}
@@ -174,12 +166,8 @@ def test_an_address_beside_one_that_windows_is_not_asked_about(make):
 def test_a_socket_of_both_families_is_in_the_way_of_either(make):
     """Debian's ssh.socket has [::]:22 only, for which systemd binds IPv4 too."""
     m = laid(make, "debian-12-socket", foreign=(22,))
-    w.barrier(m, before=f"{w.UNIT} ssh.socket")
-    m.boot()
-    w.wait_at_barrier(m)
-    w.start_holder(m, "linux", 22)
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m, before=f"{w.UNIT} ssh.socket"):
+        w.start_holder(m, "linux", 22)
     w.wait_properties(m, State="relocated", Port=2222)
     assert w.failed_units(m) == [] and m.listeners()[2222] == ["::"]
 
@@ -198,12 +186,8 @@ time.sleep(100000)
 def test_a_user_who_hides_on_a_candidate(make):
     """He has so many files that the daemon doesn't find out whose the listener is. It is no sshd's: that would be root's."""
     m = make(windows={**w.WINDOWS_HOLDS_22, 2222: w.WINDOWS_HOLDS_22[22]}, foreign=(22022,), policy={"CandidatePorts": "2222 22022 2200"})
-    w.barrier(m)
-    m.boot()
-    w.wait_at_barrier(m)
-    m.spawn(["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh", "python3", "-Sc", HIDES, "22022"])
-    w.eventually(lambda: m.listeners().get(22022) == ["::1"], "he listens")
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m):
+        m.spawn(["sh", "-c", 'ulimit -n "$(ulimit -Hn)"; exec "$@"', "sh", "python3", "-Sc", HIDES, "22022"])
+        w.eventually(lambda: m.listeners().get(22022) == ["::1"], "he listens")
     w.wait_properties(m, State="relocated", Port=2200)
     assert 22022 not in {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)}

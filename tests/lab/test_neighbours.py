@@ -354,12 +354,8 @@ while True:
                          ids=["linux", "windows"])
 def test_a_fake_sshd(make, capsys, greeting):
     m = make(windows=w.WINDOWS_HOLDS_22, foreign=(22, 2222, 22022), **w.HASTE)
-    w.barrier(m)
-    m.boot()
-    w.wait_at_barrier(m)
-    fake = start(m, "linux", FAKE, "2222", greeting, uid=NOBODY)
-    w.open_barrier(m)
-    m.wait_running()
+    with w.held_boot(m):
+        fake = start(m, "linux", FAKE, "2222", greeting, uid=NOBODY)
     w.wait_sshd(m, 22022)
     p = w.wait_properties(m, State="relocated", Port=22022, HomePortHolder="windows-openssh")
     assert {(port, holder) for _, port, holder, _ in p["Listeners"]} == {(22022, "sshd")}

@@ -161,7 +161,7 @@ def set_mode(m: Machine, mode: str) -> None:
 
 
 def barrier(m: Machine, name: str = "barrier", before: str = f"{UNIT} ssh.service", script: str = "") -> None:
-    """Holds the boot just before the daemon starts, until open_barrier(). A script, if given, runs there instead."""
+    """Holds the boot just before the daemon starts, until /run/NAME is there. A script, if given, runs there instead."""
     script = script or f"until [ -e /run/{name} ]; do sleep 0.01; done"
     m.write(f"/root/{name}.sh", script)
     m.write(f"/etc/systemd/system/{name}.service",
@@ -172,12 +172,15 @@ def barrier(m: Machine, name: str = "barrier", before: str = f"{UNIT} ssh.servic
     m.enable(f"{name}.service")
 
 
-def wait_at_barrier(m: Machine, name: str = "barrier") -> None:
-    eventually(lambda: active_state(m, f"{name}.service") == "activating", name)
-
-
-def open_barrier(m: Machine, name: str = "barrier") -> None:
-    m.write(f"/run/{name}", "")
+@contextlib.contextmanager
+def held_boot(m: Machine, before: str = f"{UNIT} ssh.service") -> Iterator[None]:
+    """Boots, and holds the boot just before the daemon starts for as long as the block runs."""
+    barrier(m, before=before)
+    m.boot()
+    eventually(lambda: active_state(m, "barrier.service") == "activating", "the boot is held")
+    yield
+    m.write("/run/barrier", "")
+    m.wait_running()
 
 
 LISTEN = """
