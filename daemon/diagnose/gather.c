@@ -281,7 +281,5 @@ int gather_facts(sd_bus *bus, const Status *status, CheckFacts *ret) {
         if (status)
                 snprintf(ret->daemon.reason, sizeof(ret->daemon.reason), "%s", status->reason);
         gather(event, bus, status, ret);
-        while (sd_event_run(event, 0) > 0) /* to reap what was killed */
-                ;
         return 0;
 }

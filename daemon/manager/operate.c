@@ -255,12 +255,16 @@ static void operator_move(Operator *op, const Decision *d) {
 
 static void operator_note_units_changed(Operator *op, int result, const char *word) {
         Files *files = &op->c->files;
-        bool back = op->decision.action == ACTION_ENABLE_SOCKET, done = result >= 0;
+        bool back = op->decision.action == ACTION_ENABLE_SOCKET,
+             at_end = op->unit_switch && unit_switch_is_at_end(op->unit_switch), done;
         char why[240];
 
+        /* Binds that wait may hold up systemd. It reads its units all the same, and then the start is owed. */
+        if (at_end && result == -ETIMEDOUT && op->observer->owed == OWED_BY_SWITCH)
+                result = 0;
+        done = result >= 0;
         /* The last step fails if a socket's port is taken, which is moved next; or if the service's owner stops it. */
-        if (op->unit_switch && unit_switch_is_at_end(op->unit_switch) &&
-            (back ? !context_is_passing(op->c, result) : result == -ECANCELED))
+        if (at_end && (back ? !context_is_passing(op->c, result) : result == -ECANCELED))
                 done = true;
 
         if (result < 0) {

@@ -13,7 +13,7 @@
 typedef enum ChildState {
         CHILD_AWAITED,
         CHILD_TOLD,     /* the handler was called */
-        CHILD_ORPHANED, /* child_free() was called: the object only waits to reap the process */
+        CHILD_ORPHANED, /* child_free() was called: the object is the loop's, and only reaps the process */
 } ChildState;
 
 struct Child {
@@ -25,7 +25,9 @@ struct Child {
         void *userdata;
 };
 
-static void child_destroy(Child *c) {
+static void child_destroy(void *userdata) {
+        Child *c = userdata;
+
         sd_event_source_disable_unref(c->exit_source);
         sd_event_source_disable_unref(c->deadline_source);
         closep(&c->helper_fd);
@@ -52,6 +54,9 @@ Child *child_free(Child *c) {
         if (c->exit_source && c->helper_fd < 0) {
                 c->state = CHILD_ORPHANED;
                 child_kill(c);
+                (void) sd_event_source_set_destroy_callback(c->exit_source, child_destroy);
+                (void) sd_event_source_set_floating(c->exit_source, true);
+                c->exit_source = sd_event_source_unref(c->exit_source);
         } else
                 child_destroy(c);
         return NULL;
@@ -85,11 +90,7 @@ static void child_tell(Child *c, int error, int exit_status, const char *output,
 static void child_end(Child *c, int status) {
         c->exit_source = sd_event_source_disable_unref(c->exit_source);
         c->deadline_source = sd_event_source_disable_unref(c->deadline_source);
-        if (c->state == CHILD_ORPHANED) {
-                child_destroy(c);
-                return;
-        }
-        if (c->state == CHILD_TOLD)
+        if (c->state != CHILD_AWAITED)
                 return;
 
         _cleanup_free_ char *output = read_pipe(c->output_fd), *errors = read_pipe(c->errors_fd);

@@ -85,25 +85,19 @@ def test_a_stop_that_takes_too_long(make):
 
 @pytest.mark.parametrize("why", ["switched", "switched-nat", "enabled"])
 def test_a_stop_while_an_owed_start_waits(make, why):
-    """The daemon starts a service that it has enabled. Its owner stops it while it waits, as for Windows."""
-    if why == "switched-nat":
-        m = laid(make, "ubuntu-24.04", mode="nat")
-        m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStartPre=-/bin/sleep 3\n")
-        w.boot(m)
-        w.eventually(lambda: units(m)["ssh.socket"] == ("enabled", "active") and w.properties(m), "the socket listens")
-        configure(m, SocketActivation="disable")
-        m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
-    elif why == "switched":
-        m = at_rest(make, "disable")
-        m.windows.delay(1500)
-        configure(m, SocketActivation="disable")
-        m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
-    else:
+    """The daemon starts a service that it has enabled, which takes its time. Its owner stops it meanwhile."""
+    if why == "enabled":
         m = make(stray=(22,))
         m.disable("ssh.service")
         configure(m, EnsureEnabled="yes")
-        m.boot()
-        m.windows.delay(1500)
+    else:
+        m = laid(make, "ubuntu-24.04", stray=(22,), mode="nat" if why == "switched-nat" else "mirrored")
+    m.write("/etc/systemd/system/ssh.service.d/slow.conf", "[Service]\nExecStartPre=-/bin/sleep 20\n")
+    m.boot()
+    if why != "enabled":
+        w.eventually(lambda: units(m)["ssh.socket"] == ("enabled", "active") and w.properties(m), "the socket listens")
+        configure(m, SocketActivation="disable")
+        m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
     w.eventually(lambda: w.active_state(m, "ssh.service") == "activating", "it is started", 60)
     systemctl(m, "stop", "ssh.service")
     # systemd calls it failed where the stop has ended its ExecStartPre=.
@@ -225,6 +219,19 @@ def test_a_stop_during_a_switch(make, activation):
     systemctl(m, "disable", "ssh.socket", "ssh.service")
     m.windows.delay(0)
     w.hold(lambda: listens_at(m) == 0, 8, "sshd stays stopped")
+
+
+@pytest.mark.waits
+def test_systemd_reads_its_units_for_longer_than_the_daemon_waits(make):
+    """Binds hold it up in the midst of a switch. That says nothing about the service, which comes up later."""
+    m = at_rest(make, "disable")
+    m.windows.delay(7000)
+    configure(m, SocketActivation="disable")
+    m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
+    w.eventually(lambda: any("('wslportd')" in text for text in m.messages()), "it reads them", 60)
+    time.sleep(22)
+    m.windows.delay(0)
+    w.eventually(lambda: units(m) == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")}, "it is switched", 60)
 
 
 def test_a_service_that_is_stopped_stays_so_when_its_socket_may_come_back(make):

@@ -2,6 +2,7 @@
 #include "process/child.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 
 #include "unit/outcome.h"
 
@@ -68,6 +69,17 @@ static void test_deadline_freed_in_its_handler(void) {
         run(o, "exec sleep 60", PROGRAM_ALL, 20 * USEC_PER_MSEC);
         test_equal_int(o->error, -ETIMEDOUT);
         finish(o);
+}
+
+/* Nobody reaps the process then, and sanitizers look whether its object is freed all the same. */
+static void test_the_loop_ends_before_the_process(void) {
+        Outcome *o = outcome();
+
+        run(o, "exec sleep 60", PROGRAM_ALL, 20 * USEC_PER_MSEC);
+        o->child = child_free(o->child);
+        sd_event_unref(o->event);
+        free(o);
+        test_assert(wait(NULL) > 0);
 }
 
 static void test_flood_stands_still_until_the_deadline(void) {
@@ -187,6 +199,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_freed_in_its_handler),
                 TEST(test_deadline),
                 TEST(test_deadline_freed_in_its_handler),
+                TEST(test_the_loop_ends_before_the_process),
                 TEST(test_flood_stands_still_until_the_deadline),
                 TEST(test_killed_is_no_exit),
                 TEST(test_environment_is_ours),
