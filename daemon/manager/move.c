@@ -41,6 +41,7 @@ struct Move {
         unsigned strangers; /* how many looks in a row have found another there */
         bool again;         /* sshd was told of one mechanism before, and did not come to listen */
         int error;          /* not 0: why it is being undone, by the same steps */
+        unsigned asked;     /* how often it was asked why a socket unit failed */
         char text[512];
         MoveListens listens;
         MoveHandler handler;
@@ -291,11 +292,44 @@ static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *) {
         return 0;
 }
 
+static void move_on_failed_jobs(Move *move, int result, const char *word);
+
+static void move_on_asked_why(const ChildResult *result, void *userdata) {
+        char detail[BINDPROBE_DETAIL_SIZE];
+        Move *move = userdata;
+        BindAnswer answer = bindprobe_read(result, detail);
+
+        move->probe = child_free(move->probe);
+        if (answer != BIND_REFUSED_BY_WINDOWS && answer != BIND_REFUSED_BY_LINUX) {
+                move_on_failed_jobs(move, -EIO, move->text);
+                return;
+        }
+        move->answer = answer;
+        move_undo(move, -EADDRINUSE, "%u can't be had: %s", move->request.expected,
+                  bind_answer_to_string(answer));
+}
+
+/* A socket unit fails for one address. Any user may have bound that without listening, which no list shows, nor a bind
+ * of another address. */
+static bool move_asks_why(Move *move, int result, const char *word) {
+        static const char *const any[] = { "0.0.0.0", "::" };
+
+        if (!move->shape.by_socket || move->step != MOVE_APPLYING || move->error < 0 || result != -EIO ||
+            move->asked == ELEMENTSOF(any))
+                return false;
+        if (word != move->text)
+                snprintf(move->text, sizeof(move->text), "%s", word);
+        return bindprobe_start(move->trial.event, any[move->asked++], move->request.expected, PROBE_TIMEOUT,
+                               move_on_asked_why, move, &move->probe) >= 0;
+}
+
 /* A step of systemd's has failed. */
 static void move_on_failed_jobs(Move *move, int result, const char *word) {
         bool reads = move->step == MOVE_READING;
         char text[256];
 
+        if (move_asks_why(move, result, word))
+                return;
         if (result == -ECANCELED) /* it is left as its owner wants it */
                 move->request.phase = SERVICE_INACTIVE;
         if (move->error < 0 && move_is_cut_off(move))

@@ -52,19 +52,21 @@ SshdInquiry *sshd_inquiry_free(SshdInquiry *inquiry) {
 /* The daemon, which has the helper, tells everybody what sshd says. Cuts what sshd says of a line that only root may
  * read. */
 static void keep_secret(char *words, size_t size) {
-        char path[PATH_MAX], *line = strstr(words, " line ");
-        size_t length = 0;
+        char path[PATH_MAX], real[PATH_MAX], *line = strstr(words, " line ");
         struct stat st;
+        bool readable;
 
         if (!helper_is_there() || words[0] != '/' || !line)
                 return;
         line += strcspn(line, ":");
-        do {
-                length += 1 + strcspn(words + length + 1, "/: ");
-                snprintf(path, sizeof(path), "%.*s", (int) length, words);
-                if (stat(path, &st) < 0 || !(st.st_mode & (S_ISDIR(st.st_mode) ? S_IXOTH : S_IROTH)))
-                        snprintf(line, size - (size_t) (line - words), ": only root may read that line");
-        } while (words[length] == '/');
+        snprintf(path, sizeof(path), "%.*s", (int) strcspn(words, ": "), words);
+        readable = realpath(path, real) && stat(real, &st) >= 0 && (st.st_mode & S_IROTH);
+        for (char *end = real; readable && (end = strchr(end + 1, '/')); *end = '/') {
+                *end = '\0';
+                readable = stat(real, &st) >= 0 && (st.st_mode & S_IXOTH);
+        }
+        if (!readable)
+                snprintf(line, size - (size_t) (line - words), ": only root may read that line");
 }
 
 /* Adds a result to the answer. -G says nothing about the verdict. */

@@ -191,3 +191,25 @@ def test_a_user_who_hides_on_a_candidate(make):
         w.eventually(lambda: m.listeners().get(22022) == ["::1"], "he listens")
     w.wait_properties(m, State="relocated", Port=2200)
     assert 22022 not in {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)}
+
+
+HOLDS = """
+import os, socket, sys, time
+os.setuid(65534)
+s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
+s.bind((sys.argv[1], int(sys.argv[2])))
+open("/tmp/held", "w").close()
+time.sleep(100000)
+"""
+
+
+@pytest.mark.parametrize("address", ["::1", "127.0.0.5"])
+@pytest.mark.parametrize("name", ["debian-12-socket", "ubuntu-24.04"])
+def test_a_user_binds_a_candidate_and_never_listens(make, name, address):
+    """No list of listeners shows him, nor does a bind of another address. sshd would have its other addresses; a socket unit fails."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, foreign=(2222,))
+    with w.held_boot(m, before=f"{w.UNIT} ssh.socket"):
+        user = m.spawn(["python3", "-Sc", HOLDS, address, "2222"])
+        w.eventually(lambda: m.exists("/tmp/held"), "he holds it")
+    w.eventually(lambda: (p := w.properties(m)) and p["State"] == "relocated" and p["Port"] and w.logs_in(m, p["Port"]), "sshd listens")
+    assert w.failed_units(m) == [] and user.poll() is None

@@ -264,13 +264,18 @@ def test_what_is_told_of_an_sshd_that_failed(make):
     assert "Bind to port 22" in m.run(["wslportctl", "diagnose"]).stdout and "Bind to port 22" not in s.diagnosis(*AS_USER)
 
 
-@pytest.mark.parametrize("path, mode", [("/etc/ssh/sshd_config.d/60-own.conf", 0o600), ("/srv/own/60-own.conf", 0o644)])
-def test_what_is_told_of_a_file_that_only_root_may_read(make, path, mode):
+@pytest.mark.parametrize("path, mode, link", [
+    ("/etc/ssh/sshd_config.d/60-own.conf", 0o600, ""), ("/srv/own/60-own.conf", 0o644, ""),
+    ("/srv/own/60-own.conf", 0o644, "/etc/ssh/sshd_config.d/60-own.conf")])
+def test_what_is_told_of_a_file_that_only_root_may_read(make, path, mode, link):
     """sshd's words about it have a piece of it. Everybody is told the line, and root the rest."""
     m = make()
     m.write(path, f"{SECRET} yes\n", mode)
     m.path(path).parent.chmod(0o755 if mode == 0o600 else 0o700)
-    m.write("/etc/ssh/sshd_config.d/50-include.conf", f"Include {path}\n")
+    if link:
+        m.path(link).symlink_to(path)
+    else:
+        m.write("/etc/ssh/sshd_config.d/50-include.conf", f"Include {path}\n")
     m.boot()
     p = w.eventually(lambda: (p := w.properties(m)) and "60-own.conf" in p["Reason"] and p, "it is told")
     assert "line 1: only root" in p["Reason"] and SECRET not in json.dumps(p) + w.status_text(m)
