@@ -36,8 +36,8 @@ static bool is_asked_about(const Endpoint *e) {
         return !endpoint_is_loopback(e) || e->address.in.s_addr == htonl(INADDR_LOOPBACK);
 }
 
-void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
-                        char ret[static INET6_ADDRSTRLEN]) {
+void home_probe_addresses(const Home *home, const Endpoints *absent, uint16_t port, bool each,
+                          char ret[2][INET6_ADDRSTRLEN]) {
         bool is_home = port_is_one_of(port, home->ports, home->n_ports), ipv6 = home_is_ipv6_only(home);
         Endpoint any = { .ipv6 = ipv6 };
         const Endpoint *chosen = NULL;
@@ -50,7 +50,10 @@ void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port
                     (!chosen || endpoint_is_any(e) || (!is_asked_about(chosen) && is_asked_about(e))))
                         chosen = e;
         }
-        (void) endpoint_print_address(chosen ?: &any, ret);
+        (void) endpoint_print_address(chosen ?: &any, ret[0]);
+        any.ipv6 = true;
+        each = each && !home->without_ipv6 && endpoints_have_address_of(&home->movable, &any);
+        strcpy(ret[1], !each ? "" : streq(ret[0], "::") ? "0.0.0.0" : "::");
 }
 
 /* The endpoint to which @placement takes a movable one. */

@@ -60,10 +60,11 @@ bool home_is_ipv6_only(const Home *home);
  * family that sshd can't have. */
 void home_on_port(const Home *home, const Placement *placement, uint16_t port, Endpoints *ret);
 
-/* Writes the address that a bind() of @port is to be tried with: 0.0.0.0 or :: if sshd takes them, else one of its
- * own that isn't in @absent, as another here may have the port on another address. */
-void home_probe_address(const Home *home, const Endpoints *absent, uint16_t port,
-                        char ret[static INET6_ADDRSTRLEN]);
+/* Writes the address that a bind() of @port is to be tried with: 0.0.0.0 or :: if sshd takes them, else one of its own
+ * that isn't in @absent, as another here may have the port on another address. With @each, as a socket unit fails for a
+ * family that it lacks, also the wildcard of the other one if sshd takes ::, by which systemd may mean both; else "". */
+void home_probe_addresses(const Home *home, const Endpoints *absent, uint16_t port, bool each,
+                          char ret[2][INET6_ADDRSTRLEN]);
 
 /* True if @actual is where sshd should listen by @placement, and nothing else. */
 bool home_is_placed(const Home *home, const Placement *placement, const Endpoints *actual);

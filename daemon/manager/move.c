@@ -41,7 +41,6 @@ struct Move {
         unsigned strangers; /* how many looks in a row have found another there */
         bool again;         /* sshd was told of one mechanism before, and did not come to listen */
         int error;          /* not 0: why it is being undone, by the same steps */
-        unsigned asked;     /* how often it was asked why a socket unit failed */
         char text[512];
         MoveListens listens;
         MoveHandler handler;
@@ -213,6 +212,13 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
                 return 0;
         }
 
+        if (usec >= move->verify_until && r == -EINPROGRESS && !move->shape.by_socket && move->error == 0) {
+                /* Somebody has the rest without listening. Clients reach sshd. */
+                if (move->step == MOVE_DOUBTING)
+                        move->answer = BIND_NOT_ASKED;
+                move_finish(move, 0);
+                return 0;
+        }
         if (usec >= move->verify_until && move->step == MOVE_DOUBTING) {
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s", port,
                           bind_answer_to_string(move->answer));
@@ -292,44 +298,11 @@ static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *) {
         return 0;
 }
 
-static void move_on_failed_jobs(Move *move, int result, const char *word);
-
-static void move_on_asked_why(const ChildResult *result, void *userdata) {
-        char detail[BINDPROBE_DETAIL_SIZE];
-        Move *move = userdata;
-        BindAnswer answer = bindprobe_read(result, detail);
-
-        move->probe = child_free(move->probe);
-        if (answer != BIND_REFUSED_BY_WINDOWS && answer != BIND_REFUSED_BY_LINUX) {
-                move_on_failed_jobs(move, -EIO, move->text);
-                return;
-        }
-        move->answer = answer;
-        move_undo(move, -EADDRINUSE, "%u can't be had: %s", move->request.expected,
-                  bind_answer_to_string(answer));
-}
-
-/* A socket unit fails for one address. Any user may have bound that without listening, which no list shows, nor a bind
- * of another address. */
-static bool move_asks_why(Move *move, int result, const char *word) {
-        static const char *const any[] = { "0.0.0.0", "::" };
-
-        if (!move->shape.by_socket || move->step != MOVE_APPLYING || move->error < 0 || result != -EIO ||
-            move->asked == ELEMENTSOF(any))
-                return false;
-        if (word != move->text)
-                snprintf(move->text, sizeof(move->text), "%s", word);
-        return bindprobe_start(move->trial.event, any[move->asked++], move->request.expected, PROBE_TIMEOUT,
-                               move_on_asked_why, move, &move->probe) >= 0;
-}
-
 /* A step of systemd's has failed. */
 static void move_on_failed_jobs(Move *move, int result, const char *word) {
         bool reads = move->step == MOVE_READING;
         char text[256];
 
-        if (move_asks_why(move, result, word))
-                return;
         if (result == -ECANCELED) /* it is left as its owner wants it */
                 move->request.phase = SERVICE_INACTIVE;
         if (move->error < 0 && move_is_cut_off(move))
@@ -388,32 +361,50 @@ static void move_tell_systemd(Move *move) {
 
 /* ── the files and the port ── */
 
+static void move_on_probed(const ChildResult *result, void *userdata);
+
+/* Asks for the port on the next address; after the last one the port can be had. */
+static void move_ask(Move *move) {
+        const MoveRequest *request = &move->request;
+        uint16_t port = request->to.port != 0 ? request->to.port : request->expected;
+        int r;
+
+        if (request->n_granted == ELEMENTSOF(request->probe_at) ||
+            isempty(request->probe_at[request->n_granted])) {
+                move_tell_systemd(move);
+                return;
+        }
+        r = bindprobe_start(move->trial.event, request->probe_at[request->n_granted], port, PROBE_TIMEOUT,
+                            move_on_probed, move, &move->probe);
+        if (r < 0)
+                move_undo(move, r, "%u could not be tried: %s", port, strerrordesc_np(-r));
+}
+
 static void move_on_probed(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Move *move = userdata;
-        uint16_t port = move->request.to.port;
+        uint16_t port = move->request.to.port != 0 ? move->request.to.port : move->request.expected;
         int r = 0;
 
         move->answer = bindprobe_read(result, detail);
+        move->probe = child_free(move->probe);
         if (move->answer == BIND_REFUSED_BY_WINDOWS || move->answer == BIND_REFUSED_BY_LINUX)
                 r = move->listens(&move->request.to, port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */
                 move->request.expected = port;
                 move_verify(move, MOVE_DOUBTING);
-                return;
-        }
-        if (move->answer != BIND_FREE) {
+        } else if (move->answer != BIND_FREE)
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port,
                           bind_answer_to_string(move->answer), *detail ? " " : "", detail);
-                return;
+        else {
+                move->request.n_granted++;
+                move_ask(move);
         }
-        move_tell_systemd(move);
 }
 
 static void move_on_tried(int result, const char *text, void *userdata) {
         Move *move = userdata;
-        int r;
 
         /* A socket unit that doesn't listen has nothing to lose. */
         if (move->error < 0 && result < 0 && result != -EEXIST &&
@@ -423,14 +414,8 @@ static void move_on_tried(int result, const char *text, void *userdata) {
                 move_work(move);
         else if (result < 0)
                 move_undo(move, result, "%s", text);
-        else if (move->request.probe_at[0] && move->answer == BIND_NOT_ASKED) {
-                r = bindprobe_start(move->trial.event, move->request.probe_at, move->request.to.port,
-                                    PROBE_TIMEOUT, move_on_probed, move, &move->probe);
-                if (r < 0)
-                        move_undo(move, r, "%u could not be tried: %s", move->request.to.port,
-                                  strerrordesc_np(-r));
-        } else
-                move_tell_systemd(move);
+        else
+                move_ask(move);
 }
 
 /* Nothing to wait for, but the handler is never called from within the call that starts. */

@@ -16,8 +16,10 @@
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
 
 typedef struct MoveRequest {
-        Placement from, to;              /* as Trial's */
-        char probe_at[INET6_ADDRSTRLEN]; /* of home_probe_address(), to see whether .to.port can be had; "": it can */
+        Placement from, to; /* as Trial's */
+        char probe_at[2]
+                     [INET6_ADDRSTRLEN]; /* where bind() is tried, to see whether the port can be had; "": no more */
+        size_t n_granted;                /* of these, the first ones are granted already */
         uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
         ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
         ManagedUnits managed;
@@ -26,8 +28,8 @@ typedef struct MoveRequest {
 
 typedef struct Move Move;
 
-/* Asks the kernel whether the managed unit has each endpoint that it should have on @port by @placement. 1,
- * 0, -EADDRINUSE where another here does, or -EAGAIN where it can't be known for the moment. */
+/* Asks the kernel whether the managed unit has each endpoint that it should have on @port by @placement: as
+ * observer_listens(). */
 typedef int (*MoveListens)(const Placement *placement, uint16_t port, void *userdata);
 
 /* @result is 0, or a negative errno and everything is as it was (or, if not, @text says so too); @text is

@@ -79,7 +79,7 @@ static bool operator_finds_stranger(Operator *op, uint16_t port) {
 }
 
 static void operator_probe(Operator *op, uint16_t port) {
-        char address[INET6_ADDRSTRLEN];
+        char at[2][INET6_ADDRSTRLEN];
         int r;
 
         op->state = OPERATOR_PROBING;
@@ -88,8 +88,8 @@ static void operator_probe(Operator *op, uint16_t port) {
                 operator_end(op);
                 return;
         }
-        home_probe_address(&op->observer->sshd.home, &op->observer->absent, port, address);
-        r = bindprobe_start(op->c->event, address, port, PROBE_TIMEOUT, operator_on_probe, op, &op->probe);
+        home_probe_addresses(&op->observer->sshd.home, &op->observer->absent, port, false, at);
+        r = bindprobe_start(op->c->event, at[0], port, PROBE_TIMEOUT, operator_on_probe, op, &op->probe);
         if (r < 0) {
                 operator_note_answer(op, BIND_FAILED, strerrordesc_np(-r));
                 operator_end(op);
@@ -215,10 +215,12 @@ static int operator_start_move(Operator *op, const Decision *d) {
                 request.to.n_beside = d->port == now->port ? now->n_beside : d->n_beside;
                 memcpy(request.to.beside, d->port == now->port ? now->beside : d->beside,
                        sizeof(request.to.beside));
-                if (!fact || (fact->bind != BIND_FREE && fact->holder != HOLDER_SSHD))
-                        home_probe_address(&op->observer->sshd.home, &op->observer->absent, d->port,
-                                           request.probe_at);
         }
+        /* Whoever goes home, or is started, has had the first answer. */
+        request.n_granted = d->action != ACTION_RELOCATE ||
+                            (fact && (fact->bind == BIND_FREE || fact->holder == HOLDER_SSHD));
+        home_probe_addresses(&op->observer->sshd.home, &op->observer->absent, d->port,
+                             request.managed.socket && request.phase != SERVICE_INACTIVE, request.probe_at);
         if (request.phase != SERVICE_INACTIVE) {
                 request.expected = d->port;
                 /* The unit is ordered after ours: its job waits for READY=1. */

@@ -7,8 +7,8 @@
 #define SSHD_FATAL_STATUS 255
 
 static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
-        /* It had run, and its stop took too long. */
-        bool stopped = streq(s->result, "timeout") && s->times.ceased > s->times.began;
+        /* It had run, and its stop took too long; or it had failed already, as systemd still says. */
+        bool stopped = s->past.given_up || (streq(s->result, "timeout") && s->past.ceased > s->past.began);
 
         if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))
                 return SERVICE_RUNNING;

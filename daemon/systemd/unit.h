@@ -23,7 +23,8 @@ typedef struct UnitState {
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
         struct {
                 uint64_t began, ceased; /* when a service last began to start, and last ceased to run; µs */
-        } times;
+                bool given_up;          /* it had failed, and its owner has disabled it since */
+        } past;
         bool overridden; /* a drop-in of wslportd's is in force */
         UnitSandbox sandbox;
         char conditions[1024]; /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */

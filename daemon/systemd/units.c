@@ -197,7 +197,13 @@ static void units_finish(Units *units) {
 
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
+                const UnitState *before = &unit->state;
 
+                unit->incoming.past.given_up = streq(before->active_state, "failed") &&
+                                               streq(unit->incoming.active_state, "failed") &&
+                                               !streq(unit->incoming.unit_file_state, "enabled") &&
+                                               (before->past.given_up ||
+                                                streq(before->unit_file_state, "enabled"));
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the padding is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));

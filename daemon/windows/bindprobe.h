@@ -10,7 +10,7 @@
  * Only for a port that sshd is about to bind: an allowed bind takes the port from Windows until sshd has it,
  * or for 60 s. (microsoft/WSL, GnsPortTracker.cpp) */
 
-/* @address: as of home_probe_address(), or another IPv4 one, of which Windows is asked too while a unit here listens
+/* @address: as of home_probe_addresses(), or another IPv4 one, of which Windows is asked too while a unit here listens
  * on the port. @timeout is in µs. @handler reads its result by bindprobe_read(). Returns 0 or a negative errno. */
 int bindprobe_start(sd_event *event, const char *address, uint16_t port, usec_t timeout,
                     ChildHandler handler, void *userdata, Child **ret);

@@ -203,13 +203,36 @@ time.sleep(100000)
 """
 
 
+def hold_candidate(m: w.Machine, address: str) -> None:
+    m.spawn(["python3", "-Sc", HOLDS, address, "2222"])
+    w.eventually(lambda: m.exists("/tmp/held"), "a user holds it")
+
+
 @pytest.mark.parametrize("address", ["::1", "127.0.0.5"])
 @pytest.mark.parametrize("name", ["debian-12-socket", "ubuntu-24.04"])
 def test_a_user_binds_a_candidate_and_never_listens(make, name, address):
-    """No list of listeners shows him, nor does a bind of another address. sshd would have its other addresses; a socket unit fails."""
+    """No list of listeners shows him, nor does a bind of another address. A socket unit would fail for him at each start."""
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22, foreign=(2222,))
     with w.held_boot(m, before=f"{w.UNIT} ssh.socket"):
-        user = m.spawn(["python3", "-Sc", HOLDS, address, "2222"])
-        w.eventually(lambda: m.exists("/tmp/held"), "he holds it")
+        hold_candidate(m, address)
     w.eventually(lambda: (p := w.properties(m)) and p["State"] == "relocated" and p["Port"] and w.logs_in(m, p["Port"]), "sshd listens")
-    assert w.failed_units(m) == [] and user.poll() is None
+    assert w.failed_units(m) == []
+
+
+def test_he_does_so_when_a_socket_unit_is_to_be_moved(make):
+    """It isn't stopped for a port that it can't have."""
+    m = w.boot(laid(make, "ubuntu-24.04", foreign=(2222,)))
+    w.wait_properties(m, State="clear", Port=22)
+    since = w.show(m, "ssh.socket", "ActiveEnterTimestampMonotonic")
+    hold_candidate(m, "::1")
+    assert w.call(m, "Relocate", "q", "2222")[0] != 0
+    assert w.show(m, "ssh.socket", "ActiveEnterTimestampMonotonic") == since and w.own_files(m) == {}
+
+
+def test_he_does_so_when_an_sshd_is_to_be_moved(make):
+    """It has IPv4 there, and its clients reach it."""
+    m = w.boot(laid(make, "debian-12", foreign=(2222,)))
+    w.wait_properties(m, State="clear", Port=22)
+    hold_candidate(m, "::1")
+    assert w.call(m, "Relocate", "q", "2222") == (0, "")
+    assert m.listeners()[2222] == ["0.0.0.0"] and w.logs_in(m, 2222)

@@ -104,6 +104,19 @@ def test_a_stop_while_an_owed_start_waits(make, why):
     w.hold(lambda: w.active_state(m, "ssh.service") in ("inactive", "failed") and listens_at(m) == 0, 8, "it stays stopped")
 
 
+@on("debian-12", "ubuntu-24.04")
+def test_an_sshd_that_could_not_start_is_disabled(make, name):
+    """systemd goes on calling it failed. Its owner has given it up, and it isn't started when Windows leaves the port."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22, policy={"CandidatePorts": "22"})
+    w.boot(m)
+    unit = "ssh.socket" if name == "ubuntu-24.04" else "ssh.service"
+    w.eventually(lambda: (p := w.properties(m)) and p["State"] == "blocked" and w.active_state(m, unit) == "failed", "it is down")
+    systemctl(m, "disable", "--now", "ssh.service", "ssh.socket")
+    m.windows.release(22)
+    w.call(m, "Reload")
+    w.hold(lambda: listens_at(m) == 0, 4, "it stays so")
+
+
 # ---- its configuration breaks ----
 
 @on("debian-12", "fedora", "el8")

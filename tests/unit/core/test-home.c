@@ -12,21 +12,78 @@ static const struct {
         const char *on_port;
         bool without_ipv6;
 } homes[] = {
-        { "stock", "0.0.0.0:22 [::]:22", "", { .port = 2222 }, "0.0.0.0:2222 [::]:2222", 2222, "0.0.0.0:2222 [::]:2222", false },
-        { "stock, at home", "0.0.0.0:22 [::]:22", "", { 0 }, "[::]:22 0.0.0.0:22", 22, "0.0.0.0:22 [::]:22", false },
-        { "moved, its home port", "0.0.0.0:22 [::]:22", "", { .port = 2222 }, "0.0.0.0:2222 [::]:2222", 22,
-          "0.0.0.0:22 [::]:22", false },
-        { "a kernel without IPv6", "0.0.0.0:22 [::]:22", "", { .port = 2222 }, "0.0.0.0:2222 [::]:2222", 2222, "0.0.0.0:2222",
+        { "stock",
+          "0.0.0.0:22 [::]:22",
+          "",
+          { .port = 2222 },
+          "0.0.0.0:2222 [::]:2222",
+          2222,
+          "0.0.0.0:2222 [::]:2222",
+          false },
+        { "stock, at home",
+          "0.0.0.0:22 [::]:22",
+          "",
+          { 0 },
+          "[::]:22 0.0.0.0:22",
+          22,
+          "0.0.0.0:22 [::]:22",
+          false },
+        { "moved, its home port",
+          "0.0.0.0:22 [::]:22",
+          "",
+          { .port = 2222 },
+          "0.0.0.0:2222 [::]:2222",
+          22,
+          "0.0.0.0:22 [::]:22",
+          false },
+        { "a kernel without IPv6",
+          "0.0.0.0:22 [::]:22",
+          "",
+          { .port = 2222 },
+          "0.0.0.0:2222 [::]:2222",
+          2222,
+          "0.0.0.0:2222",
           true },
-        { "two ports become one", "0.0.0.0:22 0.0.0.0:23", "", { .port = 2222 }, "0.0.0.0:2222", 2222, "0.0.0.0:2222", false },
-        { "one of two ports stays", "0.0.0.0:22 0.0.0.0:23", "", { .port = 2222, .beside = { 23 }, .n_beside = 1 },
-          "0.0.0.0:2222 0.0.0.0:23", 23, "0.0.0.0:23", false },
-        { "an address fixes its port", "127.0.0.1:22", "192.0.2.1:2022", { .port = 2222 }, "127.0.0.1:2222 192.0.2.1:2022",
-          2222, "127.0.0.1:2222", false },
-        { "a fixed port", "127.0.0.1:22", "192.0.2.1:2022", { .port = 2222 }, "127.0.0.1:2222 192.0.2.1:2022", 2022,
-          "192.0.2.1:2022", false },
-        { "a socket unit's addresses differ", "0.0.0.0:22 127.0.0.1:8022", "",
-          { .port = 2222, .beside = { 8022 }, .n_beside = 1 }, "0.0.0.0:2222 127.0.0.1:8022", 2222, "0.0.0.0:2222", false },
+        { "two ports become one",
+          "0.0.0.0:22 0.0.0.0:23",
+          "",
+          { .port = 2222 },
+          "0.0.0.0:2222",
+          2222,
+          "0.0.0.0:2222",
+          false },
+        { "one of two ports stays",
+          "0.0.0.0:22 0.0.0.0:23",
+          "",
+          { .port = 2222, .beside = { 23 }, .n_beside = 1 },
+          "0.0.0.0:2222 0.0.0.0:23",
+          23,
+          "0.0.0.0:23",
+          false },
+        { "an address fixes its port",
+          "127.0.0.1:22",
+          "192.0.2.1:2022",
+          { .port = 2222 },
+          "127.0.0.1:2222 192.0.2.1:2022",
+          2222,
+          "127.0.0.1:2222",
+          false },
+        { "a fixed port",
+          "127.0.0.1:22",
+          "192.0.2.1:2022",
+          { .port = 2222 },
+          "127.0.0.1:2222 192.0.2.1:2022",
+          2022,
+          "192.0.2.1:2022",
+          false },
+        { "a socket unit's addresses differ",
+          "0.0.0.0:22 127.0.0.1:8022",
+          "",
+          { .port = 2222, .beside = { 8022 }, .n_beside = 1 },
+          "0.0.0.0:2222 127.0.0.1:8022",
+          2222,
+          "0.0.0.0:2222",
+          false },
         { "not sshd's port", "0.0.0.0:22", "", { 0 }, "0.0.0.0:22", 2222, "", false },
 };
 
@@ -79,35 +136,44 @@ static void test_placement(const void *data) {
         test_assert(are_equal(&on_port, &wanted));
 }
 
-/* Which address a bind() is tried with. */
+/* Which addresses a bind() is tried with. */
 static const struct {
         const char *name, *movable, *fixed, *absent;
         uint16_t port;
-        const char *address;
+        const char *address, *other; /* for a socket unit, which needs each */
 } probes[] = {
-        { "nothing known", "", "", "", 22, "0.0.0.0" },
-        { "stock", "0.0.0.0:22 [::]:22", "", "", 22, "0.0.0.0" },
-        { "stock, a candidate", "[::]:22 0.0.0.0:22", "", "", 2222, "0.0.0.0" },
-        { "IPv6 only", "[::]:22", "", "", 22, "::" },
-        { "an IPv6 address", "[2001:db8::1]:22", "", "", 22, "::" },
-        { "one address", "127.0.0.5:22", "", "", 22, "127.0.0.5" },
-        { "one address, a candidate", "127.0.0.5:22", "", "", 2222, "127.0.0.5" },
-        { "an address that is absent", "192.0.2.1:22 127.0.0.1:22", "", "192.0.2.1:22", 22, "127.0.0.1" },
-        { "the address of that port", "127.0.0.1:22", "192.0.2.1:2022", "", 2022, "192.0.2.1" },
-        { "not a fixed one for a candidate", "127.0.0.1:22", "0.0.0.0:2022", "", 2222, "127.0.0.1" },
-        { "not one that Windows isn't asked about", "127.0.0.5:22 192.0.2.1:22", "", "", 22, "192.0.2.1" },
-        { "Windows is asked about 127.0.0.1", "127.0.0.5:22 127.0.0.1:22", "", "", 22, "127.0.0.1" },
-        { "any before one", "127.0.0.1:22 0.0.0.0:22", "", "", 22, "0.0.0.0" },
+        { "nothing known", "", "", "", 22, "0.0.0.0", "" },
+        { "stock", "0.0.0.0:22 [::]:22", "", "", 22, "0.0.0.0", "::" },
+        { "stock, a candidate", "[::]:22 0.0.0.0:22", "", "", 2222, "0.0.0.0", "::" },
+        { "IPv6 only", "[::]:22", "", "", 22, "::", "0.0.0.0" },
+        { "an IPv6 address", "[2001:db8::1]:22", "", "", 22, "::", "" },
+        { "one address", "127.0.0.5:22", "", "", 22, "127.0.0.5", "" },
+        { "one address, a candidate", "127.0.0.5:22", "", "", 2222, "127.0.0.5", "" },
+        { "an address that is absent", "192.0.2.1:22 127.0.0.1:22", "", "192.0.2.1:22", 22, "127.0.0.1",
+          "" },
+        { "the address of that port", "127.0.0.1:22", "192.0.2.1:2022", "", 2022, "192.0.2.1", "" },
+        { "not a fixed one for a candidate", "127.0.0.1:22", "0.0.0.0:2022", "", 2222, "127.0.0.1", "" },
+        { "not one that Windows isn't asked about", "127.0.0.5:22 192.0.2.1:22", "", "", 22, "192.0.2.1",
+          "" },
+        { "Windows is asked about 127.0.0.1", "127.0.0.5:22 127.0.0.1:22", "", "", 22, "127.0.0.1", "" },
+        { "any before one", "127.0.0.1:22 0.0.0.0:22", "", "", 22, "0.0.0.0", "" },
 };
 
-static void test_probe_address(const void *data) {
+static void test_probe_addresses(const void *data) {
         const __typeof__(probes[0]) *row = data;
         Endpoints absent = read_set(row->absent);
         Home home = read_home(row->movable, row->fixed);
-        char address[INET6_ADDRSTRLEN];
+        char at[2][INET6_ADDRSTRLEN];
 
-        home_probe_address(&home, &absent, row->port, address);
-        test_equal_string(address, row->address);
+        home_probe_addresses(&home, &absent, row->port, false, at);
+        test_equal_string(at[0], row->address);
+        test_equal_string(at[1], "");
+        home_probe_addresses(&home, &absent, row->port, true, at);
+        test_equal_string(at[0], row->address);
+        test_equal_string(at[1], row->other);
+        home.without_ipv6 = true;
+        home_probe_addresses(&home, &absent, row->port, true, at);
+        test_equal_string(at[1], "");
 }
 
 static void test_home(void) {
@@ -138,7 +204,7 @@ static void test_home(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_placement, homes),
-                TEST_TABLE(test_probe_address, probes),
+                TEST_TABLE(test_probe_addresses, probes),
                 TEST(test_home),
         };
 
