@@ -45,7 +45,7 @@ static ssize_t read_fd(int fd, char *buffer, size_t size) {
         return -E2BIG;
 }
 
-static ssize_t read_regular(int folder_fd, const char *name, int flags, char *buffer, size_t size) {
+ssize_t fs_read_bytes_at(int folder_fd, const char *name, int flags, char *buffer, size_t size) {
         _cleanup_close_ int fd = -1;
         struct stat st;
 
@@ -60,7 +60,7 @@ static ssize_t read_regular(int folder_fd, const char *name, int flags, char *bu
 ssize_t fs_read_at(int folder_fd, const char *name, char *buffer, size_t size) {
         ssize_t n;
 
-        n = read_regular(folder_fd, name, O_NOFOLLOW, buffer, size);
+        n = fs_read_bytes_at(folder_fd, name, O_NOFOLLOW, buffer, size);
         if (n < 0)
                 return n;
         if (memchr(buffer, '\0', (size_t) n))
@@ -91,12 +91,8 @@ int fs_open_folder(const char *path) {
         return fd < 0 ? -errno : fd;
 }
 
-ssize_t fs_read_bytes_at(int folder_fd, const char *name, char *buffer, size_t size) {
-        return read_regular(folder_fd, name, O_NOFOLLOW, buffer, size);
-}
-
 ssize_t fs_read_bytes(const char *path, char *buffer, size_t size) {
-        return read_regular(AT_FDCWD, path, 0, buffer, size);
+        return fs_read_bytes_at(AT_FDCWD, path, 0, buffer, size);
 }
 
 static bool holds(int folder_fd, const char *name, const char *text) {

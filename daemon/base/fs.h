@@ -27,8 +27,8 @@ ssize_t fs_read_at(int folder_fd, const char *name, char *buffer, size_t size);
 /* Opens a folder whose absolute @path has no symbolic link in it. Returns a descriptor or a negative errno. */
 int fs_open_folder(const char *path);
 
-/* As fs_read_at(), for any bytes, and without a NUL at the end. */
-ssize_t fs_read_bytes_at(int folder_fd, const char *name, char *buffer, size_t size);
+/* As fs_read_at(), for any bytes, and without a NUL at the end. @flags: O_NOFOLLOW, or 0: a link is followed. */
+ssize_t fs_read_bytes_at(int folder_fd, const char *name, int flags, char *buffer, size_t size);
 
 /* The same for a path, and a symbolic link is followed. */
 ssize_t fs_read_bytes(const char *path, char *buffer, size_t size);

@@ -45,13 +45,6 @@ static size_t decode(const unsigned char *s, uint32_t *ret) {
         return length;
 }
 
-size_t printable_length(const char *text) {
-        uint32_t c = 0;
-        size_t length = decode((const unsigned char *) text, &c);
-
-        return is_printable(c) ? length : 0;
-}
-
 const char *printable(const char *text, char *buffer, size_t size) {
         const unsigned char *s = (const unsigned char *) text;
         size_t used = 0;

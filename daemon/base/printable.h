@@ -8,6 +8,3 @@
  * see: control characters of both sets, line breaks, marks that turn the order of a line around, invisible
  * characters. Returns @buffer. */
 const char *printable(const char *text, char *buffer, size_t size);
-
-/* How many bytes the first character of @text has; 0 where printable() would replace it. */
-size_t printable_length(const char *text);

@@ -9,13 +9,13 @@ static const Verb verbs[] = {
         { "monitor", verb_monitor, NULL, "print a line for each change, until interrupted",
           "It goes on when wslportd is restarted. With --json, each line is an object. Its Event is Status\n"
           "(with the whole Status), Conflict, Relocated, Restored, Stopped or Started.\n" },
-        { "probe", verb_probe, NULL, "find out again who holds the home port",
+        { "probe", verb_call, NULL, "find out again who holds the home port",
           "The home port is never bound for this, so Windows doesn't lose it.\n" },
-        { "relocate", verb_relocate, "[PORT]", "move sshd to PORT, or to where the policy says",
+        { "relocate", verb_call, "[PORT]", "move sshd to PORT, or to where the policy says",
           "PORT has to be one of CandidatePorts= in /etc/wslportd.conf. Open sessions go on.\n" },
-        { "restore", verb_restore, NULL, "move sshd back to its home port, if it is free",
+        { "restore", verb_call, NULL, "move sshd back to its home port, if it is free",
           "Open sessions go on.\n" },
-        { "reload", verb_reload, NULL, "read /etc/wslportd.conf again",
+        { "reload", verb_call, NULL, "read /etc/wslportd.conf again",
           "If the file has an error, the error is shown, and the old configuration stays in force.\n" },
         { "diagnose", verb_diagnose, NULL, "find out why sshd can't be reached, and what to do",
           "It works without the daemon, too. With --json, it prints a list of objects: Check, Verdict,\n"

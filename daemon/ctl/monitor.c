@@ -179,12 +179,6 @@ static int on_disconnected(sd_bus_message *, void *userdata, sd_bus_error *) {
                              ctl_error(CTL_NOT_RUNNING, "the system bus has ended the connection"));
 }
 
-static int on_reader_gone(sd_event_source *, int, uint32_t, void *userdata) {
-        Monitor *m = userdata;
-
-        return sd_event_exit(m->event, CTL_OK);
-}
-
 /* ── set-up ── */
 
 static int monitor_subscribe(Monitor *m) {
@@ -221,9 +215,9 @@ static int monitor_set_up_event(Monitor *m) {
         if (r < 0)
                 return r;
 
-        /* Ends as soon as the reader of a pipe has gone, not at the next line. -EPERM: a file can't be
-         * watched. */
-        r = sd_event_add_io(m->event, NULL, STDOUT_FILENO, EPOLLERR, on_reader_gone, m);
+        /* Without a handler the loop ends, as soon as the reader of a pipe has gone, not at the next line. -EPERM: a file
+         * can't be watched. */
+        r = sd_event_add_io(m->event, NULL, STDOUT_FILENO, EPOLLERR, NULL, NULL);
         if (r < 0 && r != -EPERM)
                 return r;
         return sd_bus_attach_event(m->ctl->bus, m->event, SD_EVENT_PRIORITY_NORMAL);

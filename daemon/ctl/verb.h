@@ -64,10 +64,7 @@ struct Ctl {
 int verb_status(Ctl *ctl);
 int verb_listeners(Ctl *ctl);
 int verb_monitor(Ctl *ctl);
-int verb_probe(Ctl *ctl);
-int verb_relocate(Ctl *ctl);
-int verb_restore(Ctl *ctl);
-int verb_reload(Ctl *ctl);
+int verb_call(Ctl *ctl); /* calls the daemon's method of the verb's name; only Relocate() takes a port */
 int verb_diagnose(Ctl *ctl);
 int verb_firewall(Ctl *ctl);
 int verb_ssh_config(Ctl *ctl);

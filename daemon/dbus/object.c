@@ -410,13 +410,12 @@ int bus_object_new(sd_event *event, const Log *log, const Status *status, const 
         return 0;
 }
 
-BusObject *bus_object_free(BusObject *o) {
+void bus_object_free(BusObject *o) {
         if (!o)
-                return NULL;
+                return;
 
         sd_event_source_disable_unref(o->retry_timer);
         if (o->bus)
                 bus_object_close(o);
         free(o);
-        return NULL;
 }

@@ -24,8 +24,7 @@ typedef struct BusObjectHandlers {
 /* All arguments have to outlive the object. It shows @status as it is at each call. Returns 0 or -ENOMEM. */
 int bus_object_new(sd_event *event, const Log *log, const Status *status, const BusObjectHandlers *handlers,
                    void *userdata, BusObject **ret);
-BusObject *bus_object_free(BusObject *bus);
-DEFINE_TRIVIAL_CLEANUP(BusObject *, bus_object_free);
+void bus_object_free(BusObject *bus);
 
 /* Begins to connect. Failures are logged and tried again. */
 void bus_object_connect(BusObject *bus);

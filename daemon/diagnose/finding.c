@@ -77,15 +77,6 @@ void remedy_without_sudo(char *remedy) {
         *to = '\0';
 }
 
-bool text_is_printable(const char *text) {
-        for (size_t n; *text; text += n) {
-                n = printable_length(text);
-                if (n == 0)
-                        return false;
-        }
-        return true;
-}
-
 /* ── as a line ── */
 
 void finding_print(const Finding *f, FILE *out) {
@@ -95,7 +86,7 @@ void finding_print(const Finding *f, FILE *out) {
 static bool take_field(char **rest, char *ret, size_t size) {
         const char *field = strsep(rest, "\t");
 
-        return field && text_is_printable(field) && (size_t) snprintf(ret, size, "%s", field) < size;
+        return field && streq(printable(field, ret, size), field); /* and it fits */
 }
 
 static bool read_line(const char *line, size_t length, Finding *ret) {

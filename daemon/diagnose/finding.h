@@ -51,9 +51,6 @@ void finding_clean(Finding *r);
 /* Removes the "sudo" before each command, for root. */
 void remedy_without_sudo(char *remedy);
 
-/* Whether @text is UTF-8 without anything that a terminal obeys or doesn't show. */
-bool text_is_printable(const char *text);
-
 /* Prints @finding as a line of four fields with a tab between them: check, verdict, finding and remedy. */
 void finding_print(const Finding *finding, FILE *out);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/gather-windows.h"
 
+#include "base/printable.h"
 #include "diagnose/finding.h"
-#include "facts/naming.h"
+#include "windows/greeter.h"
 #include "windows/inquiry.h"
 #include "windows/profile.h"
 
@@ -16,7 +17,7 @@ static void on_greeting(const ChildResult *result, void *userdata) {
         ListenFacts *f = userdata;
         char detail[GREETING_SOFTWARE_SIZE];
 
-        f->holder = naming_read_greeting(result, detail);
+        f->holder = greeter_read(result, detail);
         snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", detail);
 }
 
@@ -96,7 +97,7 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
 
 int gather_wslconfig_main(int argc, char *argv[]) {
         _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
-        char path[CHECK_PATH_SIZE];
+        char path[CHECK_PATH_SIZE], clean[CHECK_PATH_SIZE];
         bool wide = false;
         int r;
 
@@ -107,8 +108,8 @@ int gather_wslconfig_main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
 
         /* The parent reads only what fits into a pipe. No real .wslconfig is that long. */
-        printf("%s\n%s\n%s", wide || !text_is_printable(path) ? "" : path, r == 0 ? "absent" : "found",
-               r > 0 ? text : "");
+        printf("%s\n%s\n%s", wide || !streq(printable(path, clean, sizeof(clean)), path) ? "" : path,
+               r == 0 ? "absent" : "found", r > 0 ? text : "");
         return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

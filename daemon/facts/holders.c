@@ -65,8 +65,7 @@ static Holder classify_by_status(const Status *status, const StatusListener *ent
 }
 
 static bool has_any_ipv4(const Listener *listener) {
-        return listener->endpoint.ipv6 && listener_has_ipv4(listener) &&
-               endpoint_is_any(&listener->endpoint);
+        return listener->endpoint.ipv6 && !listener->v6only && endpoint_is_any(&listener->endpoint);
 }
 
 /* True if sshd can have all endpoints that are expected beside the listener. Otherwise any user could drive sshd away, by a listener on

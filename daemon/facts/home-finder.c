@@ -42,16 +42,15 @@ struct HomeFinder {
         char program[256], options[SSHD_COMMAND_SIZE];
 };
 
-HomeFinder *home_finder_free(HomeFinder *finder) {
+void home_finder_free(HomeFinder *finder) {
         if (!finder)
-                return NULL;
+                return;
 
         for (size_t i = 0; i < N_FOLDERS; i++)
                 sd_event_source_disable_unref(finder->watches[i]);
         sshd_inquiry_free(finder->sshd);
         sd_event_unref(finder->event);
         free(finder);
-        return NULL;
 }
 
 int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata,

@@ -18,7 +18,7 @@ typedef void (*HomeFinderHandler)(void *userdata);
 /* @log must outlive it. Returns 0 or -ENOMEM. */
 int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata,
                     HomeFinder **ret);
-HomeFinder *home_finder_free(HomeFinder *finder);
+void home_finder_free(HomeFinder *finder);
 DEFINE_TRIVIAL_CLEANUP(HomeFinder *, home_finder_free);
 
 /* sshd's configuration may have changed: the next home_finder_refresh() asks sshd again. */

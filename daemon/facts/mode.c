@@ -20,14 +20,13 @@ struct Mode {
         void *userdata;
 };
 
-Mode *mode_free(Mode *mode) {
+void mode_free(Mode *mode) {
         if (!mode)
-                return NULL;
+                return;
 
         child_free(mode->wslinfo);
         sd_event_unref(mode->event);
         free(mode);
-        return NULL;
 }
 
 static void mode_on_wslinfo(const ChildResult *result, void *userdata) {

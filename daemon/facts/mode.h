@@ -14,7 +14,7 @@ typedef void (*ModeHandler)(void *userdata);
 
 /* Watches @routes, which must outlive it, and asks wslinfo. Returns 0 or a negative errno. */
 int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdata, Mode **ret);
-Mode *mode_free(Mode *mode);
+void mode_free(Mode *mode);
 DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 
 NetworkingMode mode_get(const Mode *mode);

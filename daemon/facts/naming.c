@@ -24,14 +24,13 @@ struct Naming {
 
 static const char no_listener[] = "no listener: a reserved or excluded port";
 
-Naming *naming_free(Naming *n) {
+void naming_free(Naming *n) {
         if (!n)
-                return NULL;
+                return;
 
         child_free(n->greeting);
         inquiry_free(n->inquiry);
         free(n);
-        return NULL;
 }
 
 static void naming_on_program(const WindowsAnswer *answer, void *userdata) {
@@ -69,23 +68,6 @@ static void naming_ask_program(Naming *n, uint16_t port) {
                             strerrordesc_np(-r));
 }
 
-Holder naming_read_greeting(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]) {
-        switch (greeter_read(result, ret_detail)) {
-        case GREETING_WINDOWS_OPENSSH:
-                return HOLDER_WINDOWS_OPENSSH;
-        case GREETING_SSH:
-                return HOLDER_WINDOWS;
-        case GREETING_OTHER:
-                strcpy(ret_detail, "a program that does not greet as SSH");
-                return HOLDER_WINDOWS;
-        case GREETING_REFUSED:
-                return HOLDER_NONE;
-        case GREETING_UNKNOWN:
-        default:
-                return HOLDER_UNKNOWN;
-        }
-}
-
 static void naming_note_windows(Naming *n, PortFact *fact, Holder holder, const char *detail) {
         size_t known = strlen(fact->detail), length = strlen(detail);
 
@@ -102,7 +84,7 @@ static void naming_on_greeting(const ChildResult *result, void *userdata) {
         Naming *n = userdata;
         PortFact *fact = ports_get(n->ports, n->greeting_port);
         char detail[GREETING_SOFTWARE_SIZE];
-        Holder holder = naming_read_greeting(result, detail);
+        Holder holder = greeter_read(result, detail);
 
         if (fact && holder_is_windows(holder))
                 naming_note_windows(n, fact, holder, detail);

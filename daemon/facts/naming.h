@@ -17,8 +17,7 @@ typedef void (*NamingHandler)(void *userdata);
  * -ENOMEM. */
 int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,
                void *userdata, Naming **ret);
-Naming *naming_free(Naming *naming);
-DEFINE_TRIVIAL_CLEANUP(Naming *, naming_free);
+void naming_free(Naming *naming);
 
 bool naming_is_asking(const Naming *naming);
 
@@ -30,7 +29,3 @@ void naming_look(Naming *naming, uint16_t port);
 
 /* Another program may have @port now (0: any port); the next naming_ask() asks again. */
 void naming_forget(Naming *naming, uint16_t port);
-
-/* Reads greeter_start()'s result: HOLDER_WINDOWS_OPENSSH or HOLDER_WINDOWS, and what greets in @ret_detail;
- * HOLDER_NONE if nothing listens; HOLDER_UNKNOWN without an answer. */
-Holder naming_read_greeting(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]);

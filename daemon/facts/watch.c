@@ -26,9 +26,9 @@ struct Watch {
         void *userdata;
 };
 
-Watch *watch_free(Watch *w) {
+void watch_free(Watch *w) {
         if (!w)
-                return NULL;
+                return;
 
         listenwatch_free(w->listeners);
         if (w->closes)
@@ -37,7 +37,6 @@ Watch *watch_free(Watch *w) {
         sd_event_source_disable_unref(w->pace_timer);
         sd_event_unref(w->event);
         free(w);
-        return NULL;
 }
 
 /* Boils down who listens on the ports; 0 if that can't be known. */

@@ -14,7 +14,7 @@ typedef void (*WatchHandler)(void *userdata);
 
 /* @sockets must outlive it. Returns 0 or -ENOMEM. */
 int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
-Watch *watch_free(Watch *watch);
+void watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
 
 /* Watches these ports only; none if @n_ports is 0. With @closes, sessions and bound sockets that end are

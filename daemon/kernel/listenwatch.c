@@ -31,9 +31,9 @@ static size_t ring_size(void) {
         return 2 * (size_t) sysconf(_SC_PAGESIZE);
 }
 
-ListenWatch *listenwatch_free(ListenWatch *watch) {
+void listenwatch_free(ListenWatch *watch) {
         if (!watch)
-                return NULL;
+                return;
 
         for (size_t i = 0; i < watch->n_cpus; i++) {
                 Cpu *cpu = &watch->cpus[i];
@@ -44,7 +44,6 @@ ListenWatch *listenwatch_free(ListenWatch *watch) {
                 close(cpu->fd);
         }
         free(watch);
-        return NULL;
 }
 
 void listenwatch_pause(ListenWatch *watch, bool pause) {

@@ -21,7 +21,7 @@ typedef void (*ListenWatchCallback)(void *userdata);
  * ms, until every CPU has left the tracepoint. Returns 0, or a negative errno as tracepoint_open() does. */
 int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, size_t n_ports,
                     ListenWatchCallback callback, void *userdata);
-ListenWatch *listenwatch_free(ListenWatch *watch);
+void listenwatch_free(ListenWatch *watch);
 DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 
 /* True if the watch has lost a CPU, whose event has ended: a new watch has to be made. */

@@ -44,14 +44,13 @@ int netlink_new(Netlink **ret, int protocol) {
         return 0;
 }
 
-Netlink *netlink_free(Netlink *netlink) {
+void netlink_free(Netlink *netlink) {
         if (!netlink)
-                return NULL;
+                return;
 
         if (netlink->fd >= 0)
                 close(netlink->fd);
         free(netlink);
-        return NULL;
 }
 
 int netlink_get_fd(const Netlink *netlink) {

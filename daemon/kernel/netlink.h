@@ -21,7 +21,7 @@ typedef int (*NetlinkVisit)(const struct nlmsghdr *message, void *userdata);
 
 /* @protocol is NETLINK_ROUTE or NETLINK_SOCK_DIAG. */
 int netlink_new(Netlink **ret, int protocol);
-Netlink *netlink_free(Netlink *netlink);
+void netlink_free(Netlink *netlink);
 DEFINE_TRIVIAL_CLEANUP(Netlink *, netlink_free);
 
 /* For poll(). The fd remains the object's. */

@@ -48,16 +48,15 @@ int routes_new(Routes **ret) {
         return 0;
 }
 
-Routes *routes_free(Routes *routes) {
+void routes_free(Routes *routes) {
         if (!routes)
-                return NULL;
+                return;
 
         sd_event_source_disable_unref(routes->timer);
         sd_event_source_disable_unref(routes->source);
         netlink_free(routes->events);
         netlink_free(routes->requests);
         free(routes);
-        return NULL;
 }
 
 static int take_link(const struct nlmsghdr *message, void *userdata) {

@@ -16,7 +16,7 @@ typedef struct Routes Routes;
 typedef void (*RoutesCallback)(void *userdata);
 
 int routes_new(Routes **ret);
-Routes *routes_free(Routes *routes);
+void routes_free(Routes *routes);
 DEFINE_TRIVIAL_CLEANUP(Routes *, routes_free);
 
 /* See route_to_mode(). */

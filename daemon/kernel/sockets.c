@@ -37,15 +37,14 @@ int sockets_new(Sockets **ret) {
         return 0;
 }
 
-Sockets *sockets_free(Sockets *sockets) {
+void sockets_free(Sockets *sockets) {
         if (!sockets)
-                return NULL;
+                return;
 
         sd_event_source_disable_unref(sockets->source);
         netlink_free(sockets->events);
         netlink_free(sockets->requests);
         free(sockets);
-        return NULL;
 }
 
 /* The payload, or NULL if the message has none, or one of an unknown family. */

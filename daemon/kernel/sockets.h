@@ -15,7 +15,7 @@ typedef struct Sockets Sockets;
 
 typedef struct Listener {
         Endpoint endpoint;
-        bool v6only; /* if false, an IPv6 socket with the address :: takes IPv4 connections as well */
+        bool v6only;        /* if false, an IPv6 socket with the address :: takes IPv4 connections as well */
         uint32_t inode;     /* as in the link text socket:[inode] of /proc/PID/fd; 0: in no file */
         uid_t uid;          /* of the process that made it */
         uint64_t cgroup_id; /* of that process: the cgroup2 directory's inode, 1: the root, 0: unknown */
@@ -25,7 +25,7 @@ typedef struct Listener {
 typedef void (*SocketsCallback)(void *userdata);
 
 int sockets_new(Sockets **ret);
-Sockets *sockets_free(Sockets *sockets);
+void sockets_free(Sockets *sockets);
 DEFINE_TRIVIAL_CLEANUP(Sockets *, sockets_free);
 
 /* Writes the listeners of @port (0: of every port) to @ret, IPv4 before IPv6, at most @size of them. Returns
@@ -43,11 +43,6 @@ int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *re
  * time in µs until the next of them is due to end, USEC_INFINITY where there is none. The kernel is late by
  * up to 1/8 of the minute (its timer wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
-
-/* True if the listener takes connections over IPv4. */
-static inline bool listener_has_ipv4(const Listener *listener) {
-        return !listener->endpoint.ipv6 || !listener->v6only;
-}
 
 /* Calls back a millisecond after a socket with one of @ports as its local port was closed. The kernel
  * filters: other ports cause no wake-up. Another call changes ports and callback without losing an event. A

@@ -21,15 +21,14 @@ static void close_private(SystemdLink *link) {
         link->private_bus = bus_close(link->private_bus);
 }
 
-SystemdLink *systemd_link_free(SystemdLink *link) {
+void systemd_link_free(SystemdLink *link) {
         if (!link)
-                return NULL;
+                return;
 
         close_private(link);
         sd_event_source_disable_unref(link->reconnect_source);
         sd_event_unref(link->event);
         free(link);
-        return NULL;
 }
 
 static int attach(SystemdLink *link, sd_bus *bus) {

@@ -13,8 +13,7 @@ typedef struct SystemdLink SystemdLink;
 /* Opens the private socket and gives it to @units, as often as it takes. Returns 0 or a negative errno. @log
  * and @units have to outlive the link. */
 int systemd_link_new(sd_event *event, const Log *log, Units *units, SystemdLink **ret);
-SystemdLink *systemd_link_free(SystemdLink *link);
-DEFINE_TRIVIAL_CLEANUP(SystemdLink *, systemd_link_free);
+void systemd_link_free(SystemdLink *link);
 
 /* The bus to use now, NULL while there is none. The link keeps the reference. */
 sd_bus *systemd_link_bus(const SystemdLink *link);

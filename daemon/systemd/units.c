@@ -118,15 +118,14 @@ static void units_detach(Units *units) {
         units->known = false;
 }
 
-Units *units_free(Units *units) {
+void units_free(Units *units) {
         if (!units)
-                return NULL;
+                return;
 
         units_detach(units);
         for (size_t i = 0; i < units->n_all; i++)
                 free(units->all[i].path);
         free(units);
-        return NULL;
 }
 
 static int units_refresh(Units *units);

@@ -22,7 +22,7 @@ typedef void (*UnitsHandler)(void *userdata);
 
 /* @unit is "auto", for all unit_pairs, or the one service to look at. Returns 0 or a negative errno. */
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret);
-Units *units_free(Units *units);
+void units_free(Units *units);
 DEFINE_TRIVIAL_CLEANUP(Units *, units_free);
 
 /* Asks over @bus from now on, and reads everything anew. With NULL, or on failure (a negative errno),

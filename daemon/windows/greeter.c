@@ -14,9 +14,19 @@ int greeter_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler h
         return child_spawn(event, argv, NULL, PROGRAM_NONE, timeout + MARGIN, handler, userdata, ret);
 }
 
-Greeting greeter_read(const ChildResult *result, char ret_software[static GREETING_SOFTWARE_SIZE]) {
-        greeting_copy(result->output, strcspn(result->output, "\n"), ret_software);
-        return result->exit_status > 0 && result->exit_status < _GREETING_MAX
-                               ? (Greeting) result->exit_status
-                               : GREETING_UNKNOWN;
+Holder greeter_read(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]) {
+        greeting_copy(result->output, strcspn(result->output, "\n"), ret_detail);
+        switch (result->exit_status) {
+        case GREETING_WINDOWS_OPENSSH:
+                return HOLDER_WINDOWS_OPENSSH;
+        case GREETING_SSH:
+                return HOLDER_WINDOWS;
+        case GREETING_OTHER:
+                strcpy(ret_detail, "a program that does not greet as SSH");
+                return HOLDER_WINDOWS;
+        case GREETING_REFUSED:
+                return HOLDER_NONE;
+        default: /* also where the process has failed */
+                return HOLDER_UNKNOWN;
+        }
 }

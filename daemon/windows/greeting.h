@@ -14,7 +14,6 @@ typedef enum Greeting {
         GREETING_OTHER,   /* something listens, and didn't greet as SSH, or not in time */
         GREETING_SSH,
         GREETING_WINDOWS_OPENSSH, /* Windows' own SSH server */
-        _GREETING_MAX,
 } Greeting;
 
 #define GREETING_SOFTWARE_SIZE 41

@@ -68,7 +68,7 @@ int profile_read(const char *users, const char *profile, char *ret_path, size_t 
         folder_fd = fs_open_folder(profile);
         if (folder_fd < 0)
                 return folder_fd;
-        n = fs_read_bytes_at(folder_fd, NAME, data, WSLCONFIG_SIZE_MAX);
+        n = fs_read_bytes_at(folder_fd, NAME, O_NOFOLLOW, data, WSLCONFIG_SIZE_MAX);
         if (n < 0 && n != -ENOENT)
                 return (int) n;
         if (n >= 0) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "base/printable.h"
 #include "diagnose/checks.h"
 #include "fuzz/fuzz.h"
 
@@ -7,6 +8,12 @@
  *
  * The input: a byte or two for each fact that isn't a text; then a line for each text; then a byte for the package
  * manager; then the same again for what was added later. */
+
+static bool is_printable(const char *text) {
+        char clean[1024];
+
+        return streq(printable(text, clean, sizeof(clean)), text);
+}
 
 static bool is_command(const char *word) {
         static const char *const commands[] = { "sed", "systemctl", "printf", "tee", "wsl.exe", "ssh-keygen", "mkdir",
@@ -73,7 +80,7 @@ static void require_finding(const Finding *finding) {
         require(!isempty(finding->check) && finding->verdict < _VERDICT_MAX);
         require(memchr(finding->finding, '\0', sizeof(finding->finding)) && !isempty(finding->finding));
         require(memchr(finding->remedy, '\0', sizeof(finding->remedy)));
-        require(text_is_printable(finding->finding) && text_is_printable(finding->remedy));
+        require(is_printable(finding->finding) && is_printable(finding->remedy));
         require_remedy(finding->remedy);
 
         memcpy(remedy, finding->remedy, sizeof(remedy));
@@ -207,7 +214,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         take_text(input, f->addresses.mesh, sizeof(f->addresses.mesh));
         take_text(input, f->addresses.link_local, sizeof(f->addresses.link_local));
         take_text(input, f->wslconfig.path, sizeof(f->wslconfig.path));
-        if (!editable || !text_is_printable(f->wslconfig.path))
+        if (!editable || !is_printable(f->wslconfig.path))
                 f->wslconfig.path[0] = '\0';
         f->machine.packages = fuzz_byte(input) % (PACKAGES_PACMAN + 1U);
 

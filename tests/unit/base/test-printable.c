@@ -50,15 +50,6 @@ static void test_text(const void *data) {
         test_equal_string(printable(row->printable, buffer, sizeof(buffer)), row->printable);
 }
 
-static void test_length(void) {
-        test_equal_int((int) printable_length("a"), 1);
-        test_equal_int((int) printable_length("\u4f60"), 3);
-        test_equal_int((int) printable_length("\xe4\xbd"), 0); /* nothing is read behind the end */
-        test_equal_int((int) printable_length("\u202e"), 0);
-        test_equal_int((int) printable_length("\xff"), 0);
-        test_equal_int((int) printable_length(""), 0);
-}
-
 static void test_cut_between_characters(void) {
         static const char text[] = "a\u00e9\u4f60\U0001f600\x1b";
         char expected[sizeof(text)];
@@ -93,7 +84,6 @@ static void test_every_single_byte(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_text, texts),
-                TEST(test_length),
                 TEST(test_cut_between_characters),
                 TEST(test_every_single_byte),
         };

@@ -80,31 +80,35 @@ static void test_nul_bytes(void) {
 static const struct {
         const char *name;
         ChildResult result;
-        Greeting greeting;
-        const char *software;
+        Holder holder;
+        const char *detail;
 } results[] = {
         { "Windows",
           { 0, GREETING_WINDOWS_OPENSSH, "OpenSSH_for_Windows_9.5\n", "" },
-          GREETING_WINDOWS_OPENSSH,
+          HOLDER_WINDOWS_OPENSSH,
           "OpenSSH_for_Windows_9.5" },
-        { "another server", { 0, GREETING_SSH, "dropbear\n", "" }, GREETING_SSH, "dropbear" },
-        { "refused", { 0, GREETING_REFUSED, "\n", "" }, GREETING_REFUSED, "" },
-        { "no connection", { 0, GREETING_UNKNOWN, "\n", "" }, GREETING_UNKNOWN, "" },
-        { "wrong usage", { 0, 64, "", "usage" }, GREETING_UNKNOWN, "" },
-        { "not in time", { -ETIMEDOUT, -1, "", "" }, GREETING_UNKNOWN, "" },
-        { "not there", { -ENOENT, -1, "", "" }, GREETING_UNKNOWN, "" },
+        { "another server", { 0, GREETING_SSH, "dropbear\n", "" }, HOLDER_WINDOWS, "dropbear" },
+        { "refused", { 0, GREETING_REFUSED, "\n", "" }, HOLDER_NONE, "" },
+        { "no SSH",
+          { 0, GREETING_OTHER, "\n", "" },
+          HOLDER_WINDOWS,
+          "a program that does not greet as SSH" },
+        { "no connection", { 0, GREETING_UNKNOWN, "\n", "" }, HOLDER_UNKNOWN, "" },
+        { "wrong usage", { 0, 64, "", "usage" }, HOLDER_UNKNOWN, "" },
+        { "not in time", { -ETIMEDOUT, -1, "", "" }, HOLDER_UNKNOWN, "" },
+        { "not there", { -ENOENT, -1, "", "" }, HOLDER_UNKNOWN, "" },
         { "a helper gone wild",
           { 0, GREETING_SSH, "\033[2J aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "" },
-          GREETING_SSH,
+          HOLDER_WINDOWS,
           "[2Jaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
 };
 
 static void test_read(const void *data) {
         const __typeof__(results[0]) *row = data;
-        char software[GREETING_SOFTWARE_SIZE];
+        char detail[GREETING_SOFTWARE_SIZE];
 
-        test_equal_int(greeter_read(&row->result, software), row->greeting);
-        test_equal_string(software, row->software);
+        test_equal_int(greeter_read(&row->result, detail), row->holder);
+        test_equal_string(detail, row->detail);
 }
 
 /* Returns a listener on 127.0.0.1, and its port in *@ret_port. */
