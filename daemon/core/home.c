@@ -52,7 +52,8 @@ void home_probe_addresses(const Home *home, const Endpoints *absent, uint16_t po
         }
         (void) endpoint_print_address(chosen ?: &any, ret[0]);
         any.ipv6 = true;
-        each = each && !home->without_ipv6 && endpoints_have_address_of(&home->movable, &any);
+        each = each && !home->without_ipv4 && !home->without_ipv6 &&
+               endpoints_have_address_of(&home->movable, &any);
         strcpy(ret[1], !each ? "" : streq(ret[0], "::") ? "0.0.0.0" : "::");
 }
 

@@ -27,13 +27,16 @@ static bool is_in_vain(const Snapshot *s) {
 
 /* Decides about ports, by what sshd is doing. */
 static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d) {
+        if (s->not_enabled && !s->unmet &&
+            (s->service == SERVICE_INACTIVE || s->service == SERVICE_FAILED)) {
+                decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s", strempty(s->unit_name),
+                               strempty(s->unit_name));
+                return;
+        }
         switch (s->service) {
         case SERVICE_INACTIVE:
                 if (s->unmet)
                         decide_nothing(s, d, "sshd is not started: %s is not met", s->unmet);
-                else if (s->not_enabled)
-                        decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s",
-                                       strempty(s->unit_name), strempty(s->unit_name));
                 else
                         decide_nothing(s, d, "the ssh service is stopped or masked, and is left so");
                 return;

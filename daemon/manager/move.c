@@ -212,8 +212,8 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
                 return 0;
         }
 
-        if (usec >= move->verify_until && r == -EINPROGRESS && !move->shape.by_socket && move->error == 0) {
-                /* Somebody has the rest without listening. Clients reach sshd. */
+        if (usec >= move->verify_until && r == -EINPROGRESS && !move->shape.by_socket) {
+                /* Somebody else has an address of IPv6. Clients reach sshd. */
                 if (move->step == MOVE_DOUBTING)
                         move->answer = BIND_NOT_ASKED;
                 move_finish(move, 0);
@@ -363,7 +363,7 @@ static void move_tell_systemd(Move *move) {
 
 static void move_on_probed(const ChildResult *result, void *userdata);
 
-/* Asks for the port on the next address; after the last one the port can be had. */
+/* Tries the next address. After the last one the move goes on. */
 static void move_ask(Move *move) {
         const MoveRequest *request = &move->request;
         uint16_t port = request->to.port != 0 ? request->to.port : request->expected;
@@ -388,7 +388,8 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 
         move->answer = bindprobe_read(result, detail);
         move->probe = child_free(move->probe);
-        if (move->answer == BIND_REFUSED_BY_WINDOWS || move->answer == BIND_REFUSED_BY_LINUX)
+        if (move->request.to.port != 0 &&
+            (move->answer == BIND_REFUSED_BY_WINDOWS || move->answer == BIND_REFUSED_BY_LINUX))
                 r = move->listens(&move->request.to, port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */

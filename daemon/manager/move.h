@@ -16,10 +16,9 @@
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
 
 typedef struct MoveRequest {
-        Placement from, to; /* as Trial's */
-        char probe_at[2]
-                     [INET6_ADDRSTRLEN]; /* where bind() is tried, to see whether the port can be had; "": no more */
-        size_t n_granted;                /* of these, the first ones are granted already */
+        Placement from, to;                 /* as Trial's */
+        char probe_at[2][INET6_ADDRSTRLEN]; /* of home_probe_addresses(): where bind() is tried */
+        size_t n_granted;                   /* how many of these were granted before */
         uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
         ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
         ManagedUnits managed;
@@ -28,8 +27,9 @@ typedef struct MoveRequest {
 
 typedef struct Move Move;
 
-/* Asks the kernel whether the managed unit has each endpoint that it should have on @port by @placement: as
- * observer_listens(). */
+/* Asks the kernel whether the managed unit has each endpoint that it should have on @port by @placement. 1;
+ * -EINPROGRESS where it has all of IPv4 and lacks some of IPv6; 0 where it lacks more; -EADDRINUSE where another here
+ * has one; or -EAGAIN where it can't be known for the moment. */
 typedef int (*MoveListens)(const Placement *placement, uint16_t port, void *userdata);
 
 /* @result is 0, or a negative errno and everything is as it was (or, if not, @text says so too); @text is

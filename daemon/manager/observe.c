@@ -174,7 +174,10 @@ int observer_listens(Observer *o, const Placement *placement, uint16_t port) {
                 return -EADDRINUSE;
         if (port_view_is_complete(&view, &expected))
                 return 1;
-        return view.actual.n > 0 && !port_view_lacks_ipv4(&view, &expected) ? -EINPROGRESS : 0;
+        for (size_t i = 0; i < expected.n; i++)
+                if (!expected.items[i].ipv6 && !endpoints_have(&view.actual, &expected.items[i]))
+                        return 0;
+        return view.actual.n > 0 && endpoints_have_family(&expected, false) ? -EINPROGRESS : 0;
 }
 
 void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const char *detail) {
@@ -215,15 +218,17 @@ static void observer_look_at(Observer *o, uint16_t port) {
 static void observer_find_moved(Observer *o) {
         const PortFact *home = ports_find(&o->ports, observer_home_port(o));
         Files *files = &o->c->files;
+        PortView view;
 
-        if (files->placement.port != 0 || o->lacking != SETTLED_WITHOUT_PORT ||
-            o->phase != SERVICE_RUNNING || !home || !holder_is_windows(home->holder))
+        if (files->placement.port != 0 || files->last_port != 0 || o->lacking != SETTLED_WITHOUT_PORT ||
+            o->phase != SERVICE_RUNNING || !home || !holder_is_windows(home->holder) ||
+            observer_list(o, &nowhere, 0, &view) < 0)
                 return;
 
-        for (size_t i = 0; i < o->n_listeners && files->last_port == 0; i++)
-                if (o->listeners[i].holder == HOLDER_SSHD &&
-                    config_allows_port(&o->c->config, o->listeners[i].port))
-                        files->last_port = o->listeners[i].port;
+        for (size_t i = 0; i < view.n_listeners && files->last_port == 0; i++)
+                if (view.listeners[i].holder == HOLDER_SSHD &&
+                    config_allows_port(&o->c->config, view.listeners[i].port))
+                        files->last_port = view.listeners[i].port;
 }
 
 /* The kernel walks through the connections of all ports to count, which takes milliseconds. Without a

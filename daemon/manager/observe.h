@@ -85,8 +85,7 @@ const PortFact *observer_find_stranger(Observer *o, uint16_t port);
 /* True if sshd has all of @port, by the last look. */
 bool observer_sshd_has(const Observer *o, uint16_t port);
 
-/* 1 if sshd has all that it should have on @port by @placement, -EINPROGRESS if it has some, with what it should have of IPv4,
- * 0 if it has less, -EADDRINUSE if a stranger has the port, else -EAGAIN. */
+/* As MoveListens. */
 int observer_listens(Observer *observer, const Placement *placement, uint16_t port);
 
 /* Everything about ports may have changed. */

@@ -52,11 +52,10 @@ static void operator_settle_debt(Operator *op, OwedStart kind) {
 /* ── probing ── */
 
 static void operator_note_answer(Operator *op, BindAnswer answer, const char *detail) {
-        uint16_t port = op->decision.port;
         const PortFact *fact;
 
-        observer_note_answer(op->observer, port, answer, detail);
-        fact = ports_find(&op->observer->ports, port);
+        observer_note_answer(op->observer, op->decision.port, answer, detail);
+        fact = ports_find(&op->observer->ports, op->decision.port);
         if (fact && answer != BIND_FREE)
                 publisher_tell_refusal(op->publisher, fact);
 }
@@ -116,20 +115,21 @@ static void operator_note_moved(Operator *op, uint16_t from) {
 }
 
 static void operator_note_not_moved(Operator *op, int error, const char *text) {
-        uint16_t port = op->decision.port;
+        /* Another port, or sshd as its owner left it, is tried at once, as often as the limit allows. */
+        bool at_once = error == -EBUSY || error == -ECANCELED;
+        const Decision *d = &op->decision;
 
+        if (at_once || (error == -EADDRINUSE && d->action == ACTION_RESTORE))
+                backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
         if (error == -EADDRINUSE) /* which the answer of bind() has told */
                 return;
 
-        log_message(&op->c->log, error == -EBUSY || error == -ECANCELED ? LOG_WARNING : LOG_ERR,
-                    "sshd could not be moved to %u: %s", port, text);
-        if (error == -EBUSY || error == -ECANCELED) {
-                /* Another port, or sshd as its owner left it, is tried at once, as often as the limit allows. */
-                backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
-                op->retry.taken = error == -EBUSY;
+        log_message(&op->c->log, at_once ? LOG_WARNING : LOG_ERR, "sshd could not be moved to %u: %s",
+                    d->port, text);
+        op->retry.taken = error == -EBUSY;
+        if (at_once)
                 return;
-        }
-        publisher_tell_rules(op->publisher, port, false);
+        publisher_tell_rules(op->publisher, d->port, false);
         if (!context_is_passing(op->c, error)) /* sshd may tell something else now */
                 home_finder_forget(op->c->home_finder);
         if (op->c->files.disabled.unfinished && !op->switch_failed)
@@ -162,7 +162,6 @@ static void operator_on_moved(int result, BindAnswer answer, const char *text, v
                 r = result;
         }
         if (r < 0) {
-                op->move = move_free(op->move);
                 (void) sd_event_exit(op->c->event, r);
                 return;
         }
@@ -198,13 +197,17 @@ static int operator_listens(const Placement *placement, uint16_t port, void *use
 }
 
 static int operator_start_move(Operator *op, const Decision *d) {
+        const Observer *o = op->observer;
         const Placement *now = &op->c->files.placement;
-        const PortFact *fact = ports_find(&op->observer->ports, d->port);
+        const PortFact *fact = ports_find(&o->ports, d->port);
+        bool has = fact && fact->holder == HOLDER_SSHD, each;
         MoveRequest request = {
                 .from = *now,
                 .managed = units_managed(op->c->units),
-                .sshd = &op->observer->sshd,
+                .sshd = &o->sshd,
                 .phase = operator_phase_for_move(op, d),
+                /* ACTION_PROBE has asked on the first address before sshd goes home or is started. */
+                .n_granted = d->action != ACTION_RELOCATE || (fact && (fact->bind == BIND_FREE || has)),
         };
 
         if (d->action == ACTION_START)
@@ -216,11 +219,9 @@ static int operator_start_move(Operator *op, const Decision *d) {
                 memcpy(request.to.beside, d->port == now->port ? now->beside : d->beside,
                        sizeof(request.to.beside));
         }
-        /* Whoever goes home, or is started, has had the first answer. */
-        request.n_granted = d->action != ACTION_RELOCATE ||
-                            (fact && (fact->bind == BIND_FREE || fact->holder == HOLDER_SSHD));
-        home_probe_addresses(&op->observer->sshd.home, &op->observer->absent, d->port,
-                             request.managed.socket && request.phase != SERVICE_INACTIVE, request.probe_at);
+        /* An undoing needs no port, and a unit isn't asked away from one that it has. */
+        each = request.managed.socket && request.phase != SERVICE_INACTIVE && !d->then_start && !has;
+        home_probe_addresses(&o->sshd.home, &o->absent, d->port, each, request.probe_at);
         if (request.phase != SERVICE_INACTIVE) {
                 request.expected = d->port;
                 /* The unit is ordered after ours: its job waits for READY=1. */
@@ -261,7 +262,7 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
              at_end = op->unit_switch && unit_switch_is_at_end(op->unit_switch), done;
         char why[240];
 
-        /* Binds that wait may hold up systemd. It reads its units all the same, and then the start is owed. */
+        /* A bind() that waits for Windows may hold up systemd, which still reads its units: the start stays owed. */
         if (at_end && result == -ETIMEDOUT && op->observer->owed == OWED_BY_SWITCH)
                 result = 0;
         done = result >= 0;
@@ -279,7 +280,7 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
                         retry_postpone(&op->retry, result, why);
                 operator_settle_debt(op, OWED_BY_SWITCH);
         } else
-                log_message(&op->c->log, LOG_NOTICE, "%s: done", op->decision.reason);
+                log_message(&op->c->log, LOG_NOTICE, "%s: %s", op->decision.reason, word);
         if (done && files->disabled.unfinished && op->observer->owed != OWED_BY_SWITCH)
                 files_end_switch(files, back, &op->c->log);
 }
@@ -376,10 +377,10 @@ bool operator_catch_up(Operator *op) {
 /* ── requests ── */
 
 int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_message *call, uint32_t uid) {
-        bool waits = op->state == OPERATOR_IDLE && service_phase_is_passing(op->observer->phase);
-        int r;
+        int r = pending_request_take(&op->request, request, port, call, uid,
+                                     op->state == OPERATOR_IDLE &&
+                                                     service_phase_is_passing(op->observer->phase));
 
-        r = pending_request_take(&op->request, request, port, call, uid, waits);
         if (r < 0)
                 return r;
 

@@ -13,7 +13,7 @@
 typedef enum ChildState {
         CHILD_AWAITED,
         CHILD_TOLD,     /* the handler was called */
-        CHILD_ORPHANED, /* child_free() was called: the object is the loop's, and only reaps the process */
+        CHILD_ORPHANED, /* child_free() was called: the object reaps the process, and is the loop's until then */
 } ChildState;
 
 struct Child {
@@ -99,7 +99,8 @@ static void child_end(Child *c, int status) {
         child_tell(c, error, status, output, errors);
 }
 
-static int child_on_exit(sd_event_source *, const siginfo_t *info, void *userdata) {
+static int child_on_exit(sd_event_source *source, const siginfo_t *info, void *userdata) {
+        (void) sd_event_source_set_floating(source, false); /* an orphan goes with it, after this */
         child_end(userdata, info->si_code == CLD_EXITED ? info->si_status : -1);
         return 0;
 }

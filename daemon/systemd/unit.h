@@ -23,7 +23,7 @@ typedef struct UnitState {
         int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
         struct {
                 uint64_t began, ceased; /* when a service last began to start, and last ceased to run; µs */
-                bool given_up;          /* it had failed, and its owner has disabled it since */
+                bool given_up;          /* units.c: it had failed, and its owner has disabled it since */
         } past;
         bool overridden; /* a drop-in of wslportd's is in force */
         UnitSandbox sandbox;

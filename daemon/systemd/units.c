@@ -177,6 +177,13 @@ static bool units_asked_too_little(Units *units) {
         return too_little;
 }
 
+/* systemd goes on calling a unit failed that its owner disables and stops. */
+static bool is_given_up(const UnitState *before, const UnitState *now) {
+        return streq(before->active_state, "failed") && streq(now->active_state, "failed") &&
+               before->past.began == now->past.began && streq(now->unit_file_state, "disabled") &&
+               (before->past.given_up || streq(before->unit_file_state, "enabled"));
+}
+
 static void units_finish(Units *units) {
         bool changed = !units->known || units->awaited;
 
@@ -196,13 +203,8 @@ static void units_finish(Units *units) {
 
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
-                const UnitState *before = &unit->state;
 
-                unit->incoming.past.given_up = streq(before->active_state, "failed") &&
-                                               streq(unit->incoming.active_state, "failed") &&
-                                               !streq(unit->incoming.unit_file_state, "enabled") &&
-                                               (before->past.given_up ||
-                                                streq(before->unit_file_state, "enabled"));
+                unit->incoming.past.given_up = is_given_up(&unit->state, &unit->incoming);
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the padding is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
@@ -373,7 +375,8 @@ const UnitState *units_socket(const Units *units) {
                 if (!units->all[i].is_socket || !streq(state->load_state, "loaded"))
                         continue;
                 if (streq(state->active_state, "inactive") ? state->job != 0
-                    : streq(state->active_state, "failed") ? !service_has_it && service && service->job == 0
+                    : streq(state->active_state, "failed") ? !state->past.given_up && !service_has_it &&
+                                                                             service && service->job == 0
                                                            : true)
                         return state;
         }

@@ -47,7 +47,8 @@ expect.ini has the sections below. Only `source` is required. "Default" names wh
 
 [held], [free], [requested], [restored] and [later] have these keys. Words are alternatives, and * stands for any.
 
-    mechanism        what moves sshd. Then the default State is `relocated`, and 2222 stands for the ports that Windows holds
+    mechanism        what moves sshd. Then the default State is `relocated`, and 2222 stands for the ports that Windows holds; *: sshd can't
+                     start, and what wslportd tries comes and goes
     state, cause, holder, port, home-port, unit    the values on the bus
     endpoints        the listeners in the kernel, or none
     reason           a regular expression for Reason; never: one that fits neither Reason nor the status line

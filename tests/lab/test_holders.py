@@ -219,7 +219,7 @@ def test_a_user_binds_a_candidate_and_never_listens(make, name, address):
     assert w.failed_units(m) == []
 
 
-def test_he_does_so_when_a_socket_unit_is_to_be_moved(make):
+def test_a_socket_unit_is_to_be_moved_where_a_user_holds_a_family(make):
     """It isn't stopped for a port that it can't have."""
     m = w.boot(laid(make, "ubuntu-24.04", foreign=(2222,)))
     w.wait_properties(m, State="clear", Port=22)
@@ -229,10 +229,50 @@ def test_he_does_so_when_a_socket_unit_is_to_be_moved(make):
     assert w.show(m, "ssh.socket", "ActiveEnterTimestampMonotonic") == since and w.own_files(m) == {}
 
 
-def test_he_does_so_when_an_sshd_is_to_be_moved(make):
+def test_an_sshd_is_to_be_moved_where_a_user_holds_a_family(make):
     """It has IPv4 there, and its clients reach it."""
     m = w.boot(laid(make, "debian-12", foreign=(2222,)))
     w.wait_properties(m, State="clear", Port=22)
     hold_candidate(m, "::1")
     assert w.call(m, "Relocate", "q", "2222") == (0, "")
     assert m.listeners()[2222] == ["0.0.0.0"] and w.logs_in(m, 2222)
+
+
+def test_an_sshd_of_two_addresses_is_to_be_moved_where_a_user_holds_one(make):
+    """Clients of that address would no longer reach it: it stays where it is."""
+    m = make(foreign=(2222,), stray=(2222,))
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "ListenAddress 127.0.0.1\nListenAddress 192.168.50.10\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    hold_candidate(m, "192.168.50.10")
+    assert w.call(m, "Relocate", "q", "2222")[0] != 0
+    w.eventually(lambda: sorted(m.listeners().get(22, [])) == ["127.0.0.1", "192.168.50.10"], "it is back on both")
+
+
+def test_a_socket_unit_of_two_ports_goes_home(make):
+    """It goes on listening on the other one all the time: that isn't asked about."""
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 2022\nPort 22\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222)
+    m.windows.release(22)
+    w.call(m, "Probe")
+    w.eventually(lambda: w.call(m, "Restore") == (0, ""), "it goes home")
+    w.eventually(lambda: {22, 2022} == set(m.listeners()), "it has both")
+    w.hold(lambda: {22, 2022} == set(m.listeners()), 3)
+
+
+def test_a_socket_unit_that_is_down_is_not_to_be_moved_any_more(make):
+    """It is to go back to what its owner has, where no port has to be free: nobody asks Windows for 22."""
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22, foreign=(2222,), policy={"CandidatePorts": "2222"})
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222)
+    m.run(["systemctl", "stop", "ssh.socket", "ssh.service"])
+    w.start_holder(m, "linux", 2222)
+    m.run(["systemctl", "start", "ssh.socket"])
+    w.eventually(lambda: w.active_state(m, "ssh.socket") == "failed" and w.properties(m)["State"] == "blocked", "it is down")
+    m.write(w.CONFIG, w.configuration(Policy={"Relocate": "never"}))
+    before = len(w.binds(m, cgroup=w.HELPER_CGROUP))
+    w.call(m, "Reload")
+    w.eventually(lambda: w.properties(m)["State"] == "unmanaged", "it is left alone")
+    assert len(w.binds(m, cgroup=w.HELPER_CGROUP)) == before
