@@ -60,10 +60,10 @@ bool home_is_ipv6_only(const Home *home);
  * family that sshd can't have. */
 void home_on_port(const Home *home, const Placement *placement, uint16_t port, Endpoints *ret);
 
-/* Writes the addresses with which a bind() of @port is to be tried. The first is 0.0.0.0 or :: if sshd takes it, else one of
- * its own that isn't in @absent: another program may have the port on other addresses. The second is "", unless @each
- * and sshd takes ::. Then it is the other wildcard: a socket unit fails if it lacks one family, and systemd binds :: for
- * both. */
+/* Writes the addresses with which a bind() of @port is to be tried. The first is 0.0.0.0 or :: if sshd takes it,
+ * else one of its own that isn't in @absent: another program may have the port on other addresses. The second is "",
+ * unless @each and sshd takes ::. Then it is the other wildcard: a socket unit fails if it lacks one family, and
+ * systemd binds :: for both. */
 void home_probe_addresses(const Home *home, const Endpoints *absent, uint16_t port, bool each,
                           char ret[2][INET6_ADDRSTRLEN]);
 

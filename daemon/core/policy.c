@@ -25,18 +25,19 @@ static bool is_in_vain(const Snapshot *s) {
                (snapshot_is_home(s, s->moved_to) || !s->home.reads_our_file);
 }
 
+static void decide_not_enabled(const Snapshot *s, Decision *d) {
+        decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s", strempty(s->unit_name),
+                       strempty(s->unit_name));
+}
+
 /* Decides about ports, by what sshd is doing. */
 static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d) {
-        if (s->not_enabled && !s->unmet &&
-            (s->service == SERVICE_INACTIVE || s->service == SERVICE_FAILED)) {
-                decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s", strempty(s->unit_name),
-                               strempty(s->unit_name));
-                return;
-        }
         switch (s->service) {
         case SERVICE_INACTIVE:
                 if (s->unmet)
                         decide_nothing(s, d, "sshd is not started: %s is not met", s->unmet);
+                else if (s->not_enabled)
+                        decide_not_enabled(s, d);
                 else
                         decide_nothing(s, d, "the ssh service is stopped or masked, and is left so");
                 return;
@@ -47,7 +48,9 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
                 decide_nothing(s, d, "sshd is stopping");
                 return;
         case SERVICE_FAILED:
-                if (s->verdict == SSHD_VERDICT_VALID)
+                if (s->not_enabled)
+                        decide_not_enabled(s, d);
+                else if (s->verdict == SSHD_VERDICT_VALID)
                         decide_nothing(s, d, "the ssh service failed, not because of a port");
                 else
                         decide_nothing(s, d, "sshd refuses its own configuration: %s",

@@ -215,8 +215,8 @@ static int monitor_set_up_event(Monitor *m) {
         if (r < 0)
                 return r;
 
-        /* Without a handler the loop ends, as soon as the reader of a pipe has gone, not at the next line. -EPERM: a file
-         * can't be watched. */
+        /* Without a handler the loop ends as soon as the reader of a pipe has gone, not at the next line. -EPERM: a
+         * file can't be watched. */
         r = sd_event_add_io(m->event, NULL, STDOUT_FILENO, EPOLLERR, NULL, NULL);
         if (r < 0 && r != -EPERM)
                 return r;

@@ -196,6 +196,13 @@ bool port_view_is_complete(const PortView *view, const Endpoints *expected) {
         return view->holder == HOLDER_SSHD && endpoints_have_all(&view->actual, expected);
 }
 
+bool port_view_has_ipv4(const PortView *view, const Endpoints *expected) {
+        for (size_t i = 0; i < expected->n; i++)
+                if (!expected->items[i].ipv6 && !endpoints_have(&view->actual, &expected->items[i]))
+                        return false;
+        return view->holder == HOLDER_SSHD && endpoints_have_family(expected, false);
+}
+
 bool port_view_lacks_ipv4(const PortView *view, const Endpoints *expected) {
         const Endpoint any_ipv4 = { 0 };
 

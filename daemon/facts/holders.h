@@ -43,5 +43,8 @@ int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpo
 /* True if sshd is the holder, and has all of @expected. */
 bool port_view_is_complete(const PortView *view, const Endpoints *expected);
 
+/* True if sshd is the holder, and @expected has endpoints of IPv4, and sshd has each of them. */
+bool port_view_has_ipv4(const PortView *view, const Endpoints *expected);
+
 /* True if sshd is the holder on IPv6 only, although @expected has 0.0.0.0. */
 bool port_view_lacks_ipv4(const PortView *view, const Endpoints *expected);

@@ -196,7 +196,8 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
         int r;
 
         r = move->listens(&move->request.to, port, move->userdata);
-        if (r > 0) {
+        /* Somebody else may have an address of IPv6: clients reach sshd all the same. A socket unit needs each. */
+        if (r > 0 || (r == -EINPROGRESS && usec >= move->verify_until && !move->shape.by_socket)) {
                 if (move->step == MOVE_DOUBTING)
                         move->answer = BIND_NOT_ASKED;
                 move_finish(move, 0);
@@ -212,13 +213,6 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
                 return 0;
         }
 
-        if (usec >= move->verify_until && r == -EINPROGRESS && !move->shape.by_socket) {
-                /* Somebody else has an address of IPv6. Clients reach sshd. */
-                if (move->step == MOVE_DOUBTING)
-                        move->answer = BIND_NOT_ASKED;
-                move_finish(move, 0);
-                return 0;
-        }
         if (usec >= move->verify_until && move->step == MOVE_DOUBTING) {
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s", port,
                           bind_answer_to_string(move->answer));
@@ -363,10 +357,15 @@ static void move_tell_systemd(Move *move) {
 
 static void move_on_probed(const ChildResult *result, void *userdata);
 
+/* The port that the move is to: ours, or a home port. */
+static uint16_t move_port(const Move *move) {
+        return move->request.to.port != 0 ? move->request.to.port : move->request.expected;
+}
+
 /* Tries the next address. After the last one the move goes on. */
 static void move_ask(Move *move) {
         const MoveRequest *request = &move->request;
-        uint16_t port = request->to.port != 0 ? request->to.port : request->expected;
+        uint16_t port = move_port(move);
         int r;
 
         if (request->n_granted == ELEMENTSOF(request->probe_at) ||
@@ -383,7 +382,7 @@ static void move_ask(Move *move) {
 static void move_on_probed(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Move *move = userdata;
-        uint16_t port = move->request.to.port != 0 ? move->request.to.port : move->request.expected;
+        uint16_t port = move_port(move);
         int r = 0;
 
         move->answer = bindprobe_read(result, detail);

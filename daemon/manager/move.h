@@ -18,7 +18,7 @@
 typedef struct MoveRequest {
         Placement from, to;                 /* as Trial's */
         char probe_at[2][INET6_ADDRSTRLEN]; /* of home_probe_addresses(): where bind() is tried */
-        size_t n_granted;                   /* how many of these were granted before */
+        size_t n_granted;                   /* how many of these are granted, the first ones */
         uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
         ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
         ManagedUnits managed;

@@ -262,7 +262,7 @@ static void operator_note_units_changed(Operator *op, int result, const char *wo
              at_end = op->unit_switch && unit_switch_is_at_end(op->unit_switch), done;
         char why[240];
 
-        /* A bind() that waits for Windows may hold up systemd, which still reads its units: the start stays owed. */
+        /* A bind() that waits for Windows may hold up systemd. It still reads its units: the start stays owed. */
         if (at_end && result == -ETIMEDOUT && op->observer->owed == OWED_BY_SWITCH)
                 result = 0;
         done = result >= 0;

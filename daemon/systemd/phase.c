@@ -7,7 +7,7 @@
 #define SSHD_FATAL_STATUS 255
 
 static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
-        /* It had run, and its stop took too long; or it had failed, and systemd goes on saying so. */
+        /* Its owner has stopped it: it had failed before, or the stop took longer than systemd allows. */
         bool stopped = s->past.given_up || (streq(s->result, "timeout") && s->past.ceased > s->past.began);
 
         if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))

@@ -363,21 +363,18 @@ const UnitState *units_service(const Units *units) {
 
 const UnitState *units_socket(const Units *units) {
         const UnitState *service = units_service(units);
-        bool service_has_it = service && !streq(service->active_state, "inactive") &&
-                              !streq(service->active_state, "failed");
+        bool service_is_down = service && service->job == 0 &&
+                               (streq(service->active_state, "inactive") ||
+                                streq(service->active_state, "failed"));
 
-        if (!units->known)
-                return NULL;
-
-        for (size_t i = 0; i < units->n_all; i++) {
+        for (size_t i = 0; units->known && i < units->n_all; i++) {
                 const UnitState *state = &units->all[i].state;
+                bool inactive = streq(state->active_state, "inactive"),
+                     failed = streq(state->active_state, "failed");
 
-                if (!units->all[i].is_socket || !streq(state->load_state, "loaded"))
-                        continue;
-                if (streq(state->active_state, "inactive") ? state->job != 0
-                    : streq(state->active_state, "failed") ? !state->past.given_up && !service_has_it &&
-                                                                             service && service->job == 0
-                                                           : true)
+                if (units->all[i].is_socket && streq(state->load_state, "loaded") &&
+                    (!inactive || state->job != 0) &&
+                    (!failed || (!state->past.given_up && service_is_down)))
                         return state;
         }
 

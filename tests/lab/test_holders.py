@@ -193,19 +193,10 @@ def test_a_user_who_hides_on_a_candidate(make):
     assert 22022 not in {entry["port"] for entry in w.binds(m, cgroup=w.HELPER_CGROUP)}
 
 
-HOLDS = """
-import os, socket, sys, time
-os.setuid(65534)
-s = socket.socket(socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET)
-s.bind((sys.argv[1], int(sys.argv[2])))
-open("/tmp/held", "w").close()
-time.sleep(100000)
-"""
-
-
 def hold_candidate(m: w.Machine, address: str) -> None:
-    m.spawn(["python3", "-Sc", HOLDS, address, "2222"])
-    w.eventually(lambda: m.exists("/tmp/held"), "a user holds it")
+    """A user binds it, and never listens."""
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    m.run([*nobody, "python3", "-Sc", w.LISTEN, address, "2222", "fork"], check=True)
 
 
 @pytest.mark.parametrize("address", ["::1", "127.0.0.5"])

@@ -242,7 +242,7 @@ def test_systemd_reads_its_units_for_longer_than_the_daemon_waits(make):
     configure(m, SocketActivation="disable")
     m.run(["kill", "-HUP", str(w.main_pid(m, w.UNIT))], check=True)
     w.eventually(lambda: any("('wslportd')" in text for text in m.messages()), "it reads them", 60)
-    time.sleep(22)
+    w.eventually(lambda: w.said(m, "no end in time"), "the daemon waits no more")
     m.windows.delay(0)
     w.eventually(lambda: units(m) == {"ssh.socket": ("disabled", "inactive"), "ssh.service": ("enabled", "active")}, "it is switched", 60)
 

@@ -186,7 +186,7 @@ def held_boot(m: Machine, before: str = f"{UNIT} ssh.service") -> Iterator[None]
 LISTEN = """
 import os, socket, sys
 address, port, words = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
-s = socket.socket()
+s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
 if "listen" in words:  # also where sshd's sessions have left a TIME_WAIT
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind((address, port))
