@@ -58,9 +58,12 @@ static int reset(void) {
 }
 
 static int mend(void) {
+        const Log quiet = { .max_level = LOG_ERR }; /* the daemon has told what is wrong with the file */
+        Config config;
         int r;
 
-        r = mend_units();
+        (void) config_load(CONFIG_FILE, manager_log_config_error, (void *) &quiet, &config);
+        r = mend_units(config.unit);
         if (r < 0)
                 fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
         return r;

@@ -48,13 +48,13 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
                 decide_nothing(s, d, "sshd is stopping");
                 return;
         case SERVICE_FAILED:
-                if (s->not_enabled)
-                        decide_not_enabled(s, d);
-                else if (s->verdict == SSHD_VERDICT_VALID)
-                        decide_nothing(s, d, "the ssh service failed, not because of a port");
-                else
+                if (s->verdict != SSHD_VERDICT_VALID)
                         decide_nothing(s, d, "sshd refuses its own configuration: %s",
                                        strempty(s->verdict_detail));
+                else if (s->not_enabled && !s->by_socket)
+                        decide_not_enabled(s, d);
+                else
+                        decide_nothing(s, d, "the ssh service failed, not because of a port");
                 return;
         case SERVICE_QUEUED:
                 /* The kernel shows sshd's listeners before systemd tells of the start. */

@@ -75,8 +75,14 @@ static int manager_on_evaluation(sd_event_source *, void *userdata) {
 static int manager_on_deadline(sd_event_source *, uint64_t, void *userdata) {
         Manager *m = userdata;
 
-        if (m->c.stage == STAGE_RESTORING)
+        if (m->c.stage == STAGE_RESTORING &&
+            (m->op.state == OPERATOR_IDLE || m->op.state == OPERATOR_PROBING))
                 return sd_event_exit(m->c.event, -ETIMEDOUT);
+        if (m->c.stage == STAGE_RESTORING) {
+                /* systemd may have closed sshd's sockets. Each step of an operation has a deadline of its own. */
+                context_arm(&m->c, &m->deadline_timer, USEC_PER_SEC, 1, "deadline", manager_on_deadline, m);
+                return 0;
+        }
 
         log_message(&m->c.log, LOG_WARNING, "Not all is known yet, boot goes on: %s",
                     m->op.state == OPERATOR_PROBING

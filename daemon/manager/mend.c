@@ -8,12 +8,22 @@
 #include "systemd/sequence.h"
 #include "systemd/units.h"
 
-/* Whether one of the unit's addresses has no listener at all on its port. */
+/* Whether nobody listens where the unit should. Whoever else listens on that port is beside the point. */
+static bool is_deaf_at(Sockets *sockets, const Endpoint *endpoint) {
+        Listener listeners[ENDPOINTS_MAX]; /* systemd's are root's */
+        int n = sockets_list_listeners_of_root(sockets, endpoint->port, listeners, ELEMENTSOF(listeners));
+
+        for (int i = 0; i < n && i < ENDPOINTS_MAX; i++)
+                if (endpoint_equal(&listeners[i].endpoint, endpoint))
+                        return false;
+        return n >= 0 && n <= ENDPOINTS_MAX;
+}
+
+/* Whether one of the unit's addresses has no listener. */
 static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         char streams[UNIT_STREAMS_SIZE];
         _cleanup_free_ char *path = NULL;
-        Listener listener;
         int own_network;
 
         if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 ||
@@ -28,8 +38,7 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         WORDS_FOREACH (stream, streams) {
                 Endpoint endpoint;
 
-                if (endpoint_parse(stream, &endpoint) >= 0 &&
-                    sockets_list_listeners(sockets, endpoint.port, &listener, 1) == 0)
+                if (endpoint_parse(stream, &endpoint) >= 0 && is_deaf_at(sockets, &endpoint))
                         return true;
         }
         return false;
@@ -45,9 +54,11 @@ static int mend_switch(sd_bus *bus) {
         return systemd_call(bus, JOB_START, disabled.service);
 }
 
-int mend_units(void) {
+int mend_units(const char *unit) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         _cleanup_(bus_closep) sd_bus *bus = NULL;
+        UnitPair pairs[UNIT_PAIRS];
+        size_t n = unit_pairs(unit, pairs);
         int r;
 
         r = bus_open_private(NULL, &bus);
@@ -57,10 +68,9 @@ int mend_units(void) {
                 return r;
 
         /* A service that runs still has what it was handed. */
-        for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
-                if (systemd_is(bus, unit_pairs[i].socket, "active") &&
-                    !systemd_is(bus, unit_pairs[i].service, "active") &&
-                    is_deaf(bus, sockets, unit_pairs[i].socket))
-                        r = systemd_call(bus, JOB_RESTART, unit_pairs[i].socket);
+        for (size_t i = 0; i < n && r >= 0; i++)
+                if (systemd_is(bus, pairs[i].socket, "active") &&
+                    !systemd_is(bus, pairs[i].service, "active") && is_deaf(bus, sockets, pairs[i].socket))
+                        r = systemd_call(bus, JOB_RESTART, pairs[i].socket);
         return r < 0 ? r : mend_switch(bus);
 }

@@ -33,6 +33,8 @@ struct Move {
         MoveStep step;
         MoveReach reach;
         Child *probe;
+        size_t n_granted; /* of .request.probes, the first ones */
+        uint16_t asked;   /* the port of .answer */
         BindAnswer answer;
         Sequence *sequence;
         sd_bus_slot *streams_slot;
@@ -88,7 +90,7 @@ static void move_finish(Move *move, int result) {
                         move_add_text(move, "; %s can't be taken away: %s", STORE_RELOAD_DUE_FILE,
                                       strerrordesc_np(-r));
         }
-        move->handler(result, move->answer, move->text, move->userdata);
+        move->handler(result, move->asked, move->answer, move->text, move->userdata);
 }
 
 /* ── systemd's part ── */
@@ -208,6 +210,7 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
          * the stranger. */
         move->strangers = r == -EADDRINUSE ? move->strangers + 1 : 0;
         if (move->strangers == STRANGER_LOOKS) {
+                move->asked = port;
                 move->answer = BIND_REFUSED_BY_LINUX;
                 move_undo(move, -EBUSY, "another took %u before sshd could", port);
                 return 0;
@@ -256,21 +259,31 @@ static void move_work(Move *move) {
                 move_verify(move, MOVE_VERIFYING);
 }
 
-/* All is in place for sshd to be told. Its configuration may have changed since it was checked, and then sshd
- * would not survive that. */
-static void move_apply(Move *move) {
-        Plan plan;
+/* systemd closes the sockets of a unit that runs when it reads other addresses for it. Nothing may have to be waited
+ * for between that and the restart. */
+static bool move_closes_at_reading(const Move *move) {
+        return move->shape.by_socket && move->request.phase == SERVICE_RUNNING && move->error == 0;
+}
+
+/* sshd's configuration may have changed since it was checked, and then sshd would not survive what comes next. */
+static void move_confirm(Move *move) {
         int r;
 
-        move_plan(move, &plan);
-        if (plan.n == 0 || trial_is_fresh(&move->trial)) {
-                move_work(move);
-                return;
-        }
         move->step = MOVE_CONFIRMING;
         r = trial_confirm(&move->trial);
         if (r < 0)
                 move_fail(move, r);
+}
+
+/* All is in place for sshd to be told. */
+static void move_apply(Move *move) {
+        Plan plan;
+
+        move_plan(move, &plan);
+        if (plan.n == 0 || trial_is_fresh(&move->trial) || move_closes_at_reading(move))
+                move_work(move);
+        else
+                move_confirm(move);
 }
 
 static int move_on_streams(sd_bus_message *m, void *userdata, sd_bus_error *) {
@@ -336,14 +349,8 @@ static void move_on_jobs(int result, const char *word, void *userdata) {
                 move_apply(move);
 }
 
-/* The files are as they should be, and the port can be had. */
-static void move_tell_systemd(Move *move) {
+static void move_read_units(Move *move) {
         int r;
-
-        if (!move->trial.reload_due) {
-                move_apply(move);
-                return;
-        }
 
         move->step = MOVE_READING;
         move->trial.reload_due = false;
@@ -351,43 +358,47 @@ static void move_tell_systemd(Move *move) {
         if (r < 0)
                 move_fail(move, r);
 }
+
+/* The files are as they should be, and the port can be had. */
+static void move_tell_systemd(Move *move) {
+        if (!move->trial.reload_due)
+                move_apply(move);
+        else if (move_closes_at_reading(move) && !trial_is_fresh(&move->trial))
+                move_confirm(move);
+        else
+                move_read_units(move);
+}
 /* NOLINTEND(misc-no-recursion) */
 
 /* ── the files and the port ── */
 
 static void move_on_probed(const ChildResult *result, void *userdata);
 
-/* The port that the move is to: ours, or a home port. */
-static uint16_t move_port(const Move *move) {
-        return move->request.to.port != 0 ? move->request.to.port : move->request.expected;
-}
-
 /* Tries the next address. After the last one the move goes on. */
 static void move_ask(Move *move) {
-        const MoveRequest *request = &move->request;
-        uint16_t port = move_port(move);
+        const MoveProbe *next = &move->request.probes[move->n_granted];
         int r;
 
-        if (request->n_granted == ELEMENTSOF(request->probe_at) ||
-            isempty(request->probe_at[request->n_granted])) {
+        if (move->n_granted == move->request.n_probes) {
                 move_tell_systemd(move);
                 return;
         }
-        r = bindprobe_start(move->trial.event, request->probe_at[request->n_granted], port, PROBE_TIMEOUT,
-                            move_on_probed, move, &move->probe);
+        move->asked = next->port;
+        r = bindprobe_start(move->trial.event, next->address, next->port, PROBE_TIMEOUT, move_on_probed,
+                            move, &move->probe);
         if (r < 0)
-                move_undo(move, r, "%u could not be tried: %s", port, strerrordesc_np(-r));
+                move_undo(move, r, "%u could not be tried: %s", next->port, strerrordesc_np(-r));
 }
 
 static void move_on_probed(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Move *move = userdata;
-        uint16_t port = move_port(move);
+        uint16_t port = move->asked;
         int r = 0;
 
         move->answer = bindprobe_read(result, detail);
         move->probe = child_free(move->probe);
-        if (move->request.to.port != 0 &&
+        if ((move->request.to.port != 0 || move->request.from.port == 0) &&
             (move->answer == BIND_REFUSED_BY_WINDOWS || move->answer == BIND_REFUSED_BY_LINUX))
                 r = move->listens(&move->request.to, port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
@@ -398,7 +409,7 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port,
                           bind_answer_to_string(move->answer), *detail ? " " : "", detail);
         else {
-                move->request.n_granted++;
+                move->n_granted++;
                 move_ask(move);
         }
 }
@@ -410,6 +421,8 @@ static void move_on_tried(int result, const char *text, void *userdata) {
         if (move->error < 0 && result < 0 && result != -EEXIST &&
             (result != -EAGAIN || !move->shape.by_socket || move_listens_as_before(move) > 0))
                 move_give_up(move, "sshd is left as it is", text);
+        else if (move->error == 0 && move->step == MOVE_CONFIRMING && result >= 0 && move->trial.reload_due)
+                move_read_units(move);
         else if (move->error < 0 || (move->step == MOVE_CONFIRMING && result >= 0))
                 move_work(move);
         else if (result < 0)

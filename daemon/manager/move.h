@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "facts/home-finder.h"
-#include "store/store.h"
+#include "manager/move-request.h"
 #include "systemd/sequence.h"
 
 /* One move of sshd: write (or take away) our files, have sshd check its whole configuration (manager/trial),
@@ -15,16 +14,6 @@
  * a question that is taken back would leave the port reserved for nobody. */
 #define PROBE_TIMEOUT (30 * USEC_PER_SEC)
 
-typedef struct MoveRequest {
-        Placement from, to;                 /* as Trial's */
-        char probe_at[2][INET6_ADDRSTRLEN]; /* of home_probe_addresses(): where bind() is tried */
-        size_t n_granted;                   /* how many of these are granted, the first ones */
-        uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
-        ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
-        ManagedUnits managed;
-        const HomeFacts *sshd;
-} MoveRequest;
-
 typedef struct Move Move;
 
 /* Asks the kernel whether the managed unit has each endpoint that it should have on @port by @placement. 1;
@@ -33,11 +22,11 @@ typedef struct Move Move;
 typedef int (*MoveListens)(const Placement *placement, uint16_t port, void *userdata);
 
 /* @result is 0, or a negative errno and everything is as it was (or, if not, @text says so too); @text is
- * one line for people. @answer is what bind() said of the port, BIND_NOT_ASKED where it was not asked.
+ * one line for people. @answer is what bind() said of @port last, BIND_NOT_ASKED where it was not asked.
  * -EADDRINUSE: @answer is not BIND_FREE. -EBUSY: another here took the port before sshd, which has tried to,
  * could. -ENOLINK: the connection with systemd ended in the midst of it, and what was done is left as a kill
  * would leave it. Called once, unless the move is freed before; may free the move. */
-typedef void (*MoveHandler)(int result, BindAnswer answer, const char *text, void *userdata);
+typedef void (*MoveHandler)(int result, uint16_t port, BindAnswer answer, const char *text, void *userdata);
 
 /* @bus is where systemd1 answers. @request is copied. Returns 0, or a negative errno and nothing was changed. */
 int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveListens listens,

@@ -51,11 +51,11 @@ static void operator_settle_debt(Operator *op, OwedStart kind) {
 
 /* ── probing ── */
 
-static void operator_note_answer(Operator *op, BindAnswer answer, const char *detail) {
+static void operator_note_answer(Operator *op, uint16_t port, BindAnswer answer, const char *detail) {
         const PortFact *fact;
 
-        observer_note_answer(op->observer, op->decision.port, answer, detail);
-        fact = ports_find(&op->observer->ports, op->decision.port);
+        observer_note_answer(op->observer, port, answer, detail);
+        fact = ports_find(&op->observer->ports, port);
         if (fact && answer != BIND_FREE)
                 publisher_tell_refusal(op->publisher, fact);
 }
@@ -64,7 +64,7 @@ static void operator_on_probe(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Operator *op = userdata;
 
-        operator_note_answer(op, bindprobe_read(result, detail), detail);
+        operator_note_answer(op, op->decision.port, bindprobe_read(result, detail), detail);
         operator_end(op);
 }
 
@@ -90,7 +90,7 @@ static void operator_probe(Operator *op, uint16_t port) {
         home_probe_addresses(&op->observer->sshd.home, &op->observer->absent, port, false, at);
         r = bindprobe_start(op->c->event, at[0], port, PROBE_TIMEOUT, operator_on_probe, op, &op->probe);
         if (r < 0) {
-                operator_note_answer(op, BIND_FAILED, strerrordesc_np(-r));
+                operator_note_answer(op, port, BIND_FAILED, strerrordesc_np(-r));
                 operator_end(op);
         }
 }
@@ -138,7 +138,8 @@ static void operator_note_not_moved(Operator *op, int error, const char *text) {
                 retry_postpone(&op->retry, error, text);
 }
 
-static void operator_on_moved(int result, BindAnswer answer, const char *text, void *userdata) {
+static void operator_on_moved(int result, uint16_t port, BindAnswer answer, const char *text,
+                              void *userdata) {
         Operator *op = userdata;
         uint16_t from = observer_expected_port(op->observer);
         int r;
@@ -167,27 +168,12 @@ static void operator_on_moved(int result, BindAnswer answer, const char *text, v
         }
 
         if (answer != BIND_NOT_ASKED)
-                operator_note_answer(op, answer, "");
+                operator_note_answer(op, port, answer, "");
         if (result < 0)
                 operator_note_not_moved(op, result, text);
         else
                 operator_note_moved(op, from);
         operator_end(op); /* frees the move, and @text with it */
-}
-
-/* The phase of a unit that the move has to work on: one that runs and doesn't have the port, or has the one
- * that it is to leave; or one that is to be started and can have the port. Else SERVICE_INACTIVE. */
-static ServicePhase operator_phase_for_move(const Operator *op, const Decision *d) {
-        const PortFact *fact = ports_find(&op->observer->ports, d->port);
-        ServicePhase phase = op->observer->phase;
-
-        if ((phase == SERVICE_RUNNING && !observer_sshd_has(op->observer, d->port)) ||
-            (phase == SERVICE_RUNNING && d->action == ACTION_RESTORE &&
-             observer_sshd_has(op->observer, op->c->files.placement.port)) ||
-            (phase == SERVICE_TO_START &&
-             (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE))))
-                return phase;
-        return SERVICE_INACTIVE;
 }
 
 static int operator_listens(const Placement *placement, uint16_t port, void *userdata) {
@@ -197,36 +183,11 @@ static int operator_listens(const Placement *placement, uint16_t port, void *use
 }
 
 static int operator_start_move(Operator *op, const Decision *d) {
-        const Observer *o = op->observer;
-        const Placement *now = &op->c->files.placement;
-        const PortFact *fact = ports_find(&o->ports, d->port);
-        bool has = fact && fact->holder == HOLDER_SSHD, each;
-        MoveRequest request = {
-                .from = *now,
-                .managed = units_managed(op->c->units),
-                .sshd = &o->sshd,
-                .phase = operator_phase_for_move(op, d),
-                /* ACTION_PROBE has asked on the first address before sshd goes home or is started. */
-                .n_granted = d->action != ACTION_RELOCATE || (fact && (fact->bind == BIND_FREE || has)),
-        };
+        const MoveRequest request = move_request_make(op->observer, d);
 
-        if (d->action == ACTION_START)
-                request.to = *now;
-        else if (d->action == ACTION_RELOCATE) {
-                request.to.port = d->port;
-                /* What stays beside a port is chosen once. */
-                request.to.n_beside = d->port == now->port ? now->n_beside : d->n_beside;
-                memcpy(request.to.beside, d->port == now->port ? now->beside : d->beside,
-                       sizeof(request.to.beside));
-        }
-        /* An undoing needs no port, and a unit isn't asked away from one that it has. */
-        each = request.managed.socket && request.phase != SERVICE_INACTIVE && !d->then_start && !has;
-        home_probe_addresses(&o->sshd.home, &o->absent, d->port, each, request.probe_at);
-        if (request.phase != SERVICE_INACTIVE) {
-                request.expected = d->port;
-                /* The unit is ordered after ours: its job waits for READY=1. */
+        if (request.phase !=
+            SERVICE_INACTIVE) /* the unit is ordered after ours: its job waits for READY=1 */
                 publisher_say_ready(op->publisher);
-        }
         return move_start(op->c->event, systemd_link_bus(op->c->link), &request, operator_listens,
                           operator_on_moved, op, &op->move);
 }
@@ -439,8 +400,10 @@ void operator_fill(const Operator *op, Snapshot *snapshot) {
 
 static int operator_on_look_home(sd_event_source *source, uint64_t usec, void *userdata) {
         Operator *op = userdata;
+        uint16_t port = ports_find_missing(&op->observer->ports, &op->observer->sshd.home);
 
-        naming_look(op->c->naming, observer_home_port(op->observer));
+        if (port != 0)
+                naming_look(op->c->naming, port);
         return context_on_timer(source, usec, op->c);
 }
 

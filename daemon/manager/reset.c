@@ -3,6 +3,7 @@
 
 #include "core/endpoint.h"
 #include "manager/manager.h"
+#include "manager/mend.h"
 #include "systemd/sequence.h"
 
 #define DAEMON "wslportd.service"
@@ -48,11 +49,14 @@ static int reset_enable_socket(sd_bus *bus, const DisabledSocket *disabled) {
 }
 
 /* Without waiting: the service's stop goes first, as systemd orders jobs. */
-static void reset_restart_sockets(sd_bus *bus) {
-        for (size_t i = 0; i < UNIT_PAIRS; i++)
-                if (systemd_is(bus, unit_pairs[i].socket, "active")) {
-                        (void) systemd_call(bus, JOB_STOP, unit_pairs[i].service);
-                        (void) systemd_call(bus, JOB_RESTART, unit_pairs[i].socket);
+static void reset_restart_sockets(sd_bus *bus, const char *unit) {
+        UnitPair pairs[UNIT_PAIRS];
+        size_t n = unit_pairs(unit, pairs);
+
+        for (size_t i = 0; i < n; i++)
+                if (systemd_is(bus, pairs[i].socket, "active")) {
+                        (void) systemd_call(bus, JOB_STOP, pairs[i].service);
+                        (void) systemd_call(bus, JOB_RESTART, pairs[i].socket);
                 }
 }
 
@@ -96,14 +100,15 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         if (!systemd_is(bus, DAEMON, "inactive") && !systemd_is(bus, DAEMON, "failed"))
                 return -EBUSY;
 
+        store_find_moved_service(config.unit);
+        if (!config.unit[0])
+                snprintf(config.unit, sizeof(config.unit), "%s", unit);
         if (placement.port != 0 && !systemd_is(bus, AT_BOOT, "activating")) {
-                store_find_moved_service(config.unit);
-                if (!config.unit[0])
-                        snprintf(config.unit, sizeof(config.unit), "%s", unit);
                 r = manager_restore(log, &config, &restored);
                 if (r < 0) {
                         if (r != -EINTR) /* systemd can't be asked for anything */
                                 (void) store_reset(NULL);
+                        (void) mend_units(config.unit);
                         return r;
                 }
         }
@@ -124,7 +129,7 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         if (disabled.unfinished && !systemd_is(bus, disabled.service, "active"))
                 note_error(&first, systemd_call(bus, JOB_START, disabled.socket));
         if (unread && !restored.runs)
-                reset_restart_sockets(bus);
+                reset_restart_sockets(bus, config.unit);
 
         if (restored.why[0])
                 reset_describe(&restored, ret_text);

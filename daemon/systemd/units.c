@@ -8,11 +8,6 @@
 
 #define UNITS_MAX (2 * UNIT_PAIRS)
 
-const UnitPair unit_pairs[UNIT_PAIRS] = {
-        { "ssh.service", "ssh.socket" },
-        { "sshd.service", "sshd.socket" },
-};
-
 typedef struct Unit Unit;
 
 typedef struct Question {
@@ -53,6 +48,20 @@ struct Units {
         void *userdata;
 };
 
+size_t unit_pairs(const char *unit, UnitPair ret[static UNIT_PAIRS]) {
+        static const char *const usual[UNIT_PAIRS] = { "ssh.service", "sshd.service" };
+        size_t n = streq(unit, "auto") ? UNIT_PAIRS : 1;
+
+        for (size_t i = 0; i < n; i++) {
+                const char *service = n > 1 ? usual[i] : unit;
+                int length = (int) (strlen(service) - strlen(".service"));
+
+                snprintf(ret[i].service, sizeof(ret[i].service), "%s", service);
+                snprintf(ret[i].socket, sizeof(ret[i].socket), "%.*s.socket", length, service);
+        }
+        return n;
+}
+
 static int units_add(Units *units, const char *name, bool is_socket) {
         Unit *unit = &units->all[units->n_all];
 
@@ -62,22 +71,10 @@ static int units_add(Units *units, const char *name, bool is_socket) {
         return sd_bus_path_encode(SYSTEMD1_PATH "/unit", name, &unit->path);
 }
 
-/* Adds a service, and the socket unit of the same name. */
-static int units_add_pair(Units *units, const char *service) {
-        char socket[sizeof(((UnitState *) NULL)->id)];
-        int r;
-
-        if (strlen(service) >= sizeof(socket))
-                return -ENAMETOOLONG;
-        snprintf(socket, sizeof(socket), "%.*s.socket", (int) (strlen(service) - strlen(".service")),
-                 service);
-
-        r = units_add(units, service, false);
-        return r < 0 ? r : units_add(units, socket, true);
-}
-
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
         _cleanup_(units_freep) Units *units = NULL;
+        UnitPair pairs[UNIT_PAIRS];
+        size_t n = unit_pairs(unit, pairs);
         int r = 0;
 
         units = malloc(sizeof(*units));
@@ -89,11 +86,11 @@ int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **re
                 .userdata = userdata,
         };
 
-        if (streq(unit, "auto"))
-                for (size_t i = 0; i < UNIT_PAIRS && r >= 0; i++)
-                        r = units_add_pair(units, unit_pairs[i].service);
-        else
-                r = units_add_pair(units, unit);
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = units_add(units, pairs[i].service, false);
+                if (r >= 0)
+                        r = units_add(units, pairs[i].socket, true);
+        }
         if (r < 0)
                 return r;
 

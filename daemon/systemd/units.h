@@ -7,20 +7,22 @@
  * opened: PID 1's private socket before the system bus is there, and the system bus afterwards, where the
  * bus daemon keeps other units' signals from waking us. */
 
-/* The names of the ssh service, and of the socket unit that starts it. */
+/* The names of an ssh service, and of the socket unit that starts it. */
 typedef struct UnitPair {
-        const char *service, *socket;
+        char service[256], socket[256];
 } UnitPair;
 
 #define UNIT_PAIRS 2
-extern const UnitPair unit_pairs[UNIT_PAIRS];
+
+/* Writes the pairs for which @unit, a value of Unit=, stands. Returns their number. */
+size_t unit_pairs(const char *unit, UnitPair ret[static UNIT_PAIRS]);
 
 typedef struct Units Units;
 
 /* Called after each complete reading that found a change, and after a reading that failed. */
 typedef void (*UnitsHandler)(void *userdata);
 
-/* @unit is "auto", for all unit_pairs, or the one service to look at. Returns 0 or a negative errno. */
+/* @unit is as for unit_pairs(). Returns 0 or a negative errno. */
 int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret);
 void units_free(Units *units);
 DEFINE_TRIVIAL_CLEANUP(Units *, units_free);

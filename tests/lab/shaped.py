@@ -6,6 +6,7 @@ Most of these tests share standing(): the daemon's report and the kernel show wh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -121,3 +122,11 @@ def reset(m: Machine, status: int = 0) -> str:
     assert result.returncode == status, result.stderr
     systemctl(m, "daemon-reload")  # as a package's removal does next
     return result.stdout + result.stderr
+
+
+def slow_stop(m: Machine, unit: str) -> Callable[[], None]:
+    """From now on the unit doesn't stop before what is returned is called."""
+    m.write("/run/slow-stop", "")
+    m.write(f"/run/systemd/system/{unit}.d/slow.conf", "[Service]\nExecStop=/bin/sh -c 'while test -e /run/slow-stop; do sleep 0.05; done'\n")
+    systemctl(m, "daemon-reload")
+    return lambda: m.run(["rm", "/run/slow-stop"], check=True)

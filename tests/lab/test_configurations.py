@@ -10,7 +10,7 @@ import pytest
 import wslport as w
 from machine import Machine
 from shaped import (
-    BOTH, boot, complaints, gets_in, laid, left, listens, on, only, relocated, standing, systemctl, users_files,
+    BOTH, boot, complaints, gets_in, laid, left, listens, on, only, relocated, slow_stop, standing, systemctl, users_files,
 )
 from shapes import MAIN, SHAPES, include, link
 
@@ -375,3 +375,25 @@ def test_a_configuration_that_takes_more_than_a_pipe(make):
     lines = (" ".join(f"somebody-{i}-{k}@192.0.2.*" for k in range(20)) for i in range(150))
     include(m, "AllowUsers root\n" + "".join(f"AllowUsers {line}\n" for line in lines))
     moved(m, "sshd-config")
+
+
+@on("debian-13-socket", "ubuntu-24.04")
+def test_the_daemon_is_stopped_while_it_moves_a_unit_of_another_name(make, name):
+    """systemd has closed the socket unit's sockets by then: what runs at the daemon's end has to know the unit too."""
+    m = laid(make, name, foreign=(22,))
+    for kind in ("service", "socket"):
+        text = next(m.read(path) for folder in ("etc", "usr/lib", "lib") if m.exists(path := f"/{folder}/systemd/system/ssh.{kind}"))
+        m.write(f"/etc/systemd/system/own.{kind}", text.replace("Alias=", "#").replace("ssh.", "own."))
+    m.write(w.CONFIG, w.configuration(SSH={"Unit": "own.service"}))
+    m.mask("ssh.socket")
+    m.mask("ssh.service")
+    m.enable("own.socket")
+    boot(m)
+    w.wait_properties(m, State="clear", Port=22, Unit="own.socket")
+    assert w.logs_in(m, 22)
+    release = slow_stop(m, "own.service")
+    w.begin_call(m, "Relocate", "q", "2222")
+    w.eventually(lambda: w.active_state(m, "own.service") == "deactivating", "it moves")
+    systemctl(m, "stop", w.UNIT)
+    release()
+    w.eventually(lambda: only(m, 2222), "the socket listens where the files say")

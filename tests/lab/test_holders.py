@@ -267,3 +267,26 @@ def test_a_socket_unit_that_is_down_is_not_to_be_moved_any_more(make):
     w.call(m, "Reload")
     w.eventually(lambda: w.properties(m)["State"] == "unmanaged", "it is left alone")
     assert len(w.binds(m, cgroup=w.HELPER_CGROUP)) == before
+
+
+def test_the_second_port_of_a_socket_unit_can_not_be_had(make):
+    """The unit isn't stopped for that: it would be down on its other ports too. Of 22 only IPv4 was asked about before."""
+    m = laid(make, "ubuntu-24.04", windows=w.WINDOWS_HOLDS_22, stray=(22,))
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 2022\nPort 22\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222)
+    m.windows.release(22)
+    m.run(["python3", "-Sc", w.LISTEN, "::1", "22", "fork"], check=True)
+    since = w.show(m, "ssh.socket", "ActiveEnterTimestampMonotonic")
+    assert w.call(m, "Restore")[0] != 0
+    assert w.show(m, "ssh.socket", "ActiveEnterTimestampMonotonic") == since and set(m.listeners()) == {2022, 2222}
+
+
+@pytest.mark.waits
+def test_windows_leaves_the_second_port_of_two(make):
+    m = make(windows=w.WINDOWS_HOLDS_22, policy={"Restore": "auto"}, **w.HASTE)
+    m.write("/etc/ssh/sshd_config.d/50-two.conf", "Port 2022\nPort 22\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222)
+    m.windows.release(22)
+    w.eventually(lambda: w.sshd_ports(m) == {22, 2022}, "it goes home by itself", timeout=100)

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
+import pytest
+
+import shaped
 import wslport as w
 from machine import Machine
 from shaped import (
@@ -148,3 +152,29 @@ def test_a_removal_after_a_kill_in_the_middle_of_a_write(make):
     m.write("/run/wslportd/.requested.new", "")
     reset(m)
     assert not m.exists("/run/wslportd")
+
+
+@on("debian-13-socket", "ubuntu-24.04")
+def test_a_removal_that_is_interrupted_in_the_middle_of_a_move(make, name):
+    """systemd has closed the socket unit's sockets by then, and nobody but --reset itself would have it listen again."""
+    m, _ = stopped(make, name)
+    m.windows.release(22)
+    release = shaped.slow_stop(m, "ssh.service")
+    removal = m.spawn(["/usr/sbin/wslportd", "--reset"])
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "deactivating", "it moves")
+    removal.kill(signal.SIGTERM)
+    assert removal.wait() != 0
+    release()
+    w.eventually(lambda: only(m, 22), "the socket listens")
+    assert w.logs_in(m, 22)
+
+
+@pytest.mark.waits
+def test_a_removal_that_takes_longer_than_it_may(make):
+    """Each bind() takes a third of --reset's minute, and the last ones are systemd's."""
+    m, _ = stopped(make, "ubuntu-24.04")
+    m.windows.release(22)
+    m.windows.delay(22_000)
+    m.run(["/usr/sbin/wslportd", "--reset"])
+    m.windows.delay(0)
+    w.eventually(lambda: len(set(m.listeners()) & {22, 2222}) == 1 and w.logs_in(m, max(set(m.listeners()) & {22, 2222})), "it listens")

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+#include "manager/observe.h"
+
+/* What a decision asks of a move. */
+
+/* A bind() that is to be seen to work: of an address as home_probe_addresses() writes it. */
+typedef struct MoveProbe {
+        char address[INET6_ADDRSTRLEN];
+        uint16_t port;
+} MoveProbe;
+
+typedef struct MoveRequest {
+        Placement from, to; /* as Trial's */
+        MoveProbe probes[SSHD_PORTS_MAX + 2];
+        size_t n_probes;
+        uint16_t expected; /* where sshd is to listen in the end, for the last check; 0: that isn't checked */
+        ServicePhase phase; /* as for plan_apply(): SERVICE_INACTIVE where sshd isn't to be touched */
+        ManagedUnits managed;
+        const HomeFacts *sshd;
+} MoveRequest;
+
+/* What @d comes to, by what was observed. It points into @o. */
+MoveRequest move_request_make(const Observer *o, const Decision *d);
