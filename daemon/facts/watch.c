@@ -21,6 +21,8 @@ struct Watch {
         Pace pace;
         sd_event_source *pace_timer;
         int fallback_reason;
+        Netlink *cpus; /* tells of CPUs that come or go */
+        sd_event_source *cpus_source;
         bool outdated; /* .listeners has to be made anew */
         WatchHandler handler;
         void *userdata;
@@ -31,6 +33,8 @@ void watch_free(Watch *w) {
                 return;
 
         listenwatch_free(w->listeners);
+        sd_event_source_disable_unref(w->cpus_source);
+        netlink_free(w->cpus);
         if (w->closes)
                 sockets_unwatch(w->sockets);
         sd_event_source_disable_unref(w->timer);
@@ -104,8 +108,19 @@ static void watch_on_socket(void *userdata) {
         watch_on_event(w);
 }
 
+static int watch_on_cpus(sd_event_source *, int, uint32_t, void *userdata) {
+        Watch *w = userdata;
+
+        if (netlink_receive(w->cpus) != 0 && w->listeners) {
+                w->outdated = true;
+                watch_on_event(w);
+        }
+        return 0;
+}
+
 int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret) {
-        Watch *w = malloc(sizeof(*w));
+        _cleanup_(watch_freep) Watch *w = malloc(sizeof(*w));
+        int r;
 
         if (!w)
                 return -ENOMEM;
@@ -116,7 +131,14 @@ int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *use
                 .handler = handler,
                 .userdata = userdata,
         };
-        *ret = w;
+        r = listenwatch_open_cpus(&w->cpus);
+        if (r >= 0)
+                r = sd_event_add_io(event, &w->cpus_source, netlink_get_fd(w->cpus), EPOLLIN, watch_on_cpus,
+                                    w);
+        if (r < 0)
+                return r;
+
+        *ret = TAKE_PTR(w);
         return 0;
 }
 

@@ -12,7 +12,7 @@ typedef struct Watch Watch;
 
 typedef void (*WatchHandler)(void *userdata);
 
-/* @sockets must outlive it. Returns 0 or -ENOMEM. */
+/* @sockets must outlive it. Returns 0 or a negative errno. */
 int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
 void watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);

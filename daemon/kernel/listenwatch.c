@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "kernel/listenwatch.h"
 
+#include <linux/filter.h>
+#include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include "kernel/tracepoint.h"
 #include "process/helper.h"
@@ -54,6 +57,32 @@ void listenwatch_pause(ListenWatch *watch, bool pause) {
 
 bool listenwatch_is_broken(const ListenWatch *watch) {
         return watch->broken;
+}
+
+#define UEVENTS 1U /* the group of the kernel's own messages (lib/kobject_uevent.c) */
+
+/* They begin with "online@/devices/system/cpu/" or "offline@…"; other devices send hardly any of these. */
+int listenwatch_open_cpus(Netlink **ret) {
+        static struct sock_filter code[] = {
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x6f6e6c69, 1, 0), /* "onli" */
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x6f66666c, 0, 1), /* "offl" */
+                BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+                BPF_STMT(BPF_RET | BPF_K, 0),
+        };
+        const struct sock_fprog program = { .len = ELEMENTSOF(code), .filter = code };
+        _cleanup_(netlink_freep) Netlink *netlink = NULL;
+        int r;
+
+        r = netlink_new(&netlink, NETLINK_KOBJECT_UEVENT);
+        if (r >= 0 &&
+            setsockopt(netlink_get_fd(netlink), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0)
+                r = -errno;
+        if (r >= 0)
+                r = netlink_join(netlink, UEVENTS);
+        if (r >= 0)
+                *ret = TAKE_PTR(netlink);
+        return r;
 }
 
 #define FILTER_SIZE 512 /* more than LISTENWATCH_PORTS_MAX ports take */

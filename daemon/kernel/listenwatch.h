@@ -4,6 +4,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/util.h"
+#include "kernel/netlink.h"
 
 /* Tells when a TCP socket with one of some ports starts or stops listening, by the kernel's tracepoint
  * sock:inet_sock_set_state. It covers every network namespace without telling which, and the CPUs that are
@@ -26,6 +27,10 @@ DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 
 /* True if the watch has lost a CPU, whose event has ended: a new watch has to be made. */
 bool listenwatch_is_broken(const ListenWatch *watch);
+
+/* Opens a socket for the kernel's events of CPUs that come or go: then a new watch has to be made. Returns 0 or a
+ * negative errno. */
+int listenwatch_open_cpus(Netlink **ret);
 
 /* A pause costs nothing, although anybody can start and stop listening a hundred thousand times a second. A
  * change during the pause may never be told: whoever ends the pause looks himself, afterwards. */

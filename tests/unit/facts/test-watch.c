@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/watch.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include "unit/loop.h"
@@ -79,9 +80,42 @@ static void test_hang_up(void) {
         check_anew(w, event, &told);
 }
 
+/* The kernel sends for others what is written here. */
+static void send_uevent(const char *action) {
+        _cleanup_close_ int fd = open("/sys/devices/system/cpu/cpu0/uevent", O_WRONLY | O_CLOEXEC);
+
+        if (fd < 0 || write(fd, action, strlen(action)) < 0)
+                test_skip("uevents: %s", strerror(errno));
+}
+
+static void test_a_cpu_comes(void) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+        _cleanup_(watch_freep) Watch *w = NULL;
+        uint16_t port = own_port();
+        unsigned told = 0;
+
+        netns_enter_with_tracefs();
+        test_equal_int(sd_event_new(&event), 0);
+        test_equal_int(sockets_new(&sockets), 0);
+        w = watch(event, sockets, &told);
+
+        send_uevent("change");
+        test_equal_int(settle(event), 0);
+        test_equal_int(watch_set(w, &port, 1, false), 0);
+        for (const char *const *action = (const char *const[]){ "online", "offline", NULL }; *action; action++) {
+                told = 0;
+                send_uevent(*action);
+                settle(event);
+                test_equal_int(told, 1);
+                check_anew(w, event, &told);
+        }
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_hang_up),
+                TEST(test_a_cpu_comes),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
