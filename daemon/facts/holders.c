@@ -97,9 +97,10 @@ static int look_at(Look *look, const Listener *listener) {
         int r;
 
         r = owner_find(listener->inode, listener->cgroup_id, *look->until, &owner);
-        if (r < 0 && !look->best_effort)
-                return r;
-        *look->until = MAX(*look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE);
+        if (r < 0 && !look->best_effort && listener->uid == 0)
+                return r; /* it may be sshd's; a user's isn't */
+        if (r >= 0)
+                *look->until = MAX(*look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE);
 
         view->helper_time += owner.helper_time;
         entry.holder = classify(look, listener, &owner);
@@ -151,10 +152,15 @@ static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
         if (n < 0 || n_of_root < 0)
                 return n < 0 ? n : n_of_root;
 
+        n = MIN(n, PORT_VIEW_LISTENERS_MAX);
         for (int i = 0; i < n_of_root && r >= 0; i++)
                 r = look_at(look, &of_root[i]);
-        for (int i = 0; i < n && i < PORT_VIEW_LISTENERS_MAX && r >= 0; i++)
-                if (!of_root || listeners[i].uid != 0)
+        for (int i = 0; i < n && r >= 0; i++)
+                if (!of_root && listeners[i].uid == 0)
+                        r = look_at(look, &listeners[i]);
+        /* Users may have so many processes that nobody finds theirs in time. */
+        for (int i = 0; i < n && r >= 0; i++)
+                if (listeners[i].uid != 0)
                         r = look_at(look, &listeners[i]);
         return r;
 }

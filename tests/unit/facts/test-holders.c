@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
+#include <sys/un.h>
 
 #include "facts/holders.h"
 #include "unit/netns.h"
@@ -168,6 +169,30 @@ static void test_what_the_daemon_tells(void) {
         test_equal_int(exit_status, 0);
 }
 
+/* A helper that doesn't answer in time, as where a user has very many processes. */
+static void test_nobody_finds_a_users_listener(void) {
+        _cleanup_(sockets_freep) Sockets *sockets = enter();
+        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "silent-helper" };
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        usec_t until = 0;
+        PortView view;
+
+        (void) unlink(name.sun_path);
+        test_assert(bind(fd, (struct sockaddr *) &name, sizeof(name)) == 0 && listen(fd, 8) == 0);
+        test_assert(setenv("WSLPORTD_HELPER", name.sun_path, 1) == 0);
+        be("nginx", false);
+        (void) netns_listen("127.0.0.9", 2222);
+        be("nginx", true);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &until, &view), 0);
+        test_equal_int(view.holder, HOLDER_NONE); /* it is beside sshd's address */
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &any_address, 2222, &until, &view), 0);
+        test_equal_int(view.holder, HOLDER_LINUX);
+
+        (void) netns_listen("127.0.0.1", 2222);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &until, &view), -EAGAIN);
+        (void) unlink(name.sun_path);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_nobody),
@@ -178,6 +203,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_a_stranger_beside_sshd),
                 TEST(test_sshd_among_many_strangers),
                 TEST(test_what_the_daemon_tells),
+                TEST(test_nobody_finds_a_users_listener),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
