@@ -8,6 +8,9 @@
 #include "base/fs.h"
 #include "process/helper.h"
 
+/* The daemon's loop waits for it. */
+#define PATIENCE (300 * USEC_PER_MSEC)
+
 static int read_id(uint64_t *ret) {
         static const char *const paths[] = {
                 "/sys/kernel/tracing/events/sock/inet_sock_set_state/id",
@@ -68,7 +71,7 @@ int tracepoint_open(int ret_fds[], size_t n_fds) {
         if (!helper_is_there())
                 return open_here(ret_fds, n_fds);
 
-        n = helper_ask(&(HelperRequest){ .task = HELPER_TRACE }, clock_usec(CLOCK_MONOTONIC) + USEC_PER_SEC,
-                       &r, sizeof(r), ret_fds, n_fds);
+        n = helper_ask(&(HelperRequest){ .task = HELPER_TRACE }, clock_usec(CLOCK_MONOTONIC) + PATIENCE, &r,
+                       sizeof(r), ret_fds, n_fds);
         return n < 0 ? n : r < 0 ? r : n;
 }

@@ -57,7 +57,6 @@ Shape managed_shape(ManagedUnits managed) {
                 .by_socket = managed.socket,
                 .was_inactive = unit && streq(unit->active_state, "inactive"),
                 .accept = managed.socket && managed.socket->accept,
-                .service_runs = managed.service && (streq(managed.service->active_state, "active") ||
-                                                    streq(managed.service->active_state, "reloading")),
+                .has_service = managed.service && streq(managed.service->load_state, "loaded"),
         };
 }

@@ -14,7 +14,7 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
         if (shape->by_socket) {
                 /* systemd doesn't restart a socket unit whose service runs (Debian), and the service would
                  * go on listening on what it was handed. Sessions survive: KillMode=process. */
-                if (shape->service_runs && !shape->accept)
+                if (shape->has_service && !shape->accept)
                         plan_add(ret, JOB_STOP, false);
                 plan_add(ret, JOB_RESTART, true);
         } else if (phase == SERVICE_RUNNING)

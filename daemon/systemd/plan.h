@@ -20,7 +20,7 @@ typedef enum JobKind {
 typedef struct Shape {
         bool by_socket;       /* a socket unit listens in the service's place */
         bool accept;          /* the socket unit hands each connection to a process of its own */
-        bool service_runs;    /* the service is up, on what the socket unit handed to it */
+        bool has_service;     /* it may be up, on what the socket unit handed to it, or come up at any time */
         bool command_changes; /* the service's command differs from the one it was started with */
         bool was_inactive;    /* the unit that is to be started has neither run nor failed */
 } Shape;

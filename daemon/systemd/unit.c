@@ -235,6 +235,7 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { SERVICE, "TemporaryFileSystem", read_mounts, FIELD(sandbox.hidden) },
         { SERVICE, "RestrictAddressFamilies", read_families, FIELD(sandbox.without) },
         { SOCKET, "PrivateNetwork", read_bool, FIELD(sandbox.own_network) },
+        { SOCKET, "NetworkNamespacePath", read_is_set, FIELD(sandbox.own_network) },
         { SOCKET, "FreeBind", read_bool, FIELD(free_bind) },
         { SOCKET, "Result", read_string, FIELD(result) },
         { SOCKET, "Accept", read_bool, FIELD(accept) },

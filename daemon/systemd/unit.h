@@ -57,7 +57,7 @@ typedef struct UnitProperty {
         size_t offset, size; /* of its field in UnitState */
 } UnitProperty;
 
-#define UNIT_PROPERTIES 28
+#define UNIT_PROPERTIES 29
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
 /* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or

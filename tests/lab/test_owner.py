@@ -9,7 +9,7 @@ import pytest
 
 import wslport as w
 from machine import Machine
-from shaped import configure, laid, on, standing, systemctl, units
+from shaped import boot, configure, laid, on, slow_stop, standing, systemctl, units
 from shapes import SHAPES
 
 MAIN = "/etc/ssh/sshd_config"
@@ -81,6 +81,25 @@ def test_a_stop_that_takes_too_long(make):
     m.run(["systemctl", "stop", "ssh.service"])
     w.eventually(lambda: w.show(m, "ssh.service", "ActiveState", "Result") == {"ActiveState": "failed", "Result": "timeout"}, "it was killed")
     w.hold(lambda: w.active_state(m, "ssh.service") == "failed" and listens_at(m) == 0, 4, "it stays stopped")
+
+
+@on("debian-13-socket", "ubuntu-24.04")
+def test_a_restart_during_a_move(make, name):
+    """The service isn't down when the socket unit is to be bound anew, as the owner starts it in between."""
+    m = boot(laid(make, name, foreign=(22,), stray=(22, 2222)))
+    w.wait_properties(m, State="clear", Port=22)
+    assert w.logs_in(m, 22)
+    release = slow_stop(m, "ssh.service")
+    request = w.begin_call(m, "Relocate", "q", "2222")
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "deactivating", "it moves")
+    restart = m.spawn(["systemctl", "restart", "ssh.service"])
+    w.eventually(lambda: w.show(m, "ssh.service", "Job")["Job"] not in ("", "0"), "the owner's job is there")
+    release()
+    request.wait()
+    restart.wait()
+    for _ in range(2):  # as the service is, and with a service that only a login starts
+        w.eventually(lambda: (p := w.properties(m)) and p["Port"] and w.logs_in(m, p["Port"]), "it is reachable")
+        m.run(["systemctl", "stop", "ssh.service"])
 
 
 @pytest.mark.parametrize("why", ["switched", "switched-nat", "enabled"])

@@ -180,19 +180,19 @@ static void test_shape(void) {
         Shape shape;
 
         shape = managed_shape((ManagedUnits){ 0 });
-        test_assert(!shape.by_socket && !shape.accept && !shape.service_runs && !shape.command_changes);
+        test_assert(!shape.by_socket && !shape.accept && !shape.has_service && !shape.command_changes);
 
         shape = managed_shape((ManagedUnits){ .service = &service, .socket = &socket });
-        test_assert(shape.by_socket && shape.accept && !shape.service_runs);
+        test_assert(shape.by_socket && shape.accept && shape.has_service);
 
-        snprintf(service.active_state, sizeof(service.active_state), "reloading");
+        snprintf(service.load_state, sizeof(service.load_state), "not-found");
         socket.accept = false;
         shape = managed_shape((ManagedUnits){ .service = &service, .socket = &socket });
-        test_assert(shape.by_socket && !shape.accept && shape.service_runs);
+        test_assert(shape.by_socket && !shape.accept && !shape.has_service);
 
-        snprintf(service.active_state, sizeof(service.active_state), "active");
+        snprintf(service.load_state, sizeof(service.load_state), "loaded");
         shape = managed_shape((ManagedUnits){ .service = &service });
-        test_assert(!shape.by_socket && shape.service_runs);
+        test_assert(!shape.by_socket && shape.has_service);
 }
 
 int main(int argc, char *argv[]) {
