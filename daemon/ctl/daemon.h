@@ -7,8 +7,8 @@
 /* The daemon, as the verbs ask it. */
 
 /* Connects to the system bus; a second call does nothing. Returns CTL_OK, or CTL_NOT_RUNNING after it has
- * printed an error, unless @quiet. */
-int ctl_connect(Ctl *ctl, bool quiet);
+ * printed an error. */
+int ctl_connect(Ctl *ctl);
 
 /* Connects, and reads the daemon's properties. Returns CTL_OK, or another exit status after it has printed
  * an error. */

@@ -238,7 +238,7 @@ int verb_monitor(Ctl *ctl) {
         Monitor m = { .ctl = ctl };
         int r;
 
-        r = ctl_connect(ctl, false);
+        r = ctl_connect(ctl);
         if (r != CTL_OK)
                 return r;
 
