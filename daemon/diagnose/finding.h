@@ -26,8 +26,7 @@ typedef struct Finding {
         char remedy[512]; /* "": nothing is wrong, or no command mends it */
 } Finding;
 
-/* There are fewer checks; a program of another version may have more of them. */
-#define FINDINGS_MAX 64
+#define FINDINGS_MAX 64 /* there are fewer checks */
 
 void say(Finding *r, Verdict verdict, const char *format, ...) _printf_(3, 4);
 
