@@ -17,8 +17,8 @@ typedef enum Verdict {
 
 DECLARE_WORDS(verdict, Verdict);
 
-/* All texts are printable. The remedy can be pasted into a shell; commands that need root begin with "sudo
- * ". */
+/* All texts are printable, line breaks aren't. The remedy can be pasted into a shell; commands that need root
+ * begin with "sudo ". */
 typedef struct Finding {
         char check[32]; /* ASCII letters, digits, '-', '_' and '.' */
         Verdict verdict;
@@ -43,9 +43,6 @@ typedef struct ShellWord {
 } ShellWord;
 
 ShellWord quote(const char *s);
-
-/* Replaces whatever isn't printable, line breaks too, so that each text is one line. */
-void finding_clean(Finding *r);
 
 /* Removes the "sudo" before each command, for root. */
 void remedy_without_sudo(char *remedy);
