@@ -35,7 +35,7 @@ int main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
 
         /* The bus lets nobody in whom passwd(5) doesn't have, so it comes first. It tells everyone the same. */
-        (void) bus_open_system(NULL, &bus);
+        (void) bus_open_system(&bus);
         answers = bus && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
                   client_get_status(bus, NULL, &status) >= 0;
         r = for_everyone ? program_drop_privileges(PROGRAM_NONE) : 0;

@@ -21,7 +21,7 @@ int ctl_connect(Ctl *ctl) {
         if (ctl->bus)
                 return CTL_OK;
 
-        r = bus_open_system(NULL, &ctl->bus);
+        r = bus_open_system(&ctl->bus);
         if (r >= 0) {
                 /* On a terminal polkit may ask for a password. In a script nobody would answer. */
                 (void) sd_bus_set_allow_interactive_authorization(ctl->bus, isatty(STDIN_FILENO));

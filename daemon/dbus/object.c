@@ -368,7 +368,7 @@ static int bus_object_watch(BusObject *o, const char *member, sd_bus_message_han
 void bus_object_connect(BusObject *o) {
         int r;
 
-        r = bus_open_system(NULL, &o->bus);
+        r = bus_open_system(&o->bus);
         if (r >= 0) /* after the evaluation, so that callers without pause can't keep the daemon from that */
                 r = sd_bus_attach_event(o->bus, o->event, SD_EVENT_PRIORITY_IDLE + 1);
         if (r >= 0)

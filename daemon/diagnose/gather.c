@@ -247,9 +247,9 @@ static void gather(sd_event *event, sd_bus *bus, const Status *status, CheckFact
         r = units_new(facts->config.values.unit, ignore, NULL, &units);
         if (r < 0)
                 return;
-        if (facts->machine.root && bus_open_private(event, &private_bus) >= 0)
-                read_units(event, private_bus, units, facts);
-        else if (bus && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0)
+        if (facts->machine.root && bus_open_private(&private_bus) >= 0)
+                bus = private_bus;
+        if (bus && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0)
                 read_units(event, bus, units, facts);
         read_sshd(event, units, &placement, facts, &home);
         facts->machine.mode = read_mode(event, mode, status);

@@ -50,7 +50,7 @@ int mend_units(void) {
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         int r;
 
-        r = bus_open_private(NULL, &bus);
+        r = bus_open_private(&bus);
         if (r >= 0)
                 r = sockets_new(&sockets);
         if (r < 0)

@@ -412,8 +412,7 @@ static void greet(void) {
                 send_bytes("AGREE_UNIX_FD\r\n", 15);
 }
 
-/* NOLINTNEXTLINE(constParameter): systemd/bus.h has it so */
-int bus_open_system(sd_event *event, sd_bus **ret) {
+int bus_open_system(sd_bus **ret) {
         sd_bus *bus = NULL;
         int from[2], to[2];
 
@@ -426,7 +425,7 @@ int bus_open_system(sd_event *event, sd_bus **ret) {
         require(pipe2(from, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(to, O_CLOEXEC | O_NONBLOCK) == 0);
         require(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, to[0], from[1]) >= 0);
         require(sd_bus_set_bus_client(bus, true) >= 0 && sd_bus_set_connected_signal(bus, true) >= 0);
-        require(sd_bus_start(bus) >= 0 && !event); /* the object attaches it */
+        require(sd_bus_start(bus) >= 0);
         peer->from_fd = from[0];
         peer->to_fd = to[1];
         *ret = bus;
