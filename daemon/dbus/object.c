@@ -48,7 +48,7 @@ void bus_object_changed(BusObject *o, const char *const names[]) {
                 log_error_errno(o->log, r, "D-Bus: PropertiesChanged can't be sent");
 }
 
-static void bus_object_emit(BusObject *o, const char *signal, const char *types, ...) {
+void bus_object_emit(BusObject *o, const char *signal, const char *types, ...) {
         va_list arguments;
         int r;
 
@@ -60,18 +60,6 @@ static void bus_object_emit(BusObject *o, const char *signal, const char *types,
         va_end(arguments);
         if (r < 0 && r != -ENOTCONN)
                 log_error_errno(o->log, r, "D-Bus: the signal %s can't be sent", signal);
-}
-
-void bus_object_conflict(BusObject *o, uint16_t port, Holder holder, const char *detail) {
-        bus_object_emit(o, "Conflict", "qss", port, holder_to_string(holder), detail);
-}
-
-void bus_object_relocated(BusObject *o, uint16_t from, uint16_t to) {
-        bus_object_emit(o, "Relocated", "qq", from, to);
-}
-
-void bus_object_restored(BusObject *o, uint16_t port) {
-        bus_object_emit(o, "Restored", "q", port);
 }
 
 /* ── methods that need to know who calls ── */

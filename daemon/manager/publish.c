@@ -34,7 +34,8 @@ void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
                   answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, "PORT", port, "Port %u can't be had: %s",
                   fact->port, text);
         if (answered)
-                bus_object_conflict(p->c->bus, fact->port, fact->holder, fact->detail);
+                bus_object_emit(p->c->bus, "Conflict", "qss", fact->port, holder_to_string(fact->holder),
+                                fact->detail);
 }
 
 void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
@@ -47,11 +48,11 @@ void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
                           p->c->files.until_boot ? " until the next boot, as " STATEDIR " can't be written"
                                                  : "",
                           d->reason);
-                bus_object_relocated(p->c->bus, from, d->port);
+                bus_object_emit(p->c->bus, "Relocated", "qq", from, d->port);
         } else if (d->action == ACTION_RESTORE) {
                 log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
                           "sshd is back on its own configuration: %s", d->reason);
-                bus_object_restored(p->c->bus, d->port);
+                bus_object_emit(p->c->bus, "Restored", "q", d->port);
         }
 }
 

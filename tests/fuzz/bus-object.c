@@ -606,9 +606,9 @@ static void change(BusObject *bus) {
         copy_text(s->home_detail, sizeof(s->home_detail));
         if (status_changes(&old, s, names) > 0)
                 bus_object_changed(bus, names);
-        bus_object_conflict(bus, s->home_port, s->home_holder, s->home_detail);
-        bus_object_relocated(bus, s->home_port, s->port);
-        bus_object_restored(bus, s->home_port);
+        bus_object_emit(bus, "Conflict", "qss", s->home_port, holder_to_string(s->home_holder), s->home_detail);
+        bus_object_emit(bus, "Relocated", "qq", s->home_port, s->port);
+        bus_object_emit(bus, "Restored", "q", s->home_port);
 }
 
 static void step(BusObject *bus) {
