@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -138,6 +139,17 @@ static inline bool errno_is_passing(int error) {
         default:
                 return false;
         }
+}
+
+/* Blocks @signals, which 0 ends, as sd_event_add_signal(3) and sd_event_add_child(3) want it. Returns 0 or a
+ * negative errno. */
+static inline int block_signals(const int *signals) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (; *signals != 0; signals++)
+                sigaddset(&set, *signals);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
 /* The rest of @s behind @prefix, or NULL where @s doesn't begin with it. */
