@@ -21,6 +21,10 @@ typedef uint64_t usec_t;
 #define USEC_PER_SEC ((usec_t) 1000000)
 #define USEC_INFINITY UINT64_MAX
 
+/* Called when something may have changed at an object, which whoever gave the handler then asks. Must not free
+ * the object. */
+typedef void (*ChangeHandler)(void *userdata);
+
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(string, first) __attribute__((format(printf, string, first)))
 

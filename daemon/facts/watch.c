@@ -22,7 +22,7 @@ struct Watch {
         sd_event_source *pace_timer;
         int fallback_reason;
         bool outdated; /* .listeners has to be made anew */
-        WatchHandler handler;
+        ChangeHandler handler;
         void *userdata;
 };
 
@@ -104,7 +104,7 @@ static void watch_on_socket(void *userdata) {
         watch_on_event(w);
 }
 
-int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret) {
+int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *userdata, Watch **ret) {
         Watch *w = malloc(sizeof(*w));
 
         if (!w)

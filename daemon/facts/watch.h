@@ -10,10 +10,8 @@
  * its sessions are told too. */
 typedef struct Watch Watch;
 
-typedef void (*WatchHandler)(void *userdata);
-
 /* @sockets must outlive it. Returns 0 or -ENOMEM. */
-int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
+int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *userdata, Watch **ret);
 void watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
 
