@@ -37,8 +37,8 @@ void suggest(Finding *r, const char *format, ...) {
         (void) printable(raw, r->remedy, sizeof(r->remedy));
 }
 
-ShellWord quote(const char *s) {
-        ShellWord word;
+ShellText quote(const char *s) {
+        ShellText word;
         size_t n = 0;
 
         if (*s && s[strspn(s, LETTERS_AND_DIGITS "-_.,:@%+=/")] == '\0') {

@@ -37,12 +37,13 @@ bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char
 /* Suggests a command. A command that doesn't fit is not suggested at all. */
 void suggest(Finding *r, const char *format, ...) _printf_(2, 3);
 
-/* A word for a shell, in quotes if it needs them. */
-typedef struct ShellWord {
+/* A part of a command. */
+typedef struct ShellText {
         char text[4 * CHECK_PATH_SIZE];
-} ShellWord;
+} ShellText;
 
-ShellWord quote(const char *s);
+/* Makes a word for a shell, in quotes if it needs them. */
+ShellText quote(const char *s);
 
 /* Removes the "sudo" before each command, for root. */
 void remedy_without_sudo(char *remedy);
