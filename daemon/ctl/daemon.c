@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/daemon.h"
 
-#include "ctl/picture.h"
 #include "dbus/client.h"
 #include "systemd/bus.h"
 #include "windows/wsl.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/status.h"
 #include "ctl/verb.h"
 
 /* The daemon, as the verbs ask it. */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <sys/epoll.h>
-#include <time.h>
 
-#include "ctl/daemon.h"
 #include "ctl/json.h"
-#include "ctl/picture.h"
 #include "dbus/client.h"
 #include "systemd/bus.h"
 

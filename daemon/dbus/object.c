@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dbus/object.h"
 
-#include <stdarg.h>
-
 #include "base/timer.h"
 #include "core/config-file.h"
 #include "core/delay.h"

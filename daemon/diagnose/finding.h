@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/words.h"
 #include "diagnose/facts.h"
 
 /* What a check has found, and the line of text in which wslportd-diagnose hands it on. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
-#include "core/model.h"
 #include "kernel/routes.h"
 
 /* Which networking mode runs: the kernel's name and its routes tell a part, and wslinfo tells all. */

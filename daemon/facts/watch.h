@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "kernel/sockets.h"
 
 /* Tells when something may have changed on sshd's ports. The kernel's tracepoint tells of listeners that

@@ -3,9 +3,6 @@
 
 #include <systemd/sd-event.h>
 
-#include "base/util.h"
-#include "core/endpoint.h"
-#include "core/model.h"
 #include "kernel/rtnetlink.h"
 
 /* The links, routes and addresses of this network namespace, by rtnetlink: the traces that WSL's networking

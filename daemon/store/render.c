@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/render.h"
 
-#include <stdarg.h>
-
-#include "core/endpoint.h"
-
 /* Copies the one line behind the comment lines, without its newline. Returns 0, or -EBADMSG if there are
  * more lines. */
 static int only_line(const char *text, char ret[static RENDER_SIZE_MAX]) {

@@ -3,7 +3,6 @@
 
 #include "base/timer.h"
 #include "core/delay.h"
-#include "systemd/bus.h"
 
 struct SystemdLink {
         sd_event *event;
