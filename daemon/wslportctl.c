@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
-#include <signal.h>
 
 #include "ctl/verb.h"
 
@@ -32,16 +31,13 @@ static int flush_output(int status) {
 
 int main(int argc, char *argv[]) {
         Ctl ctl = { 0 };
-        sigset_t signals;
         int status;
 
         if (open_standard_descriptors() < 0)
                 return CTL_FAILED;
 
-        /* sd_event_add_child(3) requires it, for the programs that verbs run. */
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        (void) sigprocmask(SIG_BLOCK, &signals, NULL);
+        /* For the programs that verbs run. */
+        (void) block_signals((const int[]){ SIGCHLD, 0 });
 
         ctl.color = isatty(STDOUT_FILENO) && isempty(getenv("NO_COLOR")) &&
                     !streq(strempty(getenv("TERM")), "dumb");

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
-
 #include "dbus/client.h"
 #include "diagnose/checks.h"
 #include "diagnose/diagnosis.h"
@@ -18,7 +16,6 @@ int main(int argc, char *argv[]) {
         Finding findings[FINDINGS_MAX];
         CheckFacts facts;
         Status status;
-        sigset_t mask;
         size_t n;
         int r;
 
@@ -29,13 +26,11 @@ int main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
         }
 
-        sigemptyset(&mask);
-        sigaddset(&mask, SIGCHLD);
-        if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+        if (block_signals((const int[]){ SIGCHLD, 0 }) < 0)
                 return EXIT_FAILURE;
 
         /* The bus lets nobody in whom passwd(5) doesn't have, so it comes first. It tells everyone the same. */
-        (void) bus_open_system(NULL, &bus);
+        (void) bus_open_system(&bus);
         answers = bus && sd_bus_set_method_call_timeout(bus, DAEMON_TIMEOUT) >= 0 &&
                   client_get_status(bus, NULL, &status) >= 0;
         r = for_everyone ? program_drop_privileges(PROGRAM_NONE) : 0;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <malloc.h>
-#include <signal.h>
 
 #include "base/log.h"
 #include "core/config-file.h"

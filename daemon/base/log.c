@@ -29,8 +29,8 @@ Log log_open(int max_level) {
         return (Log){ .max_level = max_level, .journal = stderr_is_journal() };
 }
 
-int log_full(const Log *log, int level, int error, const char *message_id, const char *field,
-             const char *value, const char *format, ...) {
+int log_full(const Log *log, int level, int error, const char *message_id, int port, const char *format,
+             ...) {
         char line[2048];
         int length;
 
@@ -43,7 +43,7 @@ int log_full(const Log *log, int level, int error, const char *message_id, const
         if (log->journal) /* the first NULL ends the list */
                 (void) sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", level,
                                        message_id ? "MESSAGE_ID=%s" : NULL, message_id,
-                                       field ? "%s=%s" : NULL, field, value, NULL);
+                                       port >= 0 ? "PORT=%d" : NULL, port, NULL);
         else
                 fprintf(stderr, "%s\n", line);
         return -abs(error);

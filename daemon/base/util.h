@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +20,10 @@ typedef uint64_t usec_t;
 #define USEC_PER_MSEC ((usec_t) 1000)
 #define USEC_PER_SEC ((usec_t) 1000000)
 #define USEC_INFINITY UINT64_MAX
+
+/* Called when something may have changed at an object, which whoever gave the handler then asks. Must not free
+ * the object. */
+typedef void (*ChangeHandler)(void *userdata);
 
 #define _cleanup_(function) __attribute__((cleanup(function)))
 #define _printf_(string, first) __attribute__((format(printf, string, first)))
@@ -138,6 +143,17 @@ static inline bool errno_is_passing(int error) {
         default:
                 return false;
         }
+}
+
+/* Blocks @signals, which 0 ends, as sd_event_add_signal(3) and sd_event_add_child(3) want it. Returns 0 or a
+ * negative errno. */
+static inline int block_signals(const int *signals) {
+        sigset_t set;
+
+        sigemptyset(&set);
+        for (; *signals != 0; signals++)
+                sigaddset(&set, *signals);
+        return sigprocmask(SIG_BLOCK, &set, NULL) < 0 ? -errno : 0;
 }
 
 /* The rest of @s behind @prefix, or NULL where @s doesn't begin with it. */

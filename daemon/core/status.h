@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <netinet/in.h>
-
-#include "core/model.h"
 #include "core/policy.h"
 
 /* All that wslportd reports: D-Bus shows it member by member, systemd gets a line of it. */

@@ -1,43 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/daemon.h"
 
-#include "ctl/picture.h"
 #include "dbus/client.h"
 #include "systemd/bus.h"
 #include "windows/wsl.h"
 
-/* Why the daemon can't be asked: because of the kind of machine, or else as @otherwise says. */
-static const char *why_absent(const char *otherwise) {
+/* Why the daemon doesn't run on this kind of machine; NULL: it should run. */
+static const char *why_absent(void) {
         NetworkingMode mode = MODE_UNKNOWN;
-        const char *text;
 
         (void) wsl_detect(&mode);
-        text = picture_absence(mode);
-        return text ? text : otherwise;
+        return picture_absence(mode);
 }
 
-int ctl_connect(Ctl *ctl, bool quiet) {
+int ctl_connect(Ctl *ctl) {
         const char *why;
         int r;
 
         if (ctl->bus)
                 return CTL_OK;
 
-        r = bus_open_system(NULL, &ctl->bus);
+        r = bus_open_system(&ctl->bus);
         if (r >= 0) {
                 /* On a terminal polkit may ask for a password. In a script nobody would answer. */
                 (void) sd_bus_set_allow_interactive_authorization(ctl->bus, isatty(STDIN_FILENO));
                 return CTL_OK;
         }
-        why = why_absent(NULL);
-        if (!quiet && why)
-                (void) ctl_error(CTL_NOT_RUNNING, "%s", why);
-        else if (!quiet)
-                (void) ctl_error(CTL_NOT_RUNNING,
-                                 "wslportd can't be reached, because there is no system bus (%s): "
-                                 "dbus must be installed, and /etc/wsl.conf must have systemd=true",
-                                 strerrordesc_np(-r));
-        return CTL_NOT_RUNNING;
+        why = why_absent();
+        if (why)
+                return ctl_error(CTL_NOT_RUNNING, "%s", why);
+        return ctl_error(CTL_NOT_RUNNING,
+                         "wslportd can't be reached, because there is no system bus (%s): "
+                         "dbus must be installed, and /etc/wsl.conf must have systemd=true",
+                         strerrordesc_np(-r));
 }
 
 int ctl_bus_error(const sd_bus_error *error, int r) {
@@ -75,7 +70,7 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
         }
 
         if (text == not_running)
-                text = why_absent(not_running);
+                text = why_absent() ?: not_running;
         if (!text)
                 text = error->message ? error->message : strerrordesc_np(-r);
         return ctl_error(status, "%s", printable(text, clean, sizeof(clean)));
@@ -85,7 +80,7 @@ int ctl_get_status(Ctl *ctl, Status *ret) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         int r;
 
-        r = ctl_connect(ctl, false);
+        r = ctl_connect(ctl);
         if (r != CTL_OK)
                 return r;
 

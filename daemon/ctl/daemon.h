@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/status.h"
 #include "ctl/verb.h"
 
 /* The daemon, as the verbs ask it. */
 
 /* Connects to the system bus; a second call does nothing. Returns CTL_OK, or CTL_NOT_RUNNING after it has
- * printed an error, unless @quiet. */
-int ctl_connect(Ctl *ctl, bool quiet);
+ * printed an error. */
+int ctl_connect(Ctl *ctl);
 
 /* Connects, and reads the daemon's properties. Returns CTL_OK, or another exit status after it has printed
  * an error. */

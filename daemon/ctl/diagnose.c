@@ -5,36 +5,14 @@
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define TIMEOUT (25 * USEC_PER_SEC)
 
-typedef struct Findings {
-        Finding list[FINDINGS_MAX];
-        size_t n;
-} Findings;
+static json_object *finding_object(const Finding *finding) {
+        json_object *object = json_object_new_object();
 
-/* The program sees what its user may. Root's own sees as much as the one that the daemon runs. */
-static bool run_program(Findings *findings) {
-        static const char *const argv[] = { PROGRAM, NULL };
-        _cleanup_free_ char *text = ctl_run(argv, TIMEOUT);
-        const char *rest = strempty(text);
-
-        for (findings->n = 0;
-             findings->n < FINDINGS_MAX && finding_read(&rest, &findings->list[findings->n]);)
-                findings->n++;
-        return findings->n > 0;
-}
-
-static json_object *findings_array(const Findings *findings) {
-        json_object *array = json_object_new_array();
-
-        for (size_t i = 0; i < findings->n; i++) {
-                json_object *object = json_object_new_object();
-
-                ctl_json_add_text(object, "Check", findings->list[i].check);
-                ctl_json_add_text(object, "Verdict", verdict_to_string(findings->list[i].verdict));
-                ctl_json_add_text(object, "Finding", findings->list[i].finding);
-                ctl_json_add_text(object, "Remedy", findings->list[i].remedy);
-                json_object_array_add(array, object);
-        }
-        return array;
+        ctl_json_add_text(object, "Check", finding->check);
+        ctl_json_add_text(object, "Verdict", verdict_to_string(finding->verdict));
+        ctl_json_add_text(object, "Finding", finding->finding);
+        ctl_json_add_text(object, "Remedy", finding->remedy);
+        return object;
 }
 
 static void print_for_people(const Ctl *ctl, const Finding *finding) {
@@ -56,25 +34,31 @@ static void print_for_people(const Ctl *ctl, const Finding *finding) {
 }
 
 int verb_diagnose(Ctl *ctl) {
-        Findings findings = { .n = 0 };
+        /* The program sees what its user may. Root's own sees as much as the one that the daemon runs. */
+        static const char *const argv[] = { PROGRAM, NULL };
+        _cleanup_free_ char *text = ctl_run(argv, TIMEOUT);
+        const char *rest = strempty(text);
+        json_object *array = NULL;
         int found = CTL_OK;
+        Finding finding;
 
-        if (!run_program(&findings))
+        if (!finding_read(&rest, &finding))
                 return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
 
-        for (size_t i = 0; i < findings.n; i++) {
+        if (ctl->line.options[OPTION_JSON])
+                array = json_object_new_array();
+        do {
                 /* Root needs no sudo. Whoever came here by sudo needs it again for the remedy. */
                 if (geteuid() == 0 && isempty(getenv("SUDO_USER")))
-                        remedy_without_sudo(findings.list[i].remedy);
-                if (findings.list[i].verdict == VERDICT_PROBLEM)
+                        remedy_without_sudo(finding.remedy);
+                if (finding.verdict == VERDICT_PROBLEM)
                         found = CTL_FOUND;
-        }
-        if (ctl->line.options[OPTION_JSON]) {
-                ctl_json_print(findings_array(&findings));
-                return found;
-        }
-
-        for (size_t i = 0; i < findings.n; i++)
-                print_for_people(ctl, &findings.list[i]);
+                if (array)
+                        json_object_array_add(array, finding_object(&finding));
+                else
+                        print_for_people(ctl, &finding);
+        } while (finding_read(&rest, &finding));
+        if (array)
+                ctl_json_print(array);
         return found;
 }

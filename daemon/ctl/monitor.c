@@ -1,11 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <signal.h>
 #include <sys/epoll.h>
-#include <time.h>
 
-#include "ctl/daemon.h"
 #include "ctl/json.h"
-#include "ctl/picture.h"
 #include "dbus/client.h"
 #include "systemd/bus.h"
 
@@ -199,14 +195,9 @@ static int monitor_subscribe(Monitor *m) {
 }
 
 static int monitor_set_up_event(Monitor *m) {
-        sigset_t set;
         int r;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGINT);
-        sigaddset(&set, SIGTERM);
-        (void) sigprocmask(SIG_BLOCK, &set, NULL);
-
+        (void) block_signals((const int[]){ SIGINT, SIGTERM, 0 });
         r = sd_event_new(&m->event);
         if (r >= 0)
                 r = sd_event_add_signal(m->event, NULL, SIGINT, NULL, NULL); /* NULL: it ends the loop */
@@ -238,7 +229,7 @@ int verb_monitor(Ctl *ctl) {
         Monitor m = { .ctl = ctl };
         int r;
 
-        r = ctl_connect(ctl, false);
+        r = ctl_connect(ctl);
         if (r != CTL_OK)
                 return r;
 

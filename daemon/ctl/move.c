@@ -27,7 +27,7 @@ int verb_call(Ctl *ctl) {
         if (ctl->line.argument && parse_port(ctl->line.argument, &port) < 0)
                 return ctl_error(CTL_USAGE, "\"%s\" is no port: a port is a number from 1 to 65535",
                                  printable(ctl->line.argument, text, sizeof(text)));
-        r = ctl_connect(ctl, false);
+        r = ctl_connect(ctl);
         if (r != CTL_OK)
                 return r;
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/picture.h"
 
-#include <time.h>
-
 #include "base/printable.h"
 
 #define FIELD_SIZE 2560

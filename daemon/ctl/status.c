@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/json.h"
-#include "ctl/picture.h"
 
 static void print_picture(const Ctl *ctl, const Status *status) {
         picture_draw(stdout, status, ctl->color, clock_usec(CLOCK_REALTIME));

@@ -1,20 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/verb.h"
 
-#include <stdarg.h>
-
 #include "process/child.h"
-
-int ctl_error(int status, const char *format, ...) {
-        va_list arguments;
-
-        fputs("wslportctl: ", stderr);
-        va_start(arguments, format);
-        vfprintf(stderr, format, arguments);
-        va_end(arguments);
-        fputc('\n', stderr);
-        return status;
-}
 
 static void copy_output(const ChildResult *result, void *userdata) {
         if (result->exit_status == 0)

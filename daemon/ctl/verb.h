@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include <err.h>
+
 #include <systemd/sd-bus.h>
 
 #include "base/printable.h"
@@ -74,7 +76,7 @@ int verb_help(Ctl *ctl);
 int command_line_parse(int argc, char *argv[], CommandLine *ret);
 
 /* Prints an error to stderr, behind the program's name. Returns @status. */
-int ctl_error(int status, const char *format, ...) _printf_(2, 3);
+#define ctl_error(status, ...) (warnx(__VA_ARGS__), (status))
 
 /* Runs a program, argv[0] being its absolute path, and waits for its end, @timeout µs at most. Returns its
  * output, to be freed, or NULL if it failed. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dbus/object.h"
 
-#include <stdarg.h>
-
 #include "base/timer.h"
 #include "core/config-file.h"
 #include "core/delay.h"
@@ -48,7 +46,7 @@ void bus_object_changed(BusObject *o, const char *const names[]) {
                 log_error_errno(o->log, r, "D-Bus: PropertiesChanged can't be sent");
 }
 
-static void bus_object_emit(BusObject *o, const char *signal, const char *types, ...) {
+void bus_object_emit(BusObject *o, const char *signal, const char *types, ...) {
         va_list arguments;
         int r;
 
@@ -60,18 +58,6 @@ static void bus_object_emit(BusObject *o, const char *signal, const char *types,
         va_end(arguments);
         if (r < 0 && r != -ENOTCONN)
                 log_error_errno(o->log, r, "D-Bus: the signal %s can't be sent", signal);
-}
-
-void bus_object_conflict(BusObject *o, uint16_t port, Holder holder, const char *detail) {
-        bus_object_emit(o, "Conflict", "qss", port, holder_to_string(holder), detail);
-}
-
-void bus_object_relocated(BusObject *o, uint16_t from, uint16_t to) {
-        bus_object_emit(o, "Relocated", "qq", from, to);
-}
-
-void bus_object_restored(BusObject *o, uint16_t port) {
-        bus_object_emit(o, "Restored", "q", port);
 }
 
 /* ── methods that need to know who calls ── */
@@ -368,7 +354,7 @@ static int bus_object_watch(BusObject *o, const char *member, sd_bus_message_han
 void bus_object_connect(BusObject *o) {
         int r;
 
-        r = bus_open_system(NULL, &o->bus);
+        r = bus_open_system(&o->bus);
         if (r >= 0) /* after the evaluation, so that callers without pause can't keep the daemon from that */
                 r = sd_bus_attach_event(o->bus, o->event, SD_EVENT_PRIORITY_IDLE + 1);
         if (r >= 0)

@@ -32,7 +32,5 @@ void bus_object_connect(BusObject *bus);
 /* Sends PropertiesChanged with @names, NULL-terminated, as status_changes() names them. */
 void bus_object_changed(BusObject *bus, const char *const names[]);
 
-/* Send the signals of these names. Without a bus, signals are lost. */
-void bus_object_conflict(BusObject *bus, uint16_t port, Holder holder, const char *detail);
-void bus_object_relocated(BusObject *bus, uint16_t from, uint16_t to);
-void bus_object_restored(BusObject *bus, uint16_t port);
+/* Sends a signal of the interface, its arguments as for sd_bus_emit_signal(3). Without a bus, signals are lost. */
+void bus_object_emit(BusObject *bus, const char *signal, const char *types, ...);

@@ -3,7 +3,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "base/util.h"
 #include "core/policy.h"
 
 /* What somebody asked for over D-Bus, and waits for: one at a time. */

@@ -11,7 +11,7 @@
  * end. */
 static void suggest_setting(Finding *r, const char *path, bool root, const WslSetting *setting,
                             const char *section, const char *key, const char *value) {
-        ShellWord file = quote(path);
+        ShellText file = quote(path);
         const char *sudo = root ? "sudo " : "";
 
         if (setting->line != 0)

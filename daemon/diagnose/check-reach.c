@@ -112,11 +112,9 @@ void check_addresses(const CheckFacts *f, Finding *r) {
 void check_windows_firewall(const CheckFacts *f, Finding *r) {
         uint16_t port = f->port.number;
 
-        if (port == 0) {
+        if (port == 0)
                 say(r, VERDICT_UNKNOWN, "can't tell sshd's port");
-                return;
-        }
-        if (f->windows.firewall_rule == FACT_YES)
+        else if (f->windows.firewall_rule == FACT_YES)
                 say(r, VERDICT_OK, "Windows' firewall has a rule that lets other machines in to port %u",
                     port);
         else if (f->windows.firewall_rule == FACT_NO)
@@ -127,6 +125,6 @@ void check_windows_firewall(const CheckFacts *f, Finding *r) {
                     "can't tell whether Windows' firewall lets other machines in to port %u without "
                     "Interop=yes in wslportd.conf; this adds a rule",
                     port);
-        if (f->windows.firewall_rule != FACT_YES)
+        if (port != 0 && f->windows.firewall_rule != FACT_YES)
                 suggest(r, "wslportctl firewall --apply");
 }

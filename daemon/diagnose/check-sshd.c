@@ -18,9 +18,9 @@ const char *sshd_unit(const CheckFacts *f) {
 
 /* A unit that has failed again and again has used up its starts, and a restart alone does not give them
  * back. */
-Restart restart_sshd(const CheckFacts *f) {
+ShellText restart_sshd(const CheckFacts *f) {
         const char *unit = sshd_unit(f);
-        Restart restart;
+        ShellText restart;
 
         if (f->sshd.service.failed || f->sshd.service.starting || f->sshd.socket.failed)
                 snprintf(restart.text, sizeof(restart.text),
@@ -68,7 +68,7 @@ static void say_refused(const CheckFacts *f, Finding *r) {
         bool bom = strstr(error, "\\357\\273\\277"),
              wide = strstr(error, "\\377\\376") || strstr(error, "\\376\\377");
         char file[CHECK_PATH_SIZE];
-        ShellWord word;
+        ShellText word;
         unsigned line;
 
         say(r, VERDICT_PROBLEM, "sshd refuses its configuration: %s%s", error,

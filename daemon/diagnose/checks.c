@@ -64,7 +64,6 @@ size_t checks_run(const CheckFacts *facts, Finding ret[static FINDINGS_MAX]) {
                         say(&ret[i], VERDICT_SKIPPED, "%s", why);
                 else
                         checks[i].run(facts, &ret[i]);
-                finding_clean(&ret[i]);
         }
         return ELEMENTSOF(checks);
 }

@@ -48,11 +48,7 @@ const char *sshd_service(const CheckFacts *f);
 const char *sshd_unit(const CheckFacts *f);
 
 /* The command that starts sshd anew. */
-typedef struct Restart {
-        char text[640];
-} Restart;
-
-Restart restart_sshd(const CheckFacts *f);
+ShellText restart_sshd(const CheckFacts *f);
 
 /* Reads the file and the line that sshd's own words name: "FILE: line 3: …", "FILE line 3: …". Returns false
  * where they name none. */

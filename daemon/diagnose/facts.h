@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <netinet/in.h>
-
-#include "core/config.h"
 #include "core/policy.h"
 #include "sshd/hints.h"
 #include "sshd/options.h"

@@ -12,8 +12,11 @@ static const char *const verdict_words[_VERDICT_MAX] = {
 DEFINE_WORDS(verdict, Verdict);
 
 void say(Finding *r, Verdict verdict, const char *format, ...) {
+        char raw[sizeof(r->finding)];
+
         r->verdict = verdict;
-        format_arguments(r->finding, sizeof(r->finding), format);
+        format_arguments(raw, sizeof(raw), format);
+        (void) printable(raw, r->finding, sizeof(r->finding));
 }
 
 bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char *unknown) {
@@ -27,12 +30,15 @@ bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char
 }
 
 void suggest(Finding *r, const char *format, ...) {
-        if ((size_t) format_arguments(r->remedy, sizeof(r->remedy), format) >= sizeof(r->remedy))
-                r->remedy[0] = '\0';
+        char raw[sizeof(r->remedy)];
+
+        if ((size_t) format_arguments(raw, sizeof(raw), format) >= sizeof(raw))
+                raw[0] = '\0';
+        (void) printable(raw, r->remedy, sizeof(r->remedy));
 }
 
-ShellWord quote(const char *s) {
-        ShellWord word;
+ShellText quote(const char *s) {
+        ShellText word;
         size_t n = 0;
 
         if (*s && s[strspn(s, LETTERS_AND_DIGITS "-_.,:@%+=/")] == '\0') {
@@ -48,13 +54,6 @@ ShellWord quote(const char *s) {
         word.text[n++] = '\'';
         word.text[n] = '\0';
         return word;
-}
-
-void finding_clean(Finding *r) {
-        const Finding raw = *r;
-
-        (void) printable(raw.finding, r->finding, sizeof(r->finding));
-        (void) printable(raw.remedy, r->remedy, sizeof(r->remedy));
 }
 
 void remedy_without_sudo(char *remedy) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/words.h"
 #include "diagnose/facts.h"
 
 /* What a check has found, and the line of text in which wslportd-diagnose hands it on. */
@@ -17,8 +16,8 @@ typedef enum Verdict {
 
 DECLARE_WORDS(verdict, Verdict);
 
-/* All texts are printable. The remedy can be pasted into a shell; commands that need root begin with "sudo
- * ". */
+/* All texts are printable, line breaks aren't. The remedy can be pasted into a shell; commands that need root
+ * begin with "sudo ". */
 typedef struct Finding {
         char check[32]; /* ASCII letters, digits, '-', '_' and '.' */
         Verdict verdict;
@@ -26,8 +25,7 @@ typedef struct Finding {
         char remedy[512]; /* "": nothing is wrong, or no command mends it */
 } Finding;
 
-/* There are fewer checks; a program of another version may have more of them. */
-#define FINDINGS_MAX 64
+#define FINDINGS_MAX 64 /* there are fewer checks */
 
 void say(Finding *r, Verdict verdict, const char *format, ...) _printf_(3, 4);
 
@@ -38,15 +36,13 @@ bool say_fact(Finding *r, Fact fact, const char *yes, const char *no, const char
 /* Suggests a command. A command that doesn't fit is not suggested at all. */
 void suggest(Finding *r, const char *format, ...) _printf_(2, 3);
 
-/* A word for a shell, in quotes if it needs them. */
-typedef struct ShellWord {
+/* A part of a command. */
+typedef struct ShellText {
         char text[4 * CHECK_PATH_SIZE];
-} ShellWord;
+} ShellText;
 
-ShellWord quote(const char *s);
-
-/* Replaces whatever isn't printable, line breaks too, so that each text is one line. */
-void finding_clean(Finding *r);
+/* Makes a word for a shell, in quotes if it needs them. */
+ShellText quote(const char *s);
 
 /* Removes the "sudo" before each command, for root. */
 void remedy_without_sudo(char *remedy);

@@ -235,7 +235,6 @@ static void gather(sd_event *event, sd_bus *bus, const Status *status, CheckFact
         _cleanup_(units_freep) Units *units = NULL;
         Placement placement;
         Home home;
-        int r;
 
         read_files(facts);
         if (store_read_placement(&placement) < 0)
@@ -244,12 +243,11 @@ static void gather(sd_event *event, sd_bus *bus, const Status *status, CheckFact
         if (routes_new(&routes) >= 0)
                 (void) mode_new(event, routes, ignore, NULL, &mode);
 
-        r = units_new(facts->config.values.unit, ignore, NULL, &units);
-        if (r < 0)
+        if (units_new(facts->config.values.unit, ignore, NULL, &units) < 0)
                 return;
-        if (facts->machine.root && bus_open_private(event, &private_bus) >= 0)
-                read_units(event, private_bus, units, facts);
-        else if (bus && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0)
+        if (facts->machine.root && bus_open_private(&private_bus) >= 0)
+                bus = private_bus;
+        if (bus && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0)
                 read_units(event, bus, units, facts);
         read_sshd(event, units, &placement, facts, &home);
         facts->machine.mode = read_mode(event, mode, status);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/home.h"
-#include "core/policy.h"
 #include "core/status.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"

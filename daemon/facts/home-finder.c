@@ -27,7 +27,7 @@ typedef enum Trust {
 struct HomeFinder {
         sd_event *event;
         const Log *log;
-        HomeFinderHandler handler;
+        ChangeHandler handler;
         void *userdata;
 
         sd_event_source *watches[N_FOLDERS]; /* NULL: no such folder */
@@ -53,7 +53,7 @@ void home_finder_free(HomeFinder *finder) {
         free(finder);
 }
 
-int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata,
+int home_finder_new(sd_event *event, const Log *log, ChangeHandler handler, void *userdata,
                     HomeFinder **ret) {
         HomeFinder *finder = malloc(sizeof(*finder));
 

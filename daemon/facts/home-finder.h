@@ -12,11 +12,8 @@
 
 typedef struct HomeFinder HomeFinder;
 
-/* Called after each of sshd's answers. */
-typedef void (*HomeFinderHandler)(void *userdata);
-
-/* @log must outlive it. Returns 0 or -ENOMEM. */
-int home_finder_new(sd_event *event, const Log *log, HomeFinderHandler handler, void *userdata,
+/* @log must outlive it. Calls @handler after each of sshd's answers. Returns 0 or -ENOMEM. */
+int home_finder_new(sd_event *event, const Log *log, ChangeHandler handler, void *userdata,
                     HomeFinder **ret);
 void home_finder_free(HomeFinder *finder);
 DEFINE_TRIVIAL_CLEANUP(HomeFinder *, home_finder_free);

@@ -16,7 +16,7 @@ struct Mode {
         NetworkingMode seen; /* in the routes, or in the kernel's name */
         NetworkingMode told; /* by wslinfo */
         bool unconfirmed;    /* wslinfo gave no answer */
-        ModeHandler handler;
+        ChangeHandler handler;
         void *userdata;
 };
 
@@ -61,7 +61,7 @@ static void mode_on_routes(void *userdata) {
         mode->handler(mode->userdata);
 }
 
-int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdata, Mode **ret) {
+int mode_new(sd_event *event, Routes *routes, ChangeHandler handler, void *userdata, Mode **ret) {
         _cleanup_(mode_freep) Mode *mode = NULL;
         int r;
 

@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
-#include "core/model.h"
 #include "kernel/routes.h"
 
 /* Which networking mode runs: the kernel's name and its routes tell a part, and wslinfo tells all. */
 typedef struct Mode Mode;
 
-/* The mode or an address may have changed. */
-typedef void (*ModeHandler)(void *userdata);
-
-/* Watches @routes, which must outlive it, and asks wslinfo. Returns 0 or a negative errno. */
-int mode_new(sd_event *event, Routes *routes, ModeHandler handler, void *userdata, Mode **ret);
+/* Watches @routes, which must outlive it, and asks wslinfo. Calls @handler when the mode or an address may have
+ * changed. Returns 0 or a negative errno. */
+int mode_new(sd_event *event, Routes *routes, ChangeHandler handler, void *userdata, Mode **ret);
 void mode_free(Mode *mode);
 DEFINE_TRIVIAL_CLEANUP(Mode *, mode_free);
 

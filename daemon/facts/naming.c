@@ -11,7 +11,7 @@ struct Naming {
         const Log *log;
         const Config *config;
         Ports *ports;
-        NamingHandler handler;
+        ChangeHandler handler;
         void *userdata;
 
         Child *greeting;
@@ -134,7 +134,7 @@ void naming_forget(Naming *n, uint16_t port) {
                 port_set_remove(&n->greeted, port);
 }
 
-int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,
+int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, ChangeHandler handler,
                void *userdata, Naming **ret) {
         Naming *n = malloc(sizeof(*n));
 

@@ -10,12 +10,9 @@
  * Interop=yes. The answers go into the port's fact. One port is asked about at a time. */
 typedef struct Naming Naming;
 
-/* A question is over; it may have changed a fact. */
-typedef void (*NamingHandler)(void *userdata);
-
-/* @log, @config and @ports must outlive it; it reads @log and @config anew for each question. Returns 0 or
- * -ENOMEM. */
-int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, NamingHandler handler,
+/* @log, @config and @ports must outlive it; it reads @log and @config anew for each question, and calls @handler
+ * when the question is over. Returns 0 or -ENOMEM. */
+int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, ChangeHandler handler,
                void *userdata, Naming **ret);
 void naming_free(Naming *naming);
 

@@ -24,7 +24,7 @@ struct Watch {
         Netlink *cpus; /* tells of CPUs that come or go */
         sd_event_source *cpus_source;
         bool outdated; /* .listeners has to be made anew */
-        WatchHandler handler;
+        ChangeHandler handler;
         void *userdata;
 };
 
@@ -118,7 +118,7 @@ static int watch_on_cpus(sd_event_source *, int, uint32_t, void *userdata) {
         return 0;
 }
 
-int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret) {
+int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *userdata, Watch **ret) {
         _cleanup_(watch_freep) Watch *w = malloc(sizeof(*w));
         int r;
 

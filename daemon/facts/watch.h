@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
 #include "kernel/sockets.h"
 
 /* Tells when something may have changed on sshd's ports. The kernel's tracepoint tells of listeners that
@@ -10,10 +8,8 @@
  * its sessions are told too. */
 typedef struct Watch Watch;
 
-typedef void (*WatchHandler)(void *userdata);
-
 /* @sockets must outlive it. Returns 0 or a negative errno. */
-int watch_new(sd_event *event, Sockets *sockets, WatchHandler handler, void *userdata, Watch **ret);
+int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *userdata, Watch **ret);
 void watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);
 

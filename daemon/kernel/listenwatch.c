@@ -23,7 +23,7 @@ typedef struct Cpu {
 } Cpu;
 
 struct ListenWatch {
-        ListenWatchCallback callback;
+        ChangeHandler callback;
         void *userdata;
         bool broken;
         size_t n_cpus;
@@ -134,7 +134,7 @@ static int add_cpu(ListenWatch *watch, sd_event *event, int event_fd, const char
 }
 
 int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, size_t n_ports,
-                    ListenWatchCallback callback, void *userdata) {
+                    ChangeHandler callback, void *userdata) {
         _cleanup_(listenwatch_freep) ListenWatch *watch = NULL;
         int fds[HELPER_FDS_MAX], n, r; /* one a CPU: WSL has at most 64 */
         char filter[FILTER_SIZE];

@@ -14,14 +14,12 @@ typedef struct ListenWatch ListenWatch;
 
 #define LISTENWATCH_PORTS_MAX 16U
 
-/* Called once for several changes at the same time, or once for each CPU. Must not free the ListenWatch. */
-typedef void (*ListenWatchCallback)(void *userdata);
-
-/* Takes 1 to LISTENWATCH_PORTS_MAX ports, else returns -EINVAL. To watch other ports, make a new watch
- * before freeing the old one: a filter can't be changed, and freeing the system's last watch takes some 50
- * ms, until every CPU has left the tracepoint. Returns 0, or a negative errno as tracepoint_open() does. */
+/* Takes 1 to LISTENWATCH_PORTS_MAX ports, else returns -EINVAL. Calls back once for several changes at the same
+ * time, or once for each CPU. To watch other ports, make a new watch before freeing the old one: a filter can't
+ * be changed, and freeing the system's last watch takes some 50 ms, until every CPU has left the tracepoint.
+ * Returns 0, or a negative errno as tracepoint_open() does. */
 int listenwatch_new(ListenWatch **ret, sd_event *event, const uint16_t *ports, size_t n_ports,
-                    ListenWatchCallback callback, void *userdata);
+                    ChangeHandler callback, void *userdata);
 void listenwatch_free(ListenWatch *watch);
 DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 

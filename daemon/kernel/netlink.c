@@ -155,21 +155,19 @@ static int ask_once(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit vis
         if (send(netlink->fd, request, request->nlmsg_len, MSG_NOSIGNAL) < 0)
                 return -errno;
 
-        r = -EAGAIN;
-        for (unsigned reads = 0; reads < ANSWER_READS_MAX; reads++) {
+        r = 1;
+        for (unsigned reads = 0; r > 0 && reads < ANSWER_READS_MAX; reads++) {
                 ssize_t n = receive(netlink, &buffer);
 
                 r = n < 0 ? (int) n
                           : netlink_parse_answer(buffer.bytes, (size_t) n, netlink->port_id,
                                                  netlink->sequence, visit, userdata);
-                if (r <= 0)
-                        break;
-                r = -EAGAIN;
         }
+        if (r == 0)
+                return 0;
 
-        if (r < 0)
-                drain(netlink, &buffer);
-        return r;
+        drain(netlink, &buffer);
+        return r > 0 ? -EAGAIN : r;
 }
 
 int netlink_ask(Netlink *netlink, struct nlmsghdr *request, NetlinkVisit visit, void *userdata) {

@@ -213,7 +213,7 @@ static bool search_process(Search *search, const char *pid) {
  * as 0. */
 static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
         _cleanup_fclose_ FILE *processes = NULL;
-        bool ours = false, found = false;
+        bool found = false;
         char pid[16];
         int fd, value;
 
@@ -230,12 +230,10 @@ static bool search_cgroup(Search *search, int cgroup_fd, bool *ret_ours) {
                 if (value <= 0)
                         continue;
 
-                ours = true;
+                *ret_ours = true;
                 snprintf(pid, sizeof(pid), "%d", value);
                 found = search_process(search, pid);
         }
-
-        *ret_ours = ours;
         return found;
 }
 

@@ -28,7 +28,7 @@ struct Routes {
         sd_event_source *source;
         sd_event_source *timer; /* runs while a change waits to be told */
         usec_t latest;          /* when a waiting change is told at the latest; 0: none waits */
-        RoutesCallback callback;
+        ChangeHandler callback;
         void *userdata;
 };
 
@@ -282,7 +282,7 @@ static int on_change(sd_event_source *source, int, uint32_t, void *userdata) {
         return r < 0 ? sd_event_exit(event, r) : 0; /* for systemd to start wslportd anew */
 }
 
-int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void *userdata) {
+int routes_watch(Routes *routes, sd_event *event, ChangeHandler callback, void *userdata) {
         static const unsigned groups[] = {
                 RTNLGRP_LINK,        RTNLGRP_IPV4_RULE,   RTNLGRP_IPV4_ROUTE,
                 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,

@@ -3,17 +3,11 @@
 
 #include <systemd/sd-event.h>
 
-#include "base/util.h"
-#include "core/endpoint.h"
-#include "core/model.h"
 #include "kernel/rtnetlink.h"
 
 /* The links, routes and addresses of this network namespace, by rtnetlink: the traces that WSL's networking
  * mode leaves, and the addresses that other machines can use. */
 typedef struct Routes Routes;
-
-/* Must not free the Routes. */
-typedef void (*RoutesCallback)(void *userdata);
 
 int routes_new(Routes **ret);
 void routes_free(Routes *routes);
@@ -34,4 +28,4 @@ int routes_keep_absent(Routes *routes, Endpoints *endpoints);
 /* Calls back when links, IPv4 rules or routes, or addresses have changed: once, 200 ms after the last
  * change, but no later than 1 s after the first. Whoever reads them after this call misses no change.
  * Returns 0 or a negative errno. */
-int routes_watch(Routes *routes, sd_event *event, RoutesCallback callback, void *userdata);
+int routes_watch(Routes *routes, sd_event *event, ChangeHandler callback, void *userdata);

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <net/if.h>
-#include <netinet/in.h>
 
-#include "base/util.h"
 #include "core/endpoint.h"
 #include "core/model.h"
 #include "kernel/netlink.h"

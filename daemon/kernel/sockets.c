@@ -17,7 +17,7 @@ struct Sockets {
 
         Netlink *events;         /* opened at the first watch, and kept */
         sd_event_source *source; /* NULL: nothing is watched */
-        SocketsCallback callback;
+        ChangeHandler callback;
         void *userdata;
 };
 
@@ -244,7 +244,7 @@ static int start_watch(Sockets *sockets, sd_event *event) {
 }
 
 int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size_t n_ports,
-                  SocketsCallback callback, void *userdata) {
+                  ChangeHandler callback, void *userdata) {
         int r;
 
         if (n_ports == 0 || n_ports > SOCKETS_WATCH_MAX)

@@ -21,9 +21,6 @@ typedef struct Listener {
         uint64_t cgroup_id; /* of that process: the cgroup2 directory's inode, 1: the root, 0: unknown */
 } Listener;
 
-/* Must not free the Sockets; may call sockets_watch() and sockets_unwatch(). */
-typedef void (*SocketsCallback)(void *userdata);
-
 int sockets_new(Sockets **ret);
 void sockets_free(Sockets *sockets);
 DEFINE_TRIVIAL_CLEANUP(Sockets *, sockets_free);
@@ -44,13 +41,13 @@ int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *re
  * up to 1/8 of the minute (its timer wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
 
-/* Calls back a millisecond after a socket with one of @ports as its local port was closed. The kernel
- * filters: other ports cause no wake-up. Another call changes ports and callback without losing an event. A
- * watch costs the kernel some µs for each closed TCP socket of any port: watch only while the answer matters.
- * Takes 1 to SOCKETS_WATCH_MAX ports, else returns -EINVAL. On failure the watch before goes on. */
+/* Calls back a millisecond after a socket with one of @ports as its local port was closed. The kernel filters:
+ * other ports cause no wake-up. Another call, also by @callback, changes ports and callback without losing an
+ * event. A watch costs the kernel some µs for each closed TCP socket of any port: watch only while the answer
+ * matters. Takes 1 to SOCKETS_WATCH_MAX ports, else returns -EINVAL. On failure the watch before goes on. */
 int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size_t n_ports,
-                  SocketsCallback callback, void *userdata);
-void sockets_unwatch(Sockets *sockets);
+                  ChangeHandler callback, void *userdata);
+void sockets_unwatch(Sockets *sockets); /* by the callback, too */
 
 /* The parsers take any bytes behind a message header whose length is right. They return 0, or -EBADMSG. */
 int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret);

@@ -2,7 +2,6 @@
 #include "manager/manager.h"
 
 #include <malloc.h>
-#include <signal.h>
 
 #include <systemd/sd-daemon.h>
 
@@ -210,19 +209,11 @@ static void manager_done(Manager *m) {
 
 static int manager_set_up_loop(Manager *m, usec_t deadline) {
         Context *c = &m->c;
-        sigset_t signals;
         int r;
 
-        /* As sd_event wants it. */
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGCHLD);
-        sigaddset(&signals, SIGHUP);
-        sigaddset(&signals, SIGINT);
-        sigaddset(&signals, SIGTERM);
-        if (sigprocmask(SIG_BLOCK, &signals, NULL) < 0)
-                return -errno;
-
-        r = sd_event_new(&c->event);
+        r = block_signals((const int[]){ SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0 });
+        if (r >= 0)
+                r = sd_event_new(&c->event);
         if (r >= 0)
                 r = sd_event_add_signal(c->event, NULL, SIGINT, NULL, NULL);
         if (r >= 0)

@@ -19,17 +19,27 @@ static bool is_deaf_at(Sockets *sockets, const Endpoint *endpoint) {
         return n >= 0 && n <= ENDPOINTS_MAX;
 }
 
+/* True for a unit whose listeners can't be seen from here, and where that can't be known. */
+static bool has_own_network(sd_bus *bus, const char *path) {
+        _cleanup_free_ char *named = NULL;
+        int own;
+
+        return sd_bus_get_property_trivial(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "PrivateNetwork", NULL,
+                                           'b', &own) < 0 ||
+               own ||
+               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "NetworkNamespacePath",
+                                          NULL, &named) < 0 ||
+               !isempty(named);
+}
+
 /* Whether one of the unit's addresses has no listener. */
 static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         char streams[UNIT_STREAMS_SIZE];
         _cleanup_free_ char *path = NULL;
-        int own_network;
 
         if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 ||
-            sd_bus_get_property_trivial(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "PrivateNetwork", NULL, 'b',
-                                        &own_network) < 0 ||
-            own_network || /* its listeners can't be seen from here */
+            has_own_network(bus, path) ||
             sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply,
                                "ss", SYSTEMD1 ".Socket", "Listen") < 0 ||
             unit_read_streams(reply, streams, sizeof(streams)) < 0)
@@ -61,7 +71,7 @@ int mend_units(const char *unit) {
         size_t n = unit_pairs(unit, pairs);
         int r;
 
-        r = bus_open_private(NULL, &bus);
+        r = bus_open_private(&bus);
         if (r >= 0)
                 r = sockets_new(&sockets);
         if (r < 0)

@@ -26,32 +26,29 @@ void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
         bool answered = fact->bind != BIND_NO_ANSWER;
         /* Clients look for sshd there, and would talk to whoever has it now. */
         bool known = fact->holder == HOLDER_LINUX && fact->port == p->c->files.placement.port;
-        char text[160], port[sizeof("65535")];
+        char text[160];
 
-        snprintf(port, sizeof(port), "%u", fact->port);
         port_fact_describe(fact, text, sizeof(text));
         log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE,
-                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, "PORT", port, "Port %u can't be had: %s",
+                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, fact->port, "Port %u can't be had: %s",
                   fact->port, text);
         if (answered)
-                bus_object_conflict(p->c->bus, fact->port, fact->holder, fact->detail);
+                bus_object_emit(p->c->bus, "Conflict", "qss", fact->port, holder_to_string(fact->holder),
+                                fact->detail);
 }
 
 void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
-        char port[sizeof("65535")];
-
-        snprintf(port, sizeof(port), "%u", d->port);
         if (d->action == ACTION_RELOCATE) {
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, "PORT", port,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, d->port,
                           "sshd is moved to port %u%s: %s", d->port,
                           p->c->files.until_boot ? " until the next boot, as " STATEDIR " can't be written"
                                                  : "",
                           d->reason);
-                bus_object_relocated(p->c->bus, from, d->port);
+                bus_object_emit(p->c->bus, "Relocated", "qq", from, d->port);
         } else if (d->action == ACTION_RESTORE) {
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, "PORT", port,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, d->port,
                           "sshd is back on its own configuration: %s", d->reason);
-                bus_object_restored(p->c->bus, d->port);
+                bus_object_emit(p->c->bus, "Restored", "q", d->port);
         }
 }
 
@@ -102,18 +99,18 @@ static void publisher_tell_changes(Publisher *p, const Status *now) {
                             "wslinfo did not tell the networking mode; the kernel's routes say: %s",
                             networking_mode_to_string(now->mode));
         if (before == 0 && n > 0)
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_PINNED, NULL, NULL,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_PINNED, -1,
                           "%u session%s still hold%s port %u: Windows can't have it before they end", n,
                           n == 1 ? "" : "s", n == 1 ? "s" : "", now->home_port);
         else if (before > 0 && n == 0)
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_UNPINNED, NULL, NULL,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_UNPINNED, -1,
                           "No session holds port %u any more: Windows can have it", now->home_port);
 
         status_line(&p->status, old_line);
         status_line(now, line);
         if (!streq(line, old_line)) {
                 log_event(&p->c->log, now->state == STATE_BLOCKED ? LOG_WARNING : LOG_INFO,
-                          now->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, NULL, NULL, "%s", line);
+                          now->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, -1, "%s", line);
                 (void) sd_notifyf(false, "STATUS=%s", line);
         }
 }

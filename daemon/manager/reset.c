@@ -91,7 +91,7 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         (void) store_read_placement(&placement);
         (void) store_read_disabled_socket(&disabled);
 
-        r = bus_open_private(NULL, &bus);
+        r = bus_open_private(&bus);
         if (r < 0) {
                 note_error(&first, store_reset(NULL));
                 /* No systemd, as in an image that is being built. */

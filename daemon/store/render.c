@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store/render.h"
 
-#include <stdarg.h>
-
-#include "core/endpoint.h"
-
-#define PORT_KEYWORD "Port "
-
 /* Copies the one line behind the comment lines, without its newline. Returns 0, or -EBADMSG if there are
  * more lines. */
 static int only_line(const char *text, char ret[static RENDER_SIZE_MAX]) {
@@ -31,25 +25,18 @@ static int parse_own_port(const char *s, uint16_t *ret) {
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]) {
         snprintf(ret_text, RENDER_SIZE_MAX,
                  "# Written by wslportd: sshd can't have port %u. Taken away when it goes back; edits are "
-                 "lost.\n" PORT_KEYWORD "%u\n",
+                 "lost.\n" RENDER_PORT_KEYWORD "%u\n",
                  home, port);
-}
-
-int render_parse_port_file(const char *text, uint16_t *ret_port) {
-        char line[RENDER_SIZE_MAX];
-
-        return only_line(text, line) < 0 ? -EBADMSG
-                                         : parse_own_port(startswith(line, PORT_KEYWORD), ret_port);
 }
 
 void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]) {
         snprintf(ret_text, RENDER_SIZE_MAX, "%u\n", port);
 }
 
-int render_parse_last_port_file(const char *text, uint16_t *ret_port) {
+int render_parse_port(const char *text, const char *keyword, uint16_t *ret_port) {
         char line[RENDER_SIZE_MAX];
 
-        return only_line(text, line) < 0 ? -EBADMSG : parse_own_port(line, ret_port);
+        return only_line(text, line) < 0 ? -EBADMSG : parse_own_port(startswith(line, keyword), ret_port);
 }
 
 void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]) {

@@ -11,8 +11,8 @@
 #define RENDER_DROP_IN_SIZE_MAX 4096
 
 /* The port file is a piece of sshd's configuration. A comment in it names the port @home. */
+#define RENDER_PORT_KEYWORD "Port "
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
-int render_parse_port_file(const char *text, uint16_t *ret_port);
 
 /* The file "moved": a placement by a drop-in, which is written anew at each boot. */
 void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]);
@@ -21,7 +21,9 @@ int render_parse_moved_file(const char *text, Placement *ret);
 /* The port that sshd was moved to last. It stays after a way back, so that the next conflict takes the port
  * that clients know. */
 void render_last_port_file(uint16_t port, char ret_text[static RENDER_SIZE_MAX]);
-int render_parse_last_port_file(const char *text, uint16_t *ret_port);
+
+/* Reads the file of a port: @keyword stands before it, RENDER_PORT_KEYWORD or "". */
+int render_parse_port(const char *text, const char *keyword, uint16_t *ret_port);
 
 /* What SocketActivation=disable has changed, to be undone. */
 typedef struct DisabledSocket {

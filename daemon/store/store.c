@@ -13,7 +13,7 @@ static int read_text(const char *path, char *text, size_t size) {
         return n == -ENOENT ? 0 : n < 0 ? (int) n : 1;
 }
 
-static int read_port(const char *path, int (*parse)(const char *text, uint16_t *ret), uint16_t *ret) {
+static int read_port(const char *path, const char *keyword, uint16_t *ret) {
         char text[RENDER_SIZE_MAX];
         int r, q;
 
@@ -21,7 +21,7 @@ static int read_port(const char *path, int (*parse)(const char *text, uint16_t *
         if (r <= 0)
                 return r;
 
-        q = parse(text, ret);
+        q = render_parse_port(text, keyword, ret);
         return q < 0 ? q : r;
 }
 
@@ -44,7 +44,7 @@ int store_read_placement(Placement *ret) {
         if (r > 0)
                 r = render_parse_moved_file(text, &placement);
         else if (r == 0) {
-                r = read_port(STORE_PORT_FILE, render_parse_port_file, &placement.port);
+                r = read_port(STORE_PORT_FILE, RENDER_PORT_KEYWORD, &placement.port);
                 placement.mechanism = r > 0 ? MECHANISM_CONFIG : MECHANISM_NONE;
         }
         if (r < 0)
@@ -208,7 +208,7 @@ int store_write_disabled_socket(const DisabledSocket *disabled) {
 }
 
 int store_read_last_port(uint16_t *ret) {
-        return read_port(STORE_LAST_PORT_FILE, render_parse_last_port_file, ret);
+        return read_port(STORE_LAST_PORT_FILE, "", ret);
 }
 
 int store_write_last_port(uint16_t port) {

@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-static int bus_open(sd_event *event, const char *path, bool is_bus, sd_bus **ret) {
+static int bus_open(const char *path, bool is_bus, sd_bus **ret) {
         struct sockaddr_un to = { .sun_family = AF_UNIX };
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         _cleanup_close_ int fd = -1;
@@ -28,8 +28,6 @@ static int bus_open(sd_event *event, const char *path, bool is_bus, sd_bus **ret
                 r = sd_bus_set_connected_signal(bus, is_bus);
         if (r >= 0)
                 r = sd_bus_start(bus);
-        if (r >= 0 && event)
-                r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r < 0)
                 return r;
 
@@ -37,12 +35,12 @@ static int bus_open(sd_event *event, const char *path, bool is_bus, sd_bus **ret
         return 0;
 }
 
-int bus_open_private(sd_event *event, sd_bus **ret) {
-        return bus_open(event, "/run/systemd/private", false, ret);
+int bus_open_private(sd_bus **ret) {
+        return bus_open("/run/systemd/private", false, ret);
 }
 
-int bus_open_system(sd_event *event, sd_bus **ret) {
-        return bus_open(event, "/run/dbus/system_bus_socket", true, ret);
+int bus_open_system(sd_bus **ret) {
+        return bus_open("/run/dbus/system_bus_socket", true, ret);
 }
 
 int bus_ask_unit(sd_bus *bus, sd_bus_slot **slot, const char *unit, const char *interface,

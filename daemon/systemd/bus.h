@@ -24,15 +24,15 @@
 
 /* These open connections without waiting and without bind(). libsystemd (257 does, 252 does not yet) bind()s a
  * client's socket to a name that describes the client; under WSL each bind() waits for the port tracker, and so for
- * Windows. libsystemd leaves a socket alone that it gets connected. @event may be NULL, for calls that wait. */
+ * Windows. libsystemd leaves a socket alone that it gets connected. */
 
 /* PID 1's private socket: for root, and there before the system bus is. It has no bus daemon, so no names
  * and no Hello. */
-int bus_open_private(sd_event *event, sd_bus **ret);
+int bus_open_private(sd_bus **ret);
 
 /* The system bus. The signal Connected of org.freedesktop.DBus.Local comes when the bus daemon has answered.
  * -ENOENT or -ECONNREFUSED where the bus isn't there yet. */
-int bus_open_system(sd_event *event, sd_bus **ret);
+int bus_open_system(sd_bus **ret);
 
 /* Asks systemd for one property of @unit, of @interface. *@slot is replaced. @handler gets a variant, or an error.
  * Returns 0 or more, or a negative errno. */

@@ -3,7 +3,6 @@
 
 #include "base/timer.h"
 #include "core/delay.h"
-#include "systemd/bus.h"
 
 struct SystemdLink {
         sd_event *event;
@@ -59,7 +58,9 @@ static void open_private(SystemdLink *link) {
         int r;
 
         close_private(link);
-        r = bus_open_private(link->event, &link->private_bus);
+        r = bus_open_private(&link->private_bus);
+        if (r >= 0)
+                r = sd_bus_attach_event(link->private_bus, link->event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
                 r = sd_bus_match_signal_async(link->private_bus, &link->disconnected_slot,
                                               "org.freedesktop.DBus.Local", "/org/freedesktop/DBus/Local",

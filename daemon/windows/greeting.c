@@ -81,19 +81,17 @@ Greeting greeting_ask(uint16_t port, usec_t timeout, char ret_software[static GR
         socklen_t length = sizeof(int);
         char text[GREETING_SIZE_MAX];
         size_t size = 0;
-        int error = 0;
+        int error;
 
         ret_software[0] = '\0';
         fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)
                 return GREETING_UNKNOWN;
 
-        if (connect(fd, (struct sockaddr *) &to, sizeof(to)) < 0) {
-                error = errno;
-                if (error == EINPROGRESS && (!wait_for(fd, POLLOUT, until) ||
-                                             getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0))
-                        return GREETING_UNKNOWN;
-        }
+        error = connect(fd, (struct sockaddr *) &to, sizeof(to)) < 0 ? errno : 0;
+        if (error == EINPROGRESS && (!wait_for(fd, POLLOUT, until) ||
+                                     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0))
+                return GREETING_UNKNOWN;
         if (error != 0)
                 return error == ECONNREFUSED ? GREETING_REFUSED : GREETING_UNKNOWN;
 

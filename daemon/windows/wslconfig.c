@@ -8,7 +8,6 @@
 #include "base/fs.h"
 
 #define NAME_SIZE 64
-#define VALUE_SIZE 512
 
 int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, bool *ret_wide) {
         const unsigned char *bytes = (const unsigned char *) data;
@@ -36,7 +35,7 @@ typedef struct Reader {
         unsigned key_line;
         char section[NAME_SIZE]; /* "" before the first section */
         char key[NAME_SIZE];     /* "": the line begins a section */
-        char value[VALUE_SIZE];
+        char value[WSLCONFIG_VALUE_SIZE];
         bool cut; /* the value was longer */
 } Reader;
 
@@ -100,7 +99,7 @@ static bool read_value(Reader *r) {
                                 return false;
                         c = found ? meant[found - escapes] : c;
                 }
-                if (append && length < VALUE_SIZE - 1)
+                if (append && length < WSLCONFIG_VALUE_SIZE - 1)
                         r->value[length++] = c;
                 else
                         r->cut |= append;
@@ -144,8 +143,8 @@ static bool read_next(Reader *r) {
         return false;
 }
 
-int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
-                  WslSetting *ret_setting) {
+bool wslconfig_get(const char *text, const char *section, const char *key, WslSetting *ret_setting,
+                   char ret[static WSLCONFIG_VALUE_SIZE]) {
         Reader r = { .next = text, .line = 1 };
 
         *ret_setting = (WslSetting){ 0 };
@@ -156,28 +155,23 @@ int wslconfig_get(const char *text, const char *section, const char *key, char *
                         ret_setting->section_line = r.key_line;
                 if (strcasecmp(r.key, key) != 0)
                         continue;
-                if (r.cut || strlen(r.value) >= size)
-                        return -E2BIG;
-                strcpy(ret, r.value);
+                if (r.cut)
+                        return false;
+                memcpy(ret, r.value, sizeof(r.value));
                 ret_setting->line = r.key_line;
-                return 1;
+                return true;
         }
-        return 0;
+        return false;
 }
 
 /* ── .wslconfig and wsl.conf ── */
 
-static bool get(const char *text, const char *section, const char *key, WslSetting *ret,
-                char value[static VALUE_SIZE]) {
-        return wslconfig_get(text, section, key, value, VALUE_SIZE, ret) > 0;
-}
-
 static void get_number(const char *text, const char *section, const char *key, WslSetting *ret,
                        int *ret_number) {
-        char value[VALUE_SIZE], *end;
+        char value[WSLCONFIG_VALUE_SIZE], *end;
         long number;
 
-        if (!get(text, section, key, ret, value))
+        if (!wslconfig_get(text, section, key, ret, value))
                 return;
         errno = 0;
         number = strtol(value, &end, 0);
@@ -187,9 +181,9 @@ static void get_number(const char *text, const char *section, const char *key, W
 
 /* Reads each port as std::stoi() does, which ignores blanks before the number and anything behind it. */
 static void get_ports(const char *text, WslConfig *config) {
-        char value[VALUE_SIZE], *rest = value, *part;
+        char value[WSLCONFIG_VALUE_SIZE], *rest = value, *part;
 
-        if (!get(text, "experimental", "ignoredPorts", &config->ignored_ports, value))
+        if (!wslconfig_get(text, "experimental", "ignoredPorts", &config->ignored_ports, value))
                 return;
         while ((part = strsep(&rest, ","))) {
                 long number = strtol(part, NULL, 10);
@@ -202,10 +196,10 @@ static void get_ports(const char *text, WslConfig *config) {
 /* Two sections may have the key. WSL takes the value that comes first. */
 static void get_mode(const char *text, WslConfig *config) {
         WslSetting experimental, *first = &config->networking_mode;
-        char value[VALUE_SIZE] = "", other[VALUE_SIZE];
-        bool found = get(text, "wsl2", "networkingMode", first, value);
+        char value[WSLCONFIG_VALUE_SIZE] = "", other[WSLCONFIG_VALUE_SIZE];
+        bool found = wslconfig_get(text, "wsl2", "networkingMode", first, value);
 
-        if (get(text, "experimental", "networkingMode", &experimental, other) &&
+        if (wslconfig_get(text, "experimental", "networkingMode", &experimental, other) &&
             (!found || experimental.line < first->line)) {
                 first->line = experimental.line;
                 memcpy(value, other, sizeof(value));
@@ -231,10 +225,10 @@ void wslconfig_parse(const char *text, WslConfig *ret) {
 }
 
 static void get_bool(const char *text, const char *section, const char *key, bool *ret) {
-        char value[VALUE_SIZE];
+        char value[WSLCONFIG_VALUE_SIZE];
         WslSetting setting;
 
-        if (!get(text, section, key, &setting, value))
+        if (!wslconfig_get(text, section, key, &setting, value))
                 return;
         if (streq(value, "1") || strcasecmp(value, "true") == 0)
                 *ret = true;
@@ -244,11 +238,11 @@ static void get_bool(const char *text, const char *section, const char *key, boo
 
 /* Leaves the default for a value that isn't an absolute path, or doesn't fit. */
 static void get_root(const char *text, char ret[static WSL_CONF_ROOT_SIZE]) {
-        char value[VALUE_SIZE];
+        char value[WSLCONFIG_VALUE_SIZE];
         WslSetting setting;
         size_t length;
 
-        if (!get(text, "automount", "root", &setting, value) || value[0] != '/')
+        if (!wslconfig_get(text, "automount", "root", &setting, value) || value[0] != '/')
                 return;
         length = strlen(value);
         while (length > 0 && value[length - 1] == '/')
@@ -258,10 +252,10 @@ static void get_root(const char *text, char ret[static WSL_CONF_ROOT_SIZE]) {
 }
 
 void wsl_conf_parse(const char *text, WslConf *ret) {
-        char value[VALUE_SIZE];
+        char value[WSLCONFIG_VALUE_SIZE];
 
         *ret = (WslConf){ .automount = true, .interop = true, .root = "/mnt/" };
-        (void) get(text, "boot", "systemd", &ret->systemd, value);
+        (void) wslconfig_get(text, "boot", "systemd", &ret->systemd, value);
         get_bool(text, "automount", "enabled", &ret->automount);
         get_bool(text, "interop", "enabled", &ret->interop);
         get_root(text, ret->root);

@@ -24,9 +24,11 @@ typedef struct WslSetting {
         unsigned section_line; /* 0: nor its section */
 } WslSetting;
 
-/* Finds the first value of a key. Returns 1, 0 where there is none, or -E2BIG for a value that doesn't fit. */
-int wslconfig_get(const char *text, const char *section, const char *key, char *ret, size_t size,
-                  WslSetting *ret_setting);
+#define WSLCONFIG_VALUE_SIZE 512
+
+/* Finds the first value of a key. Returns false where there is none, or one that doesn't fit. */
+bool wslconfig_get(const char *text, const char *section, const char *key, WslSetting *ret_setting,
+                   char ret[static WSLCONFIG_VALUE_SIZE]);
 
 /* ── .wslconfig ── */
 

@@ -412,8 +412,7 @@ static void greet(void) {
                 send_bytes("AGREE_UNIX_FD\r\n", 15);
 }
 
-/* NOLINTNEXTLINE(constParameter): systemd/bus.h has it so */
-int bus_open_system(sd_event *event, sd_bus **ret) {
+int bus_open_system(sd_bus **ret) {
         sd_bus *bus = NULL;
         int from[2], to[2];
 
@@ -426,7 +425,7 @@ int bus_open_system(sd_event *event, sd_bus **ret) {
         require(pipe2(from, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(to, O_CLOEXEC | O_NONBLOCK) == 0);
         require(sd_bus_new(&bus) >= 0 && sd_bus_set_fd(bus, to[0], from[1]) >= 0);
         require(sd_bus_set_bus_client(bus, true) >= 0 && sd_bus_set_connected_signal(bus, true) >= 0);
-        require(sd_bus_start(bus) >= 0 && !event); /* the object attaches it */
+        require(sd_bus_start(bus) >= 0);
         peer->from_fd = from[0];
         peer->to_fd = to[1];
         *ret = bus;
@@ -607,9 +606,9 @@ static void change(BusObject *bus) {
         copy_text(s->home_detail, sizeof(s->home_detail));
         if (status_changes(&old, s, names) > 0)
                 bus_object_changed(bus, names);
-        bus_object_conflict(bus, s->home_port, s->home_holder, s->home_detail);
-        bus_object_relocated(bus, s->home_port, s->port);
-        bus_object_restored(bus, s->home_port);
+        bus_object_emit(bus, "Conflict", "qss", s->home_port, holder_to_string(s->home_holder), s->home_detail);
+        bus_object_emit(bus, "Relocated", "qq", s->home_port, s->port);
+        bus_object_emit(bus, "Restored", "q", s->home_port);
 }
 
 static void step(BusObject *bus) {

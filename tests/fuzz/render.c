@@ -28,16 +28,16 @@ static void try_our_files(uint16_t port, uint16_t home, uint16_t where) {
         uint16_t port_again;
 
         render_port_file(port, home, text);
-        require(render_parse_port_file(text, &port_again) == 0 && port_again == port);
+        require(render_parse_port(text, RENDER_PORT_KEYWORD, &port_again) == 0 && port_again == port);
         snprintf(word + 5, sizeof(word) - 5, "%u\n", port);
         require(strstr(text, word) && strstr(text, word)[strlen(word)] == '\0');
         if (cut(text, where))
-                require(render_parse_port_file(text, &port_again) == -EBADMSG);
+                require(render_parse_port(text, RENDER_PORT_KEYWORD, &port_again) == -EBADMSG);
 
         render_last_port_file(port, text);
-        require(render_parse_last_port_file(text, &port_again) == 0 && port_again == port);
+        require(render_parse_port(text, "", &port_again) == 0 && port_again == port);
         if (cut(text, where))
-                require(render_parse_last_port_file(text, &port_again) == -EBADMSG);
+                require(render_parse_port(text, "", &port_again) == -EBADMSG);
 
         for (placement.mechanism = MECHANISM_NONE; placement.mechanism < _MECHANISM_MAX; placement.mechanism++) {
                 render_moved_file(&placement, text);
@@ -58,13 +58,13 @@ static void try_text(const char *text, uint16_t where) {
         Placement placement;
 
         fuzz_untouched(port);
-        if (render_parse_port_file(text, &port) == 0)
+        if (render_parse_port(text, RENDER_PORT_KEYWORD, &port) == 0)
                 require(port > 0 && strstr(text, "Port "));
         else
                 require_untouched(port);
 
         fuzz_untouched(port);
-        if (render_parse_last_port_file(text, &port) == 0)
+        if (render_parse_port(text, "", &port) == 0)
                 require(port > 0);
         else
                 require_untouched(port);

@@ -48,31 +48,18 @@ static void try_config(const char *text) {
 }
 
 static void try_get(const char *text, const char *section, const char *key) {
-        char whole[1024], value[16];
-        WslSetting setting, whole_setting;
-        int r, q;
+        char value[WSLCONFIG_VALUE_SIZE];
+        WslSetting setting;
 
-        fuzz_untouched(whole);
         fuzz_untouched(value);
-        q = wslconfig_get(text, section, key, whole, sizeof(whole), &whole_setting);
-        r = wslconfig_get(text, section, key, value, sizeof(value), &setting);
-        require_setting(text, &setting);
-        require(q == 1 || q == 0 || q == -E2BIG);
-        if (q > 0) {
-                require(memchr(whole, '\0', sizeof(whole)) && has_line(text, whole_setting.line));
-                require(strcasestr(text, key) && whole_setting.section_line > 0);
-                require(r == (strlen(whole) < sizeof(value) ? 1 : -E2BIG));
+        if (wslconfig_get(text, section, key, &setting, value)) {
+                require(memchr(value, '\0', sizeof(value)) && has_line(text, setting.line));
+                require(strcasestr(text, key) && setting.section_line > 0);
         } else {
-                require(r == q);
-                require_untouched(whole);
-                require(whole_setting.line == 0);
-        }
-        if (r > 0)
-                require(streq(value, whole) && setting.line == whole_setting.line);
-        else {
                 require_untouched(value);
                 require(setting.line == 0);
         }
+        require_setting(text, &setting);
 }
 
 static void try_wsl_conf(const char *text) {

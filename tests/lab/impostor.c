@@ -82,7 +82,7 @@ int main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
         text = argv[1];
 
-        r = bus_open_system(NULL, &bus);
+        r = bus_open_system(&bus);
         if (r >= 0)
                 r = sd_bus_add_object_vtable(bus, NULL, BUS_PATH, BUS_INTERFACE, vtable, NULL);
         if (r >= 0)

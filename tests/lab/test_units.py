@@ -189,10 +189,15 @@ def test_back_to_a_socket_while_sshd_is_down(make):
     w.wait_properties(m, State="relocated", Port=2200)
 
 
-def test_a_socket_in_a_network_of_its_own_is_left_alone(make):
+@pytest.mark.parametrize("network", ["PrivateNetwork=yes", "NetworkNamespacePath=/run/netns/own"])
+def test_a_socket_in_a_network_of_its_own_is_left_alone(make, network):
     """No listener of it can be seen, and it isn't mended for that."""
     m = laid(make, "debian-12-socket")
-    m.write("/etc/systemd/system/ssh.socket.d/net.conf", "[Socket]\nPrivateNetwork=yes\n")
+    m.write("/etc/systemd/system/ssh.socket.d/net.conf",
+            f"[Unit]\nAfter=own-network.service\nRequires=own-network.service\n[Socket]\n{network}\n")
+    m.write("/etc/systemd/system/own-network.service",
+            "[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh -c "
+            "'mkdir -p /run/netns; touch /run/netns/own; unshare --net=/run/netns/own true'\n")
     w.boot(m)
     w.wait_properties(m, Unit="ssh.socket", Port=0)
     before = w.show(m, "ssh.socket", "InvocationID", "ActiveState")

@@ -11,7 +11,7 @@ static void test_port_file_reads_back(void) {
                 uint16_t port = 0;
 
                 render_port_file(ports[i], 22, text);
-                test_equal_int(render_parse_port_file(text, &port), 0);
+                test_equal_int(render_parse_port(text, RENDER_PORT_KEYWORD, &port), 0);
                 test_equal_int(port, ports[i]);
                 test_contains(text, "\nPort ");
         }
@@ -23,7 +23,7 @@ static void test_last_port_file_reads_back(void) {
 
         render_last_port_file(2222, text);
         test_equal_string(text, "2222\n");
-        test_equal_int(render_parse_last_port_file(text, &port), 0);
+        test_equal_int(render_parse_port(text, "", &port), 0);
         test_equal_int(port, 2222);
 }
 
@@ -47,7 +47,7 @@ static void test_damaged_port_file(const void *data) {
         const __typeof__(damaged[0]) *row = data;
         uint16_t port = 7;
 
-        test_equal_int(render_parse_port_file(row->text, &port), -EBADMSG);
+        test_equal_int(render_parse_port(row->text, RENDER_PORT_KEYWORD, &port), -EBADMSG);
         test_equal_int(port, 7);
 }
 
@@ -69,7 +69,7 @@ static void test_damaged_last_port_file(const void *data) {
         const __typeof__(damaged_last_port[0]) *row = data;
         uint16_t port = 7;
 
-        test_equal_int(render_parse_last_port_file(row->text, &port), -EBADMSG);
+        test_equal_int(render_parse_port(row->text, "", &port), -EBADMSG);
         test_equal_int(port, 7);
 }
 
