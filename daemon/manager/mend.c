@@ -38,8 +38,7 @@ static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         char streams[UNIT_STREAMS_SIZE];
         _cleanup_free_ char *path = NULL;
 
-        if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 ||
-            has_own_network(bus, path) ||
+        if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 || has_own_network(bus, path) ||
             sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply,
                                "ss", SYSTEMD1 ".Socket", "Listen") < 0 ||
             unit_read_streams(reply, streams, sizeof(streams)) < 0)

@@ -44,7 +44,7 @@ struct Units {
         sd_bus_slot *reloading_slot;
         sd_event_source *again_source;
         Delay again; /* until a failed reading is made once more */
-        UnitsHandler handler;
+        ChangeHandler handler;
         void *userdata;
 };
 
@@ -71,7 +71,7 @@ static int units_add(Units *units, const char *name, bool is_socket) {
         return sd_bus_path_encode(SYSTEMD1_PATH "/unit", name, &unit->path);
 }
 
-int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret) {
+int units_new(const char *unit, ChangeHandler handler, void *userdata, Units **ret) {
         _cleanup_(units_freep) Units *units = NULL;
         UnitPair pairs[UNIT_PAIRS];
         size_t n = unit_pairs(unit, pairs);

@@ -19,11 +19,9 @@ size_t unit_pairs(const char *unit, UnitPair ret[static UNIT_PAIRS]);
 
 typedef struct Units Units;
 
-/* Called after each complete reading that found a change, and after a reading that failed. */
-typedef void (*UnitsHandler)(void *userdata);
-
-/* @unit is as for unit_pairs(). Returns 0 or a negative errno. */
-int units_new(const char *unit, UnitsHandler handler, void *userdata, Units **ret);
+/* @unit is as for unit_pairs(). The handler is called after each complete reading that found a change, and after a
+ * reading that failed. Returns 0 or a negative errno. */
+int units_new(const char *unit, ChangeHandler handler, void *userdata, Units **ret);
 void units_free(Units *units);
 DEFINE_TRIVIAL_CLEANUP(Units *, units_free);
 
