@@ -10,7 +10,7 @@ typedef enum JobKind {
         JOB_RELOAD,        /* ReloadOrTryRestartUnit: leaves a unit alone that doesn't run */
         JOB_START,         /* ResetFailedUnit, StartUnit */
         JOB_RESTART,       /* ResetFailedUnit, TryRestartUnit; and StartUnit for a unit that has failed */
-        JOB_STOP,          /* ResetFailedUnit, StopUnit */
+        JOB_STOP,          /* ResetFailedUnit, StopUnit; not for a service that is down */
         JOB_LOOK,          /* none: goes on if the unit is up */
         JOB_DAEMON_RELOAD, /* Reload: systemd reads every unit file again and runs the generators */
         JOB_ENABLE,        /* EnableUnitFiles; takes effect with the next JOB_DAEMON_RELOAD */

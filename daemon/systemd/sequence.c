@@ -101,7 +101,7 @@ static int begin_step(Sequence *s) {
                       on_deadline, s);
         if (r < 0)
                 return r;
-        if (step->kind != JOB_RESTART && step->kind != JOB_LOOK)
+        if (step->kind != JOB_RESTART && step->kind != JOB_LOOK && (step->kind != JOB_STOP || step->socket))
                 return ask_for(s, step->kind);
         return bus_ask_unit(s->bus, &s->call_slot, s->unit, SYSTEMD1 ".Unit", "ActiveState", on_state, s);
 }
@@ -127,22 +127,25 @@ static int end_by_error(Sequence *s, sd_bus_message *m) {
                         failure->message ? failure->message : failure->name);
 }
 
-/* Takes systemd's word for what the unit is now. By that JOB_RESTART becomes a start or a restart, and JOB_LOOK goes on or
- * ends the sequence. */
+/* Takes systemd's word for what the unit is now. By that JOB_RESTART becomes a start or a restart, JOB_LOOK goes on or
+ * ends the sequence, and a service that is down isn't stopped: a start of it may wait for us. */
 static int on_state(sd_bus_message *m, void *userdata, sd_bus_error *) {
         Sequence *s = userdata;
+        JobKind kind = s->plan.steps[s->n_begun - 1].kind;
         const char *state;
         int r;
 
         if (sd_bus_message_is_method_error(m, NULL))
                 return end_by_error(s, m);
         r = sd_bus_message_read(m, "v", "s", &state);
-        if (r >= 0 && (streq(state, "inactive") || streq(state, "deactivating")))
+        if (r >= 0 && kind == JOB_STOP && streq(state, "inactive"))
+                return end_step(s, 0, state);
+        if (r >= 0 && kind != JOB_STOP && (streq(state, "inactive") || streq(state, "deactivating")))
                 return end_step(s, -ECANCELED, "its owner has stopped it");
-        if (r >= 0 && s->plan.steps[s->n_begun - 1].kind == JOB_LOOK)
+        if (r >= 0 && kind == JOB_LOOK)
                 return end_step(s, 0, state);
         if (r >= 0)
-                r = ask_for(s, streq(state, "failed") ? JOB_START : JOB_RESTART);
+                r = ask_for(s, kind == JOB_RESTART && streq(state, "failed") ? JOB_START : kind);
         return r < 0 ? end_step(s, r, strerrordesc_np(-r)) : 0;
 }
 
