@@ -16,6 +16,15 @@ int ctl_error(int status, const char *format, ...) {
         return status;
 }
 
+int ctl_parse_scope(const CommandLine *line, FirewallScope *ret) {
+        const char *word = line->options[OPTION_SCOPE];
+
+        *ret = FIREWALL_LAN;
+        return word && firewall_scope_from_string(word, ret) < 0
+                               ? ctl_error(CTL_USAGE, "--scope has to be lan, tailscale or any")
+                               : CTL_OK;
+}
+
 static void copy_output(const ChildResult *result, void *userdata) {
         if (result->exit_status == 0)
                 *(char **) userdata = strdup(result->output);

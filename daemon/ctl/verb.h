@@ -5,6 +5,7 @@
 
 #include "base/printable.h"
 #include "ctl/picture.h"
+#include "windows/firewall.h"
 
 /* The command line and the verbs of wslportctl, and what they share. */
 
@@ -35,6 +36,7 @@ typedef enum OptionName {
 
         OPTION_SCOPE,
         OPTION_HYPERV,
+        OPTION_MOSH,
         OPTION_PORT,
         OPTION_REMOVE,
         OPTION_CHECK,
@@ -45,6 +47,7 @@ typedef enum OptionName {
         OPTION_HOST,
         OPTION_USER,
         OPTION_KNOWN_HOSTS,
+        OPTION_WINDOWS,
         _OPTION_MAX,
 } OptionName;
 
@@ -75,6 +78,9 @@ int command_line_parse(int argc, char *argv[], CommandLine *ret);
 
 /* Prints an error to stderr, behind the program's name. Returns @status. */
 int ctl_error(int status, const char *format, ...) _printf_(2, 3);
+
+/* Reads --scope, whose default is FIREWALL_LAN. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
+int ctl_parse_scope(const CommandLine *line, FirewallScope *ret);
 
 /* Runs a program, argv[0] being its absolute path, and waits for its end, @timeout µs at most. Returns its
  * output, to be freed, or NULL if it failed. */

@@ -164,7 +164,7 @@ static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_e
 
 static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *) {
         const BusObject *o = userdata;
-        ClientConfig config = { .status = o->status };
+        ClientConfig config = { .scope = FIREWALL_ANY, .status = o->status };
         _cleanup_free_ char *text = NULL;
         int r;
 
@@ -182,7 +182,10 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
                                                   "at most; empty means wsl",
                                                   CLIENT_HOST_MAX);
         if (r < 0)
-                return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s", strerrordesc_np(-r));
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s",
+                                                  r == -EADDRNOTAVAIL ? "sshd listens on no address that "
+                                                                        "other machines could use"
+                                                                      : strerrordesc_np(-r));
         return sd_bus_reply_method_return(m, "s", text);
 }
 

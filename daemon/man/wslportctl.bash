@@ -34,7 +34,7 @@ _wslportctl() {
         : | :*)
                 words="$verbs $common --version"
                 ;;
-        firewall:--scope)
+        firewall:--scope | ssh-config:--scope)
                 words='lan tailscale any'
                 ;;
         firewall:--port)
@@ -45,10 +45,10 @@ _wslportctl() {
                 words=$(compgen -u)
                 ;;
         firewall:*)
-                words='--scope --hyperv --remove --port --apply --check --yes --timeout --help'
+                words='--scope --hyperv --mosh --remove --port --apply --check --yes --timeout --help'
                 ;;
         ssh-config:*)
-                words='--host --user --known-hosts --help'
+                words='--scope --windows --host --user --known-hosts --help'
                 ;;
         relocate:*)
                 ((at == COMP_CWORD - 1)) && words=$(_wslportctl_ports)
