@@ -20,7 +20,10 @@ static const Verb verbs[] = {
         { "diagnose", verb_diagnose, NULL, "find out why sshd can't be reached, and what to do",
           "It works without the daemon, too. With --json, it prints a list of objects: Check, Verdict,\n"
           "Finding, Remedy.\n" },
-        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall for sshd", "" },
+        { "who", verb_who, "PORT", "tell who has PORT, in Linux or on Windows",
+          "It binds nothing, so it can't promise that a port is free. It works without the\n"
+          "daemon, too. With --json, it prints an object: Port, Holder, Detail.\n" },
+        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall", "" },
         { "ssh-config", verb_ssh_config, NULL, "print what a client needs in ~/.ssh/config", "" },
         { "help", verb_help, "[VERB]", "print this, or what a verb does", "" },
 };
@@ -84,8 +87,8 @@ int verb_help(Ctl *ctl) {
 
         if (!ctl->line.argument) {
                 printf("wslportctl [OPTION…] [VERB …]\n\n"
-                       "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows holds "
-                       "its port.\n\n");
+                       "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows\n"
+                       "holds its port.\n\n");
                 for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
                         printf("  %-10s %-15s  %s\n", verb->name, strempty(verb->argument), verb->summary);
                 putchar('\n');

@@ -11,8 +11,8 @@ typedef struct Findings {
 } Findings;
 
 /* The program sees what its user may. Root's own sees as much as the one that the daemon runs. */
-static bool run_program(Findings *findings) {
-        static const char *const argv[] = { PROGRAM, NULL };
+static bool run_program(const char *argument, Findings *findings) {
+        const char *const argv[] = { PROGRAM, argument, NULL };
         _cleanup_free_ char *text = ctl_run(argv, TIMEOUT);
         const char *rest = strempty(text);
 
@@ -59,7 +59,7 @@ int verb_diagnose(Ctl *ctl) {
         Findings findings = { .n = 0 };
         int found = CTL_OK;
 
-        if (!run_program(&findings))
+        if (!run_program(NULL, &findings))
                 return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
 
         for (size_t i = 0; i < findings.n; i++) {
@@ -77,4 +77,36 @@ int verb_diagnose(Ctl *ctl) {
         for (size_t i = 0; i < findings.n; i++)
                 print_for_people(ctl, &findings.list[i]);
         return found;
+}
+
+int verb_who(Ctl *ctl) {
+        PortFact fact = { 0 };
+        Findings findings;
+        const char *detail = findings.list[0].finding;
+        char text[200];
+        int r;
+
+        r = ctl_parse_port(&ctl->line, &fact.port);
+        if (r != CTL_OK)
+                return r;
+        if (!run_program(ctl->line.argument, &findings) ||
+            holder_from_string(findings.list[0].check, &fact.holder) < 0)
+                return ctl_error(CTL_FAILED, "nobody can tell: " PROGRAM " can't be run");
+
+        if (ctl->line.options[OPTION_JSON]) {
+                json_object *object = json_object_new_object();
+
+                ctl_json_add_number(object, "Port", fact.port);
+                ctl_json_add_text(object, "Holder", holder_to_string(fact.holder));
+                ctl_json_add_text(object, "Detail", detail);
+                ctl_json_print(object);
+                return CTL_OK;
+        }
+
+        snprintf(fact.detail, sizeof(fact.detail), "%.79s", detail);
+        port_fact_describe(&fact, text, sizeof(text));
+        if (fact.holder == HOLDER_UNKNOWN || fact.holder == HOLDER_NONE)
+                snprintf(text, sizeof(text), "port %u: %.180s", fact.port, detail);
+        puts(text);
+        return CTL_OK;
 }

@@ -101,7 +101,9 @@ static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
         return r == CTL_FOUND ? CTL_OK : r;
 }
 
-static int parse_options(const char *const options[static _OPTION_MAX], Wanted *ret) {
+static int parse_options(const CommandLine *line, Wanted *ret) {
+        const char *const *options = line->options;
+
         *ret = (Wanted){
                 .timeout = options[OPTION_CHECK] ? CHECK_TIMEOUT_SEC : APPLY_TIMEOUT_SEC,
                 .remove = options[OPTION_REMOVE],
@@ -121,19 +123,19 @@ static int parse_options(const char *const options[static _OPTION_MAX], Wanted *
                                  "--apply, --remove or --mosh");
         if (options[OPTION_YES] && !options[OPTION_APPLY])
                 return ctl_error(CTL_USAGE, "--yes goes with --apply only");
-        return CTL_OK;
+        return ctl_parse_scope(line, &ret->scope);
 }
 
 /* Writes the command that makes the rules, or @removes them. */
 static void write_command(const Wanted *wanted, FirewallForm form, bool removes,
                           char ret[static COMMAND_SIZE]) {
-        char rule[FIREWALL_LINE_SIZE], rule_for_mosh[FIREWALL_LINE_SIZE];
         __typeof__(firewall_rule) *print = removes ? firewall_removal : firewall_rule;
 
-        print(form, wanted->scope, wanted->port, rule);
-        print(form, wanted->scope, FIREWALL_MOSH, rule_for_mosh);
-        snprintf(ret, COMMAND_SIZE, "%s%s%s", rule, wanted->mosh ? "; " : "",
-                 wanted->mosh ? rule_for_mosh : "");
+        print(form, wanted->scope, wanted->port, ret);
+        if (wanted->mosh) {
+                strcat(ret, "; ");
+                print(form, wanted->scope, FIREWALL_MOSH, ret + strlen(ret));
+        }
 }
 
 int verb_firewall(Ctl *ctl) {
@@ -145,9 +147,7 @@ int verb_firewall(Ctl *ctl) {
         Wanted wanted;
         int r;
 
-        r = parse_options(options, &wanted);
-        if (r == CTL_OK)
-                r = ctl_parse_scope(&ctl->line, &wanted.scope);
+        r = parse_options(&ctl->line, &wanted);
         if (r == CTL_OK && wanted.port == 0) {
                 r = ctl_get_status(ctl, &status);
                 if (r == CTL_OK && status.port == 0)

@@ -69,6 +69,7 @@ int verb_listeners(Ctl *ctl);
 int verb_monitor(Ctl *ctl);
 int verb_call(Ctl *ctl); /* calls the daemon's method of the verb's name; only Relocate() takes a port */
 int verb_diagnose(Ctl *ctl);
+int verb_who(Ctl *ctl);
 int verb_firewall(Ctl *ctl);
 int verb_ssh_config(Ctl *ctl);
 int verb_help(Ctl *ctl);
@@ -78,6 +79,9 @@ int command_line_parse(int argc, char *argv[], CommandLine *ret);
 
 /* Prints an error to stderr, behind the program's name. Returns @status. */
 int ctl_error(int status, const char *format, ...) _printf_(2, 3);
+
+/* Reads the verb's argument. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
+int ctl_parse_port(const CommandLine *line, uint16_t *ret);
 
 /* Reads --scope, whose default is FIREWALL_LAN. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
 int ctl_parse_scope(const CommandLine *line, FirewallScope *ret);
