@@ -20,21 +20,26 @@ static const Verb verbs[] = {
         { "diagnose", verb_diagnose, NULL, "find out why sshd can't be reached, and what to do",
           "It works without the daemon, too. With --json, it prints a list of objects: Check, Verdict,\n"
           "Finding, Remedy.\n" },
-        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall for sshd", "" },
+        { "who", verb_who, "PORT", "tell who has PORT, in Linux or on Windows",
+          "It binds nothing, so it can't promise that a port is free. It works without the\n"
+          "daemon, too. With --json, it prints an object: Port, Holder, Detail.\n" },
+        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall", "" },
         { "ssh-config", verb_ssh_config, NULL, "print what a client needs in ~/.ssh/config", "" },
         { "help", verb_help, "[VERB]", "print this, or what a verb does", "" },
 };
 
 static const struct {
-        const char *verb; /* whose option it is; "": of all verbs */
+        const char *verbs; /* whose option it is; "": of all verbs */
         const char *name, *value, *help;
 } options[_OPTION_MAX] = {
         [OPTION_JSON] = { "", "--json", "", "print JSON, for programs" },
         [OPTION_VERSION] = { "", "--version", "", "print the version" },
         [OPTION_HELP] = { "", "--help", "", "print this, or what the verb does" },
 
-        [OPTION_SCOPE] = { "firewall", "--scope", "lan|tailscale|any", "whom the rule lets in (lan)" },
+        [OPTION_SCOPE] = { "firewall ssh-config", "--scope", "lan|tailscale|any",
+                           "where the clients are (lan)" },
         [OPTION_HYPERV] = { "firewall", "--hyperv", "", "a rule of the Hyper-V firewall: for WSL only" },
+        [OPTION_MOSH] = { "firewall", "--mosh", "", "a rule for mosh's UDP ports, too" },
         [OPTION_PORT] = { "firewall", "--port", "PORT", "a port other than sshd's" },
         [OPTION_REMOVE] = { "firewall", "--remove", "", "print the command that removes the rule" },
         [OPTION_CHECK] = { "firewall", "--check", "", "ask Windows whether there is such a rule" },
@@ -45,7 +50,13 @@ static const struct {
         [OPTION_HOST] = { "ssh-config", "--host", "NAME", "the client's name for this machine (wsl)" },
         [OPTION_USER] = { "ssh-config", "--user", "NAME", "who logs in here (you)" },
         [OPTION_KNOWN_HOSTS] = { "ssh-config", "--known-hosts", "", "print lines for ~/.ssh/known_hosts" },
+        [OPTION_WINDOWS] = { "ssh-config", "--windows", "", "for Windows on this machine" },
 };
+
+/* True for an option of that verb, or with "" for one of all verbs. No verb's name is a part of another's. */
+static bool is_option_of(size_t option, const char *verb) {
+        return *verb ? strstr(options[option].verbs, verb) != NULL : streq(options[option].verbs, "");
+}
 
 static const Verb *find_verb(const char *name) {
         char text[41];
@@ -65,7 +76,7 @@ static void print_options(const char *verb) {
         char usage[40];
 
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
-                if (streq(options[i].verb, verb)) {
+                if (is_option_of(i, verb)) {
                         snprintf(usage, sizeof(usage), "%s %s", options[i].name, options[i].value);
                         printf("  %-26s  %s\n", usage, options[i].help);
                 }
@@ -76,8 +87,8 @@ int verb_help(Ctl *ctl) {
 
         if (!ctl->line.argument) {
                 printf("wslportctl [OPTION…] [VERB …]\n\n"
-                       "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows holds "
-                       "its port.\n\n");
+                       "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows\n"
+                       "holds its port.\n\n");
                 for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
                         printf("  %-10s %-15s  %s\n", verb->name, strempty(verb->argument), verb->summary);
                 putchar('\n');
@@ -106,7 +117,7 @@ static int parse_option(int argc, char *argv[], int *i, CommandLine *line) {
 
         for (k = 0; k < ELEMENTSOF(options); k++)
                 if (length == strlen(options[k].name) && strncmp(word, options[k].name, length) == 0 &&
-                    (options[k].verb[0] == '\0' || streq(options[k].verb, verb)))
+                    (is_option_of(k, "") || is_option_of(k, verb)))
                         break;
         if (k == ELEMENTSOF(options))
                 return ctl_error(CTL_USAGE, "there is no option \"%s\"; see wslportctl help %s",

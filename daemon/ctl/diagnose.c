@@ -5,6 +5,14 @@
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define TIMEOUT (25 * USEC_PER_SEC)
 
+/* The program sees what its user may. Root's own sees as much as the one that the daemon runs. The caller frees what it
+ * prints; NULL where it can't be run. */
+static char *run_program(const char *argument) {
+        const char *const argv[] = { PROGRAM, argument, NULL };
+
+        return ctl_run(argv, TIMEOUT);
+}
+
 static json_object *finding_object(const Finding *finding) {
         json_object *object = json_object_new_object();
 
@@ -34,9 +42,7 @@ static void print_for_people(const Ctl *ctl, const Finding *finding) {
 }
 
 int verb_diagnose(Ctl *ctl) {
-        /* The program sees what its user may. Root's own sees as much as the one that the daemon runs. */
-        static const char *const argv[] = { PROGRAM, NULL };
-        _cleanup_free_ char *text = ctl_run(argv, TIMEOUT);
+        _cleanup_free_ char *text = run_program(NULL);
         const char *rest = strempty(text);
         json_object *array = NULL;
         int found = CTL_OK;
@@ -61,4 +67,38 @@ int verb_diagnose(Ctl *ctl) {
         if (array)
                 ctl_json_print(array);
         return found;
+}
+
+int verb_who(Ctl *ctl) {
+        _cleanup_free_ char *answer = NULL;
+        PortFact fact = { 0 };
+        const char *rest;
+        Finding finding;
+        char text[200];
+        int r;
+
+        r = ctl_parse_port(&ctl->line, &fact.port);
+        if (r != CTL_OK)
+                return r;
+        answer = run_program(ctl->line.argument);
+        rest = strempty(answer);
+        if (!finding_read(&rest, &finding) || holder_from_string(finding.check, &fact.holder) < 0)
+                return ctl_error(CTL_FAILED, "nobody can tell: " PROGRAM " can't be run");
+
+        if (ctl->line.options[OPTION_JSON]) {
+                json_object *object = json_object_new_object();
+
+                ctl_json_add_number(object, "Port", fact.port);
+                ctl_json_add_text(object, "Holder", holder_to_string(fact.holder));
+                ctl_json_add_text(object, "Detail", finding.finding);
+                ctl_json_print(object);
+                return CTL_OK;
+        }
+
+        snprintf(fact.detail, sizeof(fact.detail), "%.79s", finding.finding);
+        port_fact_describe(&fact, text, sizeof(text));
+        if (fact.holder == HOLDER_UNKNOWN || fact.holder == HOLDER_NONE)
+                snprintf(text, sizeof(text), "port %u: %.180s", fact.port, finding.finding);
+        puts(text);
+        return CTL_OK;
 }

@@ -9,11 +9,13 @@
 /* Windows closes its own prompt for the administrator's consent after two minutes. */
 #define APPLY_TIMEOUT_SEC 150
 
+#define COMMAND_SIZE (2 * FIREWALL_LINE_SIZE + sizeof("; "))
+
 typedef struct Wanted {
         FirewallScope scope;
         uint16_t port;    /* 0: sshd's */
         uint16_t timeout; /* s */
-        bool remove;
+        bool remove, mosh;
 } Wanted;
 
 /* Prints why Windows can't be asked. */
@@ -99,40 +101,53 @@ static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
         return r == CTL_FOUND ? CTL_OK : r;
 }
 
-static int parse_options(const char *const options[static _OPTION_MAX], Wanted *ret) {
+static int parse_options(const CommandLine *line, Wanted *ret) {
+        const char *const *options = line->options;
+
         *ret = (Wanted){
-                .scope = FIREWALL_LAN,
                 .timeout = options[OPTION_CHECK] ? CHECK_TIMEOUT_SEC : APPLY_TIMEOUT_SEC,
                 .remove = options[OPTION_REMOVE],
+                .mosh = options[OPTION_MOSH],
         };
 
         if (options[OPTION_JSON])
                 return ctl_error(CTL_USAGE, "firewall has no --json; its exit status tells");
-        if (options[OPTION_SCOPE] && firewall_scope_from_string(options[OPTION_SCOPE], &ret->scope) < 0)
-                return ctl_error(CTL_USAGE, "--scope has to be lan, tailscale or any");
         if (options[OPTION_PORT] && parse_port(options[OPTION_PORT], &ret->port) < 0)
                 return ctl_error(CTL_USAGE, "--port has to be a number from 1 to 65535");
         if (options[OPTION_TIMEOUT] &&
             (parse_port(options[OPTION_TIMEOUT], &ret->timeout) < 0 || ret->timeout > 3600))
                 return ctl_error(CTL_USAGE, "--timeout has to be a number of seconds from 1 to 3600");
-        if (options[OPTION_CHECK] && (options[OPTION_APPLY] || options[OPTION_REMOVE]))
+        if (options[OPTION_CHECK] && (options[OPTION_APPLY] || ret->remove || ret->mosh))
                 return ctl_error(CTL_USAGE,
-                                 "--check changes nothing, and can't go with --apply or --remove");
+                                 "--check only looks at the rules for the port, and can't go with "
+                                 "--apply, --remove or --mosh");
         if (options[OPTION_YES] && !options[OPTION_APPLY])
                 return ctl_error(CTL_USAGE, "--yes goes with --apply only");
-        return CTL_OK;
+        return ctl_parse_scope(line, &ret->scope);
+}
+
+/* Writes the command that makes the rules, or @removes them. */
+static void write_command(const Wanted *wanted, FirewallForm form, bool removes,
+                          char ret[static COMMAND_SIZE]) {
+        __typeof__(firewall_rule) *print = removes ? firewall_removal : firewall_rule;
+
+        print(form, wanted->scope, wanted->port, ret);
+        if (wanted->mosh) {
+                strcat(ret, "; ");
+                print(form, wanted->scope, FIREWALL_MOSH, ret + strlen(ret));
+        }
 }
 
 int verb_firewall(Ctl *ctl) {
         const char *const *options = ctl->line.options;
         FirewallForm form = options[OPTION_HYPERV] ? FIREWALL_HYPERV : FIREWALL_WINDOWS;
-        char rule[FIREWALL_LINE_SIZE], removal[FIREWALL_LINE_SIZE];
+        char rule[COMMAND_SIZE], removal[COMMAND_SIZE];
         WindowsRules rules;
         Status status;
         Wanted wanted;
         int r;
 
-        r = parse_options(options, &wanted);
+        r = parse_options(&ctl->line, &wanted);
         if (r == CTL_OK && wanted.port == 0) {
                 r = ctl_get_status(ctl, &status);
                 if (r == CTL_OK && status.port == 0)
@@ -146,8 +161,8 @@ int verb_firewall(Ctl *ctl) {
         if (options[OPTION_CHECK])
                 return check(&wanted, &rules);
 
-        firewall_rule(form, wanted.scope, wanted.port, rule);
-        firewall_removal(form, wanted.scope, wanted.port, removal);
+        write_command(&wanted, form, false, rule);
+        write_command(&wanted, form, true, removal);
         if (options[OPTION_APPLY])
                 return apply(ctl, &wanted, wanted.remove ? removal : rule);
 

@@ -21,13 +21,12 @@ int verb_call(Ctl *ctl) {
         _cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
         const Verb *verb = ctl->line.verb;
         uint16_t port = 0; /* the daemon chooses */
-        char method[40], text[41];
+        char method[40];
         int r;
 
-        if (ctl->line.argument && parse_port(ctl->line.argument, &port) < 0)
-                return ctl_error(CTL_USAGE, "\"%s\" is no port: a port is a number from 1 to 65535",
-                                 printable(ctl->line.argument, text, sizeof(text)));
-        r = ctl_connect(ctl);
+        r = ctl->line.argument ? ctl_parse_port(&ctl->line, &port) : CTL_OK;
+        if (r == CTL_OK)
+                r = ctl_connect(ctl);
         if (r != CTL_OK)
                 return r;
 

@@ -98,9 +98,9 @@ static void print_known_host(const char *name, uint16_t port, const char *key) {
                 printf("[%s]:%u %s\n", name, port, key);
 }
 
-static int print_known_hosts(const HostKeys *keys, const Status *status) {
+static int print_known_hosts(const HostKeys *keys, const ClientConfig *config) {
         const char *addresses[STATUS_REACHABLE_MAX];
-        size_t n = client_addresses(status, addresses, ELEMENTSOF(addresses));
+        size_t n = client_addresses(config, addresses, ELEMENTSOF(addresses));
         bool any = false;
 
         for (size_t i = 0; i < keys->n; i++) {
@@ -110,9 +110,8 @@ static int print_known_hosts(const HostKeys *keys, const Status *status) {
                         continue;
                 any = true;
                 for (size_t k = 0; k < n; k++)
-                        print_known_host(addresses[k], status_port_at(status, addresses[k]), key);
-                if (client_has_localhost(status))
-                        print_known_host("localhost", status_port_at(status, "127.0.0.1"), key);
+                        print_known_host(client_name(config, addresses[k]),
+                                         status_port_at(config->status, addresses[k]), key);
         }
         return any ? CTL_OK : ctl_error(CTL_FAILED, "no public host key of sshd can be read");
 }
@@ -149,7 +148,7 @@ static int print_config(ClientConfig *config, bool user_is_given) {
 }
 
 int verb_ssh_config(Ctl *ctl) {
-        const char *user = ctl->line.options[OPTION_USER];
+        const char *user = ctl->line.options[OPTION_USER], *address;
         ClientConfig config;
         HostKeys keys;
         Status status;
@@ -157,20 +156,29 @@ int verb_ssh_config(Ctl *ctl) {
 
         if (ctl->line.options[OPTION_JSON])
                 return ctl_error(CTL_USAGE, "ssh-config has no --json; its output is for ssh");
-        r = ctl_get_status(ctl, &status);
+        config = (ClientConfig){
+                .host = ctl->line.options[OPTION_HOST],
+                .user = user ? user : caller(),
+                .windows = ctl->line.options[OPTION_WINDOWS],
+                .status = &status,
+        };
+        r = ctl_parse_scope(&ctl->line, &config.scope);
+        if (r == CTL_OK)
+                r = ctl_get_status(ctl, &status);
         if (r != CTL_OK)
                 return r;
         if (status.port == 0)
                 return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; to see why: wslportctl status");
+        if (client_addresses(&config, &address, 1) == 0)
+                return ctl_error(CTL_NOT_POSSIBLE,
+                                 "sshd listens on no address for %s%s; to see where it does: wslportctl "
+                                 "status",
+                                 config.windows ? "Windows on this machine" : "--scope ",
+                                 config.windows ? "" : firewall_scope_to_string(config.scope));
 
-        config = (ClientConfig){
-                .host = ctl->line.options[OPTION_HOST],
-                .user = user ? user : caller(),
-                .status = &status,
-        };
         find_host_keys(&keys);
         if (ctl->line.options[OPTION_KNOWN_HOSTS])
-                return print_known_hosts(&keys, &status);
+                return print_known_hosts(&keys, &config);
 
         r = print_config(&config, user);
         if (r == CTL_OK)

@@ -3,6 +3,25 @@
 
 #include "process/child.h"
 
+int ctl_parse_port(const CommandLine *line, uint16_t *ret) {
+        const char *word = strempty(line->argument);
+        char text[41];
+
+        if (parse_port(word, ret) >= 0)
+                return CTL_OK;
+        return ctl_error(CTL_USAGE, "\"%s\" is no port: a port is a number from 1 to 65535",
+                         printable(word, text, sizeof(text)));
+}
+
+int ctl_parse_scope(const CommandLine *line, FirewallScope *ret) {
+        const char *word = line->options[OPTION_SCOPE];
+
+        *ret = FIREWALL_LAN;
+        if (!word || firewall_scope_from_string(word, ret) >= 0)
+                return CTL_OK;
+        return ctl_error(CTL_USAGE, "--scope has to be lan, tailscale or any");
+}
+
 static void copy_output(const ChildResult *result, void *userdata) {
         if (result->exit_status == 0)
                 *(char **) userdata = strdup(result->output);

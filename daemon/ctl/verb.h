@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "ctl/picture.h"
+#include "windows/firewall.h"
 
 /* The command line and the verbs of wslportctl, and what they share. */
 
@@ -37,6 +38,7 @@ typedef enum OptionName {
 
         OPTION_SCOPE,
         OPTION_HYPERV,
+        OPTION_MOSH,
         OPTION_PORT,
         OPTION_REMOVE,
         OPTION_CHECK,
@@ -47,6 +49,7 @@ typedef enum OptionName {
         OPTION_HOST,
         OPTION_USER,
         OPTION_KNOWN_HOSTS,
+        OPTION_WINDOWS,
         _OPTION_MAX,
 } OptionName;
 
@@ -68,6 +71,7 @@ int verb_listeners(Ctl *ctl);
 int verb_monitor(Ctl *ctl);
 int verb_call(Ctl *ctl); /* calls the daemon's method of the verb's name; only Relocate() takes a port */
 int verb_diagnose(Ctl *ctl);
+int verb_who(Ctl *ctl);
 int verb_firewall(Ctl *ctl);
 int verb_ssh_config(Ctl *ctl);
 int verb_help(Ctl *ctl);
@@ -77,6 +81,12 @@ int command_line_parse(int argc, char *argv[], CommandLine *ret);
 
 /* Prints an error to stderr, behind the program's name. Returns @status. */
 #define ctl_error(status, ...) (warnx(__VA_ARGS__), (status))
+
+/* Reads the verb's argument. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
+int ctl_parse_port(const CommandLine *line, uint16_t *ret);
+
+/* Reads --scope, whose default is FIREWALL_LAN. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
+int ctl_parse_scope(const CommandLine *line, FirewallScope *ret);
 
 /* Runs a program, argv[0] being its absolute path, and waits for its end, @timeout µs at most. Returns its
  * output, to be freed, or NULL if it failed. */

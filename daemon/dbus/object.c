@@ -71,6 +71,7 @@ static const struct {
         { "Restore", ACTION("restore"), REQUEST_RESTORE },
         { "Reload", ACTION("reload"), REQUEST_NONE },
         { "Diagnose", NULL, REQUEST_NONE },
+        { "FindHolder", NULL, REQUEST_NONE },
 };
 
 /* Returns the index of @call's method in the table. The vtable sends no other method here. */
@@ -96,10 +97,14 @@ static void carry_out(sd_bus_message *call, uint32_t uid, void *userdata) {
         size_t method = find_method(call);
         Request request = methods[method].request;
         BusObject *o = userdata;
+        bool finds = streq(methods[method].method, "FindHolder");
         uint16_t port = 0;
 
-        if (!methods[method].action)
-                diagnosis_answer(uid == 0 ? &o->for_root : &o->for_users, call, uid);
+        if (finds && (sd_bus_message_read(call, "q", &port) < 0 || port == 0))
+                (void) sd_bus_reply_method_errorf(call, BUS_ERROR_INVALID_ARGUMENT,
+                                                  "a port is a number from 1 to 65535");
+        else if (!methods[method].action)
+                diagnosis_answer(uid == 0 ? &o->for_root : &o->for_users, call, uid, port);
         else if (request == REQUEST_NONE)
                 carry_out_reload(o, call);
         else if (request == REQUEST_RELOCATE && sd_bus_message_read(call, "q", &port) < 0)
@@ -150,7 +155,7 @@ static int method_get_firewall_rules(sd_bus_message *m, void *userdata, sd_bus_e
 
 static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_error *) {
         const BusObject *o = userdata;
-        ClientConfig config = { .status = o->status };
+        ClientConfig config = { .scope = FIREWALL_ANY, .status = o->status };
         _cleanup_free_ char *text = NULL;
         int r;
 
@@ -168,7 +173,10 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
                                                   "at most; empty means wsl",
                                                   CLIENT_HOST_MAX);
         if (r < 0)
-                return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s", strerrordesc_np(-r));
+                return sd_bus_reply_method_errorf(m, BUS_ERROR_NOT_POSSIBLE, "%s",
+                                                  r == -EADDRNOTAVAIL ? "sshd listens on no address that "
+                                                                        "other machines could use"
+                                                                      : strerrordesc_np(-r));
         return sd_bus_reply_method_return(m, "s", text);
 }
 
@@ -259,6 +267,9 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_METHOD("Reload", NULL, NULL, method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("Diagnose", SD_BUS_NO_ARGS, SD_BUS_RESULT("a(ssss)", checks),
                                 method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD_WITH_ARGS("FindHolder", SD_BUS_ARGS("q", port),
+                                SD_BUS_RESULT("s", holder, "s", detail), method_of_somebody,
+                                SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetFirewallRules", SD_BUS_ARGS("s", scope), SD_BUS_RESULT("s", rules),
                                 method_get_firewall_rules, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD_WITH_ARGS("GetClientConfig", SD_BUS_ARGS("s", host), SD_BUS_RESULT("s", config),

@@ -67,6 +67,50 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "nobody else has port %u", port->number);
 }
 
+/* Nobody in Linux listens on the port, nor is a program of Windows' known to. */
+static Holder say_nobody(const CheckFacts *f, Finding *r) {
+        const PortRange *range = &f->windows.range;
+        NetworkingMode mode = f->machine.mode;
+
+        if (mode != MODE_UNKNOWN && !mode_shares_ports(mode)) {
+                say(r, VERDICT_OK, "nobody here listens; Windows isn't looked at (networking mode: %s)",
+                    networking_mode_to_string(mode));
+                return HOLDER_NONE;
+        }
+        if (range->last != 0)
+                say(r, VERDICT_UNKNOWN,
+                    "nobody listens, but Windows may refuse %u-%u: an excluded port range", range->first,
+                    range->last);
+        else
+                say(r, VERDICT_UNKNOWN, "%s",
+                    mode == MODE_UNKNOWN ? "nobody here listens; the networking mode isn't known"
+                    : f->port.holder == HOLDER_NONE
+                                    ? "nobody listens: free, as far as can be seen without binding it"
+                    : f->machine.for_everyone ? "nobody here listens; wslportctl who asks Windows, too"
+                                              : "nobody here listens; Windows has not answered");
+        return HOLDER_UNKNOWN;
+}
+
+void check_who(const CheckFacts *f, Finding *r) {
+        const ListenFacts *port = &f->port;
+        Holder holder = port->holder;
+
+        if (port->holder_pid > 0)
+                say(r, VERDICT_OK, "%s (pid %d)", port->holder_name, port->holder_pid);
+        else if (holder_is_stranger(holder) || holder_is_windows(holder))
+                say(r, VERDICT_OK, "%s", port->holder_detail);
+        else if (port->listens == FACT_YES) {
+                holder = HOLDER_SSHD;
+                say(r, VERDICT_OK, "%s", sshd_unit(f));
+        } else if (port->listens == FACT_NO)
+                holder = say_nobody(f, r);
+        else
+                say(r, VERDICT_UNKNOWN, "a process of this distro or of another listens%s",
+                    f->machine.root ? "" : "; root can see which");
+
+        snprintf(r->check, sizeof(r->check), "%s", holder_to_string(holder));
+}
+
 /* Suggests to add candidates behind the present ones. A comment on that line stays. */
 static void suggest_candidates(Finding *r, const ConfigFacts *config) {
         static const PortRange more[] = { { 8022, 8022 }, { 10022, 10121 }, { 30022, 30121 } };

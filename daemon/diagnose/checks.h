@@ -12,6 +12,10 @@ size_t checks_run(const CheckFacts *facts, Finding ret[static FINDINGS_MAX]);
 
 typedef void Check(const CheckFacts *f, Finding *r);
 
+/* Tells who has the port that is asked about, for whatever use: the name of the check is the holder's word, and the
+ * finding names the holder as HomePortHolderDetail does, or says what isn't known. */
+Check check_who;
+
 /* check-machine.c */
 Check check_systemd, check_daemon, check_configuration;
 Check check_networking_mode, check_ignored_ports, check_idle_timeout;

@@ -21,11 +21,13 @@ void diagnosis_forget(Diagnosis *d) {
         diagnosis_drop(d, d->n_waiting);
 }
 
-static int diagnosis_reply(sd_bus_message *call, const char *text) {
+static int diagnosis_reply(sd_bus_message *call, uint16_t port, const char *text) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         Finding finding;
         int r;
 
+        if (port != 0 && finding_read(&text, &finding))
+                return sd_bus_reply_method_return(call, "ss", finding.check, finding.finding);
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssss)");
@@ -63,14 +65,22 @@ static void diagnosis_refuse(Diagnosis *d, size_t n, const char *why) {
 static void diagnosis_on_end(const ChildResult *result, void *userdata);
 
 static void diagnosis_run(Diagnosis *d) {
-        const char *const argv[] = { PROGRAM, d->of_root ? NULL : DIAGNOSE_FOR_EVERYONE, NULL };
+        uint16_t port = d->waiting[0].port;
+        char number[sizeof("65535")];
+        const char *word = port != 0 ? number : NULL;
+        const char *const argv[] = { PROGRAM, d->of_root ? word : DIAGNOSE_FOR_EVERYONE,
+                                     d->of_root ? NULL : word, NULL };
+        size_t n = 0;
         int r;
 
+        snprintf(number, sizeof(number), "%u", port);
+        while (n < d->n_waiting && d->waiting[n].port == port)
+                n++;
         r = child_spawn(d->event, argv, NULL, PROGRAM_ALL, DEADLINE, diagnosis_on_end, d, &d->child);
         if (r < 0)
                 diagnosis_refuse(d, d->n_waiting, PROGRAM " can't be run");
         else
-                d->n_asked = d->n_waiting;
+                d->n_asked = n;
 }
 
 static void diagnosis_on_end(const ChildResult *result, void *userdata) {
@@ -81,7 +91,7 @@ static void diagnosis_on_end(const ChildResult *result, void *userdata) {
                 diagnosis_refuse(d, d->n_asked, why);
         else {
                 for (size_t i = 0; i < d->n_asked; i++)
-                        if (diagnosis_reply(d->waiting[i].call, result->output) < 0)
+                        if (diagnosis_reply(d->waiting[i].call, d->waiting[i].port, result->output) < 0)
                                 (void) sd_bus_reply_method_errorf(d->waiting[i].call, BUS_ERROR_NOT_POSSIBLE,
                                                                   "the answer could not be made");
                 diagnosis_drop(d, d->n_asked);
@@ -92,7 +102,7 @@ static void diagnosis_on_end(const ChildResult *result, void *userdata) {
                 diagnosis_run(d);
 }
 
-void diagnosis_answer(Diagnosis *d, sd_bus_message *call, uint32_t uid) {
+void diagnosis_answer(Diagnosis *d, sd_bus_message *call, uint32_t uid, uint16_t port) {
         size_t n = 0;
 
         for (size_t i = 0; i < d->n_waiting; i++)
@@ -104,6 +114,7 @@ void diagnosis_answer(Diagnosis *d, sd_bus_message *call, uint32_t uid) {
         }
 
         d->waiting[d->n_waiting].uid = uid;
+        d->waiting[d->n_waiting].port = port;
         d->waiting[d->n_waiting++].call = sd_bus_message_ref(call);
         if (!d->child)
                 diagnosis_run(d);

@@ -31,7 +31,8 @@ typedef enum PackageManager {
 } PackageManager;
 
 typedef struct MachineFacts {
-        bool root; /* root gathered the facts, so that none was hidden */
+        bool root;         /* root gathered the facts, so that none was hidden */
+        bool for_everyone; /* any user can have them gathered, again and again: no port is connected to */
         NetworkingMode mode;
         Fact systemd;               /* systemd runs */
         WslSetting systemd_setting; /* of /etc/wsl.conf */
@@ -71,7 +72,7 @@ typedef struct SshdFacts {
         bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
 } SshdFacts;
 
-/* sshd's port and who has it, by the kernel; and its home port, by the daemon. */
+/* sshd's port, or the one that is asked about, and who has it, by the kernel; and sshd's home port, by the daemon. */
 typedef struct ListenFacts {
         uint16_t home;
         uint16_t number; /* the port that sshd has, or should have; 0: unknown */

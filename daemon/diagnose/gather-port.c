@@ -80,6 +80,12 @@ void gather_port(const PortSources *from, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
         const Status *status = from->status;
 
+        f->holder = HOLDER_UNKNOWN;
+        if (f->number != 0) { /* somebody asks about that one */
+                look_at_port(from, "", f);
+                return;
+        }
+
         f->home = home_first_port(&from->home);
         if (f->home == 0 && status)
                 f->home = status->home_port;
@@ -90,7 +96,6 @@ void gather_port(const PortSources *from, CheckFacts *facts) {
         if (f->home == 0 && from->moved_to == 0)
                 f->home = f->number;
 
-        f->holder = HOLDER_UNKNOWN;
         if (f->number != 0) {
                 look_at_port(from, facts->sshd.options, f);
                 look_for_absent(from, facts->sshd.options, f);

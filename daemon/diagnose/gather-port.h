@@ -16,6 +16,6 @@ typedef struct PortSources {
 } PortSources;
 
 /* Fills in @facts->port: which port sshd has, whether it listens there, and who else does, by the kernel's
- * listeners; and which rules of the owner's are for a port that sshd has left. Reads .machine.root and
- * .sshd.options of @facts. */
+ * listeners; and which rules of the owner's are for a port that sshd has left. Where .number is set already, only
+ * who listens there. Reads .machine.root and .sshd.options of @facts. */
 void gather_port(const PortSources *from, CheckFacts *facts);

@@ -32,7 +32,8 @@ void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *fa
         f->holder = status && f->number == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
         if (f->holder != HOLDER_UNKNOWN)
                 snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
-        else if (greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
+        else if (!facts->machine.for_everyone &&
+                 greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
                 (void) child_wait(event, child);
 }
 
@@ -55,6 +56,29 @@ static void read_ranges(const WindowsAnswer *excluded, const WindowsAnswer *dyna
                 f->refuses = FACT_YES;
                 f->range = *range;
         }
+}
+
+void gather_windows_program(sd_event *event, CheckFacts *facts) {
+        ListenFacts *f = &facts->port;
+        const PortRange *range;
+        WindowsAnswer answer;
+        char greeting[44];
+
+        if (!facts->config.values.interop || facts->machine.for_everyone ||
+            !mode_shares_ports(facts->machine.mode) || f->listens != FACT_NO ||
+            holder_is_stranger(f->holder))
+                return;
+
+        if (inquiry_wait(event, WINDOWS_HOLDER, f->number, WINDOWS_TIMEOUT, &answer) >= 0 &&
+            answer.holder[0]) {
+                snprintf(greeting, sizeof(greeting), "%.43s", f->holder_detail);
+                snprintf(f->holder_detail, sizeof(f->holder_detail), "%s%s%s", answer.holder,
+                         greeting[0] ? ", " : "", greeting);
+                f->holder = holder_is_windows(f->holder) ? f->holder : HOLDER_WINDOWS;
+        } else if (!holder_is_windows(f->holder) &&
+                   inquiry_wait(event, WINDOWS_EXCLUDED_RANGES, 0, WINDOWS_TIMEOUT, &answer) >= 0 &&
+                   (range = find_range(&answer, f->number)))
+                facts->windows.range = *range;
 }
 
 static void on_answer(const WindowsAnswer *answer, void *userdata) {

@@ -10,8 +10,12 @@
 
 /* Finds out whether Windows has sshd's port, where nobody here listens on it: .port.holder and
  * .port.holder_detail of @facts. @status is NULL where the daemon doesn't answer. It connects to the port
- * once, and doesn't bind it. */
+ * once, where the facts aren't for everyone, and doesn't bind it. */
 void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts);
+
+/* Has Windows name its program on the port that is asked about, where nobody here listens and the facts aren't for
+ * everyone; else the excluded range. Asks as gather_windows() does. */
+void gather_windows_program(sd_event *event, CheckFacts *facts);
 
 /* Asks Windows' own programs, where .config.values.interop allows it: .windows of @facts. */
 void gather_windows(sd_event *event, CheckFacts *facts);

@@ -213,7 +213,6 @@ static void read_sshd(sd_event *event, const Units *units, const Placement *plac
                       Home *ret_home) {
         _cleanup_(child_freep) Child *child = NULL;
 
-        *ret_home = (Home){ 0 };
         facts->sshd.installed = fact(sshd_find(""));
         /* Debian's sshd is built to need /run/sshd; elsewhere a package brings such a folder. */
         facts->sshd.run_directory = fact(facts->machine.packages != PACKAGES_APT ||
@@ -233,8 +232,9 @@ static void gather(sd_event *event, sd_bus *bus, const Status *status, CheckFact
         _cleanup_(mode_freep) Mode *mode = NULL;
         _cleanup_(bus_closep) sd_bus *private_bus = NULL;
         _cleanup_(units_freep) Units *units = NULL;
+        bool all = facts->port.number == 0;
         Placement placement;
-        Home home;
+        Home home = { 0 };
 
         read_files(facts);
         if (store_read_placement(&placement) < 0)
@@ -249,20 +249,26 @@ static void gather(sd_event *event, sd_bus *bus, const Status *status, CheckFact
                 bus = private_bus;
         if (bus && sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL) >= 0)
                 read_units(event, bus, units, facts);
-        read_sshd(event, units, &placement, facts, &home);
+        if (all)
+                read_sshd(event, units, &placement, facts, &home);
         facts->machine.mode = read_mode(event, mode, status);
 
         (void) sockets_new(&sockets);
         gather_port(&(PortSources){ sockets, routes, units_managed(units), home, status, placement.port },
                     facts);
-        gather_windows_holder(event, status, facts);
+        /* What the daemon knows of the home port's holder may be older than a question about one port. */
+        gather_windows_holder(event, all || facts->machine.for_everyone ? status : NULL, facts);
+        if (!all) {
+                gather_windows_program(event, facts);
+                return;
+        }
         gather_wslconfig(event, facts);
         gather_windows(event, facts);
         read_addresses(routes, &facts->addresses);
         read_firewalls(facts->port.number, facts->firewalls);
 }
 
-int gather_facts(sd_bus *bus, const Status *status, CheckFacts *ret) {
+int gather_facts(sd_bus *bus, const Status *status, bool for_everyone, uint16_t port, CheckFacts *ret) {
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         int r;
 
@@ -273,7 +279,8 @@ int gather_facts(sd_bus *bus, const Status *status, CheckFacts *ret) {
                 return r;
 
         *ret = (CheckFacts){
-                .machine.root = geteuid() == 0,
+                .machine = { .root = geteuid() == 0, .for_everyone = for_everyone },
+                .port.number = port,
                 .daemon.answers = !bus ? FACT_UNKNOWN : fact(status),
         };
         if (status)

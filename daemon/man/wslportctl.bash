@@ -16,7 +16,7 @@ _wslportctl_ports() {
 
 _wslportctl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' word words='' at=0
-        local verbs='status listeners monitor probe relocate restore reload diagnose firewall ssh-config help'
+        local verbs='status listeners monitor probe relocate restore reload diagnose who firewall ssh-config help'
         local common='--json --help'
 
         # bash splits --option=value into three words.
@@ -34,7 +34,7 @@ _wslportctl() {
         : | :*)
                 words="$verbs $common --version"
                 ;;
-        firewall:--scope)
+        firewall:--scope | ssh-config:--scope)
                 words='lan tailscale any'
                 ;;
         firewall:--port)
@@ -45,10 +45,10 @@ _wslportctl() {
                 words=$(compgen -u)
                 ;;
         firewall:*)
-                words='--scope --hyperv --remove --port --apply --check --yes --timeout --help'
+                words='--scope --hyperv --mosh --remove --port --apply --check --yes --timeout --help'
                 ;;
         ssh-config:*)
-                words='--host --user --known-hosts --help'
+                words='--scope --windows --host --user --known-hosts --help'
                 ;;
         relocate:*)
                 ((at == COMP_CWORD - 1)) && words=$(_wslportctl_ports)
@@ -57,7 +57,7 @@ _wslportctl() {
         help:*)
                 ((at == COMP_CWORD - 1)) && words=$verbs
                 ;;
-        status:* | listeners:* | monitor:* | probe:* | restore:* | reload:* | diagnose:*)
+        status:* | listeners:* | monitor:* | probe:* | restore:* | reload:* | diagnose:* | who:*)
                 words=$common
                 ;;
         esac

@@ -10,20 +10,37 @@ static const char *const firewall_scope_words[_FIREWALL_SCOPE_MAX] = {
 };
 DEFINE_WORDS(firewall_scope, FirewallScope);
 
+/* What a rule lets in. */
+typedef struct Service {
+        const char *name, *protocol;
+        char ports[sizeof("60000-61000")];
+} Service;
+
+static Service find_service(uint16_t port) {
+        Service service = { "SSH", "TCP", "" };
+
+        if (port == FIREWALL_MOSH)
+                return (Service){ "mosh", "UDP", "60000-61000" };
+        snprintf(service.ports, sizeof(service.ports), "%u", port);
+        return service;
+}
+
 void firewall_rule(FirewallForm form, FirewallScope scope, uint16_t port,
                    char ret[static FIREWALL_LINE_SIZE]) {
         static const char *const remotes[_FIREWALL_SCOPE_MAX] = {
-                [FIREWALL_LAN] = "LocalSubnet", [FIREWALL_TAILSCALE] = "100.64.0.0/10"
+                [FIREWALL_LAN] = "LocalSubnet", [FIREWALL_TAILSCALE] = "100.64.0.0/10,fd7a:115c:a1e0::/48"
         };
         const char *word = firewall_scope_to_string(scope), *remote = remotes[scope];
+        Service service = find_service(port);
         bool hyperv = form == FIREWALL_HYPERV;
 
         /* A rule that names no remote addresses lets in all of them. */
         snprintf(ret, FIREWALL_LINE_SIZE,
-                 "New-NetFirewall%sRule -Name WSL-SSH-%u-%s -DisplayName \"WSL SSH (%u, %s)\" -Direction "
-                 "Inbound%s -Protocol TCP -LocalPort%s %u%s%s -Action Allow",
-                 hyperv ? "HyperV" : "", port, word, port, word,
-                 hyperv ? " -VMCreatorId '" WSL_VM_CREATOR_ID "'" : "", hyperv ? "s" : "", port,
+                 "New-NetFirewall%sRule -Name WSL-%s-%s-%s -DisplayName \"WSL %s (%s, %s)\" -Direction "
+                 "Inbound%s -Protocol %s -LocalPort%s %s%s%s -Action Allow",
+                 hyperv ? "HyperV" : "", service.name, service.ports, word, service.name, service.ports,
+                 word, hyperv ? " -VMCreatorId '" WSL_VM_CREATOR_ID "'" : "", service.protocol,
+                 hyperv ? "s" : "", service.ports,
                  !remote  ? ""
                  : hyperv ? " -RemoteAddresses "
                           : " -RemoteAddress ",
@@ -32,8 +49,11 @@ void firewall_rule(FirewallForm form, FirewallScope scope, uint16_t port,
 
 void firewall_removal(FirewallForm form, FirewallScope scope, uint16_t port,
                       char ret[static FIREWALL_LINE_SIZE]) {
-        snprintf(ret, FIREWALL_LINE_SIZE, "Remove-NetFirewall%sRule -Name WSL-SSH-%u-%s",
-                 form == FIREWALL_HYPERV ? "HyperV" : "", port, firewall_scope_to_string(scope));
+        Service service = find_service(port);
+
+        snprintf(ret, FIREWALL_LINE_SIZE, "Remove-NetFirewall%sRule -Name WSL-%s-%s-%s",
+                 form == FIREWALL_HYPERV ? "HyperV" : "", service.name, service.ports,
+                 firewall_scope_to_string(scope));
 }
 
 void firewall_render(FirewallScope scope, uint16_t port, char ret[static FIREWALL_TEXT_SIZE]) {

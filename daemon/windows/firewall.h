@@ -24,6 +24,9 @@ typedef enum FirewallForm {
 
 #define FIREWALL_LINE_SIZE 512
 
+/* In the place of sshd's port: the UDP ports of which mosh-server(1) takes one for each session. */
+#define FIREWALL_MOSH 0
+
 /* Each rule has a -Name of its own, made of port and scope, so that its removal removes that rule and
  * nothing else. Source: Microsoft's reference of the NetSecurity module, which names LocalSubnet for the
  * plain rule only; the Hyper-V rule takes it too, as public scripts have it. */

@@ -7,6 +7,7 @@
 #include "process/child.h"
 #include "fuzz/fuzz.h"
 #include "dbus/object.h"
+#include "diagnose/diagnosis.h"
 
 /* The fuzzer plays the bus daemon, polkit, and every caller on the system bus; the other end is the daemon's
  * object. The object carries out only what the caller may do, and answers each call exactly once.
@@ -442,11 +443,12 @@ sd_bus *bus_close(sd_bus *bus) {
 
 int child_spawn(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights, usec_t timeout,
                 ChildHandler handler, void *userdata, Child **ret) {
-        Child *child, **place = &peer->children[argv[1] ? 1 : 0];
+        bool for_everyone = argv[1] && streq(argv[1], DIAGNOSE_FOR_EVERYONE);
+        Child *child, **place = &peer->children[for_everyone];
 
         (void) event, (void) rights, (void) variable;
         require(argv[0][0] == '/' && timeout > 0 && timeout != USEC_INFINITY);
-        require(argv[1] || peer->may[0] || peer->raw); /* root's only for root */
+        require(for_everyone || peer->may[0] || peer->raw); /* root's only for root */
         require(!*place);                              /* one at a time */
         if (fuzz_byte(&peer->input) == 0xff)
                 return -EAGAIN;
@@ -535,7 +537,8 @@ static void call(bool typed) {
                                                   "org.freedesktop.DBus.Introspectable", "org.freedesktop.DBus.Peer",
                                                   "" };
         static const char *const members[] = { "Probe", "Relocate", "Restore", "Reload", "Diagnose", "GetFirewallRules",
-                                               "GetClientConfig", "Get", "Set", "GetAll", "Introspect", "Ping" };
+                                               "GetClientConfig", "Get", "Set", "GetAll", "Introspect", "Ping",
+                                               "FindHolder" };
         _cleanup_free_ char *path = NULL, *interface = NULL, *member = NULL, *signature = NULL;
         char sender[] = ":1.0";
         Header header = { .type = CALL, .serial = ++peer->serial, .sender = sender };

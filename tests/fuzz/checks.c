@@ -240,6 +240,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < n; i++)
                 require_finding(&findings[i]);
 
+        findings[0] = (Finding){ 0 };
+        check_who(&facts, &findings[0]);
+        require_finding(&findings[0]);
+
         fuzz_untouched(file);
         fuzz_untouched(line);
         if (sshd_error_find_line(facts.sshd.error, file, &line)) {

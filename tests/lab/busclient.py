@@ -159,6 +159,7 @@ BAD = [
     (*MANAGER, "Restore", "u", (7,)),
     (*MANAGER, "Reload"),
     (*MANAGER, "Probe"),
+    (*MANAGER, "FindHolder", "q", (0,)),
     (*MANAGER, "GetFirewallRules", "i", (-1,)),
     (*MANAGER, "GetFirewallRules", "s", ("\033[31m" * 1000,)),
     (*MANAGER, "GetClientConfig", "s", ("x" * 300000,)),
@@ -224,7 +225,7 @@ def deaf(calls):
 
 def pour(member):
     """Calls a method, with a hundred calls under way at any time."""
-    values = {"Relocate": ("q", (0,)), "GetAll": ("s", (MANAGER[1],))}.get(member, ("", ()))
+    values = {"Relocate": ("q", (0,)), "FindHolder": ("q", (8080,)), "GetAll": ("s", (MANAGER[1],))}.get(member, ("", ()))
     call = (MANAGER[0], PROPERTIES if member == "GetAll" else MANAGER[1], member, *values)
     client = Client()
     for _ in range(100):

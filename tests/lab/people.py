@@ -401,7 +401,7 @@ def offered(m: Machine, setup: Setup, endpoints: frozenset[str]) -> set[str]:
 
 def hosts_in_client_config(m: Machine) -> set[tuple[str, int]]:
     """The names and ports that `wslportctl ssh-config` gives to clients."""
-    text = m.run(["wslportctl", "ssh-config"]).stdout
+    text = "".join(m.run(["wslportctl", "ssh-config", *options]).stdout for options in (["--scope", "any"], ["--windows"]))
     blocks = re.findall(r"(?m)^Host .*\n((?: +.*\n)*)", text)
     found = [(re.search(r"HostName (\S+)", block), re.search(r"Port (\d+)", block)) for block in blocks]
     return {(name[1], int(port[1]) if port else 22) for name, port in found if name}

@@ -92,7 +92,7 @@ def test_the_interface_is_what_its_description_says(make):
     live = ElementTree.fromstring(text).find(f"interface[@name='{w.INTERFACE}']")
     told = ElementTree.fromstring(m.read(INTERFACE_FILE)).find(f"interface[@name='{w.INTERFACE}']")
     assert members(live) == members(told)
-    assert len(members(live)) == 26
+    assert len(members(live)) == 27
 
     # Each property has the type that the description gives it.
     for member in told.iter("property"):
@@ -118,7 +118,7 @@ def test_each_member_is_described(make):
             assert [line for line in lines if line.startswith(f"@{arg.get('name')}: ")], f"{name}, {arg.get('name')}"
         assert len(" ".join(lines[lines.index(""):])) > 20, f"{name} is not described"
         comment, seen = None, seen + 1
-    assert seen == 26
+    assert seen == 27
 
 
 def test_texts_for_windows_and_for_clients(make):
@@ -128,7 +128,7 @@ def test_texts_for_windows_and_for_clients(make):
         name, text = ask_manager(m, "GetFirewallRules", "s", scope, uid=65534)
         assert name == "return" and "-LocalPort 2222" in text and words in text
     name, text = ask_manager(m, "GetClientConfig", "s", "laptop.lan", uid=65534)
-    assert name == "return" and "Host laptop.lan" in text and "Port 2222" in text
+    assert name == "return" and text.count("Host laptop.lan\n") == 1 and "Port 2222" in text
     addresses = [address for address, kind in w.properties(m)["Reachable"] if kind == "lan"]
     assert any(address in text for address in addresses)
     assert "Host wsl\n" in ask_manager(m, "GetClientConfig", "s", "")[1]
@@ -231,6 +231,7 @@ READS = {
     "Introspect": (w.BUS[1], "org.freedesktop.DBus.Introspectable", "Introspect"),
     "Ping": (w.BUS[1], "org.freedesktop.DBus.Peer", "Ping"),
     "Diagnose": (w.BUS[1], w.INTERFACE, "Diagnose"),
+    "FindHolder": (w.BUS[1], w.INTERFACE, "FindHolder", "q", 8080),
     "GetFirewallRules": (w.BUS[1], w.INTERFACE, "GetFirewallRules", "s", "lan"),
     "GetClientConfig": (w.BUS[1], w.INTERFACE, "GetClientConfig", "s", "wsl"),
 }
@@ -322,7 +323,7 @@ def test_polkit_that_does_not_answer(make):
     assert w.properties(m)["Port"] == 22
 
 
-@pytest.mark.parametrize("member", ["Probe", "Relocate", "Diagnose", "GetAll"])
+@pytest.mark.parametrize("member", ["Probe", "Relocate", "Diagnose", "FindHolder", "GetAll"])
 def test_a_user_who_calls_without_pause_keeps_nobody_out(make, member):
     """Neither root's calls, nor the daemon's own work."""
     m = make()
@@ -332,7 +333,7 @@ def test_a_user_who_calls_without_pause_keeps_nobody_out(make, member):
     w.wait_properties(m, State="clear")
     # One of them may have things probed.
     poured = [client(m, "pour", member, uid=uid) for uid in (65534, 65534, 65534, 2 if member == "Relocate" else 1)]
-    for call in ("Probe", "Diagnose", "GetFirewallRules", "Get", "Reload") * 6 + ("Relocate", "Restore"):
+    for call in ("Probe", "Diagnose", "FindHolder", "GetFirewallRules", "Get", "Reload") * 6 + ("Relocate", "Restore"):
         assert ask(m, *{**READS, **ACTS}[call])[0] == "return", call
     m.run(["systemctl", "stop", "ssh.service"], check=True)
     w.wait_properties(m, Port=0)

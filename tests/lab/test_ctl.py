@@ -244,8 +244,9 @@ def check_wrong_command_lines(m: Machine) -> None:
 
 def check_help(m: Machine) -> None:
     verbs = re.findall(r"^  ([a-z][a-z-]+) ", succeeds(m, "--help"), re.MULTILINE)
-    assert {"status", "listeners", "monitor", "probe", "relocate", "restore", "reload", "help"} <= set(verbs)
+    assert {"status", "listeners", "monitor", "probe", "relocate", "restore", "reload", "who", "help"} <= set(verbs)
     assert succeeds(m, "help") == succeeds(m, "--help") == succeeds(m, "-h")
+    assert max(map(len, succeeds(m, "help").splitlines())) <= 80
     for verb in verbs:
         assert succeeds(m, "help", verb) == succeeds(m, verb, "--help") == succeeds(m, verb, "x", "-h")
         assert succeeds(m, "help", verb).startswith(f"wslportctl {verb}")

@@ -305,7 +305,7 @@ def test_firewall(make):
     assert elevated(calls(m)[0]) == removal
 
     # The other scopes, and the other form of rule.
-    for options, remote in ((["--scope", "tailscale"], "100.64.0.0/10"), (["--scope", "any", "--hyperv"], "Any")):
+    for options, remote in ((["--scope", "tailscale"], "100.64.0.0/10,fd7a:115c:a1e0::/48"), (["--scope", "any", "--hyperv"], "Any")):
         forget_calls(m)
         line = wslportctl(m, "firewall", *options)[1].splitlines()[1]
         code, output, errors = wslportctl(m, "firewall", "--apply", "--yes", *options)
@@ -334,10 +334,22 @@ def test_firewall(make):
     assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
 
 
+def test_firewall_for_mosh(make):
+    m = relocated(make)
+    rule, rules, removal = (wslportctl(m, "firewall", *options)[1].splitlines()[1] for options in ([], ["--mosh"], ["--mosh", "--remove"]))
+    assert rules.startswith(f"{rule}; New-NetFirewallRule -Name WSL-mosh-60000-61000-lan ")
+    assert rules.endswith(" -Protocol UDP -LocalPort 60000-61000 -RemoteAddress LocalSubnet -Action Allow")
+    assert removal.endswith("; Remove-NetFirewallRule -Name WSL-mosh-60000-61000-lan")
+    for line, options in (rules, []), (removal, ["--remove"]):
+        forget_calls(m)
+        code, output, errors = wslportctl(m, "firewall", "--mosh", "--apply", "--yes", *options)
+        assert (code, errors) == (0, "") and output.splitlines()[0] == elevated(calls(m)[0]) == line
+
+
 def test_usage(make):
     m = w.boot(make(enabled=False))
     for arguments in (["--scope", "LAN"], ["--port", "0"], ["--port", "x"], ["--check", "--apply"], ["--check", "--remove"],
-                      ["2222"], ["--timeout", "0"], ["--yes"], ["--what"]):
+                      ["--check", "--mosh"], ["2222"], ["--timeout", "0"], ["--yes"], ["--what"]):
         assert wslportctl(m, "firewall", *arguments)[:2] == (2, ""), arguments
     # These commands need no daemon.
     assert wslportctl(m, "firewall")[0] == wslportctl(m, "ssh-config")[0] == 3
@@ -345,11 +357,6 @@ def test_usage(make):
 
 
 # ---- clients ----
-
-def blocks(text: str) -> list[str]:
-    """The Host blocks, each with the comment before it."""
-    return [f"# {block}" for block in re.split(r"(?m)^# (?=For )", text.split("\n# The fingerprints")[0])[1:]]
-
 
 def client(m: Machine, folder: Path, origin: str, config: str, known_hosts: str) -> Any:
     (folder / "config").write_text(config)
@@ -368,31 +375,33 @@ def public_keys(m: Machine) -> Sequence[str]:
 def test_ssh_config_works(make, tmp_path):
     m = relocated(make, tailscale=True)
     p = w.properties(m)
-    code, config, errors = wslportctl(m, "ssh-config")
-    assert (code, errors) == (0, "") and "User root" in config
-    code, known_hosts, errors = wslportctl(m, "ssh-config", "--known-hosts")
-    assert (code, errors) == (0, "")
-    others, windows = blocks(config)
+    keys = public_keys(m)
+    types = {" ".join(m.read(key).split()[:2]) for key in keys}
+    known: dict[tuple[str, ...], str] = {}
 
-    # A neighbour comes over the mesh, and over the LAN; Windows comes by localhost.
-    lan = re.sub("# (HostName 192)", r"\1", re.sub("(?m)^    HostName.*\n", "", others))
-    for origin, text, address in (("lan", others, "100.64.0.10"), ("lan", lan, "192.168.50.10"), ("windows", windows, "127.0.0.1")):
-        result = client(m, tmp_path, origin, text, known_hosts)
+    # A client comes by an address that the firewall's rule of the same scope lets in; Windows comes by localhost.
+    for origin, options, address, kinds in (
+            ("lan", (), "192.168.50.10", {"lan"}), ("lan", ("--scope", "lan"), "192.168.50.10", {"lan"}),
+            ("lan", ("--scope", "tailscale"), "100.64.0.10", {"tailscale"}),
+            ("lan", ("--scope=any",), "100.64.0.10", {"lan", "tailscale"}), ("windows", ("--windows",), "127.0.0.1", set())):
+        code, config, errors = wslportctl(m, "ssh-config", *options)
+        assert (code, errors) == (0, "") and "User root" in config and config.count("Host wsl\n") == 1
+        code, known[options], errors = wslportctl(m, "ssh-config", "--known-hosts", *options)
+        assert (code, errors) == (0, "")
+        result = client(m, tmp_path, origin, config, known[options])
         assert result.returncode == 0, result.stderr
         connection, hostname = result.stdout.splitlines()
         assert connection.split()[2:] == [address, "2222"] and hostname == "lab"
-    # The output works as one file, too; and ssh refuses a host key that isn't among the known ones.
-    assert client(m, tmp_path, "lan", config, known_hosts).returncode == 0
-    unknown = "".join(line for line in known_hosts.splitlines(True) if "100.64" not in line)
-    assert client(m, tmp_path, "lan", others, unknown).returncode == 255
 
-    # The names and keys are the machine's own.
-    keys = public_keys(m)
+        # The names and keys are the machine's own.
+        names = {f"[{address}]:2222" for address, kind in p["Reachable"] if kind in kinds} or {"[localhost]:2222"}
+        assert set(re.findall("HostName (.*)", config)) == {name[1:].split("]")[0] for name in names}
+        assert set(known[options].splitlines()) == {f"{name} {key}" for name in names for key in types}
+    # ssh refuses a host key that isn't among the known ones.
+    config = wslportctl(m, "ssh-config")[1]
+    assert client(m, tmp_path, "lan", config, known["--scope", "tailscale"]).returncode == 255
     fingerprints = [m.run(["ssh-keygen", "-lf", key], check=True).stdout.strip() for key in keys]
     assert len(keys) >= 2 and sorted(re.findall(r"(?m)^# (\d+ SHA256:.*)", config)) == sorted(fingerprints)
-    names = {f"[{address}]:2222" for address, kind in p["Reachable"] if kind in ("lan", "tailscale")} | {"[localhost]:2222"}
-    types = {" ".join(m.read(key).split()[:2]) for key in keys}
-    assert set(known_hosts.splitlines()) == {f"{name} {key}" for name in names for key in types}
 
     # A user without rights gets the same; after sudo the block has that user's name; and names are checked.
     argv = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "wslportctl", "ssh-config"]
@@ -400,8 +409,8 @@ def test_ssh_config_works(make, tmp_path):
     assert sorted(as_user.splitlines()) == sorted(config.replace("User root", "User nobody").splitlines())
     assert "User someone\n" in wslportctl(m, "ssh-config", env={"SUDO_USER": "someone"})[1]
     text = wslportctl(m, "ssh-config", "--host", "box-1", "--user", "me")[1]
-    assert text.count("Host box-1\n") == 2 and text.count("User me\n") == 2
-    for wrong in (["--host", "a b"], ["--host", "*"], ["--user", "x\nProxyCommand y"], ["x"]):
+    assert text.count("Host box-1\n") == 1 and text.count("User me\n") == 1
+    for wrong in (["--host", "a b"], ["--host", "*"], ["--user", "x\nProxyCommand y"], ["x"], ["--scope", "LAN"]):
         assert wslportctl(m, "ssh-config", *wrong)[:2] == (2, "")
 
     # When sshd is back on 22, known hosts have no brackets.
@@ -414,3 +423,27 @@ def test_ssh_config_works(make, tmp_path):
 
     m.run(["systemctl", "stop", w.UNIT], check=True)
     assert wslportctl(m, "ssh-config")[:2] == (3, "")
+
+
+def test_where_sshd_has_no_address_for_the_client(make):
+    """It is told, and nothing that a client could not use goes into its file."""
+    m = make()
+    m.write("/etc/ssh/sshd_config.d/50-one.conf", "ListenAddress 192.168.50.10\n")
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    for options, missing in (["--scope", "tailscale"], "--scope tailscale"), (["--windows"], "Windows on this machine"):
+        for more in [], ["--known-hosts"]:
+            code, output, errors = wslportctl(m, "ssh-config", *options, *more)
+            assert (code, output) == (5, "") and errors == (
+                f"wslportctl: sshd listens on no address for {missing}; to see where it does: wslportctl status\n")
+    assert "HostName 192.168.50.10\n" in wslportctl(m, "ssh-config", "--scope", "any")[1]
+
+
+def test_in_nat_no_address_of_windows_own_network_is_given_away(make):
+    m = w.boot(make(mode="nat"))
+    w.wait_properties(m, State="clear", Port=22)
+    for scope in ("lan", "tailscale", "any"):
+        code, output, errors = wslportctl(m, "ssh-config", "--scope", scope)
+        assert (code, output) == (5, "") and f"no address for --scope {scope};" in errors
+    assert "HostName localhost\n    Port 22\n" in wslportctl(m, "ssh-config", "--windows")[1]
+    assert w.call(m, "GetClientConfig", "s", "wsl")[0] != 0

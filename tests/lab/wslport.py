@@ -377,8 +377,8 @@ def binds(m: Machine, command: str | None = None, cgroup: str | None = None, boo
             (command is None or entry["command"] == command) and (cgroup is None or entry["cgroup"] == cgroup)]
 
 
-def count_connections(m: Machine, port: int) -> None:
-    """From now on connections() tells how many connections to a port of Windows' were begun."""
+def count_connections(m: Machine, port: int | str) -> None:
+    """From now on connections() tells how many connections to a port of Windows' were begun; "{ 22, 80 }": to one of these."""
     m._shell("windows", f"""nft -f - <<'END'
 table ip arrivals {{
     chain syn {{

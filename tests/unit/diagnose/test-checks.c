@@ -558,6 +558,54 @@ static void test_hostile_facts(void) {
         test_contains(find(findings, n, "sshd-running")->finding, "(?]0;x?" "?\xc3\xa9?)");
 }
 
+CHANGE(asked) { f->port = (ListenFacts){ .number = 80, .listens = FACT_NO, .holder = HOLDER_NONE }; f->machine.root = false; }
+CHANGE(asked_sshd) { asked(f); f->port.listens = FACT_YES; }
+CHANGE(asked_unseen) { asked(f); f->port.listens = FACT_UNKNOWN; f->port.holder = HOLDER_UNKNOWN; }
+CHANGE(asked_unseen_by_root) { asked_unseen(f); f->machine.root = true; }
+CHANGE(asked_linux) { asked(f); f->port.holder = HOLDER_LINUX; f->port.holder_pid = 7; strcpy(f->port.holder_name, "nginx"); }
+CHANGE(asked_bound) { asked(f); f->port.holder = HOLDER_LINUX; strcpy(f->port.holder_detail, "a socket here that does not listen"); }
+CHANGE(asked_distro) { asked(f); f->port.holder = HOLDER_OTHER_DISTRO; }
+CHANGE(asked_openssh) { asked(f); f->port.holder = HOLDER_WINDOWS_OPENSSH; strcpy(f->port.holder_detail, "OpenSSH_for_Windows_9.5"); }
+CHANGE(asked_windows) { asked(f); f->port.holder = HOLDER_WINDOWS; strcpy(f->port.holder_detail, "x\033[31m"); }
+CHANGE(asked_silent) { asked(f); f->port.holder = HOLDER_UNKNOWN; }
+CHANGE(asked_for_everyone) { asked_silent(f); f->machine.for_everyone = true; }
+CHANGE(asked_range) { asked(f); f->windows.range = (PortRange){ 50000, 50059 }; }
+CHANGE(asked_nat) { asked(f); f->machine.mode = MODE_NAT; }
+CHANGE(asked_no_mode) { asked(f); f->machine.mode = MODE_UNKNOWN; }
+
+static const struct {
+        const char *name;
+        void (*change)(CheckFacts *f);
+        const char *holder, *detail;
+} holders[] = {
+        { "nobody", asked, "unknown", "nobody listens: free, as far as can be seen without binding it" },
+        { "sshd", asked_sshd, "sshd", "ssh.service" },
+        { "somebody", asked_unseen, "unknown", "a process of this distro or of another listens; root can see which" },
+        { "somebody, for root", asked_unseen_by_root, "unknown", "a process of this distro or of another listens" },
+        { "a process", asked_linux, "linux", "nginx (pid 7)" },
+        { "a socket, by the daemon", asked_bound, "linux", "a socket here that does not listen" },
+        { "another distro", asked_distro, "other-distro", "" },
+        { "Windows' sshd", asked_openssh, "windows-openssh", "OpenSSH_for_Windows_9.5" },
+        { "a program of Windows'", asked_windows, "windows", "x?[31m" },
+        { "no answer", asked_silent, "unknown", "nobody here listens; Windows has not answered" },
+        { "Windows isn't asked", asked_for_everyone, "unknown", "nobody here listens; wslportctl who asks Windows, too" },
+        { "a range", asked_range, "unknown", "nobody listens, but Windows may refuse 50000-50059: an excluded port range" },
+        { "nat", asked_nat, "none", "nobody here listens; Windows isn't looked at (networking mode: nat)" },
+        { "no mode", asked_no_mode, "unknown", "nobody here listens; the networking mode isn't known" },
+};
+
+static void test_holder(const void *data) {
+        const __typeof__(holders[0]) *row = data;
+        Finding finding = { 0 };
+        CheckFacts f = well();
+
+        row->change(&f);
+        check_who(&f, &finding);
+        test_equal_string(finding.check, row->holder);
+        test_equal_string(finding.finding, row->detail);
+        test_equal_string(finding.remedy, "");
+}
+
 static const struct {
         const char *name, *error, *file; /* .file NULL: the error names none */
         unsigned line;
@@ -588,6 +636,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_check, rows),
                 TEST(test_as_a_whole),
                 TEST(test_hostile_facts),
+                TEST_TABLE(test_holder, holders),
                 TEST_TABLE(test_error, errors),
         };
 

@@ -19,7 +19,7 @@ static const struct {
         { "tailscale", FIREWALL_WINDOWS, FIREWALL_TAILSCALE, 22,
           "New-NetFirewallRule -Name WSL-SSH-22-tailscale -DisplayName \"WSL SSH (22, tailscale)\" "
           "-Direction "
-          "Inbound -Protocol TCP -LocalPort 22 -RemoteAddress 100.64.0.0/10 -Action Allow",
+          "Inbound -Protocol TCP -LocalPort 22 -RemoteAddress 100.64.0.0/10,fd7a:115c:a1e0::/48 -Action Allow",
           "Remove-NetFirewallRule -Name WSL-SSH-22-tailscale" },
         { "any names no remote address", FIREWALL_WINDOWS, FIREWALL_ANY, 65535,
           "New-NetFirewallRule -Name WSL-SSH-65535-any -DisplayName \"WSL SSH (65535, any)\" -Direction "
@@ -35,12 +35,20 @@ static const struct {
           "New-NetFirewallHyperVRule -Name WSL-SSH-2222-tailscale -DisplayName \"WSL SSH (2222, "
           "tailscale)\" "
           "-Direction Inbound -VMCreatorId " CREATOR " -Protocol TCP -LocalPorts 2222 -RemoteAddresses "
-          "100.64.0.0/10 -Action Allow",
+          "100.64.0.0/10,fd7a:115c:a1e0::/48 -Action Allow",
           "Remove-NetFirewallHyperVRule -Name WSL-SSH-2222-tailscale" },
         { "Hyper-V, any", FIREWALL_HYPERV, FIREWALL_ANY, 2222,
           "New-NetFirewallHyperVRule -Name WSL-SSH-2222-any -DisplayName \"WSL SSH (2222, any)\" -Direction "
           "Inbound -VMCreatorId " CREATOR " -Protocol TCP -LocalPorts 2222 -Action Allow",
           "Remove-NetFirewallHyperVRule -Name WSL-SSH-2222-any" },
+        { "mosh", FIREWALL_WINDOWS, FIREWALL_LAN, FIREWALL_MOSH,
+          "New-NetFirewallRule -Name WSL-mosh-60000-61000-lan -DisplayName \"WSL mosh (60000-61000, lan)\" "
+          "-Direction Inbound -Protocol UDP -LocalPort 60000-61000 -RemoteAddress LocalSubnet -Action Allow",
+          "Remove-NetFirewallRule -Name WSL-mosh-60000-61000-lan" },
+        { "Hyper-V, mosh", FIREWALL_HYPERV, FIREWALL_ANY, FIREWALL_MOSH,
+          "New-NetFirewallHyperVRule -Name WSL-mosh-60000-61000-any -DisplayName \"WSL mosh (60000-61000, any)\" "
+          "-Direction Inbound -VMCreatorId " CREATOR " -Protocol UDP -LocalPorts 60000-61000 -Action Allow",
+          "Remove-NetFirewallHyperVRule -Name WSL-mosh-60000-61000-any" },
 };
 
 static void test_rule(const void *data) {
