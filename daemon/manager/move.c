@@ -32,10 +32,12 @@ struct Move {
         Trial trial;
         MoveStep step;
         MoveReach reach;
-        Child *probe;
-        size_t n_granted; /* of .request.probes, the first ones */
-        uint16_t asked;   /* the port of .answer */
-        BindAnswer answer;
+        struct {
+                Child *child;
+                size_t n_granted; /* of .request.probes, the first ones */
+                uint16_t port;    /* of .answer, the last one */
+                BindAnswer answer;
+        } probe;
         Sequence *sequence;
         sd_bus_slot *streams_slot;
         sd_event_source *timer;
@@ -64,7 +66,7 @@ Move *move_free(Move *move) {
         if (move->reach == MOVE_IS_IN_FILES && !move_is_taken_up(move))
                 trial_take_back(&move->trial);
         trial_done(&move->trial);
-        child_free(move->probe);
+        child_free(move->probe.child);
         sequence_free(move->sequence);
         sd_bus_slot_unref(move->streams_slot);
         sd_event_source_disable_unref(move->timer);
@@ -90,7 +92,7 @@ static void move_finish(Move *move, int result) {
                         move_add_text(move, "; %s can't be taken away: %s", STORE_RELOAD_DUE_FILE,
                                       strerrordesc_np(-r));
         }
-        move->handler(result, move->asked, move->answer, move->text, move->userdata);
+        move->handler(result, move->probe.port, move->probe.answer, move->text, move->userdata);
 }
 
 /* ── systemd's part ── */
@@ -201,7 +203,7 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
         /* Somebody else may have an address of IPv6: clients reach sshd all the same. A socket unit needs each. */
         if (r > 0 || (r == -EINPROGRESS && usec >= move->verify_until && !move->shape.by_socket)) {
                 if (move->step == MOVE_DOUBTING)
-                        move->answer = BIND_NOT_ASKED;
+                        move->probe.answer = BIND_NOT_ASKED;
                 move_finish(move, 0);
                 return 0;
         }
@@ -210,15 +212,15 @@ static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
          * the stranger. */
         move->strangers = r == -EADDRINUSE ? move->strangers + 1 : 0;
         if (move->strangers == STRANGER_LOOKS) {
-                move->asked = port;
-                move->answer = BIND_REFUSED_BY_LINUX;
+                move->probe.port = port;
+                move->probe.answer = BIND_REFUSED_BY_LINUX;
                 move_undo(move, -EBUSY, "another took %u before sshd could", port);
                 return 0;
         }
 
         if (usec >= move->verify_until && move->step == MOVE_DOUBTING) {
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s", port,
-                          bind_answer_to_string(move->answer));
+                          bind_answer_to_string(move->probe.answer));
                 return 0;
         }
         if (usec >= move->verify_until) {
@@ -376,16 +378,16 @@ static void move_on_probed(const ChildResult *result, void *userdata);
 
 /* Tries the next address. After the last one the move goes on. */
 static void move_ask(Move *move) {
-        const MoveProbe *next = &move->request.probes[move->n_granted];
+        const MoveProbe *next = &move->request.probes[move->probe.n_granted];
         int r;
 
-        if (move->n_granted == move->request.n_probes) {
+        if (move->probe.n_granted == move->request.n_probes) {
                 move_tell_systemd(move);
                 return;
         }
-        move->asked = next->port;
+        move->probe.port = next->port;
         r = bindprobe_start(move->trial.event, next->address, next->port, PROBE_TIMEOUT, move_on_probed,
-                            move, &move->probe);
+                            move, &move->probe.child);
         if (r < 0)
                 move_undo(move, r, "%u could not be tried: %s", next->port, strerrordesc_np(-r));
 }
@@ -393,23 +395,23 @@ static void move_ask(Move *move) {
 static void move_on_probed(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Move *move = userdata;
-        uint16_t port = move->asked;
+        uint16_t port = move->probe.port;
         int r = 0;
 
-        move->answer = bindprobe_read(result, detail);
-        move->probe = child_free(move->probe);
+        move->probe.answer = bindprobe_read(result, detail);
+        move->probe.child = child_free(move->probe.child);
         if ((move->request.to.port != 0 || move->request.from.port == 0) &&
-            (move->answer == BIND_REFUSED_BY_WINDOWS || move->answer == BIND_REFUSED_BY_LINUX))
+            (move->probe.answer == BIND_REFUSED_BY_WINDOWS || move->probe.answer == BIND_REFUSED_BY_LINUX))
                 r = move->listens(&move->request.to, port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */
                 move->request.expected = port;
                 move_verify(move, MOVE_DOUBTING);
-        } else if (move->answer != BIND_FREE)
+        } else if (move->probe.answer != BIND_FREE)
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port,
-                          bind_answer_to_string(move->answer), *detail ? " " : "", detail);
+                          bind_answer_to_string(move->probe.answer), *detail ? " " : "", detail);
         else {
-                move->n_granted++;
+                move->probe.n_granted++;
                 move_ask(move);
         }
 }

@@ -172,12 +172,13 @@ static void test_what_the_daemon_tells(void) {
 /* A helper that doesn't answer in time, as where a user has very many processes. */
 static void test_nobody_finds_a_users_listener(void) {
         _cleanup_(sockets_freep) Sockets *sockets = enter();
-        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "silent-helper" };
+        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/tmp/test-holders-XXXXXX" };
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
         usec_t until = 0;
         PortView view;
 
-        (void) unlink(name.sun_path);
+        test_assert(mkdtemp(name.sun_path));
+        strcat(name.sun_path, "/silent");
         test_assert(bind(fd, (struct sockaddr *) &name, sizeof(name)) == 0 && listen(fd, 8) == 0);
         test_assert(setenv("WSLPORTD_HELPER", name.sun_path, 1) == 0);
         be("nginx", false);
@@ -191,6 +192,8 @@ static void test_nobody_finds_a_users_listener(void) {
         (void) netns_listen("127.0.0.1", 2222);
         test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &until, &view), -EAGAIN);
         (void) unlink(name.sun_path);
+        *strrchr(name.sun_path, '/') = '\0';
+        (void) rmdir(name.sun_path);
 }
 
 int main(int argc, char *argv[]) {
