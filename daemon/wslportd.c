@@ -12,8 +12,8 @@ static void print_help(void) {
         printf("wslportd [OPTION]\n\n"
                "Keeps WSL's sshd reachable where Windows holds its port.\n\n"
                "Without an option it runs as a daemon; systemctl start wslportd does that.\n\n"
-               "  --check-config [FILE]  read the configuration and tell every error in it\n"
-               "  --print-config         print what the configuration and the defaults come to\n"
+               "  --check-config [FILE]  read the configuration, or FILE only, and tell every error in it\n"
+               "  --print-config         print each setting, and which file and line it comes from\n"
                "  --reset                take back all that was changed; sshd goes back to its own\n"
                "                         configuration, at once where its port can be had\n"
                "  --mend                 have sshd listen again where that was cut off; the unit\n"
@@ -25,15 +25,17 @@ static void print_help(void) {
 
 static Log on_stderr = { .max_level = LOG_WARNING };
 
+/* @path: NULL for the whole configuration. */
 static int show_config(const char *path, bool print) {
-        Config config;
+        Config config = config_default();
         int r;
 
-        r = config_load(path, manager_log_config_error, &on_stderr, &config);
+        r = path ? config_load_file(path, manager_log_config_error, &on_stderr, &config)
+                 : config_load("", manager_log_config_error, &on_stderr, &config);
         if (r >= 0 && print)
                 config_print(&config, stdout);
         else if (r >= 0)
-                printf("%s: %s\n", path, r > 0 ? "no errors" : "not there: the defaults are in force");
+                printf("%s: %s\n", path ? path : "The configuration", r > 0 ? "no errors" : "no such file");
         return r;
 }
 
@@ -43,7 +45,7 @@ static int reset(void) {
         Config config;
         int r;
 
-        (void) config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
+        (void) config_load("", manager_log_config_error, &log, &config);
         r = reset_all(&log, config.unit, text);
         if (r == -EBUSY)
                 log_message(&log, LOG_ERR,
@@ -83,11 +85,11 @@ static int run(void) {
          * (mallopt(3)). Anybody may send one. */
         (void) mallopt(M_MMAP_THRESHOLD, 128 * 1024);
 
-        r = config_load(CONFIG_FILE, manager_log_config_error, &log, &config);
+        r = config_load("", manager_log_config_error, &log, &config);
         if (errno_is_passing(r))
                 return r;
         if (r < 0)
-                log_message(&log, LOG_ERR, "%s has errors, and the rest of it is in force", CONFIG_FILE);
+                log_message(&log, LOG_ERR, "The configuration has errors, and the rest of it is in force");
         log.max_level = config.log_level;
         return manager_run(&log, &config);
 }
@@ -119,8 +121,8 @@ int main(int argc, char *argv[]) {
         else if (command == 'h')
                 print_help();
         else
-                r = command == 'c'   ? show_config(optind < argc ? argv[optind] : CONFIG_FILE, false)
-                    : command == 'p' ? show_config(CONFIG_FILE, true)
+                r = command == 'c'   ? show_config(argv[optind], false)
+                    : command == 'p' ? show_config(NULL, true)
                     : command == 'r' ? reset()
                     : command == 'm' ? mend()
                                      : run();

@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/config-file.h"
 
+#include <fnmatch.h>
+#include <limits.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "base/fs.h"
+#include "base/printable.h"
 #include "core/config-keys.h"
 
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
+#define DROP_INS_MAX 64
+
+/* What can't be read may have forbidden to move sshd. */
+static void distrust_relocate(Config *config) {
+        if (config->relocate != RELOCATE_NEVER)
+                config->relocate = RELOCATE_UNREADABLE;
+}
 
 static void complain_unknown_key(ConfigLines *lines, const char *section, const char *name) {
         char list[CONFIG_LIST_SIZE];
@@ -31,13 +42,17 @@ static void take_value(ConfigLines *lines, const char *section, const char *name
         const ConfigKey *key = config_find_key(section, name);
         ConfigValue value = { .text = text };
         unsigned *line, earlier;
+        ConfigPlace *place;
 
         if (!key) {
                 complain_unknown_key(lines, section, name);
                 return;
         }
 
-        line = &lines->config->lines[key - config_keys];
+        place = &lines->config->places[key - config_keys];
+        (void) printable(lines->path, place->file, sizeof(place->file));
+        place->line = lines->line;
+        line = &lines->lines_of[key - config_keys];
         earlier = *line;
         *line = earlier > 0 ? earlier : lines->line;
         if (earlier > 0)
@@ -51,16 +66,14 @@ static void take_value(ConfigLines *lines, const char *section, const char *name
                 config_lines_complain(lines, "[%s] %s=%s: write %s", section, name, text, key->expected);
         else
                 config_lines_complain(lines, "[%s] %s: %s", section, name, value.remedy);
-        /* A refused value may have forbidden this, so it is not done. */
         if (key == &config_keys[CONFIG_RELOCATE])
-                lines->config->relocate = RELOCATE_UNREADABLE;
+                distrust_relocate(lines->config);
         else if (key == &config_keys[CONFIG_SOCKET_ACTIVATION])
                 lines->config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
 }
 
 int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
-                 void *userdata, Config *ret) {
-        Config config = config_default();
+                 void *userdata, Config *config) {
         ConfigLines lines = {
                 .path = path,
                 .on_error = on_error,
@@ -68,17 +81,17 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
                 .text = text,
                 .size = size,
                 .take_value = take_value,
-                .config = &config,
+                .config = config,
         };
         int r;
 
         r = config_lines_read(&lines);
-        if (r < 0 && config.lines[CONFIG_RELOCATE] == 0) /* the error may be about it */
-                config.relocate = RELOCATE_UNREADABLE;
-        *ret = config;
+        if (r < 0 && lines.lines_of[CONFIG_RELOCATE] == 0) /* the error may be about it */
+                distrust_relocate(config);
         return r < 0 ? r : 1;
 }
 
+/* NULL: the file isn't there, or it is /dev/null, which masks one. */
 static const char *describe_failure(const char *path, int error) {
         struct stat st;
 
@@ -87,7 +100,9 @@ static const char *describe_failure(const char *path, int error) {
                 return lstat(path, &st) >= 0 ? "the file is a symbolic link to one that does not exist"
                                              : NULL;
         case -EINVAL:
-                return "this is not a regular file";
+                return stat(path, &st) >= 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)
+                                       ? NULL
+                                       : "this is not a regular file";
         case -E2BIG:
                 return "the file is larger than 64 KiB";
         default:
@@ -95,32 +110,101 @@ static const char *describe_failure(const char *path, int error) {
         }
 }
 
-int config_load(const char *path, ConfigErrorHandler on_error, void *userdata, Config *ret) {
+int config_load_file(const char *path, ConfigErrorHandler on_error, void *userdata, Config *config) {
         _cleanup_free_ char *text = malloc(CONFIG_SIZE_MAX + 1);
         const char *failure;
         ssize_t size;
 
         size = text ? fs_read_bytes(path, text, CONFIG_SIZE_MAX + 1) : -ENOMEM;
         if (size >= 0)
-                return config_parse(path, text, (size_t) size, on_error, userdata, ret);
+                return config_parse(path, text, (size_t) size, on_error, userdata, config);
 
-        *ret = config_default();
         failure = describe_failure(path, (int) size);
         if (!failure)
                 return 0;
-        ret->relocate = RELOCATE_UNREADABLE;
+        distrust_relocate(config);
         on_error(path, 0, failure, userdata);
         return (int) size;
 }
 
+typedef struct ConfigFile {
+        const char *folder;
+        char name[NAME_MAX + 1];
+} ConfigFile;
+
+static int compare_names(const void *a, const void *b) {
+        return strcmp(((const ConfigFile *) a)->name, ((const ConfigFile *) b)->name);
+}
+
+/* Adds the drop-ins of @folder to the main file and the drop-ins in @files, in place of those with the same names. */
+static int list_drop_ins(const char *root, const char *folder, ConfigFile files[], size_t *n) {
+        _cleanup_closedir_ DIR *entries = NULL;
+        const struct dirent *entry;
+        char path[PATH_MAX];
+
+        snprintf(path, sizeof(path), "%s%s", root, folder);
+        entries = opendir(path);
+        if (!entries)
+                return errno == ENOENT ? 0 : -errno;
+
+        for (errno = 0; (entry = readdir(entries)); errno = 0) {
+                size_t i = 1;
+
+                if (fnmatch("*.conf", entry->d_name, FNM_PERIOD) != 0)
+                        continue;
+                while (i < *n && !streq(files[i].name, entry->d_name))
+                        i++;
+                if (i > DROP_INS_MAX)
+                        return -E2BIG;
+                files[i].folder = folder;
+                snprintf(files[i].name, sizeof(files[i].name), "%s", entry->d_name);
+                *n += i == *n;
+        }
+        return -errno;
+}
+
+int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, Config *ret) {
+        static const char *const folders[] = { "/usr/lib/wslportd.conf.d", "/run/wslportd.conf.d",
+                                               CONFIG_FILE ".d" };
+        ConfigFile files[1 + DROP_INS_MAX] = { { SYSCONFDIR, "wslportd.conf" } };
+        int r, unlisted = 0, first = 0;
+        size_t n = 1;
+
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                r = list_drop_ins(root, folders[i], files, &n);
+                note_error(&unlisted, r);
+                if (r < 0)
+                        on_error(folders[i], 0,
+                                 r == -E2BIG ? "there are more than 64 drop-ins" : strerrordesc_np(-r),
+                                 userdata);
+        }
+        qsort(files + 1, n - 1, sizeof(files[0]), compare_names);
+
+        *ret = config_default();
+        for (size_t i = 0; i < n; i++) {
+                char path[PATH_MAX];
+
+                snprintf(path, sizeof(path), "%s%s/%s", root, files[i].folder, files[i].name);
+                note_error(&first, config_load_file(path, on_error, userdata, ret));
+        }
+        if (unlisted < 0)
+                distrust_relocate(ret);
+        note_error(&first, unlisted);
+        return first < 0 ? first : 1;
+}
+
 void config_print(const Config *config, FILE *out) {
         for (size_t i = 0; i < _CONFIG_KEY_MAX; i++) {
+                const ConfigPlace *place = &config->places[i];
                 const ConfigKey *key = &config_keys[i];
 
                 if (i == 0 || !streq(key->section, key[-1].section))
                         fprintf(out, "%s[%s]\n", i > 0 ? "\n" : "", key->section);
                 fprintf(out, "%s=", key->name);
                 key->print(config, out);
-                fputc('\n', out);
+                if (place->line > 0)
+                        fprintf(out, "  # %s:%u\n", place->file, place->line);
+                else
+                        fputs("  # the default\n", out);
         }
 }

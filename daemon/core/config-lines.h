@@ -6,7 +6,7 @@
 /* A configuration file is INI: [Section] lines, and Key=value lines of at most CONFIG_LINE_MAX characters
  * that start in the first column, in ASCII, with line ends of Unix or Windows. A '#' or ';' at the start of
  * a line or after a blank begins a comment, of any length and any bytes but NUL. Names are case-sensitive.
- * Sections may come again, keys may not. conf/wslportd.conf tells what the keys mean.
+ * Sections may come again in one file, keys may not. conf/wslportd.conf tells what the keys mean.
  *
  * libinih takes the lines apart. Left to itself it reads the rest of a long line as a new line, an indented
  * line as one more value, an unclosed section as none, and ':' as '='. So it gets checked lines only. */
@@ -28,7 +28,8 @@ struct ConfigLines {
         unsigned n_errors; /* all that were found; a bounded number of them is told */
 
         void (*take_value)(ConfigLines *lines, const char *section, const char *name, const char *value);
-        Config *config; /* .take_value's */
+        Config *config;                     /* .take_value's */
+        unsigned lines_of[_CONFIG_KEY_MAX]; /* .take_value's: the line of each key in this file; 0: none */
 };
 
 /* Hands each Key=value line to .take_value. Returns 0, -EINVAL where there was any error, or -ENOMEM. */

@@ -22,6 +22,12 @@ typedef enum ConfigKeyId {
         _CONFIG_KEY_MAX,
 } ConfigKeyId;
 
+/* A line to be named to a person. */
+typedef struct ConfigPlace {
+        char file[256]; /* printable, cut to this size */
+        unsigned line;  /* 0: there is none */
+} ConfigPlace;
+
 typedef struct Config {
         RelocatePolicy relocate;
         PortRange candidates[CONFIG_CANDIDATES_MAX];
@@ -37,7 +43,7 @@ typedef struct Config {
 
         int log_level; /* LOG_… of syslog(3) */
 
-        unsigned lines[_CONFIG_KEY_MAX]; /* the line that gives each key; 0: the value is the default */
+        ConfigPlace places[_CONFIG_KEY_MAX]; /* the line of each key; none: the default */
 } Config;
 
 /* True if the policy lets sshd be moved to @port. */

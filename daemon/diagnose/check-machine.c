@@ -71,17 +71,19 @@ void check_daemon(const CheckFacts *f, Finding *r) {
 }
 
 void check_configuration(const CheckFacts *f, Finding *r) {
+        const ConfigPlace *place = &f->config.error_place;
         const ConfigFacts *config = &f->config;
 
         if (config->valid == FACT_YES)
-                say(r, VERDICT_OK, CONFIG_FILE " has no errors");
+                say(r, VERDICT_OK, "wslportd's configuration has no errors");
         else if (config->valid == FACT_UNKNOWN)
-                say(r, VERDICT_UNKNOWN, "can't read " CONFIG_FILE "%s", ask_as_root(f));
-        else if (config->error_line == 0)
-                say(r, VERDICT_PROBLEM, "wslportd refuses " CONFIG_FILE ": %s", config->error);
+                say(r, VERDICT_UNKNOWN, "can't read %s%s", place->file, ask_as_root(f));
+        else if (place->line == 0)
+                say(r, VERDICT_PROBLEM, "wslportd refuses %s: %s", place->file, config->error);
         else {
-                say(r, VERDICT_PROBLEM, CONFIG_FILE ":%u: %s", config->error_line, config->error);
-                suggest(r, "sudo sed -i '%us/^/#/' " CONFIG_FILE " && " RELOAD_DAEMON, config->error_line);
+                say(r, VERDICT_PROBLEM, "%s:%u: %s", place->file, place->line, config->error);
+                suggest(r, "sudo sed -i '%us/^/#/' %s && " RELOAD_DAEMON, place->line,
+                        quote(place->file).text);
         }
 }
 

@@ -115,8 +115,8 @@ void check_who(const CheckFacts *f, Finding *r) {
 static void suggest_candidates(Finding *r, const ConfigFacts *config) {
         static const PortRange more[] = { { 8022, 8022 }, { 10022, 10121 }, { 30022, 30121 } };
         const Config *has = &config->values;
+        const ConfigPlace *place = &has->places[CONFIG_CANDIDATE_PORTS];
         PortRange all[CONFIG_CANDIDATES_MAX + ELEMENTSOF(more)];
-        unsigned line = has->lines[CONFIG_CANDIDATE_PORTS];
         char list[160]; /* all of it is in one line of the file, with room for a comment */
         size_t n = has->n_candidates;
 
@@ -132,8 +132,9 @@ static void suggest_candidates(Finding *r, const ConfigFacts *config) {
         if (config->valid != FACT_YES || n == has->n_candidates || n > CONFIG_CANDIDATES_MAX ||
             !port_ranges_format(all, n, list, sizeof(list)))
                 return;
-        if (line != 0)
-                suggest(r, "sudo sed -i '%us/=[^#;]*/=%s /' " CONFIG_FILE " && " RELOAD_DAEMON, line, list);
+        if (place->line != 0)
+                suggest(r, "sudo sed -i '%us/=[^#;]*/=%s /' %s && " RELOAD_DAEMON, place->line, list,
+                        quote(place->file).text);
         else
                 suggest(r,
                         "printf '\\n[Policy]\\nCandidatePorts=%s\\n' | sudo tee -a " CONFIG_FILE

@@ -54,7 +54,7 @@ typedef struct DaemonFacts {
 
 typedef struct ConfigFacts {
         Fact valid;
-        unsigned error_line; /* where the first error is; 0: the file as a whole is refused */
+        ConfigPlace error_place; /* of the first error; no line: the file as a whole is refused */
         char error[256];
         Config values; /* the defaults if the file isn't valid */
 } ConfigFacts;

@@ -3,6 +3,7 @@
 
 #include <systemd/sd-daemon.h>
 
+#include "base/printable.h"
 #include "core/config-file.h"
 #include "diagnose/gather-port.h"
 #include "diagnose/gather-windows.h"
@@ -29,11 +30,12 @@ static Fact fact_of(int r) {
 
 /* ── files and the kernel ── */
 
-static void on_config_error(const char *, unsigned line, const char *message, void *userdata) {
+static void on_config_error(const char *path, unsigned line, const char *message, void *userdata) {
         ConfigFacts *f = userdata;
 
         if (f->error[0] == '\0') {
-                f->error_line = line;
+                (void) printable(path, f->error_place.file, sizeof(f->error_place.file));
+                f->error_place.line = line;
                 snprintf(f->error, sizeof(f->error), "%s", message);
         }
 }
@@ -53,7 +55,7 @@ static void read_files(CheckFacts *facts) {
                         facts->machine.packages = i;
         facts->machine.systemd = fact(sd_booted() > 0);
 
-        r = config_load(CONFIG_FILE, on_config_error, config, &config->values);
+        r = config_load("", on_config_error, config, &config->values);
         config->valid = r >= 0 ? FACT_YES : r == -EACCES ? FACT_UNKNOWN : FACT_NO;
 }
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Completion for bash, which works without bash-completion, too.
 
-# The ports that sshd may be moved to: the first of each range of CandidatePorts= in wslportd.conf, or of the default.
+# The ports that sshd may be moved to: the first of each range of CandidatePorts=. The defaults, where that can't be read.
 _wslportctl_ports() {
         local line ports='2222 22022'
 
         while IFS= read -r line; do
-                [[ $line =~ ^[[:blank:]]*CandidatePorts[[:blank:]]*=([^#\;]*) ]] && ports=${BASH_REMATCH[1]}
-        done 2>/dev/null </etc/wslportd.conf
+                [[ $line =~ ^CandidatePorts=([^#]*) ]] && ports=${BASH_REMATCH[1]}
+        done < <(PATH=$PATH:/usr/sbin:/usr/local/sbin wslportd --print-config 2>/dev/null)
         while [[ $ports =~ ([0-9]+)(-[0-9]+)?(.*) ]]; do
                 printf '%s\n' "${BASH_REMATCH[1]}"
                 ports=${BASH_REMATCH[3]}

@@ -153,11 +153,11 @@ static int manager_reload(char **ret_error, void *userdata) {
         Config config;
         int r;
 
-        r = config_load(CONFIG_FILE, manager_on_config_error, &errors, &config);
+        r = config_load("", manager_on_config_error, &errors, &config);
         *ret_error = errors.first;
         if (r < 0) {
-                log_message(&m->c.log, LOG_ERR, "%s is not taken; the configuration in force stays",
-                            CONFIG_FILE);
+                log_message(&m->c.log, LOG_ERR,
+                            "The new configuration is not taken; the configuration in force stays");
                 return r;
         }
 
@@ -165,8 +165,7 @@ static int manager_reload(char **ret_error, void *userdata) {
                 log_message(&m->c.log, LOG_WARNING, "Unit= takes effect when wslportd is restarted");
         m->c.config = config;
         m->c.log.max_level = config.log_level;
-        log_message(&m->c.log, LOG_INFO, "%s is in force",
-                    r > 0 ? CONFIG_FILE : "The default configuration");
+        log_message(&m->c.log, LOG_INFO, "The new configuration is in force");
         home_finder_forget(m->c.home_finder);
         m->op.switch_failed = false;
         retry_now(&m->op.retry);

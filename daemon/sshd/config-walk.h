@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/util.h"
+#include "core/config.h"
 
 /* The lines of sshd's configuration, or of another of its kind, in the order in which their program reads them: a
  * file may take in others by Include. What is read is bound. But a glob or a file may take long: whoever calls this
  * within the event loop has seen sshd read the same directly before. */
-
-/* A line to be named to a person. */
-typedef struct ConfigPlace {
-        char file[256]; /* printable, cut to this size */
-        unsigned line;  /* 0: there is none */
-} ConfigPlace;
 
 typedef struct ConfigLine {
         ConfigPlace place;

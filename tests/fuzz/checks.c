@@ -147,10 +147,10 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->daemon.answers = take_fact(input);
         (void) fuzz_byte(input);
         f->config.valid = take_fact(input);
-        f->config.error_line = fuzz_byte(input);
+        f->config.error_place.line = fuzz_byte(input);
         f->config.values.relocate = fuzz_byte(input) % _RELOCATE_MAX;
         f->config.values.socket_activation = fuzz_byte(input) % _SOCKET_ACTIVATION_MAX;
-        f->config.values.lines[CONFIG_CANDIDATE_PORTS] = fuzz_byte(input);
+        f->config.values.places[CONFIG_CANDIDATE_PORTS].line = fuzz_byte(input);
         f->config.values.n_candidates = fuzz_byte(input) % (CONFIG_CANDIDATES_MAX + 1U);
         for (size_t i = 0; i < f->config.values.n_candidates; i++)
                 f->config.values.candidates[i] = (PortRange){ (uint16_t) (8022 + i * 997), (uint16_t) (8022 + i * 1000) };
@@ -223,6 +223,9 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->port.rules.error = fuzz_byte(input) & 1 ? -EACCES : 0;
         for (PortRuleKind kind = 0; kind < _PORT_RULE_MAX; kind++)
                 take_place(input, &f->port.rules.places[kind]);
+
+        take_text(input, f->config.error_place.file, sizeof(f->config.error_place.file));
+        strcpy(f->config.values.places[CONFIG_CANDIDATE_PORTS].file, f->config.error_place.file);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -45,7 +45,7 @@ static void require_same(const Config *a, const Config *b) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         _cleanup_free_ char *text = NULL;
-        Config config, again;
+        Config config = config_default(), again = config_default();
         unsigned n_told = 0;
         size_t text_size;
         FILE *out;

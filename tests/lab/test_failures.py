@@ -478,7 +478,7 @@ def test_a_reload_ends_when_the_file_is_in_force(make):
     for policy in ("never", "conflict") * 3:
         m.write(w.CONFIG, w.configuration(Policy={"Relocate": policy}))
         m.run(["systemctl", "reload", w.UNIT], check=True)
-        assert w.said(m, f"{w.CONFIG} is in force")
+        assert w.said(m, "The new configuration is in force")
         m.run(["journalctl", "--rotate", "--vacuum-time=1s"], check=True)
     m.run(["systemctl", "stop", "dbus.service", "dbus.socket"], check=True)
     m.write(w.CONFIG, w.configuration(Policy={"Relocate": "never"}))
@@ -540,6 +540,47 @@ def test_check_config_and_print_config(make):
         bad = m.run(["wslportd", argument])
         assert bad.returncode == 1 and bad.stderr.startswith(f"{w.CONFIG}:3: "), argument
     assert m.run(["wslportd", "--no-such-option"]).returncode == 1
+
+
+def reloads(m: Machine, text: str | None, path: str, error: str = "") -> None:
+    """Writes the file, or with None a link to /dev/null. The reload takes it in, or is refused with the error."""
+    if text is None:
+        m.run(["ln", "-sf", "/dev/null", path], check=True)
+    else:
+        m.write(path, text)
+    assert m.run(["systemctl", "reload", w.UNIT]).returncode == (1 if error else 0)
+    status, told = w.call(m, "Reload")
+    assert (status != 0) == bool(error) and error in told
+    assert error in m.run(["wslportd", "--check-config"]).stderr
+
+
+def test_drop_ins(make):
+    vendor, run, site = (f"{folder}/wslportd.conf.d/{name}.conf" for folder, name in
+                         (("/usr/lib", "50-vendor"), ("/run", "60-now"), ("/etc", "60-now")))
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write(w.CONFIG, "[Policy]\nRelocate=never\nRestore=boot\n")
+    m.write(vendor, "[Policy]\nRelocate=conflict\nCandidatePorts=4022\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=4022)
+    printed = m.run(["wslportd", "--print-config"], check=True).stdout
+    assert printed.startswith(f"[Policy]\nRelocate=conflict  # {vendor}:2\nCandidatePorts=4022  # {vendor}:3\n"
+                              f"Restore=boot  # {w.CONFIG}:3\n\n[SSH]\nUnit=auto  # the default\n")
+    m.write("/root/again.conf", printed)
+    assert m.run(["wslportd", "--check-config", "/root/again.conf"]).stdout == "/root/again.conf: no errors\n"
+
+    m.run(["mkdir", "-p", "/run/wslportd.conf.d"], check=True)
+    reloads(m, "[Policy]\nRelocate=nevr\n", run, f"{run}:2: [Policy] Relocate=nevr: write conflict, mirrored or never")
+    assert w.said(m, f"{run}:2: ")
+    assert f"{run}:2: " in m.run(["wslportctl", "diagnose"]).stdout
+    assert w.properties(m)["State"] == "relocated"
+    reloads(m, "[Policy]\nRelocate=never\n", run)
+    w.wait_properties(m, State="unmanaged", Reason="Relocate=never", Port=4022)
+    reloads(m, None, site)
+    w.wait_properties(m, State="relocated", Port=4022)
+    reloads(m, None, f"{w.CONFIG}.d/50-vendor.conf")
+    w.wait_properties(m, State="unmanaged", Reason="Relocate=never")
+    m.run(["mkdir", f"{w.CONFIG}.d/no-file.conf"], check=True)
+    reloads(m, "", run, f"{w.CONFIG}.d/no-file.conf:")
 
 
 # ---- the daemon's own end ----

@@ -2,7 +2,7 @@
 """The packages: how they are built, and the Debian package in a machine's whole life.
 
 `tests/run package` builds them, and WSLPORTD_PACKAGES tells where they are: `first` and `second` are the same version, built in
-different places at different times; `next` is a later version, with another text in its configuration.
+different places at different times; `next` is a later version, with another text in its example of a configuration.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def test_an_rpm_can_be_built(tmp_path):
 
     files = {name.removesuffix(".gz") for name in query("--list")
              if not re.search("/share/doc/|/licenses/|/\\.build-id", name)}
-    assert files - {"/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} == installed()
+    assert files - {"/etc/wslportd.conf.d", "/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} == installed() | {w.CONFIG}
     assert query("--configfiles") == [w.STATIC_FILE, w.CONFIG]
     assert "wslportd --reset || :" in "\n".join(query("--scripts"))
     checked = subprocess.run(["rpmlint", FORMS / "rpm/wslportd.spec"], capture_output=True, text=True)
@@ -154,8 +154,8 @@ def bare(machine: BARE) -> BARE:
     return factory
 
 
-def install(m: Machine, name: str, *options: str) -> None:
-    m.run(["dpkg", *options, "--install", f"/root/{name}.deb"], check=True)
+def install(m: Machine, name: str) -> None:
+    m.run(["dpkg", "--install", f"/root/{name}.deb"], check=True)  # dpkg asks nothing, as nobody would answer
     # No eventually(): when dpkg has ended, sshd must be reachable.
     assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
     assert m.run(["wslportd", "--version"]).stdout == f"wslportd {version(name)}\n"
@@ -210,7 +210,7 @@ def test_upgrade_and_downgrade_while_relocated(bare, suite):
     session, pid = m.ssh_session(2222), w.main_pid(m)
     for name in ("next", "first", "first"):
         daemon = w.main_pid(m, w.UNIT)
-        install(m, name, "--force-confnew")
+        install(m, name)
         in_place(m, session, pid)
         assert w.main_pid(m, w.UNIT) not in (0, daemon)  # the new version runs
         p = w.check_report(m, "relocated", 2222)
@@ -224,7 +224,7 @@ def test_upgrade_where_systemd_listens(bare):
     install(m, "first")
     session = m.ssh_session(2222)
     for name in ("next", "first"):
-        install(m, name, "--force-confnew")
+        install(m, name)
         p = w.wait_properties(m, State="relocated", Port=2222, Version=version(name))
         assert (p["Mechanism"], p["Unit"]) == ("socket", "ssh.socket")
         assert session.alive() and w.logs_in(m, 2222, "windows")
@@ -238,12 +238,35 @@ def test_what_its_owner_has_changed_is_kept(bare):
     m.write(w.STATIC_FILE, m.read(w.STATIC_FILE) + "# mine\n")
     kept = m.read(w.STATIC_FILE)
     m.run(["systemctl", "disable", w.UNIT], check=True)
-    m.run(["dpkg", "--force-confold", "--install", "/root/next.deb"], check=True)
+    m.run(["dpkg", "--install", "/root/next.deb"], check=True)
     assert m.read(w.CONFIG) == "[Policy]\nCandidatePorts=2299\n" and m.read(w.STATIC_FILE) == kept
     assert m.run(["systemctl", "is-enabled", w.UNIT]).stdout == "disabled\n"
     m.run(["dpkg", "--remove", "wslportd"], check=True)
     assert m.read(w.CONFIG) == "[Policy]\nCandidatePorts=2299\n" and m.read(w.STATIC_FILE) == kept
     assert m.run(["sshd", "-t"]).returncode == 0
+
+
+@pytest.mark.parametrize("changed", [False, True], ids=["as shipped", "changed"])
+def test_the_configuration_of_version_0_1_0(bare, tmp_path, changed):
+    """That version shipped it, as a file that dpkg asks about. It stays in force until the package is purged."""
+    subprocess.run(["dpkg-deb", "-R", package("first"), tmp_path / "old"], check=True)
+    (tmp_path / f"old{w.CONFIG}").write_text("# Only comments.\n")
+    with (tmp_path / "old/DEBIAN/conffiles").open("a") as conffiles:
+        conffiles.write(f"{w.CONFIG}\n")
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tmp_path / "old", tmp_path / "old.deb"], check=True)
+    m = bare(windows=w.WINDOWS_HOLDS_22)
+    m.write("/root/old.deb", (tmp_path / "old.deb").read_bytes())
+    m.run(["dpkg", "--install", "/root/old.deb"], check=True)
+    if changed:
+        m.write(w.CONFIG, "[Policy]\nCandidatePorts=2222 2299\n")
+    kept = m.read(w.CONFIG)
+    for name in ("next", "first"):
+        install(m, name)
+        assert m.read(w.CONFIG) == kept
+        printed = m.run(["wslportd", "--print-config"], check=True).stdout
+        assert (f"CandidatePorts=2222 2299  # {w.CONFIG}:2\n" in printed) == changed
+    m.run(["dpkg", "--purge", "wslportd"], check=True)
+    assert not m.exists(w.CONFIG) and not m.exists(f"{w.CONFIG}.d")
 
 
 # Files that dpkg, systemd and the machine's own life leave behind, whatever package is installed.
@@ -277,7 +300,8 @@ def test_nothing_is_left(bare, suite, steps):
     before = files(m)
     catalog = m.run(["journalctl", "--dump-catalog"], check=True).stdout
     install(m, "first")
-    assert set(files(m)) - set(before) >= {w.PORT_FILE, w.LAST_PORT_FILE, w.CONFIG, w.STATIC_FILE}
+    assert set(files(m)) - set(before) >= {w.PORT_FILE, w.LAST_PORT_FILE, f"{w.CONFIG}.d", w.STATIC_FILE}
+    m.write(w.CONFIG, "[Policy]\nRestore=boot\n")
     session, pid = m.ssh_session(2222), w.main_pid(m)
     asker = m.spawn(["sh", "-c", f"while :; do busctl get-property {' '.join(w.BUS)} {w.INTERFACE} State; done"])
     for step in steps:

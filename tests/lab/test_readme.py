@@ -121,6 +121,7 @@ STEPS = [
     Step("wslportctl help", "ssh-config"),
     Step("wslportd --check-config"),
     Step("sudo systemctl reload wslportd"),
+    Step("wslportd --print-config", "Restore=manual  # the default\n"),
     Step("systemctl status wslportd", w.STATUS_RELOCATED, before=holder_is_named),
     Step("journalctl -x -u wslportd", "Defined-By: wslportd", before=catalog_is_taken_in),
     Step("wslportctl diagnose", "port-holder"),

@@ -65,8 +65,9 @@ CHANGE(daemon_disabled) { f->daemon.unit.enabled = false; }
 CHANGE(daemon_silent) { f->daemon.answers = FACT_NO; }
 CHANGE(daemon_answers_unseen) { f->daemon.unit.name[0] = '\0'; }
 CHANGE(daemon_unseen) { f->daemon.unit.name[0] = '\0'; f->daemon.answers = FACT_UNKNOWN; }
-CHANGE(config_line) { f->config.valid = FACT_NO; f->config.error_line = 7; strcpy(f->config.error, "no such key"); }
-CHANGE(config_whole) { f->config.valid = FACT_NO; strcpy(f->config.error, "too long"); }
+CHANGE(config_line) { f->config.valid = FACT_NO; f->config.error_place = (ConfigPlace){ "/etc/wslportd.conf", 7 }; strcpy(f->config.error, "no such key"); }
+CHANGE(config_drop_in) { config_line(f); strcpy(f->config.error_place.file, "/run/wslportd.conf.d/my $x.conf"); }
+CHANGE(config_whole) { f->config.valid = FACT_NO; f->config.error_place = (ConfigPlace){ "/etc/wslportd.conf", 0 }; strcpy(f->config.error, "too long"); }
 CHANGE(nat) { f->machine.mode = MODE_NAT; }
 CHANGE(nat_mesh) { f->machine.mode = MODE_NAT; strcpy(f->addresses.mesh, "100.64.0.1"); }
 CHANGE(nat_no_file) { f->machine.mode = MODE_NAT; f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; }
@@ -155,7 +156,8 @@ CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FAC
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_NO_CANDIDATE " is free: add one"); }
-CHANGE(all_taken_line) { all_taken(f); f->config.values.lines[CONFIG_CANDIDATE_PORTS] = 9; }
+CHANGE(all_taken_line) { all_taken(f); f->config.values.places[CONFIG_CANDIDATE_PORTS] = (ConfigPlace){ "/etc/wslportd.conf", 9 }; }
+CHANGE(all_taken_drop_in) { all_taken(f); f->config.values.places[CONFIG_CANDIDATE_PORTS] = (ConfigPlace){ "/etc/wslportd.conf.d/a b.conf", 9 }; }
 CHANGE(all_taken_twice) {
         all_taken_line(f);
         f->config.values.candidates[0] = (PortRange){ 8022, 8022 };
@@ -261,7 +263,9 @@ static const struct {
         { "configuration", nothing, "configuration", OK, "", "" },
         { "configuration, a line", config_line, "configuration", PROBLEM, "/etc/wslportd.conf:7: no such key",
           "sudo sed -i '7s/^/#/' /etc/wslportd.conf" RELOAD },
-        { "configuration, all of it", config_whole, "configuration", PROBLEM, "too long", "" },
+        { "configuration, a drop-in's line", config_drop_in, "configuration", PROBLEM, "/run/wslportd.conf.d/my $x.conf:7: no such key",
+          "sudo sed -i '7s/^/#/' '/run/wslportd.conf.d/my $x.conf'" RELOAD },
+        { "configuration, all of it", config_whole, "configuration", PROBLEM, "refuses /etc/wslportd.conf: too long", "" },
         { "configuration unknown", all_unknown, "configuration", UNKNOWN, "", "" },
 
         { "mode", nothing, "networking-mode", OK, "mirrored", "" },
@@ -394,6 +398,8 @@ static const struct {
           "sudo tee -a /etc/wslportd.conf" RELOAD },
         { "range, all candidates of a line", all_taken_line, "windows-range", PROBLEM, "",
           "sudo sed -i '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' /etc/wslportd.conf" RELOAD },
+        { "range, all candidates of a drop-in", all_taken_drop_in, "windows-range", PROBLEM, "",
+          "sudo sed -i '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' '/etc/wslportd.conf.d/a b.conf'" RELOAD },
         { "range, some of ours among all candidates", all_taken_twice, "windows-range", PROBLEM, "",
           "sudo sed -i '9s/=[^#;]*/=8022 10000-11000 30022-30121 /' /etc/wslportd.conf" RELOAD },
         { "range, nothing is left to add", all_taken_all, "windows-range", PROBLEM, "no port", "" },
