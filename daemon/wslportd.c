@@ -63,7 +63,7 @@ static int mend(void) {
         Config config;
         int r;
 
-        (void) config_load(CONFIG_FILE, manager_log_config_error, (void *) &quiet, &config);
+        (void) config_load("", manager_log_config_error, (void *) &quiet, &config);
         r = mend_units(config.unit);
         if (r < 0)
                 fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
