@@ -181,15 +181,18 @@ int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, C
         qsort(files + 1, n - 1, sizeof(files[0]), compare_names);
 
         *ret = config_default();
+        first = unlisted;
         for (size_t i = 0; i < n; i++) {
                 char path[PATH_MAX];
 
                 snprintf(path, sizeof(path), "%s%s/%s", root, files[i].folder, files[i].name);
-                note_error(&first, config_load_file(path, on_error, userdata, ret));
+                r = config_load_file(path, on_error, userdata, ret);
+                if (errno_is_passing(r))
+                        return r;
+                note_error(&first, r);
         }
         if (unlisted < 0)
                 distrust_relocate(ret);
-        note_error(&first, unlisted);
         return first < 0 ? first : 1;
 }
 

@@ -155,13 +155,11 @@ static int look_at_all(Look *look, Sockets *sockets, uint16_t port) {
         n = MIN(n, PORT_VIEW_LISTENERS_MAX);
         for (int i = 0; i < n_of_root && r >= 0; i++)
                 r = look_at(look, &of_root[i]);
-        for (int i = 0; i < n && r >= 0; i++)
-                if (!of_root && listeners[i].uid == 0)
-                        r = look_at(look, &listeners[i]);
-        /* Users may have so many processes that nobody finds theirs in time. */
-        for (int i = 0; i < n && r >= 0; i++)
-                if (listeners[i].uid != 0)
-                        r = look_at(look, &listeners[i]);
+        /* Users come last: they may have so many processes that nobody finds theirs in time. */
+        for (int users = of_root ? 1 : 0; users <= 1; users++)
+                for (int i = 0; i < n && r >= 0; i++)
+                        if ((listeners[i].uid != 0) == users)
+                                r = look_at(look, &listeners[i]);
         return r;
 }
 

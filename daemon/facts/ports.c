@@ -63,16 +63,6 @@ static void see_no_listener(PortFact *fact, NetworkingMode mode) {
                                                : HOLDER_NONE;
 }
 
-uint16_t ports_find_missing(const Ports *ports, const Home *home) {
-        for (size_t i = 0; i < home->n_ports; i++) {
-                const PortFact *fact = ports_find(ports, home->ports[i]);
-
-                if (!fact || fact->holder != HOLDER_SSHD)
-                        return home->ports[i];
-        }
-        return 0;
-}
-
 int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints *expected,
               NetworkingMode mode) {
         PortFact *fact = ports_get(ports, port);

@@ -19,9 +19,6 @@ PortFact *ports_get(Ports *ports, uint16_t port);
 /* The same; NULL if there is no fact of @port. */
 const PortFact *ports_find(const Ports *ports, uint16_t port);
 
-/* The first of sshd's own ports that it doesn't have; 0: none. */
-uint16_t ports_find_missing(const Ports *ports, const Home *home);
-
 /* Brings @port's fact up to date with what the kernel lists now; @expected is as in holders_look(). In a @mode
  * that shares ports, a port without a listener here may be Windows'. Returns 0 or -ENOMEM. */
 int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints *expected,

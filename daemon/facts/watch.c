@@ -119,8 +119,7 @@ static int watch_on_cpus(sd_event_source *, int, uint32_t, void *userdata) {
 }
 
 int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *userdata, Watch **ret) {
-        _cleanup_(watch_freep) Watch *w = malloc(sizeof(*w));
-        int r;
+        Watch *w = malloc(sizeof(*w));
 
         if (!w)
                 return -ENOMEM;
@@ -131,14 +130,10 @@ int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *us
                 .handler = handler,
                 .userdata = userdata,
         };
-        r = listenwatch_open_cpus(&w->cpus);
-        if (r >= 0)
-                r = sd_event_add_io(event, &w->cpus_source, netlink_get_fd(w->cpus), EPOLLIN, watch_on_cpus,
-                                    w);
-        if (r < 0)
-                return r;
-
-        *ret = TAKE_PTR(w);
+        if (listenwatch_open_cpus(&w->cpus) >= 0) /* without it, a CPU that comes later isn't watched */
+                (void) sd_event_add_io(event, &w->cpus_source, netlink_get_fd(w->cpus), EPOLLIN,
+                                       watch_on_cpus, w);
+        *ret = w;
         return 0;
 }
 

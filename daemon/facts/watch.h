@@ -8,7 +8,7 @@
  * its sessions are told too. */
 typedef struct Watch Watch;
 
-/* @sockets must outlive it. Returns 0 or a negative errno. */
+/* @sockets must outlive it. Returns 0 or -ENOMEM. */
 int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *userdata, Watch **ret);
 void watch_free(Watch *watch);
 DEFINE_TRIVIAL_CLEANUP(Watch *, watch_free);

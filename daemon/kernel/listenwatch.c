@@ -61,12 +61,13 @@ bool listenwatch_is_broken(const ListenWatch *watch) {
 
 #define UEVENTS 1U /* the group of the kernel's own messages (lib/kobject_uevent.c) */
 
-/* They begin with "online@/devices/system/cpu/" or "offline@…"; other devices send hardly any of these. */
+/* "online@/devices/system/cpu/cpu1" and "offline@/devices/system/cpu/cpu1", by the word "cpu/". */
 int listenwatch_open_cpus(Netlink **ret) {
         static struct sock_filter code[] = {
-                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x6f6e6c69, 1, 0), /* "onli" */
-                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x6f66666c, 0, 1), /* "offl" */
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, sizeof("online@/devices/system/") - 1),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x6370752f, 2, 0),
+                BPF_STMT(BPF_LD | BPF_W | BPF_ABS, sizeof("offline@/devices/system/") - 1),
+                BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x6370752f, 0, 1),
                 BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
                 BPF_STMT(BPF_RET | BPF_K, 0),
         };

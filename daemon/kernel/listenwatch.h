@@ -26,7 +26,7 @@ DEFINE_TRIVIAL_CLEANUP(ListenWatch *, listenwatch_free);
 /* True if the watch has lost a CPU, whose event has ended: a new watch has to be made. */
 bool listenwatch_is_broken(const ListenWatch *watch);
 
-/* Opens a socket for the kernel's events of CPUs that come or go: then a new watch has to be made. Returns 0 or a
+/* Opens a socket that becomes readable when a CPU comes or goes: then the watch has to be made anew. Returns 0 or a
  * negative errno. */
 int listenwatch_open_cpus(Netlink **ret);
 

@@ -13,7 +13,7 @@
 #define BOOT_HOLD_OWN (500 * USEC_PER_MSEC)
 #define BOOT_HOLD_MAX (1800 * USEC_PER_MSEC)
 
-/* For all that --reset waits for; far more than sshd's unit takes for a reload. */
+/* After this --reset begins nothing more. What is under way ends by its own deadlines. */
 #define RESTORE_TIMEOUT (60 * USEC_PER_SEC)
 
 typedef struct Manager {
@@ -54,7 +54,7 @@ static int manager_on_evaluation(sd_event_source *, void *userdata) {
         Manager *m = userdata;
         Context *c = &m->c;
 
-        m->observer.helper.time = 0;
+        m->observer.helper_time = 0;
         manager_evaluate(m);
         if (c->stage == STAGE_RUNNING) {
                 m->deadline_timer = sd_event_source_disable_unref(m->deadline_timer);
@@ -66,7 +66,7 @@ static int manager_on_evaluation(sd_event_source *, void *userdata) {
         }
         if (c->causes & CAUSE_WATCH)
                 watch_charge(c->watch,
-                             clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper.time);
+                             clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper_time);
         c->causes &= ~CAUSE_WATCH;
         return 0;
 }
@@ -74,10 +74,9 @@ static int manager_on_evaluation(sd_event_source *, void *userdata) {
 static int manager_on_deadline(sd_event_source *, uint64_t, void *userdata) {
         Manager *m = userdata;
 
-        if (m->c.stage == STAGE_RESTORING &&
-            (m->op.state == OPERATOR_IDLE || m->op.state == OPERATOR_PROBING))
-                return sd_event_exit(m->c.event, -ETIMEDOUT);
         if (m->c.stage == STAGE_RESTORING) {
+                if (m->op.state == OPERATOR_IDLE || m->op.state == OPERATOR_PROBING)
+                        return sd_event_exit(m->c.event, -ETIMEDOUT);
                 /* systemd may have closed sshd's sockets. Each step of an operation has a deadline of its own. */
                 context_arm(&m->c, &m->deadline_timer, USEC_PER_SEC, 1, "deadline", manager_on_deadline, m);
                 return 0;

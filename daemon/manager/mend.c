@@ -27,9 +27,9 @@ static bool has_own_network(sd_bus *bus, const char *path) {
         return sd_bus_get_property_trivial(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "PrivateNetwork", NULL,
                                            'b', &own) < 0 ||
                own ||
-               sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "NetworkNamespacePath",
-                                          NULL, &named) < 0 ||
-               !isempty(named);
+               (sd_bus_get_property_string(bus, SYSTEMD1, path, SYSTEMD1 ".Socket", "NetworkNamespacePath",
+                                           NULL, &named) >= 0 &&
+                !isempty(named));
 }
 
 /* Whether one of the unit's addresses has no listener. */
@@ -76,10 +76,12 @@ int mend_units(const char *unit) {
         if (r < 0)
                 return r;
 
-        /* A service that runs still has what it was handed. */
+        /* A service that runs, or comes up, has listeners of its own, and its socket unit would not start. */
         for (size_t i = 0; i < n && r >= 0; i++)
                 if (systemd_is(bus, pairs[i].socket, "active") &&
-                    !systemd_is(bus, pairs[i].service, "active") && is_deaf(bus, sockets, pairs[i].socket))
+                    !systemd_is(bus, pairs[i].service, "active") &&
+                    !systemd_is(bus, pairs[i].service, "activating") &&
+                    is_deaf(bus, sockets, pairs[i].socket))
                         r = systemd_call(bus, JOB_RESTART, pairs[i].socket);
         return r < 0 ? r : mend_switch(bus);
 }

@@ -16,13 +16,14 @@ static ServicePhase phase_for_move(const Observer *o, const Decision *d) {
         return SERVICE_INACTIVE;
 }
 
-/* Has the move ask about what ACTION_PROBE hasn't asked about @port. An undoing needs no port, and a unit isn't asked
+/* Adds the addresses of @port that ACTION_PROBE has not asked about. An undoing needs no port, and a unit isn't asked
  * away from one that it has. */
 static void add_probes(const Observer *o, const Decision *d, uint16_t port, MoveRequest *request) {
         const PortFact *fact = ports_find(&o->ports, port);
-        bool has = fact && fact->holder == HOLDER_SSHD,
-             each = request->managed.socket && request->phase != SERVICE_INACTIVE && !d->then_start && !has,
-             asked = d->action != ACTION_RELOCATE || has || (fact && fact->bind == BIND_FREE);
+        bool has = fact && fact->holder == HOLDER_SSHD, free = fact && fact->bind == BIND_FREE,
+             asked = d->action != ACTION_RELOCATE || has || free,
+             each = request->managed.socket && request->phase != SERVICE_INACTIVE && !d->then_start &&
+                    !has && (free || !asked);
         char addresses[2][INET6_ADDRSTRLEN];
 
         home_probe_addresses(&o->sshd.home, &o->absent, port, each, addresses);

@@ -5,7 +5,7 @@
 
 /* What a decision asks of a move. */
 
-/* A bind() that is to be seen to work: of an address as home_probe_addresses() writes it. */
+/* An address, as home_probe_addresses() writes it, and a port: bind() has to be granted there. */
 typedef struct MoveProbe {
         char address[INET6_ADDRSTRLEN];
         uint16_t port;
@@ -21,5 +21,5 @@ typedef struct MoveRequest {
         const HomeFacts *sshd;
 } MoveRequest;
 
-/* What @d comes to, by what was observed. It points into @o. */
+/* What @d comes to, by what was observed. The request points into @o, and is valid until the next observation. */
 MoveRequest move_request_make(const Observer *o, const Decision *d);

@@ -261,8 +261,7 @@ static void move_work(Move *move) {
                 move_verify(move, MOVE_VERIFYING);
 }
 
-/* systemd closes the sockets of a unit that runs when it reads other addresses for it. Nothing may have to be waited
- * for between that and the restart. */
+/* systemd 255 and later close a running unit's sockets when they read other addresses: the restart has to follow. */
 static bool move_closes_at_reading(const Move *move) {
         return move->shape.by_socket && move->request.phase == SERVICE_RUNNING && move->error == 0;
 }
@@ -282,7 +281,8 @@ static void move_apply(Move *move) {
         Plan plan;
 
         move_plan(move, &plan);
-        if (plan.n == 0 || trial_is_fresh(&move->trial) || move_closes_at_reading(move))
+        if (plan.n == 0 || trial_is_fresh(&move->trial) ||
+            (move_closes_at_reading(move) && move_listens_as_before(move) <= 0))
                 move_work(move);
         else
                 move_confirm(move);
@@ -323,6 +323,7 @@ static void move_on_failed_jobs(Move *move, int result, const char *word) {
         else {
                 snprintf(text, sizeof(text), "systemd could not %s: %.150s",
                          reads ? "read its units again" : "work on the ssh unit", word);
+                move->shape.broke = !reads && result == -EIO;
                 /* A restart would end an sshd that runs, if systemd could not even reload it. */
                 move->again = !reads && move->request.phase == SERVICE_TO_START;
                 if (move->again)
@@ -395,20 +396,19 @@ static void move_ask(Move *move) {
 static void move_on_probed(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Move *move = userdata;
-        uint16_t port = move->probe.port;
         int r = 0;
 
         move->probe.answer = bindprobe_read(result, detail);
         move->probe.child = child_free(move->probe.child);
         if ((move->request.to.port != 0 || move->request.from.port == 0) &&
             (move->probe.answer == BIND_REFUSED_BY_WINDOWS || move->probe.answer == BIND_REFUSED_BY_LINUX))
-                r = move->listens(&move->request.to, port, move->userdata);
+                r = move->listens(&move->request.to, move->probe.port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */
-                move->request.expected = port;
+                move->request.expected = move->probe.port;
                 move_verify(move, MOVE_DOUBTING);
         } else if (move->probe.answer != BIND_FREE)
-                move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", port,
+                move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", move->probe.port,
                           bind_answer_to_string(move->probe.answer), *detail ? " " : "", detail);
         else {
                 move->probe.n_granted++;
@@ -423,14 +423,14 @@ static void move_on_tried(int result, const char *text, void *userdata) {
         if (move->error < 0 && result < 0 && result != -EEXIST &&
             (result != -EAGAIN || !move->shape.by_socket || move_listens_as_before(move) > 0))
                 move_give_up(move, "sshd is left as it is", text);
-        else if (move->error == 0 && move->step == MOVE_CONFIRMING && result >= 0 && move->trial.reload_due)
-                move_read_units(move);
-        else if (move->error < 0 || (move->step == MOVE_CONFIRMING && result >= 0))
-                move_work(move);
-        else if (result < 0)
+        else if (move->error == 0 && result < 0)
                 move_undo(move, result, "%s", text);
-        else
+        else if (move->error == 0 && move->step != MOVE_CONFIRMING)
                 move_ask(move);
+        else if (move->error == 0 && move->trial.reload_due)
+                move_read_units(move);
+        else
+                move_work(move);
 }
 
 /* Nothing to wait for, but the handler is never called from within the call that starts. */

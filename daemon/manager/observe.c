@@ -112,16 +112,13 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
                         ret->items[ret->n++] = all.items[i];
 }
 
-static void observer_begin_look(Observer *o) {
-        o->helper.until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE;
-}
-
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
+        usec_t until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE;
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, &o->helper.until, ret);
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, &until, ret);
         if (r >= 0)
-                o->helper.time += ret->helper_time;
+                o->helper_time += ret->helper_time;
         return r;
 }
 
@@ -150,7 +147,6 @@ const PortFact *observer_find_stranger(Observer *o, uint16_t port) {
         const PortFact *fact;
         PortView view;
 
-        observer_begin_look(o);
         (void) observer_see(o, port, &view);
         fact = ports_find(&o->ports, port);
         return fact && holder_is_stranger(fact->holder) ? fact : NULL;
@@ -166,7 +162,6 @@ int observer_listens(Observer *o, const Placement *placement, uint16_t port) {
         Endpoints expected;
         PortView view;
 
-        observer_begin_look(o);
         observer_expect(o, placement, port, &expected);
         if (observer_list(o, &expected, port, &view) < 0 || view.holder == HOLDER_UNKNOWN)
                 return -EAGAIN;
@@ -187,7 +182,6 @@ void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const c
                 return;
         }
         naming_forget(o->c->naming, port);
-        observer_begin_look(o);
         (void) observer_see(o, port, &view);
 }
 
@@ -297,7 +291,6 @@ void observer_look(Observer *o) {
         o->n_listeners = o->actual.n = 0;
         memset(o->listeners, 0, sizeof(o->listeners));
         watch_note(o->c->watch);
-        observer_begin_look(o);
 
         (void) observer_has_addresses(o, home_find_absent(&o->sshd.home, o->c->routes, &o->absent));
         if (files->placement.port != 0)

@@ -24,12 +24,6 @@ typedef struct Pinned {
         sd_event_source *timer;
 } Pinned;
 
-/* The helper's share in this evaluation: how long it may be waited for, and the CPU that it took. */
-typedef struct HelperUse {
-        usec_t until; /* when this evaluation waits for it no more */
-        usec_t time;  /* its CPU time */
-} HelperUse;
-
 typedef struct Observer {
         Context *c;
         ServicePhase phase; /* of the managed unit */
@@ -49,7 +43,7 @@ typedef struct Observer {
         StatusAddress reachable[STATUS_REACHABLE_MAX]; /* as in Status */
         size_t n_reachable;
         Pinned pinned;
-        HelperUse helper;
+        usec_t helper_time; /* CPU time of the helper in this evaluation */
 
         Settled lacking; /* what a running sshd lacks; SETTLED_NOT_YET: nothing */
         Delay settling;  /* between looks at such an sshd */

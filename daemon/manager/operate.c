@@ -400,10 +400,16 @@ void operator_fill(const Operator *op, Snapshot *snapshot) {
 
 static int operator_on_look_home(sd_event_source *source, uint64_t usec, void *userdata) {
         Operator *op = userdata;
-        uint16_t port = ports_find_missing(&op->observer->ports, &op->observer->sshd.home);
+        const Home *home = &op->observer->sshd.home;
 
-        if (port != 0)
-                naming_look(op->c->naming, port);
+        for (size_t i = 0; i < home->n_ports; i++) {
+                const PortFact *fact = ports_find(&op->observer->ports, home->ports[i]);
+
+                if (!fact || (fact->holder != HOLDER_SSHD && !fact->holder_left)) {
+                        naming_look(op->c->naming, home->ports[i]);
+                        break;
+                }
+        }
         return context_on_timer(source, usec, op->c);
 }
 

@@ -106,9 +106,9 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
         if (placement.port != 0 && !systemd_is(bus, AT_BOOT, "activating")) {
                 r = manager_restore(log, &config, &restored);
                 if (r < 0) {
-                        if (r != -EINTR) /* systemd can't be asked for anything */
+                        (void) mend_units(config.unit); /* before the files go that it reads */
+                        if (r != -EINTR)
                                 (void) store_reset(NULL);
-                        (void) mend_units(config.unit);
                         return r;
                 }
         }
@@ -130,6 +130,8 @@ int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_
                 note_error(&first, systemd_call(bus, JOB_START, disabled.socket));
         if (unread && !restored.runs)
                 reset_restart_sockets(bus, config.unit);
+
+        note_error(&first, mend_units(config.unit));
 
         if (restored.why[0])
                 reset_describe(&restored, ret_text);

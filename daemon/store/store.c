@@ -143,9 +143,11 @@ void store_find_moved_service(char ret[static 256]) {
 
         ret[0] = '\0';
         if (glob(STORE_DROP_INS "/*.{service,socket}.d/" UNIT_DROP_IN, GLOB_BRACE, NULL, &paths) == 0) {
-                const char *name = paths.gl_pathv[0] + strlen(STORE_DROP_INS "/");
+                const char *name = paths.gl_pathv[0] + strlen(STORE_DROP_INS "/"), *end = name;
 
-                snprintf(ret, 256, "%.*s.service", (int) (strstr(name, ".s") - name), name);
+                for (const char *s = name; (s = strstr(s, ".s")); s++)
+                        end = s;
+                snprintf(ret, 256, "%.*s.service", (int) (end - name), name);
         }
         globfree(&paths);
 }

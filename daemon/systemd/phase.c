@@ -57,6 +57,6 @@ Shape managed_shape(ManagedUnits managed) {
                 .by_socket = managed.socket,
                 .was_inactive = unit && streq(unit->active_state, "inactive"),
                 .accept = managed.socket && managed.socket->accept,
-                .has_service = managed.service && streq(managed.service->load_state, "loaded"),
+                .has_service = managed.service,
         };
 }

@@ -16,7 +16,9 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
                  * go on listening on what it was handed. Sessions survive: KillMode=process. */
                 if (shape->has_service && !shape->accept)
                         plan_add(ret, JOB_STOP, false);
-                plan_add(ret, JOB_RESTART, true);
+                plan_add(ret, shape->broke ? JOB_STOP : JOB_RESTART, true);
+                if (shape->broke) /* JOB_RESTART leaves a unit alone that is down */
+                        plan_add(ret, JOB_START, true);
         } else if (phase == SERVICE_RUNNING)
                 plan_add(ret, again || shape->command_changes ? JOB_RESTART : JOB_RELOAD, false);
         else if (!again) /* a service that was down before is left down */

@@ -10,7 +10,7 @@ typedef enum JobKind {
         JOB_RELOAD,        /* ReloadOrTryRestartUnit: leaves a unit alone that doesn't run */
         JOB_START,         /* ResetFailedUnit, StartUnit */
         JOB_RESTART,       /* ResetFailedUnit, TryRestartUnit; and StartUnit for a unit that has failed */
-        JOB_STOP,          /* ResetFailedUnit, StopUnit; not for a service that is down */
+        JOB_STOP,          /* ResetFailedUnit, StopUnit; leaves an inactive service alone */
         JOB_LOOK,          /* none: goes on if the unit is up */
         JOB_DAEMON_RELOAD, /* Reload: systemd reads every unit file again and runs the generators */
         JOB_ENABLE,        /* EnableUnitFiles; takes effect with the next JOB_DAEMON_RELOAD */
@@ -20,7 +20,8 @@ typedef enum JobKind {
 typedef struct Shape {
         bool by_socket;       /* a socket unit listens in the service's place */
         bool accept;          /* the socket unit hands each connection to a process of its own */
-        bool has_service;     /* it may be up, on what the socket unit handed to it, or come up at any time */
+        bool has_service;     /* a service may be up, on what the socket unit handed to it */
+        bool broke;           /* a job on the unit has failed: it may be down by that, not by its owner */
         bool command_changes; /* the service's command differs from the one it was started with */
         bool was_inactive;    /* the unit that is to be started has neither run nor failed */
 } Shape;

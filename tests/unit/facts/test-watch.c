@@ -100,7 +100,7 @@ static void test_a_cpu_comes(void) {
         test_equal_int(sockets_new(&sockets), 0);
         w = watch(event, sockets, &told);
 
-        send_uevent("change");
+        send_uevent("add");
         test_equal_int(settle(event), 0);
         test_equal_int(watch_set(w, &port, 1, false), 0);
         for (const char *const *action = (const char *const[]){ "online", "offline", NULL }; *action; action++) {
