@@ -14,10 +14,23 @@
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
 #define DROP_INS_MAX 64
 
-/* What can't be read may have forbidden to move sshd. */
-static void distrust_relocate(Config *config) {
-        if (config->relocate != RELOCATE_NEVER)
+/* What can't be read of @key may have forbidden what an earlier file allows. */
+static void distrust(Config *config, ConfigKeyId key) {
+        if (key == CONFIG_RELOCATE && config->relocate != RELOCATE_NEVER)
                 config->relocate = RELOCATE_UNREADABLE;
+        else if (key == CONFIG_SOCKET_ACTIVATION)
+                config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
+        else if (key == CONFIG_RESTORE)
+                config->restore = RESTORE_MANUAL;
+        else if (key == CONFIG_ENSURE_ENABLED)
+                config->ensure_enabled = false;
+        else if (key == CONFIG_INTEROP)
+                config->interop = false;
+}
+
+static void distrust_all(Config *config) {
+        for (ConfigKeyId key = 0; key < _CONFIG_KEY_MAX; key++)
+                distrust(config, key);
 }
 
 static void complain_unknown_key(ConfigLines *lines, const char *section, const char *name) {
@@ -66,10 +79,7 @@ static void take_value(ConfigLines *lines, const char *section, const char *name
                 config_lines_complain(lines, "[%s] %s=%s: write %s", section, name, text, key->expected);
         else
                 config_lines_complain(lines, "[%s] %s: %s", section, name, value.remedy);
-        if (key == &config_keys[CONFIG_RELOCATE])
-                distrust_relocate(lines->config);
-        else if (key == &config_keys[CONFIG_SOCKET_ACTIVATION])
-                lines->config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
+        distrust(lines->config, (ConfigKeyId) (key - config_keys));
 }
 
 int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
@@ -87,7 +97,7 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
 
         r = config_lines_read(&lines);
         if (r < 0 && lines.lines_of[CONFIG_RELOCATE] == 0) /* the error may be about it */
-                distrust_relocate(config);
+                distrust(config, CONFIG_RELOCATE);
         return r < 0 ? r : 1;
 }
 
@@ -122,7 +132,7 @@ int config_load_file(const char *path, ConfigErrorHandler on_error, void *userda
         failure = describe_failure(path, (int) size);
         if (!failure)
                 return 0;
-        distrust_relocate(config);
+        distrust_all(config);
         on_error(path, 0, failure, userdata);
         return (int) size;
 }
@@ -192,7 +202,7 @@ int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, C
                 note_error(&first, r);
         }
         if (unlisted < 0)
-                distrust_relocate(ret);
+                distrust_all(ret);
         return first < 0 ? first : 1;
 }
 

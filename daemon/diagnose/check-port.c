@@ -26,7 +26,8 @@ static const char *how_windows_starts_sshd(const CheckFacts *f) {
 static void say_linux_holds(const ListenFacts *port, Finding *r) {
         say(r, VERDICT_PROBLEM, "%s (pid %d%s%s) has port %u", port->holder_name, port->holder_pid,
             port->holder_unit[0] ? ", " : "", port->holder_unit, port->number);
-        if (streq(port->holder_name, "sshd")) /* perhaps the only way in: nobody is told to end it */
+        /* Perhaps the only way in: nobody is told to end it. */
+        if (streq(port->holder_name, "sshd") || streq(port->holder_name, "dropbear"))
                 return;
         if (port->holder_unit[0])
                 suggest(r, "sudo systemctl stop %s", quote(port->holder_unit).text);
@@ -213,8 +214,10 @@ void check_listen_address(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_PROBLEM, "sshd listens for this machine only: ListenAddress in %s:%u",
                     port->loopback_line.file, port->loopback_line.line);
                 /* A generator hands the addresses on to a socket unit. */
-                suggest(r, "sudo sed -i '%us/^/#/' %s && sudo systemctl %s %s", port->loopback_line.line,
-                        quote(port->loopback_line.file).text,
+                suggest(r,
+                        "sudo sed -i --follow-symlinks '%us/^/#/' %s && sudo sshd -t && sudo systemctl %s "
+                        "%s",
+                        port->loopback_line.line, quote(port->loopback_line.file).text,
                         is_up(&f->sshd.socket) ? "daemon-reload && sudo systemctl restart" : "reload",
                         is_up(&f->sshd.socket) ? f->sshd.socket.name : sshd_service(f));
         } else

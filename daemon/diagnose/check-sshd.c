@@ -19,14 +19,16 @@ const char *sshd_unit(const CheckFacts *f) {
 /* A unit that has failed again and again has used up its starts, and a restart alone does not give them
  * back. */
 ShellText restart_sshd(const CheckFacts *f) {
-        const char *unit = sshd_unit(f);
+        /* A second error would end an sshd that runs. */
+        const char *unit = sshd_unit(f),
+                   *check = f->sshd.verdict == SSHD_VERDICT_REFUSED ? "sudo sshd -t && " : "";
         ShellText restart;
 
         if (f->sshd.service.failed || f->sshd.service.starting || f->sshd.socket.failed)
                 snprintf(restart.text, sizeof(restart.text),
-                         "sudo systemctl reset-failed %s && sudo systemctl restart %s", unit, unit);
+                         "%ssudo systemctl reset-failed %s && sudo systemctl restart %s", check, unit, unit);
         else
-                snprintf(restart.text, sizeof(restart.text), "sudo systemctl restart %s", unit);
+                snprintf(restart.text, sizeof(restart.text), "%ssudo systemctl restart %s", check, unit);
         return restart;
 }
 
@@ -79,14 +81,16 @@ static void say_refused(const CheckFacts *f, Finding *r) {
                 return;
         word = quote(file);
         if (bom)
-                suggest(r, "sudo sed -i '1s/^\\xef\\xbb\\xbf//' %s && %s", word.text, restart_sshd(f).text);
+                suggest(r, "sudo sed -i --follow-symlinks '1s/^\\xef\\xbb\\xbf//' %s && %s", word.text,
+                        restart_sshd(f).text);
         else if (wide)
                 suggest(r,
                         "sudo iconv -f UTF-16 -t UTF-8 -o %s.utf8 %s && sudo cp %s.utf8 %s && sudo rm "
                         "%s.utf8 && %s",
                         word.text, word.text, word.text, word.text, word.text, restart_sshd(f).text);
         else if (!strstr(error, "Bad Match condition") && !strstr(error, "Include"))
-                suggest(r, "sudo sed -i '%us/^/#/' %s && %s", line, word.text, restart_sshd(f).text);
+                suggest(r, "sudo sed -i --follow-symlinks '%us/^/#/' %s && %s", line, word.text,
+                        restart_sshd(f).text);
 }
 
 void check_sshd_config(const CheckFacts *f, Finding *r) {

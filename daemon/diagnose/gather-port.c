@@ -14,12 +14,13 @@ static int look(const PortSources *from, uint16_t port, Endpoints *ret_expected,
                              : -ENOTCONN;
 }
 
-static void name_stranger(const SocketOwner *stranger, ListenFacts *f) {
+static void name_stranger(const SocketOwner *stranger, const UnitState *service, ListenFacts *f) {
         f->holder_pid = stranger->pid;
         snprintf(f->holder_name, sizeof(f->holder_name), "%s",
                  stranger->comm[0] ? stranger->comm : "another program");
-        /* A session's scope is more than that program. */
-        if (!strstr(stranger->unit, ".scope") && !startswith(stranger->unit, "user@"))
+        /* A session's scope is more than that program. So is sshd's own unit, in which sessions stay without PAM. */
+        if ((!service || !streq(stranger->unit, service->id)) && !strstr(stranger->unit, ".scope") &&
+            !startswith(stranger->unit, "user@"))
                 snprintf(f->holder_unit, sizeof(f->holder_unit), "%s", stranger->unit);
 }
 
@@ -37,7 +38,7 @@ static void look_at_port(const PortSources *from, const char *options, ListenFac
         f->listens = view.actual.n > 0 ? FACT_YES : unknown ? FACT_UNKNOWN : FACT_NO;
         f->holder = view.actual.n > 0 && !holder_is_stranger(view.holder) ? HOLDER_NONE : view.holder;
         if (f->holder == HOLDER_LINUX)
-                name_stranger(&view.stranger, f);
+                name_stranger(&view.stranger, from->managed.service, f);
         f->ipv6_only = port_view_lacks_ipv4(&view, &expected);
         if (view.loopback_only && look(from, 0, &expected, &view) >= 0)
                 f->loopback_only = view.loopback_only;

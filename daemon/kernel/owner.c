@@ -23,6 +23,7 @@ typedef struct Search {
         unsigned files_left;
         bool incomplete; /* some file could not be read: not to have found the socket proves nothing */
         int error;       /* errno_is_passing(): to have found it proves nothing either; 0: none */
+        char systemd_root[PATH_MAX]; /* the cgroup below which systemd makes its own; "": at the top */
         SocketOwner owner;
 } Search;
 
@@ -104,24 +105,49 @@ static int open_cgroup(int root_fd, uint64_t cgroup_id) {
         return fd < 0 ? -errno : fd;
 }
 
-static int read_cgroup_unit(int proc_fd, const char *root, int cgroup_fd, char ret[static 256]) {
+/* The path in "0::/system.slice/ssh.service", or on hybrid hosts in "1:name=systemd:/…"; NULL: another controller's. */
+static const char *path_in_line(const char *line) {
+        const char *path = strstr(line, ":name=systemd:");
+
+        return path ? path + strlen(":name=systemd:") : startswith(line, "0::");
+}
+
+/* As systemd does it (cg_get_root_path()). After 2.9.4, WSL gives each distro a cgroup without a namespace for it:
+ * "/wsl-user/distro-7/systemd". (microsoft/WSL, init.cpp) */
+static void find_systemd_root(Search *search) {
+        char buffer[8192], *rest = buffer, *line, *root = search->systemd_root;
+        ssize_t n = fs_read_at(search->proc_fd, "1/cgroup", buffer, sizeof(buffer));
+
+        while (n >= 0 && !*root && (line = strsep(&rest, "\n")))
+                snprintf(root, sizeof(search->systemd_root), "%s", strempty(path_in_line(line)));
+        rest = strrchr(root, '/');
+        if (rest && (streq(rest, "/init.scope") || streq(rest, "/")))
+                *rest = '\0';
+}
+
+static int find_unit(const Search *search, const char *path, char ret[static 256]) {
+        const char *inner = startswith(path, search->systemd_root);
+
+        return inner && *inner == '/' ? owner_unit_from_path(inner, ret) : -ENXIO;
+}
+
+static int read_cgroup_unit(Search *search, const char *root, int cgroup_fd, char ret[static 256]) {
         char link[32], path[PATH_MAX];
         const char *inner;
         ssize_t n;
 
         snprintf(link, sizeof(link), "self/fd/%d", cgroup_fd);
-        n = readlinkat(proc_fd, link, path, sizeof(path) - 1);
+        n = readlinkat(search->proc_fd, link, path, sizeof(path) - 1);
         if (n < 0)
                 return -errno;
         path[n] = '\0';
 
         /* The mount doesn't show cgroups outside of its root: they belong to others. */
         inner = startswith(path, root);
-        return inner && *inner == '/' ? owner_unit_from_path(inner, ret) : -ENXIO;
+        return inner ? find_unit(search, inner, ret) : -ENXIO;
 }
 
-/* Reads the unit from "0::/system.slice/ssh.service", or on hybrid hosts from "1:name=systemd:/…". */
-static int read_process_unit(int process_fd, char ret[static 256]) {
+static int read_process_unit(const Search *search, int process_fd, char ret[static 256]) {
         char buffer[8192], *rest = buffer, *line;
         ssize_t n = fs_read_at(process_fd, "cgroup", buffer, sizeof(buffer));
 
@@ -129,10 +155,9 @@ static int read_process_unit(int process_fd, char ret[static 256]) {
                 return (int) n;
 
         while ((line = strsep(&rest, "\n"))) {
-                const char *path = strstr(line, ":name=systemd:");
+                const char *path = path_in_line(line);
 
-                path = path ? path + strlen(":name=systemd:") : startswith(line, "0::");
-                if (path && owner_unit_from_path(path, ret) == 0)
+                if (path && find_unit(search, path, ret) == 0)
                         return 0;
         }
         return -ENXIO;
@@ -193,7 +218,7 @@ static bool describe_owner(Search *search, int process_fd, const char *pid) {
         search->owner.pid = (pid_t) strtol(pid, NULL, 10);
         snprintf(search->owner.comm, sizeof(search->owner.comm), "%.15s", comm);
         if (isempty(search->owner.unit))
-                note_failure(search, read_process_unit(process_fd, search->owner.unit));
+                note_failure(search, read_process_unit(search, process_fd, search->owner.unit));
         return true;
 }
 
@@ -248,6 +273,8 @@ static bool search_all(Search *search) {
         while (processes && (process = readdir(processes))) {
                 if (!isdigit(process->d_name[0]))
                         continue;
+                if (search->files_left == 0) /* no more is read of any process */
+                        break;
                 if (search_process(search, process->d_name))
                         return true;
                 seen_init |= streq(process->d_name, "1");
@@ -274,6 +301,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
                 return 0;
         }
 
+        find_systemd_root(&search);
         root_fd = open_cgroup_root(&root);
         if (root_fd >= 0 && cgroup_id > 1)
                 cgroup_fd = open_cgroup(root_fd, cgroup_id);
@@ -281,7 +309,7 @@ int owner_search(uint32_t inode, uint64_t cgroup_id, SocketOwner *ret) {
                 return root_fd;
         note_failure(&search, root_fd < 0 ? root_fd : cgroup_fd);
         if (cgroup_fd >= 0) {
-                note_failure(&search, read_cgroup_unit(proc_fd, root, cgroup_fd, search.owner.unit));
+                note_failure(&search, read_cgroup_unit(&search, root, cgroup_fd, search.owner.unit));
                 memcpy(search.owner.cgroup_unit, search.owner.unit, sizeof(search.owner.unit));
                 found = search_cgroup(&search, cgroup_fd, &ours);
         }
@@ -316,6 +344,8 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, usec_t until, SocketOwner *re
 
         if (!helper_is_there())
                 return owner_search(inode, cgroup_id, ret);
+        if (clock_usec(CLOCK_MONOTONIC) >= until)
+                return -EAGAIN; /* nobody would wait for the answer, and others wait for the helper */
 
         r = helper_ask(&request, until, &answer, sizeof(answer), NULL, 0);
         if (r < 0)

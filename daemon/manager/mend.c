@@ -77,11 +77,16 @@ int mend_units(const char *unit) {
                 return r;
 
         /* A service that runs, or comes up, has listeners of its own, and its socket unit would not start. */
-        for (size_t i = 0; i < n && r >= 0; i++)
-                if (systemd_is(bus, pairs[i].socket, "active") &&
-                    !systemd_is(bus, pairs[i].service, "active") &&
-                    !systemd_is(bus, pairs[i].service, "activating") &&
-                    is_deaf(bus, sockets, pairs[i].socket))
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                if (!systemd_is(bus, pairs[i].socket, "active") ||
+                    systemd_is(bus, pairs[i].service, "active") ||
+                    systemd_is(bus, pairs[i].service, "activating") ||
+                    !is_deaf(bus, sockets, pairs[i].socket))
+                        continue;
+                r = systemd_call(bus, JOB_DAEMON_RELOAD,
+                                 NULL); /* it may have read a file of ours that is gone */
+                if (r >= 0)
                         r = systemd_call(bus, JOB_RESTART, pairs[i].socket);
+        }
         return r < 0 ? r : mend_switch(bus);
 }

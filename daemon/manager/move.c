@@ -85,6 +85,7 @@ static void move_finish(Move *move, int result) {
         int r;
 
         move->reach = MOVE_IS_NOWHERE;
+        move->trial.reload_due = move->trial.reload_due || result == -ENOLINK; /* for all that is known */
         move->timer = sd_event_source_disable_unref(move->timer);
         if (!move->trial.reload_due) {
                 r = store_set_mark(STORE_RELOAD_DUE_FILE, false);
@@ -109,11 +110,6 @@ static int move_run(Move *move, const Plan *plan) {
 /* systemd was told, and can't be asked any more how far it has come. */
 static bool move_is_cut_off(const Move *move) {
         return move->reach == MOVE_IS_TOLD && sd_bus_is_open(move->bus) <= 0;
-}
-
-static void move_finish_cut_off(Move *move) {
-        move->trial.reload_due = true; /* for all that is known */
-        move_finish(move, -ENOLINK);
 }
 
 /* As MoveListens, where the unit listened before. */
@@ -150,10 +146,14 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         (void) format_arguments(move->text, sizeof(move->text), format);
         move->error = error;
         if (move_is_cut_off(move)) {
-                move_finish_cut_off(move);
+                move_finish(move, -ENOLINK);
                 return;
         }
 
+        /* Somebody else may have had systemd read our files, and it has closed the sockets. */
+        if (move->reach == MOVE_IS_IN_FILES && move->shape.by_socket &&
+            move->request.phase == SERVICE_RUNNING && move_listens_as_before(move) == 0)
+                move->reach = MOVE_IS_TOLD;
         r = trial_write(&move->trial, &move->request.from);
         if (r < 0)
                 move_add_text(move, "; our files could not be put back: %s", strerrordesc_np(-r));
@@ -315,7 +315,7 @@ static void move_on_failed_jobs(Move *move, int result, const char *word) {
         if (result == -ECANCELED) /* it is left as its owner wants it */
                 move->request.phase = SERVICE_INACTIVE;
         if (move->error < 0 && move_is_cut_off(move))
-                move_finish_cut_off(move);
+                move_finish(move, -ENOLINK);
         else if (move->error < 0 && result == -ECANCELED)
                 move_finish(move, move->error);
         else if (move->error < 0)

@@ -172,5 +172,12 @@ void sshd_errors_choose(const char *errors, char *ret, size_t size) {
 }
 
 bool sshd_errors_name_ours(const char *errors) {
-        return strstr(errors, STATEDIR "/sshd.d/");
+        LINES_FOREACH (line, errors) {
+                const char *found = strstr(line, STATEDIR "/sshd.d/");
+
+                /* With a LogLevel= among its options, sshd tells what it reads. */
+                if (found && found < line + strcspn(line, "\n") && !startswith(line, "debug"))
+                        return true;
+        }
+        return false;
 }

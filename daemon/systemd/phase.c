@@ -10,7 +10,8 @@ static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
         /* Its owner has stopped it: it had failed before, or the stop took longer than systemd allows. */
         bool stopped = s->past.given_up || (streq(s->result, "timeout") && s->past.ceased > s->past.began);
 
-        if (streq(s->active_state, "active") || streq(s->active_state, "reloading"))
+        if (streq(s->active_state, "active") || streq(s->active_state, "reloading") ||
+            streq(s->active_state, "refreshing"))
                 return SERVICE_RUNNING;
         if (streq(s->active_state, "activating"))
                 /* auto-restart: systemd waits between two tries, as Restart= asks for. */
@@ -38,8 +39,11 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
                 return SERVICE_INACTIVE;
         if (!streq(s->load_state, "loaded"))
                 return SERVICE_FAILED;
-        return phase_of(s, streq(s->result, "timeout") || (s->main_code == CLD_EXITED &&
-                                                           s->main_status == SSHD_FATAL_STATUS));
+        return phase_of(s,
+                        streq(s->result, "timeout") ||
+                                        streq(s->result,
+                                              "protocol") || /* Type=forking: a child could not bind */
+                                        (s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS));
 }
 
 ServicePhase socket_state_to_phase(const UnitState *s) {

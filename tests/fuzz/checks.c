@@ -16,7 +16,7 @@ static bool is_printable(const char *text) {
 }
 
 static bool is_command(const char *word) {
-        static const char *const commands[] = { "sed", "systemctl", "printf", "tee", "wsl.exe", "ssh-keygen", "mkdir",
+        static const char *const commands[] = { "sed", "systemctl", "printf", "tee", "wsl.exe", "ssh-keygen", "sshd", "mkdir",
                                                 "apt-get", "dnf", "zypper", "pacman", "ufw", "firewall-cmd", "semanage",
                                                 "kill", "wslportctl", "chmod", "cp", "iconv", "rm" };
 

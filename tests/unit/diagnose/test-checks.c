@@ -262,9 +262,9 @@ static const struct {
 
         { "configuration", nothing, "configuration", OK, "", "" },
         { "configuration, a line", config_line, "configuration", PROBLEM, "/etc/wslportd.conf:7: no such key",
-          "sudo sed -i '7s/^/#/' /etc/wslportd.conf" RELOAD },
+          "sudo sed -i --follow-symlinks '7s/^/#/' /etc/wslportd.conf" RELOAD },
         { "configuration, a drop-in's line", config_drop_in, "configuration", PROBLEM, "/run/wslportd.conf.d/my $x.conf:7: no such key",
-          "sudo sed -i '7s/^/#/' '/run/wslportd.conf.d/my $x.conf'" RELOAD },
+          "sudo sed -i --follow-symlinks '7s/^/#/' '/run/wslportd.conf.d/my $x.conf'" RELOAD },
         { "configuration, all of it", config_whole, "configuration", PROBLEM, "refuses /etc/wslportd.conf: too long", "" },
         { "configuration unknown", all_unknown, "configuration", UNKNOWN, "", "" },
 
@@ -304,17 +304,17 @@ static const struct {
         { "sshd's config unknown to root", config_unseen, "sshd-config", UNKNOWN, "did not end in time", "" },
         { "sshd's config unknown to a user", config_unseen_user, "sshd-config", UNKNOWN, "sudo", "" },
         { "sshd's config refused", refused, "sshd-config", PROBLEM, "line 3: Bad configuration option: Foo",
-          "sudo sed -i '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl restart ssh.service" },
+          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl restart ssh.service" },
         { "sshd's config refused, and sshd failed on it", refused_down, "sshd-config", PROBLEM, "",
-          "sudo sed -i '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
+          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reset-failed ssh.service && "
           "sudo systemctl restart ssh.service" },
         { "what it is refused for is told once", refused_down, "sshd-running", PROBLEM, "see sshd-config", "" },
         { "sshd's config begins with a mark", refused_bom, "sshd-config", PROBLEM, "the file begins with a byte order mark (BOM)",
-          "sudo sed -i '1s/^\\xef\\xbb\\xbf//' /etc/ssh/sshd_config && sudo systemctl restart ssh.service" },
+          "sudo sed -i --follow-symlinks '1s/^\\xef\\xbb\\xbf//' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl restart ssh.service" },
         { "sshd's config in UTF-16", refused_utf16, "sshd-config", PROBLEM, "the file is in UTF-16",
           "sudo iconv -f UTF-16 -t UTF-8 -o /etc/ssh/sshd_config.utf8 /etc/ssh/sshd_config && "
           "sudo cp /etc/ssh/sshd_config.utf8 /etc/ssh/sshd_config && sudo rm /etc/ssh/sshd_config.utf8 && "
-          "sudo systemctl restart ssh.service" },
+          "sudo sshd -t && sudo systemctl restart ssh.service" },
         { "sshd's config in UTF-16, too long a command", refused_long_name, "sshd-config", PROBLEM, "the file is in UTF-16", "" },
         { "sshd's config refused, a Match", refused_match, "sshd-config", PROBLEM, "line 3", "" },
         { "sshd's config refused, an Include", refused_include, "sshd-config", PROBLEM, "line 3", "" },
@@ -420,9 +420,9 @@ static const struct {
 
         { "address", nothing, "listen-address", OK, "", "" },
         { "loopback", loopback, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
-          "sudo sed -i '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl reload ssh.service" },
+          "sudo sed -i --follow-symlinks '12s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reload ssh.service" },
         { "loopback, of a socket", loopback_socket, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
-          "sudo sed -i '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl daemon-reload && sudo systemctl restart "
+          "sudo sed -i --follow-symlinks '12s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl daemon-reload && sudo systemctl restart "
           "ssh.socket" },
         { "half of its port", half, "listen-address", PROBLEM, "on IPv6 only", "sudo systemctl restart ssh.service" },
         { "loopback, nowhere said", loopback_nowhere, "listen-address", PROBLEM, "does not tell why", "" },
