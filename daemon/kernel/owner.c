@@ -115,14 +115,16 @@ static const char *path_in_line(const char *line) {
 /* As systemd does it (cg_get_root_path()). After 2.9.4, WSL gives each distro a cgroup without a namespace for it:
  * "/wsl-user/distro-7/systemd". (microsoft/WSL, init.cpp) */
 static void find_systemd_root(Search *search) {
-        char buffer[8192], *rest = buffer, *line, *root = search->systemd_root;
+        char buffer[8192], *rest = buffer, *line;
         ssize_t n = fs_read_at(search->proc_fd, "1/cgroup", buffer, sizeof(buffer));
 
-        while (n >= 0 && !*root && (line = strsep(&rest, "\n")))
-                snprintf(root, sizeof(search->systemd_root), "%s", strempty(path_in_line(line)));
-        rest = strrchr(root, '/');
-        if (rest && (streq(rest, "/init.scope") || streq(rest, "/")))
-                *rest = '\0';
+        while (n >= 0 && (line = strsep(&rest, "\n"))) {
+                const char *path = path_in_line(line), *end = path ? strrchr(path, '/') : NULL;
+
+                if (end && streq(end, "/init.scope"))
+                        snprintf(search->systemd_root, sizeof(search->systemd_root), "%.*s",
+                                 (int) (end - path), path);
+        }
 }
 
 static int find_unit(const Search *search, const char *path, char ret[static 256]) {

@@ -27,7 +27,8 @@
  *   status          "pid PID", then "exit CODE" or "signal N"; the test sends a number for a signal, EOF for
  *                   SIGKILL
  *
- * Options: trap-listen, interruptible (see install_filter()), and osrelease=, version=, boot-id=,
+ * Options: trap-listen, interruptible (see install_filter()), shared-cgroups (as WSL has it after 2.9.4: no namespace for them,
+ * microsoft/WSL, init.cpp), and osrelease=, version=, boot-id=,
  * container=, hostname= with their values.
  */
 
@@ -64,7 +65,7 @@
 
 typedef struct Options {
         const char *osrelease, *version, *boot_id, *container, *hostname;
-        bool trap_listen, interruptible;
+        bool trap_listen, interruptible, shared_cgroups;
 } Options;
 
 /* The machine's cgroups as descriptors, because their paths are gone once the root has been pivoted. */
@@ -580,7 +581,7 @@ __attribute__((noreturn)) static void run_agent(const Options *options, const ch
                 err(EXIT_FAILURE, "/proc/self/ns/pid");
         if (write(cgroups.guest_procs, "0", 1) < 0)
                 err(EXIT_FAILURE, "enter the machine's cgroup");
-        if (unshare(CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | CLONE_NEWCGROUP) < 0)
+        if (unshare(CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNS | (options->shared_cgroups ? 0 : CLONE_NEWCGROUP)) < 0)
                 err(EXIT_FAILURE, "unshare");
         if (sethostname(options->hostname, strlen(options->hostname)) < 0)
                 err(EXIT_FAILURE, "sethostname");
@@ -647,10 +648,12 @@ static void parse_options(Options *ret, char **strings) {
 
         for (; *strings; strings++) {
                 bool listen = strcmp(*strings, "trap-listen") == 0;
-                bool interruptible = strcmp(*strings, "interruptible") == 0, known = listen || interruptible;
+                bool interruptible = strcmp(*strings, "interruptible") == 0;
+                bool shared = strcmp(*strings, "shared-cgroups") == 0, known = listen || interruptible || shared;
 
                 options.trap_listen |= listen;
                 options.interruptible |= interruptible;
+                options.shared_cgroups |= shared;
                 for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
                         size_t length = strlen(values[i].prefix);
 

@@ -100,6 +100,7 @@ class Machine:
         if mode not in (*WSL_MODES, "not-wsl"):
             raise ValueError(f"unknown mode {mode}")
         self.mode = mode
+        self.shared_cgroups = False  # as WSL has it after 2.9.4
         self.kernel = kernel or "6.18"
         if "microsoft" not in self.kernel:
             self.kernel += ".20.1-microsoft-standard-WSL2"
@@ -233,7 +234,7 @@ class Machine:
         if self.mode != "not-wsl":
             options += ["container=wsl", f"osrelease={self.kernel}\n",
                         f"version=Linux version {self.kernel} (root@lab) #1 SMP PREEMPT_DYNAMIC\n"]
-        options += filter_options(self.release)
+        options += filter_options(self.release) + (["shared-cgroups"] if self.shared_cgroups else [])
 
         with contextlib.ExitStack() as stack:
             ours, agents = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -35,6 +35,22 @@ def test_another_holds_home_and_leaves(make, where):
     assert len(w.told(m, "restored")) == 1
 
 
+@pytest.mark.parametrize("name", ["debian-12", "ubuntu-24.04"])
+def test_systemd_is_not_at_the_top_of_the_cgroups(make, name):
+    """sshd is recognized all the same, and nothing is taken from it; a stranger is told by his unit."""
+    m = laid(make, name, foreign=(2222,), **w.HASTE)
+    m.shared_cgroups = True
+    w.boot(m)
+    w.wait_properties(m, State="clear", Port=22)
+    assert m.run(["cat", "/proc/1/cgroup"]).stdout.splitlines()[-1] != "0::/init.scope"
+    w.hold(lambda: w.properties(m)["HomePortHolder"] == "sshd", 3, "it stays sshd's")
+    w.start_holder(m, "linux", 2222)
+    assert w.call(m, "Relocate", "q", "2222")[0] != 0
+    assert w.call(m, "Relocate", "q", "2200") == (0, "")
+    w.wait_properties(m, State="relocated", Port=2200)
+    assert w.logs_in(m, 2200)
+
+
 @pytest.mark.parametrize("where", ["linux", "other-distro"])
 def test_another_takes_home_while_sshd_is_down(make, where):
     m = w.boot(make(foreign=(22,), **w.HASTE))
