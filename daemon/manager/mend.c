@@ -83,8 +83,8 @@ int mend_units(const char *unit) {
                     systemd_is(bus, pairs[i].service, "activating") ||
                     !is_deaf(bus, sockets, pairs[i].socket))
                         continue;
-                r = systemd_call(bus, JOB_DAEMON_RELOAD,
-                                 NULL); /* it may have read a file of ours that is gone */
+                /* It may have read a file of ours that is gone. */
+                r = systemd_call(bus, JOB_DAEMON_RELOAD, NULL);
                 if (r >= 0)
                         r = systemd_call(bus, JOB_RESTART, pairs[i].socket);
         }

@@ -43,6 +43,7 @@ struct Move {
         sd_event_source *timer;
         usec_t verify_until;
         unsigned strangers; /* how many looks in a row have found another there */
+        bool listened;      /* a socket unit, when the move began */
         bool again;         /* sshd was told of one mechanism before, and did not come to listen */
         int error;          /* not 0: why it is being undone, by the same steps */
         char text[512];
@@ -114,8 +115,7 @@ static bool move_is_cut_off(const Move *move) {
 
 /* As MoveListens, where the unit listened before. */
 static int move_listens_as_before(const Move *move) {
-        uint16_t from = move->request.from.port,
-                 port = from != 0 ? from : home_first_port(&move->trial.home);
+        uint16_t port = move->request.from.port ?: home_first_port(&move->trial.home);
 
         return port != 0 ? move->listens(&move->request.from, port, move->userdata) : 0;
 }
@@ -151,8 +151,7 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
         }
 
         /* Somebody else may have had systemd read our files, and it has closed the sockets. */
-        if (move->reach == MOVE_IS_IN_FILES && move->shape.by_socket &&
-            move->request.phase == SERVICE_RUNNING && move_listens_as_before(move) == 0)
+        if (move->reach == MOVE_IS_IN_FILES && move->listened && move_listens_as_before(move) == 0)
                 move->reach = MOVE_IS_TOLD;
         r = trial_write(&move->trial, &move->request.from);
         if (r < 0)
@@ -489,6 +488,7 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
         WORDS_FOREACH (word, request->sshd->options)
                 if (!words_append(trial->options, sizeof(trial->options), word))
                         return -E2BIG;
+        move->listened = move->shape.by_socket && move_listens_as_before(move) > 0;
         r = store_read_bare_units(request->managed, &trial->units);
         if (r >= 0)
                 r = move_begin(move);

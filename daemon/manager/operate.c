@@ -185,8 +185,8 @@ static int operator_listens(const Placement *placement, uint16_t port, void *use
 static int operator_start_move(Operator *op, const Decision *d) {
         const MoveRequest request = move_request_make(op->observer, d);
 
-        if (request.phase !=
-            SERVICE_INACTIVE) /* the unit is ordered after ours: its job waits for READY=1 */
+        /* The unit is ordered after ours: its job waits for READY=1. */
+        if (request.phase != SERVICE_INACTIVE)
                 publisher_say_ready(op->publisher);
         return move_start(op->c->event, systemd_link_bus(op->c->link), &request, operator_listens,
                           operator_on_moved, op, &op->move);
