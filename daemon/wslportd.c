@@ -36,7 +36,7 @@ static int show_config(const char *path, bool print) {
                 config_print(&config, stdout);
         else if (r >= 0)
                 printf("%s: %s\n", path ? path : "The configuration", r > 0 ? "no errors" : "no such file");
-        return r;
+        return path && r == 0 ? -ENOENT : r;
 }
 
 static int reset(void) {

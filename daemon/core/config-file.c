@@ -14,7 +14,7 @@
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
 #define DROP_INS_MAX 64
 
-/* What can't be read of @key may have forbidden what an earlier file allows. */
+/* A line or a file that can't be read may have been meant to forbid what an earlier file allows by @key. */
 static void distrust(Config *config, ConfigKeyId key) {
         if (key == CONFIG_RELOCATE && config->relocate != RELOCATE_NEVER)
                 config->relocate = RELOCATE_UNREADABLE;
@@ -96,8 +96,9 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
         int r;
 
         r = config_lines_read(&lines);
-        if (r < 0 && lines.lines_of[CONFIG_RELOCATE] == 0) /* the error may be about it */
-                distrust(config, CONFIG_RELOCATE);
+        for (ConfigKeyId key = 0; r < 0 && key < _CONFIG_KEY_MAX; key++)
+                if (lines.lines_of[key] == 0) /* the error may be about it */
+                        distrust(config, key);
         return r < 0 ? r : 1;
 }
 
@@ -146,16 +147,19 @@ static int compare_names(const void *a, const void *b) {
         return strcmp(((const ConfigFile *) a)->name, ((const ConfigFile *) b)->name);
 }
 
-/* Adds the drop-ins of @folder to the main file and the drop-ins in @files, in place of those with the same names. */
+/* Adds the drop-ins of @folder to the main file and the drop-ins in @files, but for those with the same names. */
 static int list_drop_ins(const char *root, const char *folder, ConfigFile files[], size_t *n) {
         _cleanup_closedir_ DIR *entries = NULL;
         const struct dirent *entry;
-        char path[PATH_MAX];
+        char path[PATH_MAX], byte;
 
         snprintf(path, sizeof(path), "%s%s", root, folder);
         entries = opendir(path);
-        if (!entries)
-                return errno == ENOENT ? 0 : -errno;
+        if (!entries) {
+                int error = -errno;
+
+                return error == -ENOENT && readlink(path, &byte, 1) < 0 ? 0 : error; /* no link either */
+        }
 
         for (errno = 0; (entry = readdir(entries)); errno = 0) {
                 size_t i = 1;
@@ -164,18 +168,20 @@ static int list_drop_ins(const char *root, const char *folder, ConfigFile files[
                         continue;
                 while (i < *n && !streq(files[i].name, entry->d_name))
                         i++;
+                if (i < *n) /* a folder before this one masks it */
+                        continue;
                 if (i > DROP_INS_MAX)
                         return -E2BIG;
                 files[i].folder = folder;
                 snprintf(files[i].name, sizeof(files[i].name), "%s", entry->d_name);
-                *n += i == *n;
+                (*n)++;
         }
         return -errno;
 }
 
 int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, Config *ret) {
-        static const char *const folders[] = { "/usr/lib/wslportd.conf.d", "/run/wslportd.conf.d",
-                                               CONFIG_FILE ".d" };
+        static const char *const folders[] = { CONFIG_FILE ".d", "/run/wslportd.conf.d",
+                                               "/usr/lib/wslportd.conf.d" };
         ConfigFile files[1 + DROP_INS_MAX] = { { SYSCONFDIR, "wslportd.conf" } };
         int r, unlisted = 0, first = 0;
         size_t n = 1;

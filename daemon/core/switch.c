@@ -10,6 +10,9 @@ static Action wanted_switch(const Config *config, const Snapshot *s) {
             ((s->by_socket && (s->service == SERVICE_RUNNING || s->service == SERVICE_TO_START)) ||
              (s->switch_unfinished && s->service == SERVICE_INACTIVE)))
                 return ACTION_DISABLE_SOCKET;
+        /* A switch that was begun is ended all the same. */
+        if (config->socket_activation == SOCKET_ACTIVATION_UNREADABLE && !s->switch_unfinished)
+                return ACTION_NONE;
         if (!disable && s->socket_disabled)
                 return ACTION_ENABLE_SOCKET;
         return ACTION_NONE;

@@ -27,7 +27,8 @@ struct BusObject {
         const BusObjectHandlers *handlers;
         void *userdata;
         Authorizer authorizer;
-        Diagnosis for_root, for_users;
+        Diagnosis for_root, for_users,
+                        finders; /* a user has no end of ports to ask about, but of diagnoses */
         sd_bus *bus; /* NULL: there is no connection. Its slots are floating: they end with it. */
         sd_event_source *retry_timer;
         Delay retry;
@@ -104,7 +105,10 @@ static void carry_out(sd_bus_message *call, uint32_t uid, void *userdata) {
                 (void) sd_bus_reply_method_errorf(call, BUS_ERROR_INVALID_ARGUMENT,
                                                   "a port is a number from 1 to 65535");
         else if (!methods[method].action)
-                diagnosis_answer(uid == 0 ? &o->for_root : &o->for_users, call, uid, port);
+                diagnosis_answer(uid == 0    ? &o->for_root
+                                 : port != 0 ? &o->finders
+                                             : &o->for_users,
+                                 call, uid, port);
         else if (request == REQUEST_NONE)
                 carry_out_reload(o, call);
         else if (request == REQUEST_RELOCATE && sd_bus_message_read(call, "q", &port) < 0)
@@ -336,6 +340,7 @@ static void bus_object_close(BusObject *o) {
         authorizer_forget(&o->authorizer);
         diagnosis_forget(&o->for_root);
         diagnosis_forget(&o->for_users);
+        diagnosis_forget(&o->finders);
         o->bus = bus_close(o->bus);
 }
 
@@ -401,6 +406,7 @@ int bus_object_new(sd_event *event, const Log *log, const Status *status, const 
                 .userdata = userdata,
                 .for_root = { .event = event, .log = log, .of_root = true },
                 .for_users = { .event = event, .log = log },
+                .finders = { .event = event, .log = log },
                 .retry = { .name = "connect", .first = 500 * USEC_PER_MSEC, .max = 30 * USEC_PER_SEC },
         };
         *ret = o;

@@ -73,23 +73,15 @@ void check_daemon(const CheckFacts *f, Finding *r) {
 void check_configuration(const CheckFacts *f, Finding *r) {
         const ConfigPlace *place = &f->config.error_place;
         const ConfigFacts *config = &f->config;
-        bool forbids = false; /* the line may, as it has a key: without it, more would be allowed */
 
-        for (size_t i = 0; i < _CONFIG_KEY_MAX; i++)
-                forbids = forbids || (config->values.places[i].line == place->line &&
-                                      streq(config->values.places[i].file, place->file));
         if (config->valid == FACT_YES)
                 say(r, VERDICT_OK, "wslportd's configuration has no errors");
         else if (config->valid == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't read %s%s", place->file, ask_as_root(f));
         else if (place->line == 0)
                 say(r, VERDICT_PROBLEM, "wslportd refuses %s: %s", place->file, config->error);
-        else {
+        else /* no command: the line may be meant to forbid something, whatever is wrong with it */
                 say(r, VERDICT_PROBLEM, "%s:%u: %s", place->file, place->line, config->error);
-                if (!forbids)
-                        suggest(r, "sudo sed -i --follow-symlinks '%us/^/#/' %s && " RELOAD_DAEMON,
-                                place->line, quote(place->file).text);
-        }
 }
 
 void check_networking_mode(const CheckFacts *f, Finding *r) {

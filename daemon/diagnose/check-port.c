@@ -134,8 +134,8 @@ static void suggest_candidates(Finding *r, const ConfigFacts *config) {
             !port_ranges_format(all, n, list, sizeof(list)))
                 return;
         if (place->line != 0)
-                suggest(r, "sudo sed -i '%us/=[^#;]*/=%s /' %s && " RELOAD_DAEMON, place->line, list,
-                        quote(place->file).text);
+                suggest(r, "sudo sed -i --follow-symlinks '%us/=[^#;]*/=%s /' %s && " RELOAD_DAEMON,
+                        place->line, list, quote(place->file).text);
         else
                 suggest(r,
                         "printf '\\n[Policy]\\nCandidatePorts=%s\\n' | sudo tee -a " CONFIG_FILE
@@ -214,10 +214,8 @@ void check_listen_address(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_PROBLEM, "sshd listens for this machine only: ListenAddress in %s:%u",
                     port->loopback_line.file, port->loopback_line.line);
                 /* A generator hands the addresses on to a socket unit. */
-                suggest(r,
-                        "sudo sed -i --follow-symlinks '%us/^/#/' %s && sudo sshd -t && sudo systemctl %s "
-                        "%s",
-                        port->loopback_line.line, quote(port->loopback_line.file).text,
+                suggest(r, "sudo sed -i --follow-symlinks '%us/^/#/' %s && %ssudo systemctl %s %s",
+                        port->loopback_line.line, quote(port->loopback_line.file).text, check_first(f).text,
                         is_up(&f->sshd.socket) ? "daemon-reload && sudo systemctl restart" : "reload",
                         is_up(&f->sshd.socket) ? f->sshd.socket.name : sshd_service(f));
         } else

@@ -16,19 +16,40 @@ const char *sshd_unit(const CheckFacts *f) {
                                                                                           : sshd_service(f);
 }
 
+ShellText check_first(const CheckFacts *f) {
+        ShellText text = { "" };
+        size_t n;
+
+        /* Where no service runs there is nothing to lose; and Debian's unit has taken /run/sshd away, without which
+         * sshd -t fails. */
+        if (!is_up(&f->sshd.service))
+                return text;
+        n = (size_t) snprintf(text.text, sizeof(text.text), "sudo sshd -t");
+        WORDS_FOREACH (word, f->sshd.options)
+                if (n < sizeof(text.text))
+                        n += (size_t) snprintf(text.text + n, sizeof(text.text) - n, " %s",
+                                               quote(word).text);
+        if (n < sizeof(text.text))
+                snprintf(text.text + n, sizeof(text.text) - n, " && ");
+        return text;
+}
+
 /* A unit that has failed again and again has used up its starts, and a restart alone does not give them
  * back. */
 ShellText restart_sshd(const CheckFacts *f) {
-        /* A second error would end an sshd that runs. */
-        const char *unit = sshd_unit(f),
-                   *check = f->sshd.verdict == SSHD_VERDICT_REFUSED ? "sudo sshd -t && " : "";
-        ShellText restart;
+        const char *unit = sshd_unit(f);
+        ShellText restart, check = { "" };
+
+        if (f->sshd.verdict == SSHD_VERDICT_REFUSED)
+                check = check_first(f);
 
         if (f->sshd.service.failed || f->sshd.service.starting || f->sshd.socket.failed)
                 snprintf(restart.text, sizeof(restart.text),
-                         "%ssudo systemctl reset-failed %s && sudo systemctl restart %s", check, unit, unit);
+                         "%ssudo systemctl reset-failed %s && sudo systemctl restart %s", check.text, unit,
+                         unit);
         else
-                snprintf(restart.text, sizeof(restart.text), "%ssudo systemctl restart %s", check, unit);
+                snprintf(restart.text, sizeof(restart.text), "%ssudo systemctl restart %s", check.text,
+                         unit);
         return restart;
 }
 
@@ -190,8 +211,8 @@ void check_ssh_socket(const CheckFacts *f, Finding *r) {
         const UnitFact *socket = &f->sshd.socket;
         const char *service = f->sshd.service.name;
 
-        if (f->config.values.socket_activation == SOCKET_ACTIVATION_KEEP)
-                say(r, VERDICT_SKIPPED, "SocketActivation=keep allows a socket unit and a service alike");
+        if (f->config.values.socket_activation != SOCKET_ACTIVATION_DISABLE)
+                say(r, VERDICT_SKIPPED, "only SocketActivation=disable is against a socket unit");
         else if (!service[0])
                 say(r, VERDICT_UNKNOWN, "can't ask systemd about sshd's socket");
         else if (!socket->name[0] || (!socket->active && !socket->enabled))

@@ -54,6 +54,10 @@ const char *sshd_unit(const CheckFacts *f);
 /* The command that starts sshd anew. */
 ShellText restart_sshd(const CheckFacts *f);
 
+/* What to put before a command that makes a service read its configuration: a second error in there would end an sshd
+ * that runs. "" where none runs. */
+ShellText check_first(const CheckFacts *f);
+
 /* Reads the file and the line that sshd's own words name: "FILE: line 3: …", "FILE line 3: …". Returns false
  * where they name none. */
 bool sshd_error_find_line(const char *error, char ret_file[static CHECK_PATH_SIZE], unsigned *ret_line);

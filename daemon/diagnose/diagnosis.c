@@ -26,8 +26,10 @@ static int diagnosis_reply(sd_bus_message *call, uint16_t port, const char *text
         Finding finding;
         int r;
 
-        if (port != 0 && finding_read(&text, &finding))
-                return sd_bus_reply_method_return(call, "ss", finding.check, finding.finding);
+        if (port != 0)
+                return finding_read(&text, &finding) ? sd_bus_reply_method_return(call, "ss", finding.check,
+                                                                                  finding.finding)
+                                                     : -EBADMSG;
         r = sd_bus_message_new_method_return(call, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(ssss)");

@@ -114,7 +114,8 @@ static void fill_unit(const UnitState *state, UnitFact *ret) {
         ret->failed = streq(state->active_state, "failed") || startswith(state->sub_state, "auto-restart");
         ret->starting = !ret->failed && streq(state->active_state, "activating");
         ret->active = ret->starting || (!ret->failed && (streq(state->active_state, "active") ||
-                                                         streq(state->active_state, "reloading")));
+                                                         streq(state->active_state, "reloading") ||
+                                                         streq(state->active_state, "refreshing")));
 }
 
 /* A socket unit that is enabled but stopped counts too; units_socket() leaves it out. */

@@ -112,12 +112,13 @@ static const char *path_in_line(const char *line) {
         return path ? path + strlen(":name=systemd:") : startswith(line, "0::");
 }
 
-/* As systemd does it (cg_get_root_path()). After 2.9.4, WSL gives each distro a cgroup without a namespace for it:
- * "/wsl-user/distro-7/systemd". (microsoft/WSL, init.cpp) */
+/* As systemd does it (cg_get_root_path()). From 2.9.8 to 2.9.12, WSL gives each distro a cgroup without a namespace for
+ * it: "/wsl-user/distro-7/systemd". (microsoft/WSL, init.cpp) */
 static void find_systemd_root(Search *search) {
         char buffer[8192], *rest = buffer, *line;
         ssize_t n = fs_read_at(search->proc_fd, "1/cgroup", buffer, sizeof(buffer));
 
+        note_failure(search, (int) n); /* without it each unit could be a stranger */
         while (n >= 0 && (line = strsep(&rest, "\n"))) {
                 const char *path = path_in_line(line), *end = path ? strrchr(path, '/') : NULL;
 
@@ -275,8 +276,10 @@ static bool search_all(Search *search) {
         while (processes && (process = readdir(processes))) {
                 if (!isdigit(process->d_name[0]))
                         continue;
-                if (search->files_left == 0) /* no more is read of any process */
+                if (search->files_left == 0) {
+                        search->incomplete = true;
                         break;
+                }
                 if (search_process(search, process->d_name))
                         return true;
                 seen_init |= streq(process->d_name, "1");
@@ -347,7 +350,7 @@ int owner_find(uint32_t inode, uint64_t cgroup_id, usec_t until, SocketOwner *re
         if (!helper_is_there())
                 return owner_search(inode, cgroup_id, ret);
         if (clock_usec(CLOCK_MONOTONIC) >= until)
-                return -EAGAIN; /* nobody would wait for the answer, and others wait for the helper */
+                return -EAGAIN; /* the answer would come too late, and others wait for the helper */
 
         r = helper_ask(&request, until, &answer, sizeof(answer), NULL, 0);
         if (r < 0)

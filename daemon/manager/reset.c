@@ -66,16 +66,18 @@ static void reset_describe(const Restored *restored, char ret[static RESET_TEXT_
         /* Units have names of at most 255 characters (systemd's UNIT_NAME_MAX). */
         if (names->socket[0])
                 snprintf(ret, RESET_TEXT_SIZE,
-                         "%s stays on port %u until the next boot: %s. Once port %u is free, this has it "
-                         "on its own configuration before: rm " STORE_DROP_INS "/%s.d/" UNIT_DROP_IN
+                         "%s stays on port %u until the next boot: %s. Once its own port is free and "
+                         "sshd -t says nothing, this has it on its own configuration before: "
+                         "rm " STORE_DROP_INS "/%s.d/" UNIT_DROP_IN
                          " && systemctl daemon-reload && systemctl stop %s && systemctl restart %s",
-                         names->socket, restored->port, restored->why, restored->home_port, names->socket,
-                         names->service, names->socket);
+                         names->socket, restored->port, restored->why, names->socket, names->service,
+                         names->socket);
         else
                 snprintf(ret, RESET_TEXT_SIZE,
-                         "%s stays on port %u until it is started again: %s. Once port %u is free, this "
-                         "has it on its own configuration: systemctl restart %s",
-                         names->service, restored->port, restored->why, restored->home_port, names->service);
+                         "%s stays on port %u until it is started again: %s. Once its own port is "
+                         "free and sshd -t says nothing, this has it on its own configuration: systemctl "
+                         "restart %s",
+                         names->service, restored->port, restored->why, names->service);
 }
 
 int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_SIZE]) {

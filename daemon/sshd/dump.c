@@ -172,12 +172,11 @@ void sshd_errors_choose(const char *errors, char *ret, size_t size) {
 }
 
 bool sshd_errors_name_ours(const char *errors) {
-        LINES_FOREACH (line, errors) {
-                const char *found = strstr(line, STATEDIR "/sshd.d/");
+        static const char folder[] = STATEDIR "/sshd.d/";
 
-                /* With a LogLevel= among its options, sshd tells what it reads. */
-                if (found && found < line + strcspn(line, "\n") && !startswith(line, "debug"))
+        /* With a LogLevel= among its options, sshd tells what it reads. */
+        LINES_FOREACH (line, errors)
+                if (!startswith(line, "debug") && memmem(line, strcspn(line, "\n"), folder, strlen(folder)))
                         return true;
-        }
         return false;
 }

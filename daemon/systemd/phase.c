@@ -31,6 +31,10 @@ static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
 /* A service whose bind() Windows never answers ends by systemd's timeout: sshd waits for nothing else when
  * it starts. */
 ServicePhase unit_state_to_phase(const UnitState *s) {
+        bool exited = s && s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS,
+             forked = s && streq(s->result, "protocol") &&
+                      s->main_code == 0; /* Type=forking: a child could not bind */
+
         if (!s)
                 return SERVICE_UNKNOWN;
         if (streq(s->load_state, "not-found"))
@@ -39,11 +43,7 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
                 return SERVICE_INACTIVE;
         if (!streq(s->load_state, "loaded"))
                 return SERVICE_FAILED;
-        return phase_of(s,
-                        streq(s->result, "timeout") ||
-                                        streq(s->result,
-                                              "protocol") || /* Type=forking: a child could not bind */
-                                        (s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS));
+        return phase_of(s, streq(s->result, "timeout") || exited || forked);
 }
 
 ServicePhase socket_state_to_phase(const UnitState *s) {

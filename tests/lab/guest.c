@@ -27,7 +27,7 @@
  *   status          "pid PID", then "exit CODE" or "signal N"; the test sends a number for a signal, EOF for
  *                   SIGKILL
  *
- * Options: trap-listen, interruptible (see install_filter()), shared-cgroups (as WSL has it after 2.9.4: no namespace for them,
+ * Options: trap-listen, interruptible (see install_filter()), shared-cgroups (as WSL 2.9.8 to 2.9.12 have it: no namespace for them,
  * microsoft/WSL, init.cpp), and osrelease=, version=, boot-id=,
  * container=, hostname= with their values.
  */

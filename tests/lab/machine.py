@@ -100,7 +100,7 @@ class Machine:
         if mode not in (*WSL_MODES, "not-wsl"):
             raise ValueError(f"unknown mode {mode}")
         self.mode = mode
-        self.shared_cgroups = False  # as WSL has it after 2.9.4
+        self.shared_cgroups = False  # as WSL 2.9.8 to 2.9.12 have it
         self.kernel = kernel or "6.18"
         if "microsoft" not in self.kernel:
             self.kernel += ".20.1-microsoft-standard-WSL2"

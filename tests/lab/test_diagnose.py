@@ -150,8 +150,8 @@ CASES: list[tuple[str, Callable[[Machine], None], str, str]] = [
     ("daemon", script("systemctl disable --now wslportd"), "problem", "does not run, and is not enabled"),
     ("daemon", script("systemctl mask --now wslportd"), "problem", "masked"),
     ("daemon", script("systemctl disable wslportd"), "problem", "will not at the next boot"),
-    ("configuration", append(w.CONFIG, "Bogus=1"), "problem", f"{w.CONFIG}:3: "),
     ("sshd-config", append(SSHD_CONFIG, "NoSuchOption yes"), "problem", "Bad configuration option: NoSuchOption"),
+    ("sshd-config", script(f"echo NoSuchOption yes >>{SSHD_CONFIG}; systemctl restart ssh || true"), "problem", "NoSuchOption"),
     ("host-keys", script("rm /etc/ssh/ssh_host_*; systemctl restart ssh || true"), "problem", "no host key"),
     ("sshd-config", script(f"sed -i '1s/^/\\xef\\xbb\\xbf/' {SSHD_CONFIG}"), "problem", "byte order mark"),
     ("sshd-config", script(f"iconv -t UTF-16 -o /tmp/wide {SSHD_CONFIG}; cp /tmp/wide {SSHD_CONFIG}"), "problem", "is in UTF-16"),
@@ -209,6 +209,10 @@ def test_each_check_is_found_and_mended(make):
         if name in ("ignored-ports", "idle-timeout"):
             assert calls(m).pop() == "wsl.exe --shutdown"
     assert m.read(WSLCONFIG) == "\n[general]\ninstanceIdleTimeout=-1\n"
+
+    append(w.CONFIG, "Bogus=1")(m)
+    assert expect(m, "configuration", "problem", f"{w.CONFIG}:3: ").remedy == ""  # the line may be meant to forbid something
+    m.run(["sed", "-i", "3d", w.CONFIG], check=True)
 
     tools(m)
     enforcing = diagnose(m, *ENFORCING)["selinux"]

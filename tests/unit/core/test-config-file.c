@@ -663,7 +663,7 @@ static void test_rest(const void *data) {
 
         test_equal_int(parse(row->name, strlen(row->name), &told, &config), -EINVAL);
         test_equal_int(config.relocate, row->relocate);
-        test_equal_int(config.socket_activation == SOCKET_ACTIVATION_UNREADABLE, !!strstr(row->name, "disabel"));
+        test_equal_int(config.socket_activation, SOCKET_ACTIVATION_UNREADABLE); /* no row has a line for it that can be read */
         changes = print_changes(&config);
         test_equal_string(changes, row->changes);
 }

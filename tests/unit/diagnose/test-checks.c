@@ -261,10 +261,8 @@ static const struct {
         { "daemon unknown", daemon_unseen, "daemon", UNKNOWN, "can't ask systemd", "" },
 
         { "configuration", nothing, "configuration", OK, "", "" },
-        { "configuration, a line", config_line, "configuration", PROBLEM, "/etc/wslportd.conf:7: no such key",
-          "sudo sed -i --follow-symlinks '7s/^/#/' /etc/wslportd.conf" RELOAD },
-        { "configuration, a drop-in's line", config_drop_in, "configuration", PROBLEM, "/run/wslportd.conf.d/my $x.conf:7: no such key",
-          "sudo sed -i --follow-symlinks '7s/^/#/' '/run/wslportd.conf.d/my $x.conf'" RELOAD },
+        { "configuration, a line", config_line, "configuration", PROBLEM, "/etc/wslportd.conf:7: no such key", "" },
+        { "configuration, a drop-in's line", config_drop_in, "configuration", PROBLEM, "/run/wslportd.conf.d/my $x.conf:7: no such key", "" },
         { "configuration, all of it", config_whole, "configuration", PROBLEM, "refuses /etc/wslportd.conf: too long", "" },
         { "configuration unknown", all_unknown, "configuration", UNKNOWN, "", "" },
 
@@ -306,7 +304,7 @@ static const struct {
         { "sshd's config refused", refused, "sshd-config", PROBLEM, "line 3: Bad configuration option: Foo",
           "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl restart ssh.service" },
         { "sshd's config refused, and sshd failed on it", refused_down, "sshd-config", PROBLEM, "",
-          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reset-failed ssh.service && "
+          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
           "sudo systemctl restart ssh.service" },
         { "what it is refused for is told once", refused_down, "sshd-running", PROBLEM, "see sshd-config", "" },
         { "sshd's config begins with a mark", refused_bom, "sshd-config", PROBLEM, "the file begins with a byte order mark (BOM)",
@@ -362,7 +360,7 @@ static const struct {
           "sudo systemctl reset-failed ssh.service && sudo systemctl restart ssh.service" },
         { "failed, for another has the port", held, "sshd-running", PROBLEM, "see port-holder", "" },
 
-        { "socket kept", by_socket, "ssh-socket", SKIPPED, "keep", "" },
+        { "socket kept", by_socket, "ssh-socket", SKIPPED, "only SocketActivation=disable", "" },
         { "socket against the policy", socket_unwanted, "ssh-socket", PROBLEM, "ssh.socket is active",
           "sudo systemctl disable --now ssh.socket && sudo systemctl enable --now ssh.service" },
         { "socket, and a service that could not be moved", socket_unwanted_fixed, "ssh-socket", PROBLEM, "its port is fixed", "" },
@@ -397,11 +395,11 @@ static const struct {
           "printf '\\n[Policy]\\nCandidatePorts=2222 2200-2299 8022 10022-10121 30022-30121\\n' | "
           "sudo tee -a /etc/wslportd.conf" RELOAD },
         { "range, all candidates of a line", all_taken_line, "windows-range", PROBLEM, "",
-          "sudo sed -i '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' /etc/wslportd.conf" RELOAD },
+          "sudo sed -i --follow-symlinks '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' /etc/wslportd.conf" RELOAD },
         { "range, all candidates of a drop-in", all_taken_drop_in, "windows-range", PROBLEM, "",
-          "sudo sed -i '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' '/etc/wslportd.conf.d/a b.conf'" RELOAD },
+          "sudo sed -i --follow-symlinks '9s/=[^#;]*/=2222 2200-2299 8022 10022-10121 30022-30121 /' '/etc/wslportd.conf.d/a b.conf'" RELOAD },
         { "range, some of ours among all candidates", all_taken_twice, "windows-range", PROBLEM, "",
-          "sudo sed -i '9s/=[^#;]*/=8022 10000-11000 30022-30121 /' /etc/wslportd.conf" RELOAD },
+          "sudo sed -i --follow-symlinks '9s/=[^#;]*/=8022 10000-11000 30022-30121 /' /etc/wslportd.conf" RELOAD },
         { "range, nothing is left to add", all_taken_all, "windows-range", PROBLEM, "no port", "" },
         { "range, no room to add", all_taken_many, "windows-range", PROBLEM, "no port", "" },
         { "range, in a file that is refused", all_taken_refused, "windows-range", PROBLEM, "no port", "" },
@@ -422,7 +420,7 @@ static const struct {
         { "loopback", loopback, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
           "sudo sed -i --follow-symlinks '12s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl reload ssh.service" },
         { "loopback, of a socket", loopback_socket, "listen-address", PROBLEM, "/etc/ssh/sshd_config:12",
-          "sudo sed -i --follow-symlinks '12s/^/#/' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl daemon-reload && sudo systemctl restart "
+          "sudo sed -i --follow-symlinks '12s/^/#/' /etc/ssh/sshd_config && sudo systemctl daemon-reload && sudo systemctl restart "
           "ssh.socket" },
         { "half of its port", half, "listen-address", PROBLEM, "on IPv6 only", "sudo systemctl restart ssh.service" },
         { "loopback, nowhere said", loopback_nowhere, "listen-address", PROBLEM, "does not tell why", "" },
