@@ -293,7 +293,7 @@ route = struct.pack("=IHHII", 28, 24, 0, 0, 0) + struct.pack("=BBBBBBBBI", 2, 32
 link = struct.pack("=IHHII", 32, 17, 0, 0, 0) + struct.pack("=BBHiII", 0, 0, 1, 1, 0, 0xffffffff)
 done = struct.pack("=IHHII", 20, 3, 2, 1, 0) + bytes(4)
 error = struct.pack("=IHHII", 36, 2, 0, 1, 0) + struct.pack("=i", -1) + bytes(16)
-for family in (0, 4):
+for family in (0, 4, 15):
     s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family)
     for pid in pids:
         for turn in range(200):
@@ -324,7 +324,7 @@ def test_messages_that_somebody_makes_up(make):
     binds = len(w.binds(m))
 
     ports = netlink_ports(m)
-    assert len(ports) == 4
+    assert len(ports) == 5
     with w.ticking(session):
         out = m.run(["/usr/bin/python3", "-SEc", FORGE, *ports], check=True).stdout
         # The daemon's sockets are connected to the kernel, so the kernel refuses messages of anybody else's: ECONNREFUSED.
