@@ -534,7 +534,8 @@ def test_check_config_and_print_config(make):
     assert printed.returncode == 0 and "CandidatePorts=2222 22022 2200-2299" in printed.stdout
     m.write("/root/again.conf", printed.stdout)
     assert m.run(["wslportd", "--check-config", "/root/again.conf"]).returncode == 0
-    assert m.run(["wslportd", "--check-config", "/root/nothing-there.conf"]).returncode == 0
+    nothing = m.run(["wslportd", "--check-config", "/root/nothing-there.conf"])  # a slip of whoever typed the name
+    assert nothing.returncode == 1 and "no such file" in nothing.stdout
     m.write(w.CONFIG, BAD_CONFIG)
     for argument in ("--check-config", "--print-config"):
         bad = m.run(["wslportd", argument])
