@@ -28,9 +28,11 @@ static void distrust(Config *config, ConfigKeyId key) {
                 config->interop = false;
 }
 
-static void distrust_all(Config *config) {
+/* The same of all keys, but for those that @lines_of has a line of; NULL: it has none. */
+static void distrust_rest(Config *config, const unsigned lines_of[]) {
         for (ConfigKeyId key = 0; key < _CONFIG_KEY_MAX; key++)
-                distrust(config, key);
+                if (!lines_of || lines_of[key] == 0)
+                        distrust(config, key);
 }
 
 static void complain_unknown_key(ConfigLines *lines, const char *section, const char *name) {
@@ -96,9 +98,8 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
         int r;
 
         r = config_lines_read(&lines);
-        for (ConfigKeyId key = 0; r < 0 && key < _CONFIG_KEY_MAX; key++)
-                if (lines.lines_of[key] == 0) /* the error may be about it */
-                        distrust(config, key);
+        if (r < 0)
+                distrust_rest(config, lines.lines_of); /* the error may be about each of them */
         return r < 0 ? r : 1;
 }
 
@@ -133,7 +134,7 @@ int config_load_file(const char *path, ConfigErrorHandler on_error, void *userda
         failure = describe_failure(path, (int) size);
         if (!failure)
                 return 0;
-        distrust_all(config);
+        distrust_rest(config, NULL);
         on_error(path, 0, failure, userdata);
         return (int) size;
 }
@@ -208,7 +209,7 @@ int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, C
                 note_error(&first, r);
         }
         if (unlisted < 0)
-                distrust_all(ret);
+                distrust_rest(ret, NULL);
         return first < 0 ? first : 1;
 }
 

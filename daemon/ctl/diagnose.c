@@ -2,16 +2,9 @@
 #include "ctl/json.h"
 #include "diagnose/finding.h"
 
+/* It sees what its user may. Root's own sees as much as the one that the daemon runs. */
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define TIMEOUT (25 * USEC_PER_SEC)
-
-/* The program sees what its user may. Root's own sees as much as the one that the daemon runs. The caller frees what it
- * prints; NULL where it can't be run. */
-static char *run_program(const char *argument) {
-        const char *const argv[] = { PROGRAM, argument, NULL };
-
-        return ctl_run(argv, TIMEOUT);
-}
 
 static json_object *finding_object(const Finding *finding) {
         json_object *object = json_object_new_object();
@@ -42,7 +35,7 @@ static void print_for_people(const Ctl *ctl, const Finding *finding) {
 }
 
 int verb_diagnose(Ctl *ctl) {
-        _cleanup_free_ char *text = run_program(NULL);
+        _cleanup_free_ char *text = ctl_run((const char *const[]){ PROGRAM, NULL }, TIMEOUT);
         const char *rest = strempty(text);
         json_object *array = NULL;
         int found = CTL_OK;
@@ -80,7 +73,7 @@ int verb_who(Ctl *ctl) {
         r = ctl_parse_port(&ctl->line, &fact.port);
         if (r != CTL_OK)
                 return r;
-        answer = run_program(ctl->line.argument);
+        answer = ctl_run((const char *const[]){ PROGRAM, ctl->line.argument, NULL }, TIMEOUT);
         rest = strempty(answer);
         if (!finding_read(&rest, &finding) || holder_from_string(finding.check, &fact.holder) < 0)
                 return ctl_error(CTL_FAILED, "nobody can tell: " PROGRAM " can't be run");

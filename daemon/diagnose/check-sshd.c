@@ -20,8 +20,8 @@ ShellText check_first(const CheckFacts *f) {
         ShellText text = { "" };
         size_t n;
 
-        /* Where no service runs there is nothing to lose; and Debian's unit has taken /run/sshd away, without which
-         * sshd -t fails. */
+        /* An sshd that is down has nothing to lose, and no /run/sshd on Debian, which sshd -t needs. A text that is cut
+         * is longer than any remedy. */
         if (!is_up(&f->sshd.service))
                 return text;
         n = (size_t) snprintf(text.text, sizeof(text.text), "sudo sshd -t");

@@ -54,8 +54,8 @@ const char *sshd_unit(const CheckFacts *f);
 /* The command that starts sshd anew. */
 ShellText restart_sshd(const CheckFacts *f);
 
-/* What to put before a command that makes a service read its configuration: a second error in there would end an sshd
- * that runs. "" where none runs. */
+/* The check to put before a command that makes the ssh service read its configuration: a second error in there would end
+ * an sshd that runs. "" where none runs. */
 ShellText check_first(const CheckFacts *f);
 
 /* Reads the file and the line that sshd's own words name: "FILE: line 3: …", "FILE line 3: …". Returns false

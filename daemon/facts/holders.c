@@ -10,7 +10,7 @@ typedef struct Look {
         bool best_effort;
         const Status *status; /* with .best_effort; may be NULL */
         bool all;             /* list strangers too */
-        usec_t *until;        /* when to wait for the helper no more */
+        usec_t until;         /* when to wait for the helper no more */
         PortView view;
 } Look;
 
@@ -96,11 +96,11 @@ static int look_at(Look *look, const Listener *listener) {
         SocketOwner owner = { .result = OWNER_UNKNOWN };
         int r;
 
-        r = owner_find(listener->inode, listener->cgroup_id, *look->until, &owner);
+        r = owner_find(listener->inode, listener->cgroup_id, look->until, &owner);
         if (r < 0 && !look->best_effort && listener->uid == 0)
                 return r; /* it may be sshd's; a user's isn't */
         if (r >= 0)
-                *look->until = MAX(*look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE);
+                look->until = MAX(look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE);
 
         view->helper_time += owner.helper_time;
         entry.holder = classify(look, listener, &owner);
@@ -183,15 +183,18 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
 }
 
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 usec_t *until, PortView *ret) {
-        return holders_look_with(&(Look){ .managed = managed, .until = until }, sockets, expected, port,
-                                 ret);
+                 PortView *ret) {
+        Look look = { .managed = managed, .until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE };
+
+        return holders_look_with(&look, sockets, expected, port, ret);
 }
 
 int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpoints *expected,
                              uint16_t port, const Status *status, PortView *ret) {
-        usec_t until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC;
-        Look look = { .managed = managed, .best_effort = true, .status = status, .until = &until };
+        Look look = { .managed = managed,
+                      .best_effort = true,
+                      .status = status,
+                      .until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC };
 
         return holders_look_with(&look, sockets, expected, port, ret);
 }

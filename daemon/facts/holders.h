@@ -28,10 +28,10 @@ typedef struct PortView {
 
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
  * exist than fit, root's come first. Strangers beside @expected, where sshd should be, don't count;
- * @expected is empty where that isn't known. It never binds. It may wait for the helper, until *@until as
- * in owner_find(), which an answer puts off to HOLDERS_PATIENCE from then. Returns 0 or a negative errno. */
+ * @expected is empty where that isn't known. It never binds. It may wait for the helper, HOLDERS_PATIENCE from the
+ * start or from the last answer; then a user's listener is a stranger's. Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 usec_t *until, PortView *ret);
+                 PortView *ret);
 
 /* The same, with waits of seconds, for a program that may see less than the daemon. Where the listener's owner can't be seen, the
  * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named

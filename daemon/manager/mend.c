@@ -8,7 +8,7 @@
 #include "systemd/sequence.h"
 #include "systemd/units.h"
 
-/* Whether nobody listens where the unit should. Whoever else listens on that port is beside the point. */
+/* True if nobody listens on that address and port. Other listeners on the port don't count. */
 static bool is_deaf_at(Sockets *sockets, const Endpoint *endpoint) {
         Listener listeners[ENDPOINTS_MAX]; /* systemd's are root's */
         int n = sockets_list_listeners_of_root(sockets, endpoint->port, listeners, ELEMENTSOF(listeners));
@@ -32,7 +32,7 @@ static bool has_own_network(sd_bus *bus, const char *path) {
                 !isempty(named));
 }
 
-/* Whether one of the unit's addresses has no listener. */
+/* True if one of the unit's addresses has no listener. */
 static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
         char streams[UNIT_STREAMS_SIZE];
@@ -83,7 +83,7 @@ int mend_units(const char *unit) {
                     systemd_is(bus, pairs[i].service, "activating") ||
                     !is_deaf(bus, sockets, pairs[i].socket))
                         continue;
-                /* It may have read a file of ours that is gone. */
+                /* systemd may still have what a file of ours said that is gone. */
                 r = systemd_call(bus, JOB_DAEMON_RELOAD, NULL);
                 if (r >= 0)
                         r = systemd_call(bus, JOB_RESTART, pairs[i].socket);

@@ -49,7 +49,7 @@ MoveRequest move_request_make(const Observer *o, const Decision *d) {
                 request.to = *now;
         else if (d->action == ACTION_RELOCATE) {
                 request.to.port = d->port;
-                /* What stays beside a port is chosen once. */
+                /* The ports that stay beside one are chosen once, when sshd is moved there. */
                 request.to.n_beside = d->port == now->port ? now->n_beside : d->n_beside;
                 memcpy(request.to.beside, d->port == now->port ? now->beside : d->beside,
                        sizeof(request.to.beside));

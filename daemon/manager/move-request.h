@@ -3,7 +3,7 @@
 
 #include "manager/observe.h"
 
-/* What a decision asks of a move. */
+/* The request that a decision makes of a move. */
 
 /* An address, as home_probe_addresses() writes it, and a port: bind() has to be granted there. */
 typedef struct MoveProbe {
@@ -21,5 +21,5 @@ typedef struct MoveRequest {
         const HomeFacts *sshd;
 } MoveRequest;
 
-/* What @d comes to, by what was observed. The request points into @o, and is valid until the next observation. */
+/* Makes the request for @d from what @o has seen. It points into @o, and is valid until the next observation. */
 MoveRequest move_request_make(const Observer *o, const Decision *d);

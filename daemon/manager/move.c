@@ -43,7 +43,7 @@ struct Move {
         sd_event_source *timer;
         usec_t verify_until;
         unsigned strangers; /* how many looks in a row have found another there */
-        bool listened;      /* a socket unit, when the move began */
+        bool listened;      /* a socket unit did, when the move began */
         bool again;         /* sshd was told of one mechanism before, and did not come to listen */
         int error;          /* not 0: why it is being undone, by the same steps */
         char text[512];
@@ -150,7 +150,7 @@ static void _printf_(3, 4) move_undo(Move *move, int error, const char *format, 
                 return;
         }
 
-        /* Somebody else may have had systemd read our files, and it has closed the sockets. */
+        /* A daemon-reload of somebody's may have made systemd read our files, and close the sockets. */
         if (move->reach == MOVE_IS_IN_FILES && move->listened && move_listens_as_before(move) == 0)
                 move->reach = MOVE_IS_TOLD;
         r = trial_write(&move->trial, &move->request.from);

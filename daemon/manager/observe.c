@@ -113,10 +113,9 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
 }
 
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
-        usec_t until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE;
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, &until, ret);
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, ret);
         if (r >= 0)
                 o->helper_time += ret->helper_time;
         return r;

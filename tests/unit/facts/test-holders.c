@@ -87,14 +87,13 @@ static void test_sshd_by_its_name(void) {
 /* The daemon doesn't go by a name: systemd is asked. */
 static void test_the_daemon_between_two_buses(void) {
         _cleanup_(sockets_freep) Sockets *sockets = enter();
-        usec_t until = test_soon();
         PortView view;
 
         (void) netns_listen("0.0.0.0", 2222);
         be("sshd", true);
-        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, &until, &view), 0);
+        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, &view), 0);
         test_equal_int(view.holder, HOLDER_UNKNOWN);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222, &until,
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222,
                                     &view),
                        0);
         test_equal_int(view.holder, HOLDER_LINUX);
@@ -174,7 +173,6 @@ static void test_nobody_finds_a_users_listener(void) {
         _cleanup_(sockets_freep) Sockets *sockets = enter();
         struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/tmp/test-holders-XXXXXX" };
         int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-        usec_t until = 0;
         PortView view;
 
         test_assert(mkdtemp(name.sun_path));
@@ -184,13 +182,13 @@ static void test_nobody_finds_a_users_listener(void) {
         be("nginx", false);
         (void) netns_listen("127.0.0.9", 2222);
         be("nginx", true);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &until, &view), 0);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &view), 0);
         test_equal_int(view.holder, HOLDER_NONE); /* it is beside sshd's address */
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &any_address, 2222, &until, &view), 0);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &any_address, 2222, &view), 0);
         test_equal_int(view.holder, HOLDER_LINUX);
 
         (void) netns_listen("127.0.0.1", 2222);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &until, &view), -EAGAIN);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &view), -EAGAIN);
         (void) unlink(name.sun_path);
         *strrchr(name.sun_path, '/') = '\0';
         (void) rmdir(name.sun_path);
