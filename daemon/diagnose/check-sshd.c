@@ -43,12 +43,13 @@ ShellText restart_sshd(const CheckFacts *f) {
         if (f->sshd.verdict == SSHD_VERDICT_REFUSED)
                 check = check_first(f);
 
+        /* A check of 600 characters is longer than any remedy, too. */
         if (f->sshd.service.failed || f->sshd.service.starting || f->sshd.socket.failed)
                 snprintf(restart.text, sizeof(restart.text),
-                         "%ssudo systemctl reset-failed %s && sudo systemctl restart %s", check.text, unit,
-                         unit);
+                         "%.600ssudo systemctl reset-failed %s && sudo systemctl restart %s", check.text,
+                         unit, unit);
         else
-                snprintf(restart.text, sizeof(restart.text), "%ssudo systemctl restart %s", check.text,
+                snprintf(restart.text, sizeof(restart.text), "%.600ssudo systemctl restart %s", check.text,
                          unit);
         return restart;
 }
