@@ -20,9 +20,9 @@ ShellText check_first(const CheckFacts *f) {
         ShellText text = { "" };
         size_t n;
 
-        /* An sshd that is down has nothing to lose, and no /run/sshd on Debian, which sshd -t needs. A text that is cut
-         * is longer than any remedy. */
-        if (!is_up(&f->sshd.service))
+        /* An sshd that is down or starts has nothing to lose, and no /run/sshd on Debian, which sshd -t needs. A text
+         * that is cut is longer than any remedy. */
+        if (!is_up(&f->sshd.service) || f->sshd.service.starting)
                 return text;
         n = (size_t) snprintf(text.text, sizeof(text.text), "sudo sshd -t");
         WORDS_FOREACH (word, f->sshd.options)
@@ -153,7 +153,7 @@ void check_host_keys(const CheckFacts *f, Finding *r) {
 }
 
 void check_run_directory(const CheckFacts *f, Finding *r) {
-        if (!is_up(&f->sshd.service))
+        if (!is_up(&f->sshd.service) || f->sshd.service.starting)
                 say(r, VERDICT_SKIPPED, "systemd makes sshd's run-time directory when sshd starts");
         else if (say_fact(r, f->sshd.run_directory, "sshd has its run-time directory",
                           "/run/sshd is missing: sshd runs, but ends each connection",

@@ -87,6 +87,8 @@ CHANGE(refused) {
         strcpy(f->sshd.error, "/etc/ssh/sshd_config: line 3: Bad configuration option: Foo");
 }
 CHANGE(refused_down) { refused(f); f->sshd.service.active = false; f->sshd.service.failed = true; f->port.listens = FACT_NO; }
+CHANGE(refused_starting) { refused(f); f->sshd.service.starting = true; }
+CHANGE(no_run_directory_starting) { f->sshd.service.starting = true; f->sshd.run_directory = FACT_NO; }
 CHANGE(refused_bom) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config: line 1: Bad configuration option: \\357\\273\\277Include"); }
 CHANGE(refused_utf16) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config line 1: no argument after keyword \"\\377\\376I\""); }
 CHANGE(refused_match) { refused(f); strcpy(f->sshd.error, "/etc/ssh/sshd_config line 3: Bad Match condition"); }
@@ -306,6 +308,10 @@ static const struct {
         { "sshd's config refused, and sshd failed on it", refused_down, "sshd-config", PROBLEM, "",
           "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
           "sudo systemctl restart ssh.service" },
+        { "sshd's config refused, and sshd is starting", refused_starting, "sshd-config", PROBLEM, "",
+          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
+          "sudo systemctl restart ssh.service" },
+        { "no run-time directory, and sshd is starting", no_run_directory_starting, "run-directory", SKIPPED, "when sshd starts", "" },
         { "what it is refused for is told once", refused_down, "sshd-running", PROBLEM, "see sshd-config", "" },
         { "sshd's config begins with a mark", refused_bom, "sshd-config", PROBLEM, "the file begins with a byte order mark (BOM)",
           "sudo sed -i --follow-symlinks '1s/^\\xef\\xbb\\xbf//' /etc/ssh/sshd_config && sudo sshd -t && sudo systemctl restart ssh.service" },
