@@ -217,22 +217,25 @@ def test_such_a_socket_is_mended_later_if_the_helper_fails_at_first(make):
     standing(m, "clear", 2022, "")
 
 
+@pytest.mark.parametrize("windows", [{}, w.WINDOWS_HOLDS_22], ids=["at-home", "moved"])
 @pytest.mark.parametrize("end", ["TERM", "KILL"])
-def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, end):
+def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, windows, end):
     """Otherwise anybody's next daemon-reload would close the socket."""
-    m = boot(laid(make, "ubuntu-24.04", stray=(2222,)))  # stray: the daemon ends before Windows answers its helper
-    standing(m, "clear", 22, "")
-    before, pid = w.show(m, "ssh.socket", "InvocationID"), w.main_pid(m, w.UNIT)
+    # stray: the daemon ends before Windows answers its helper
+    m = boot(laid(make, "ubuntu-24.04", windows=windows, stray=(2222, 22022)))
+    at, to = (2222, 22022) if windows else (22, 2222)
+    here = ("relocated", 2222, "sshd-config") if windows else ("clear", 22, "")
+    standing(m, *here)
+    before, pid, files = w.show(m, "ssh.socket", "InvocationID"), w.main_pid(m, w.UNIT), left(m)
     m.windows.silent()
-    m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, "Relocate", "q", "2222"])
-    w.eventually(lambda: m.exists(w.PORT_FILE), "sshd has been asked")
-    w.eventually(lambda: w.binds(m, command="wslportd-bindpr"), "Windows has been asked")
+    m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, "Relocate", "q", str(to)])
+    w.eventually(lambda: m.exists(w.PORT_FILE) and f"Port {to}" in m.read(w.PORT_FILE), "sshd has been asked")
     m.run(["kill", f"-{end}", str(pid)], check=True)
     w.eventually(lambda: not m.exists(f"/proc/{pid}"), "it has ended")
     m.windows.silent(False)
     if end == "TERM":
         systemctl(m, "daemon-reload")
     else:  # systemd starts the daemon again
-        standing(m, "clear", 22, "")
-    assert only(m, 22) and gets_in(m, 22) and left(m) == []
+        standing(m, *here)
+    assert only(m, at) and gets_in(m, at) and left(m) == files
     assert w.show(m, "ssh.socket", "InvocationID") == before
