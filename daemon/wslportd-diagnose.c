@@ -4,7 +4,6 @@
 #include "diagnose/diagnosis.h"
 #include "diagnose/gather-windows.h"
 #include "diagnose/gather.h"
-#include "process/program.h"
 #include "systemd/bus.h"
 
 /* The daemon answers from memory. It may itself be waiting for this program. */

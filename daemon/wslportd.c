@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <malloc.h>
 
-#include "base/log.h"
 #include "core/config-file.h"
 #include "manager/manager.h"
 #include "manager/mend.h"

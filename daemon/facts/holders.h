@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/home.h"
 #include "core/status.h"
 #include "kernel/owner.h"
 #include "kernel/sockets.h"

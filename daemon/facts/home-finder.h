@@ -5,7 +5,6 @@
 #include "kernel/routes.h"
 #include "sshd/sshd.h"
 #include "store/store.h"
-#include "systemd/units.h"
 
 /* Finds where sshd would listen without us: it asks sshd, with the options of its service, and reads the
  * addresses of a socket unit that listens in sshd's place. */

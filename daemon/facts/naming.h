@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/log.h"
-#include "core/config.h"
 #include "facts/ports.h"
 #include "windows/greeter.h"
 

@@ -3,7 +3,6 @@
 
 #include <systemd/sd-event.h>
 
-#include "base/util.h"
 #include "kernel/netlink.h"
 
 /* Tells when a TCP socket with one of some ports starts or stops listening, by the kernel's tracepoint

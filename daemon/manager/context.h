@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <systemd/sd-event.h>
-
-#include "core/config.h"
 #include "dbus/object.h"
 #include "facts/home-finder.h"
 #include "facts/mode.h"
 #include "facts/naming.h"
 #include "facts/watch.h"
-#include "kernel/routes.h"
 #include "manager/files.h"
 #include "systemd/link.h"
 

@@ -4,9 +4,7 @@
 #include "kernel/sockets.h"
 #include "sshd/dump.h"
 #include "store/store.h"
-#include "systemd/bus.h"
 #include "systemd/sequence.h"
-#include "systemd/units.h"
 
 /* True if nobody listens on that address and port. Other listeners on the port don't count. */
 static bool is_deaf_at(Sockets *sockets, const Endpoint *endpoint) {

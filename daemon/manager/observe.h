@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/delay.h"
-#include "facts/holders.h"
 #include "manager/context.h"
 
 /* Turns what is known of sshd's units, configuration and ports into a Snapshot, and sees to it that the next

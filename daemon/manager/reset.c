@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/reset.h"
 
-#include "core/endpoint.h"
 #include "manager/manager.h"
 #include "manager/mend.h"
 #include "systemd/sequence.h"

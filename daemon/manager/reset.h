@@ -2,7 +2,6 @@
 #pragma once
 
 #include "base/log.h"
-#include "base/util.h"
 
 #define RESET_TEXT_SIZE 2048
 

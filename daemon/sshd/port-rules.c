@@ -3,7 +3,6 @@
 
 #include <strings.h>
 
-#include "core/model.h"
 #include "sshd/packet-rules.h"
 
 static int on_sshd_line(const ConfigLine *line, void *userdata) {
