@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 static int open_folder(const char *path, bool make, const char **ret_name) {
         const char *slash = strrchr(path, '/');
@@ -75,19 +77,10 @@ ssize_t fs_read(const char *path, char *buffer, size_t size) {
 }
 
 int fs_open_folder(const char *path) {
-        int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        char name[NAME_MAX + 1];
+        struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+                                .resolve = RESOLVE_NO_SYMLINKS };
+        int fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 
-        while (fd >= 0 && *(path += strspn(path, "/"))) {
-                size_t length = strcspn(path, "/");
-                _cleanup_close_ int outer_fd = fd;
-
-                if (length >= sizeof(name))
-                        return -ENAMETOOLONG;
-                snprintf(name, sizeof(name), "%.*s", (int) length, path);
-                fd = openat(outer_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-                path += length;
-        }
         return fd < 0 ? -errno : fd;
 }
 

@@ -12,24 +12,13 @@
 #define PATIENCE (300 * USEC_PER_MSEC)
 
 static int read_id(uint64_t *ret) {
-        static const char *const paths[] = {
-                "/sys/kernel/tracing/events/sock/inet_sock_set_state/id",
-                "/sys/kernel/debug/tracing/events/sock/inet_sock_set_state/id",
-        };
-        int error = -ENOENT;
+        char text[32], *end;
+        ssize_t n = fs_read("/sys/kernel/tracing/events/sock/inet_sock_set_state/id", text, sizeof(text));
 
-        for (size_t i = 0; i < ELEMENTSOF(paths); i++) {
-                char text[32], *end;
-                ssize_t n = fs_read(paths[i], text, sizeof(text));
-
-                if (n >= 0) {
-                        *ret = strtoull(text, &end, 10);
-                        return end == text || *ret == 0 || *ret == ULLONG_MAX ? -EBADMSG : 0;
-                }
-                if (n != -ENOENT)
-                        error = (int) n;
-        }
-        return error;
+        if (n < 0)
+                return (int) n;
+        *ret = strtoull(text, &end, 10);
+        return end == text || *ret == 0 || *ret == ULLONG_MAX ? -EBADMSG : 0;
 }
 
 /* One event for each CPU that is online. */
