@@ -13,20 +13,12 @@
 #define POWERSHELL "WindowsPowerShell/v1.0/powershell.exe"
 #define SSHD_KEY "HKLM\\SYSTEM\\CurrentControlSet\\Services\\sshd"
 
-/* WINDOWS_HOLDER takes up to three programs. */
-typedef enum HolderStep {
-        HOLDER_IPV4, /* netstat, of IPv4 */
-        HOLDER_IPV6, /* netstat, of IPv6 */
-        HOLDER_NAME, /* tasklist, of the process that netstat has named */
-} HolderStep;
-
 struct Inquiry {
         sd_event *event;
         Child *child;
         WindowsQuestion question;
         uint16_t port;
-        HolderStep step;
-        uint32_t pid; /* the holder's, for HOLDER_NAME */
+        uint32_t pid; /* of WINDOWS_HOLDER: the process that netstat has named; 0: it has not run yet */
         usec_t deadline;
         WslConf conf;
         InquiryHandler handler;
@@ -46,17 +38,10 @@ Inquiry *inquiry_free(Inquiry *q) {
 
 /* Returns 1 where another program is to be run, 0 where the answer is complete, or a negative errno. */
 static int read_holder(Inquiry *q, const char *output) {
-        if (q->step == HOLDER_NAME) {
-                (void) windows_parse_task(output, q->pid, q->answer.holder);
-                return 0;
-        }
-        if (windows_parse_listener(output, q->port, &q->pid) > 0)
-                q->step = HOLDER_NAME;
-        else if (q->step == HOLDER_IPV4)
-                q->step = HOLDER_IPV6;
-        else
-                return 0;
-        return 1;
+        if (q->pid == 0)
+                return windows_parse_listener(output, q->port, &q->pid);
+        (void) windows_parse_task(output, q->pid, q->answer.holder);
+        return 0;
 }
 
 /* Makes the answer of the program's output. Returns as read_holder() does. */
@@ -170,9 +155,8 @@ static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]
         }
         if (q->question != WINDOWS_HOLDER)
                 return commands[q->question];
-        if (q->step != HOLDER_NAME)
-                return (Command){ "NETSTAT.EXE",
-                                  { "-ano", "-p", q->step == HOLDER_IPV4 ? "TCP" : "TCPv6" } };
+        if (q->pid == 0)
+                return (Command){ "NETSTAT.EXE", { "-ano" } };
         snprintf(buffer, ENCODED_SIZE, "PID eq %u", q->pid);
         return (Command){ "tasklist.exe", { "/FI", buffer, "/FO", "CSV", "/NH" } };
 }

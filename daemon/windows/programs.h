@@ -15,7 +15,7 @@ size_t windows_parse_excluded_ranges(const char *text, PortRange *ret, size_t si
  * -EBADMSG. */
 int windows_parse_dynamic_range(const char *text, PortRange *ret);
 
-/* Of `netstat -ano -p TCP` (or TCPv6): the process that listens on @port. 1, or 0 where none does. */
+/* Of `netstat -ano`: the process that listens on TCP @port. 1, or 0 where none does. */
 int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid);
 
 #define WINDOWS_NAME_SIZE 33

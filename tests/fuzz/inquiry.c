@@ -10,7 +10,7 @@
  * The input: the question and the port, and for each program its end, its exit status and its output, up
  * to a NUL. This file stands in for process/child.c, wsl.c and wslconfig.c, which aren't linked. */
 
-#define PROGRAMS_MAX 3 /* netstat for each family, and tasklist */
+#define PROGRAMS_MAX 2 /* netstat and tasklist */
 
 struct Child {
         ChildHandler handler;

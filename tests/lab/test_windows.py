@@ -37,7 +37,7 @@ out = sys.stdout.buffer
 """
 
 NETSTAT = r"""
-if sys.argv[-1] == "TCP":
+if sys.argv[1:] == ["-ano"]:
     out.write(("\r\nAktive Verbindungen\r\n\r\n"
                "  Proto  Lokale Adresse         Remoteadresse          Status           PID\r\n"
                "  TCP    0.0.0.0:22             0.0.0.0:0              ABHÖREN         4312\r\n"
@@ -155,7 +155,7 @@ def test_windows_programs_run_only_where_they_may(make):
     assert w.status_text(m) == f"ssh on 2222; Windows ({SSHD_EXE}) holds 22"
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "WSL_INTEROP": "/run/WSL/1_interop"}
     assert calls(m) == [
-        (f"{DRIVE}/Windows/System32/NETSTAT.EXE", ["-ano", "-p", "TCP"], environment, "/dev/null"),
+        (f"{DRIVE}/Windows/System32/NETSTAT.EXE", ["-ano"], environment, "/dev/null"),
         (f"{DRIVE}/Windows/System32/tasklist.exe", ["/FI", "PID eq 4312", "/FO", "CSV", "/NH"], environment, "/dev/null")]
     # WSL's relay to Windows' programs needs that (binfmt.cpp, CreateNtProcess); the stand-ins don't.
     assert "AF_VSOCK" in w.show(m, w.HELPER, "RestrictAddressFamilies")["RestrictAddressFamilies"].split()
