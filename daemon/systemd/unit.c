@@ -132,29 +132,21 @@ static int read_conditions(sd_bus_message *m, char *field, size_t size) {
         return r;
 }
 
-/* Leaves out a word that doesn't fit: sshd's listeners show what the word would have told about the ports. */
-static int read_each(sd_bus_message *m, const char *array, const char *item, char *field, size_t size) {
-        const char *text;
-        int r;
+/* Reads a list, of each @item its first word. Leaves out a word that doesn't fit: sshd's listeners show what the
+ * word would have told about the ports. */
+#define DEFINE_READ_WORDS(name, item)                                                 \
+        static int name(sd_bus_message *m, char *field, size_t size) {                \
+                const char *text;                                                     \
+                int r = enter_array(m, "a" item);                                     \
+                                                                                      \
+                while (r >= 0 && (r = sd_bus_message_read(m, item, &text, NULL)) > 0) \
+                        (void) words_append(field, size, text);                       \
+                return r;                                                             \
+        }
 
-        r = enter_array(m, array);
-        while (r >= 0 && (r = sd_bus_message_read(m, item, &text, NULL)) > 0)
-                (void) words_append(field, size, text);
-        return r;
-}
-
-static int read_words(sd_bus_message *m, char *field, size_t size) {
-        return read_each(m, "as", "s", field, size);
-}
-
-/* Likewise, with the paths as the words. */
-static int read_files(sd_bus_message *m, char *field, size_t size) {
-        return read_each(m, "a(sb)", "(sb)", field, size);
-}
-
-static int read_mounts(sd_bus_message *m, char *field, size_t size) {
-        return read_each(m, "a(ss)", "(ss)", field, size);
-}
+DEFINE_READ_WORDS(read_words, "s")
+DEFINE_READ_WORDS(read_files, "(sb)")
+DEFINE_READ_WORDS(read_mounts, "(ss)")
 
 /* Reads a list of families that are allowed, or of those that aren't. */
 static int read_families(sd_bus_message *m, char *field, size_t) {
