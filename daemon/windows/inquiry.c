@@ -164,34 +164,24 @@ static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]
 static int run_program(Inquiry *q) {
         char buffer[ENCODED_SIZE] = "";
         Command command = choose_program(q, buffer);
-        uint64_t now;
-        int r;
+        usec_t now = clock_usec(CLOCK_MONOTONIC);
 
-        r = sd_event_now(q->event, CLOCK_MONOTONIC, &now);
-        if (r < 0)
-                return r;
         return run_command(q->event, &q->conf, &command, q->deadline > now ? q->deadline - now : 0, on_end,
                            q, &q->child);
 }
 
 int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
                   InquiryHandler handler, void *userdata, Inquiry **ret) {
-        _cleanup_(inquiry_freep) Inquiry *q = NULL;
-        uint64_t now;
+        _cleanup_(inquiry_freep) Inquiry *q = malloc(sizeof(*q));
         int r;
 
-        r = sd_event_now(event, CLOCK_MONOTONIC, &now);
-        if (r < 0)
-                return r;
-
-        q = malloc(sizeof(*q));
         if (!q)
                 return -ENOMEM;
         *q = (Inquiry){
                 .event = sd_event_ref(event),
                 .question = question,
                 .port = port,
-                .deadline = now + timeout,
+                .deadline = clock_usec(CLOCK_MONOTONIC) + timeout,
                 .handler = handler,
                 .userdata = userdata,
         };
