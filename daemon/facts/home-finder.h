@@ -33,10 +33,10 @@ typedef struct HomeFacts {
         SshdVerdict verdict;
         const char *detail;        /* sshd's own words, or why it did not answer; NULL if there are none */
         const char *port_fixed_by; /* as Snapshot's */
-        const char *options;       /* words: the service's options that sshd was asked with */
-        bool ask_again; /* sshd or the socket's drop-in could not be read; a later try may succeed */
-        bool has_twice; /* the socket unit has an endpoint twice, and systemd can't bind that */
-        Home home;      /* without ports: sshd did not tell */
+        const char *options; /* SSHD_COMMAND_SIZE of words: the service's options that sshd was asked with */
+        bool ask_again;      /* sshd or the socket's drop-in could not be read; a later try may succeed */
+        bool has_twice;      /* the socket unit has an endpoint twice, and systemd can't bind that */
+        Home home;           /* without ports: sshd did not tell */
 } HomeFacts;
 
 /* Finds the endpoints of @home whose address this machine lacks, as that of a mesh which comes up later. Returns 0,

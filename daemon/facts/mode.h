@@ -23,8 +23,3 @@ void mode_ask(Mode *mode);
 
 /* Whether wslinfo is there and gave no answer: then mode_get() knows only what the routes show. */
 bool mode_is_unconfirmed(const Mode *mode);
-
-/* The same, and the routes don't show it either: the answer may come with a later question. */
-static inline bool mode_is_late(const Mode *mode) {
-        return mode_get(mode) == MODE_UNKNOWN && mode_is_unconfirmed(mode);
-}

@@ -66,7 +66,7 @@ Move *move_free(Move *move) {
 
         if (move->reach == MOVE_IS_IN_FILES && !move_is_taken_up(move))
                 trial_take_back(&move->trial);
-        trial_done(&move->trial);
+        sshd_inquiry_free(move->trial.sshd);
         child_free(move->probe.child);
         sequence_free(move->sequence);
         sd_bus_slot_unref(move->streams_slot);
@@ -460,36 +460,31 @@ static int move_begin(Move *move) {
 
 int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveListens listens,
                MoveHandler handler, void *userdata, Move **ret) {
-        _cleanup_(move_freep) Move *move = calloc(1, sizeof(*move));
-        Trial *trial;
+        _cleanup_(move_freep) Move *move = malloc(sizeof(*move));
         int r;
 
         if (!move)
                 return -ENOMEM;
 
-        move->bus = sd_bus_ref(bus);
-        move->request = *request;
-        move->shape = managed_shape(request->managed);
-        move->listens = listens;
-        move->handler = handler;
-        move->userdata = userdata;
-
-        trial = &move->trial;
-        *trial = (Trial){
-                .event = event,
-                .from = request->from,
-                .to = request->to,
-                .now = request->from,
-                .by_socket = move->shape.by_socket,
-                .home = request->sshd->home,
-                .handler = move_on_tried,
-                .userdata = move,
+        *move = (Move){
+                .bus = sd_bus_ref(bus),
+                .request = *request,
+                .shape = managed_shape(request->managed),
+                .trial = { .event = event,
+                           .from = request->from,
+                           .to = request->to,
+                           .now = request->from,
+                           .by_socket = request->managed.socket,
+                           .home = request->sshd->home,
+                           .handler = move_on_tried,
+                           .userdata = move },
+                .listens = listens,
+                .handler = handler,
+                .userdata = userdata,
         };
-        WORDS_FOREACH (word, request->sshd->options)
-                if (!words_append(trial->options, sizeof(trial->options), word))
-                        return -E2BIG;
+        memcpy(move->trial.options, request->sshd->options, sizeof(move->trial.options));
         move->listened = move->shape.by_socket && move_listens_as_before(move) > 0;
-        r = store_read_bare_units(request->managed, &trial->units);
+        r = store_read_bare_units(request->managed, &move->trial.units);
         if (r >= 0)
                 r = move_begin(move);
         if (r < 0)

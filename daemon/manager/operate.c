@@ -182,17 +182,8 @@ static int operator_listens(const Placement *placement, uint16_t port, void *use
         return observer_listens(op->observer, placement, port);
 }
 
-static int operator_start_move(Operator *op, const Decision *d) {
-        const MoveRequest request = move_request_make(op->observer, d);
-
-        /* The unit is ordered after ours: its job waits for READY=1. */
-        if (request.phase != SERVICE_INACTIVE)
-                publisher_say_ready(op->publisher);
-        return move_start(op->c->event, systemd_link_bus(op->c->link), &request, operator_listens,
-                          operator_on_moved, op, &op->move);
-}
-
 static void operator_move(Operator *op, const Decision *d) {
+        MoveRequest request;
         char text[160];
         int r;
 
@@ -202,7 +193,12 @@ static void operator_move(Operator *op, const Decision *d) {
         if (!retry_allows_move(&op->retry))
                 return;
 
-        r = operator_start_move(op, d);
+        request = move_request_make(op->observer, d);
+        /* The unit is ordered after ours: its job waits for READY=1. */
+        if (request.phase != SERVICE_INACTIVE)
+                publisher_say_ready(op->publisher);
+        r = move_start(op->c->event, systemd_link_bus(op->c->link), &request, operator_listens,
+                       operator_on_moved, op, &op->move);
         if (r >= 0) {
                 operator_hold_units(op, OPERATOR_MOVING);
                 return;
@@ -427,7 +423,8 @@ static void operator_look_home_later(Operator *op, const Snapshot *s, const Deci
 }
 
 static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {
-        bool soon = op->observer->sshd.ask_again || mode_is_late(op->c->mode);
+        bool soon = op->observer->sshd.ask_again ||
+                    (mode_get(op->c->mode) == MODE_UNKNOWN && mode_is_unconfirmed(op->c->mode));
 
         if (d->state == STATE_RELOCATED && s->service == SERVICE_RUNNING)
                 files_save(&op->c->files, &op->c->log);

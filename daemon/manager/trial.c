@@ -4,10 +4,6 @@
 /* Longer than sshd's own check takes, which is 20 to 60 ms. */
 #define FRESH (100 * USEC_PER_MSEC)
 
-void trial_done(Trial *t) {
-        t->sshd = sshd_inquiry_free(t->sshd);
-}
-
 void trial_take_back(Trial *t) {
         if (store_write_placement(&t->from, home_first_port(&t->home), &t->units) >= 0)
                 (void) store_set_mark(STORE_RELOAD_DUE_FILE, false);

@@ -29,8 +29,6 @@ typedef struct Trial {
         void *userdata;
 } Trial;
 
-void trial_done(Trial *trial);
-
 /* Begins with the first mechanism. Returns 0, or a negative errno and the files are as they were, as far as
  * they can be. */
 int trial_begin(Trial *trial);

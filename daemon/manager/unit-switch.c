@@ -112,9 +112,8 @@ int unit_switch_start(sd_event *event, sd_bus *bus, const SwitchRequest *request
         s->handler = handler;
         s->userdata = userdata;
         snprintf(s->program, sizeof(s->program), "%s", strempty(request->program));
-        WORDS_FOREACH (word, strempty(request->options))
-                if (!words_append(s->options, sizeof(s->options), word))
-                        return -E2BIG;
+        if (request->options)
+                memcpy(s->options, request->options, sizeof(s->options));
         /* The unit itself has 0.0.0.0, of which WSL would remember the answer. */
         r = !request->runs       ? unit_switch_begin_jobs(s)
             : request->port == 0 ? unit_switch_ask_sshd(s)
