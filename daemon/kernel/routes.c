@@ -291,9 +291,6 @@ int routes_watch(Routes *routes, sd_event *event, ChangeHandler callback, void *
         _cleanup_(netlink_freep) Netlink *events = NULL;
         int r;
 
-        if (routes->events)
-                return -EALREADY;
-
         r = netlink_new(&events, NETLINK_ROUTE);
         if (r < 0)
                 return r;

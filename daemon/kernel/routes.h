@@ -26,6 +26,6 @@ int routes_list_addresses(Routes *routes, Address *ret, size_t size);
 int routes_keep_absent(Routes *routes, Endpoints *endpoints);
 
 /* Calls back when links, IPv4 rules or routes, or addresses have changed: once, 200 ms after the last
- * change, but no later than 1 s after the first. Whoever reads them after this call misses no change.
- * Returns 0 or a negative errno. */
+ * change, but no later than 1 s after the first. Whoever reads them after this call misses no change. To be called
+ * once. Returns 0 or a negative errno. */
 int routes_watch(Routes *routes, sd_event *event, ChangeHandler callback, void *userdata);

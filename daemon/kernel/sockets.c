@@ -185,9 +185,6 @@ int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in)
         Found found = { .ends_in = USEC_INFINITY };
         int r;
 
-        if (port == 0)
-                return -EINVAL;
-
         r = ask(sockets, STATES_SESSION, port, count_socket, &found);
         if (r >= 0)
                 *ret_ends_in = found.ends_in;

@@ -188,13 +188,9 @@ static int on_deadline(sd_event_source *, uint64_t, void *userdata) {
 
 int sequence_start(sd_bus *bus, const Plan *plan, const char *service, const char *socket,
                    SequenceHandler handler, void *userdata, Sequence **ret) {
-        _cleanup_(sequence_freep) Sequence *s = NULL;
+        _cleanup_(sequence_freep) Sequence *s = malloc(sizeof(*s));
         int r;
 
-        if (plan->n == 0)
-                return -EINVAL;
-
-        s = malloc(sizeof(*s));
         if (!s)
                 return -ENOMEM;
         *s = (Sequence){ .bus = sd_bus_ref(bus), .plan = *plan, .handler = handler, .userdata = userdata };
