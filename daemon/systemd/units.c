@@ -128,10 +128,7 @@ void units_free(Units *units) {
 static int units_refresh(Units *units);
 
 static int units_on_again(sd_event_source *, uint64_t, void *userdata) {
-        Units *units = userdata;
-
-        units->again_source = sd_event_source_disable_unref(units->again_source);
-        (void) units_refresh(units);
+        (void) units_refresh(userdata);
         return 0;
 }
 
@@ -339,23 +336,11 @@ int units_attach(Units *units, sd_bus *bus) {
 }
 
 const UnitState *units_service(const Units *units) {
-        const UnitState *found = NULL;
+        for (size_t i = 0; units->known && i < units->n_all; i++)
+                if (!units->all[i].is_socket && streq(units->all[i].state.load_state, "loaded"))
+                        return &units->all[i].state;
 
-        if (!units->known)
-                return NULL;
-
-        for (size_t i = 0; i < units->n_all; i++) {
-                const UnitState *state = &units->all[i].state;
-
-                if (units->all[i].is_socket)
-                        continue;
-                if (streq(state->load_state, "loaded"))
-                        return state;
-                if (!found)
-                        found = state;
-        }
-
-        return found;
+        return units->known ? &units->all[0].state : NULL; /* a service comes first */
 }
 
 const UnitState *units_socket(const Units *units) {
