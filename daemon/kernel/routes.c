@@ -287,28 +287,21 @@ int routes_watch(Routes *routes, sd_event *event, ChangeHandler callback, void *
                 RTNLGRP_LINK,        RTNLGRP_IPV4_RULE,   RTNLGRP_IPV4_ROUTE,
                 RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
         };
-        _cleanup_(sd_event_source_unrefp) sd_event_source *source = NULL;
         _cleanup_(netlink_freep) Netlink *events = NULL;
         int r;
 
-        r = netlink_new(&events, NETLINK_ROUTE);
-        if (r < 0)
-                return r;
-
-        for (size_t i = 0; i < ELEMENTSOF(groups); i++) {
-                r = netlink_join(events, groups[i]);
-                if (r < 0)
-                        return r;
-        }
-
-        r = sd_event_add_io(event, &source, netlink_get_fd(events), EPOLLIN, on_change, routes);
-        if (r < 0)
-                return r;
-        (void) sd_event_source_set_description(source, "routes-changed");
-
-        routes->events = TAKE_PTR(events);
-        routes->source = TAKE_PTR(source);
         routes->callback = callback;
         routes->userdata = userdata;
+        r = netlink_new(&events, NETLINK_ROUTE);
+        for (size_t i = 0; r >= 0 && i < ELEMENTSOF(groups); i++)
+                r = netlink_join(events, groups[i]);
+        if (r >= 0)
+                r = sd_event_add_io(event, &routes->source, netlink_get_fd(events), EPOLLIN, on_change,
+                                    routes);
+        if (r < 0)
+                return r;
+
+        (void) sd_event_source_set_description(routes->source, "routes-changed");
+        routes->events = TAKE_PTR(events);
         return 0;
 }
