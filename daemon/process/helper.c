@@ -63,39 +63,32 @@ ssize_t helper_receive(int fd, void *buffer, size_t size, int ret_fds[], size_t 
                 char bytes[CMSG_SPACE(HELPER_FDS_MAX * sizeof(int))];
         } control;
         struct iovec part = { buffer, size };
-        struct msghdr message = { .msg_iov = &part,
-                                  .msg_iovlen = 1,
-                                  .msg_control = &control,
-                                  .msg_controllen = CMSG_SPACE(n_fds * sizeof(int)) };
-        size_t taken = 0, surplus = 0;
+        struct msghdr message = {
+                .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
+        int received[sizeof(control) / sizeof(int)];
+        size_t n_received = 0;
         ssize_t n;
 
         n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
         if (n < 0)
                 return -errno;
 
-        for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
-                if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-                        continue;
-                for (size_t i = 0; i < (c->cmsg_len - CMSG_LEN(0)) / sizeof(int); i++) {
-                        int received;
-
-                        memcpy(&received, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-                        if (taken < n_fds)
-                                ret_fds[taken++] = received;
-                        else {
-                                close(received);
-                                surplus++;
-                        }
+        /* The kernel puts all descriptors into one (unix(7)). */
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c))
+                if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
+                        n_received = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+                        memcpy(received, CMSG_DATA(c), n_received * sizeof(int));
                 }
-        }
-        if (surplus > 0 || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
-                while (taken > 0)
-                        close(ret_fds[--taken]);
+        if (n_received > n_fds || (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC))) {
+                while (n_received > 0)
+                        close(received[--n_received]);
                 return -EMSGSIZE;
         }
 
-        *ret_n_fds = taken;
+        for (size_t i = 0; i < n_received; i++)
+                ret_fds[i] = received[i];
+        *ret_n_fds = n_received;
         return n;
 }
 
