@@ -15,14 +15,12 @@ static int read_text(const char *path, char *text, size_t size) {
 
 static int read_port(const char *path, const char *keyword, uint16_t *ret) {
         char text[RENDER_SIZE_MAX];
-        int r, q;
+        int r;
 
         r = read_text(path, text, sizeof(text));
-        if (r <= 0)
-                return r;
-
-        q = render_parse_port(text, keyword, ret);
-        return q < 0 ? q : r;
+        if (r > 0 && render_parse_port(text, keyword, ret) < 0)
+                return -EBADMSG;
+        return r;
 }
 
 /* Returns 0 or a negative errno. @text NULL: removes the file. */
@@ -191,14 +189,12 @@ bool store_has_mark(const char *path) {
 
 int store_read_disabled_socket(DisabledSocket *ret) {
         char text[RENDER_SIZE_MAX];
-        int r, q;
+        int r;
 
         r = read_text(STORE_DISABLED_SOCKET_FILE, text, sizeof(text));
-        if (r <= 0)
-                return r;
-
-        q = render_parse_disabled_socket(text, ret);
-        return q < 0 ? q : r;
+        if (r > 0 && render_parse_disabled_socket(text, ret) < 0)
+                return -EBADMSG;
+        return r;
 }
 
 int store_write_disabled_socket(const DisabledSocket *disabled) {
