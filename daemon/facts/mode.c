@@ -62,10 +62,9 @@ static void mode_on_routes(void *userdata) {
 }
 
 int mode_new(sd_event *event, Routes *routes, ChangeHandler handler, void *userdata, Mode **ret) {
-        _cleanup_(mode_freep) Mode *mode = NULL;
+        _cleanup_(mode_freep) Mode *mode = malloc(sizeof(*mode));
         int r;
 
-        mode = malloc(sizeof(*mode));
         if (!mode)
                 return -ENOMEM;
         *mode = (Mode){
@@ -77,9 +76,8 @@ int mode_new(sd_event *event, Routes *routes, ChangeHandler handler, void *userd
         };
 
         r = wsl_detect(&mode->seen);
-        if (r < 0)
-                return r;
-        r = routes_watch(routes, event, mode_on_routes, mode);
+        if (r >= 0)
+                r = routes_watch(routes, event, mode_on_routes, mode);
         if (r < 0)
                 return r;
         mode_ask(mode);

@@ -23,20 +23,16 @@ struct Netlink {
 };
 
 int netlink_new(Netlink **ret, int protocol) {
-        _cleanup_(netlink_freep) Netlink *netlink = NULL;
+        _cleanup_(netlink_freep) Netlink *netlink = calloc(1, sizeof(*netlink));
         struct sockaddr_nl address = { .nl_family = AF_NETLINK };
         socklen_t length = sizeof(address);
 
-        netlink = calloc(1, sizeof(*netlink));
         if (!netlink)
                 return -ENOMEM;
 
         netlink->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
-        if (netlink->fd < 0)
-                return -errno;
-        if (connect(netlink->fd, (struct sockaddr *) &address, sizeof(address)) < 0)
-                return -errno;
-        if (getsockname(netlink->fd, (struct sockaddr *) &address, &length) < 0)
+        if (netlink->fd < 0 || connect(netlink->fd, (struct sockaddr *) &address, sizeof(address)) < 0 ||
+            getsockname(netlink->fd, (struct sockaddr *) &address, &length) < 0)
                 return -errno;
 
         netlink->port_id = address.nl_pid;

@@ -33,10 +33,9 @@ struct Routes {
 };
 
 int routes_new(Routes **ret) {
-        _cleanup_(routes_freep) Routes *routes = NULL;
+        _cleanup_(routes_freep) Routes *routes = calloc(1, sizeof(*routes));
         int r;
 
-        routes = calloc(1, sizeof(*routes));
         if (!routes)
                 return -ENOMEM;
 

@@ -22,10 +22,9 @@ struct Sockets {
 };
 
 int sockets_new(Sockets **ret) {
-        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+        _cleanup_(sockets_freep) Sockets *sockets = calloc(1, sizeof(*sockets));
         int r;
 
-        sockets = calloc(1, sizeof(*sockets));
         if (!sockets)
                 return -ENOMEM;
 
@@ -247,22 +246,14 @@ int sockets_watch(Sockets *sockets, sd_event *event, const uint16_t *ports, size
         if (n_ports == 0 || n_ports > SOCKETS_WATCH_MAX)
                 return -EINVAL;
 
-        if (!sockets->events) {
-                r = netlink_new(&sockets->events, NETLINK_SOCK_DIAG);
-                if (r < 0)
-                        return r;
-        }
-
+        r = sockets->events ? 0 : netlink_new(&sockets->events, NETLINK_SOCK_DIAG);
         /* The filter comes before the groups, so that the kernel never queues a message of another port. */
-        r = attach_filter(sockets->events, ports, n_ports);
+        if (r >= 0)
+                r = attach_filter(sockets->events, ports, n_ports);
+        if (r >= 0 && !sockets->source)
+                r = start_watch(sockets, event);
         if (r < 0)
                 return r;
-
-        if (!sockets->source) {
-                r = start_watch(sockets, event);
-                if (r < 0)
-                        return r;
-        }
 
         sockets->callback = callback;
         sockets->userdata = userdata;

@@ -174,15 +174,14 @@ static int child_begin(Child *c, sd_event *event, const char *const argv[], cons
 
 int child_spawn(sd_event *event, const char *const argv[], const char *variable, ProgramRights rights,
                 usec_t timeout, ChildHandler handler, void *userdata, Child **ret) {
-        _cleanup_(child_freep) Child *c = NULL;
+        _cleanup_(child_freep) Child *c = malloc(sizeof(*c));
         int r;
 
-        c = malloc(sizeof(*c));
         if (!c)
                 return -ENOMEM;
-        *c = (Child){ .helper_fd = -1, .output_fd = -1, .errors_fd = -1 };
-        c->handler = handler;
-        c->userdata = userdata;
+        *c = (Child){
+                .helper_fd = -1, .output_fd = -1, .errors_fd = -1, .handler = handler, .userdata = userdata
+        };
 
         r = child_begin(c, event, argv, variable, rights);
         if (r < 0)

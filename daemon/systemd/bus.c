@@ -16,9 +16,8 @@ static int bus_open(const char *path, bool is_bus, sd_bus **ret) {
                 return -errno;
 
         r = sd_bus_new(&bus);
-        if (r < 0)
-                return r;
-        r = sd_bus_set_fd(bus, fd, fd);
+        if (r >= 0)
+                r = sd_bus_set_fd(bus, fd, fd);
         if (r < 0)
                 return r;
         TAKE_FD(fd);

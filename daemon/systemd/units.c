@@ -72,12 +72,11 @@ static int units_add(Units *units, const char *name, bool is_socket) {
 }
 
 int units_new(const char *unit, ChangeHandler handler, void *userdata, Units **ret) {
-        _cleanup_(units_freep) Units *units = NULL;
+        _cleanup_(units_freep) Units *units = malloc(sizeof(*units));
         UnitPair pairs[UNIT_PAIRS];
         size_t n = unit_pairs(unit, pairs);
         int r = 0;
 
-        units = malloc(sizeof(*units));
         if (!units)
                 return -ENOMEM;
         *units = (Units){
