@@ -28,5 +28,8 @@ const PortFact *port_facts_find(const PortFact facts[], size_t n, uint16_t port)
 
 Availability port_fact_availability(const PortFact *fact);
 
+/* What keeps an sshd from the port; CAUSE_NONE: nothing that is known. */
+Cause port_fact_cause(const PortFact *fact);
+
 /* For people: "Windows (OpenSSH_for_Windows_9.5) holds 22". */
 void port_fact_describe(const PortFact *fact, char *ret, size_t size);

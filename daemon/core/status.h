@@ -24,6 +24,7 @@ typedef struct StatusAddress {
 typedef struct Status {
         NetworkingMode mode;
         State state;
+        Cause cause;
         char reason[REASON_SIZE];
         uint16_t home_port; /* 0: unknown */
         Holder home_holder;
@@ -38,6 +39,7 @@ typedef struct Status {
         size_t n_reachable;
         char listener_watch[16]; /* watch_kind()'s word; "" before the first look */
         uint64_t last_change;    /* CLOCK_REALTIME, µs; 0: none yet */
+        char version[16];        /* the daemon's, as a client reads it */
 } Status;
 
 /* Returns the port on which sshd answers at @address, one of .reachable: .port if it can be. */

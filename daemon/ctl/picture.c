@@ -224,32 +224,13 @@ static void draw_since(Picture *p, const Status *s, uint64_t now) {
         draw_field(p, "since", text, 1);
 }
 
-/* Some time after a move, the reason is only that sshd's port is 2222. So it stands behind the holder of the
- * home port. */
-static void draw_why(Picture *p, const Status *s) {
-        PortFact fact = { .port = s->home_port, .holder = s->home_holder };
-        char home[160] = "", text[FIELD_SIZE];
-
-        if (s->state == STATE_RELOCATED && s->home_holder != HOLDER_UNKNOWN &&
-            s->home_holder != HOLDER_NONE) {
-                memcpy(fact.detail, s->home_detail, sizeof(fact.detail));
-                port_fact_describe(&fact, home, sizeof(home));
-        }
-        if (startswith(s->reason, home))
-                snprintf(text, sizeof(text), "%s", s->reason);
-        else
-                snprintf(text, sizeof(text), "%s%s%s", home, isempty(s->reason) ? "" : "; ", s->reason);
-        if (!isempty(text))
-                draw_field(p, "why", text, 4);
-}
-
 static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         char text[320];
 
         fprintf(p->file, "\n");
         /* In clear, a mode with separate ports is the whole reason, and has a line of its own. */
-        if (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode))
-                draw_why(p, s);
+        if (s->reason[0] && (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode)))
+                draw_field(p, "why", s->reason, 4);
         draw_field(p, "networking", modes[(size_t) s->mode < _MODE_MAX ? s->mode : MODE_UNKNOWN], 1);
         if (!isempty(s->unit)) {
                 snprintf(text, sizeof(text), s->mechanism == MECHANISM_NONE ? "%s" : "%s, moved by %s",

@@ -29,6 +29,7 @@ static int read_text(sd_bus_message *m, char *ret, size_t size) {
 
 DEFINE_WORD_READER(mode, networking_mode);
 DEFINE_WORD_READER(state, state);
+DEFINE_WORD_READER(cause, cause);
 DEFINE_WORD_READER(home_holder, holder);
 DEFINE_WORD_READER(mechanism, mechanism);
 
@@ -83,8 +84,10 @@ typedef struct Property {
 } Property;
 
 static const Property properties[] = {
+        { "Version", "s", MEMBER(version) },
         { "NetworkingMode", "s", .read = read_mode },
         { "State", "s", .read = read_state },
+        { "Cause", "s", .read = read_cause },
         { "Reason", "s", MEMBER(reason) },
         { "HomePort", "q", MEMBER(home_port) },
         { "HomePortHolder", "s", .read = read_home_holder },

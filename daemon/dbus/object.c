@@ -204,6 +204,7 @@ static const Status *status_of(void *userdata) {
 DEFINE_BUS_GETTER(version, "s", PROJECT_VERSION);
 DEFINE_BUS_GETTER(networking_mode, "s", networking_mode_to_string(status_of(userdata)->mode));
 DEFINE_BUS_GETTER(state, "s", state_to_string(status_of(userdata)->state));
+DEFINE_BUS_GETTER(cause, "s", cause_to_string(status_of(userdata)->cause));
 DEFINE_BUS_GETTER(reason, "s", status_of(userdata)->reason);
 DEFINE_BUS_GETTER(home_port, "q", status_of(userdata)->home_port);
 DEFINE_BUS_GETTER(home_port_holder, "s", holder_to_string(status_of(userdata)->home_holder));
@@ -250,6 +251,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         PROPERTY("NetworkingMode", "s", property_networking_mode),
         PROPERTY("State", "s", property_state),
+        PROPERTY("Cause", "s", property_cause),
         PROPERTY("Reason", "s", property_reason),
         PROPERTY("HomePort", "q", property_home_port),
         PROPERTY("HomePortHolder", "s", property_home_port_holder),

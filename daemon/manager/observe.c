@@ -434,7 +434,7 @@ static void observer_watch(Observer *o, const Decision *d) {
 
         r = watch_set(c->watch, ports, n, sessions);
         if (r > 0)
-                context_evaluate_later(o->c, CAUSE_OTHER);
+                context_evaluate_later(o->c, TRIGGER_OTHER);
         if (r < 0)
                 log_error_errno(&c->log, r, "The ends of sessions can't be watched");
         if (!streq(before, watch_kind(c->watch))) {

@@ -124,6 +124,7 @@ static void publisher_fill(const Publisher *p, const Decision *d, Status *ret) {
                sizeof(*ret)); /* the bytes between the members, too: status_changes() compares them */
         ret->mode = mode_get(p->c->mode);
         ret->state = d->state;
+        ret->cause = d->cause;
         memcpy(ret->reason, d->reason, sizeof(ret->reason));
         ret->mechanism = p->c->files.placement.mechanism;
         ret->home_port = observer_home_port(o);

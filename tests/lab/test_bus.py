@@ -92,7 +92,7 @@ def test_the_interface_is_what_its_description_says(make):
     live = ElementTree.fromstring(text).find(f"interface[@name='{w.INTERFACE}']")
     told = ElementTree.fromstring(m.read(INTERFACE_FILE)).find(f"interface[@name='{w.INTERFACE}']")
     assert members(live) == members(told)
-    assert len(members(live)) == 27
+    assert len(members(live)) == 28
 
     # Each property has the type that the description gives it.
     for member in told.iter("property"):
@@ -118,7 +118,7 @@ def test_each_member_is_described(make):
             assert [line for line in lines if line.startswith(f"@{arg.get('name')}: ")], f"{name}, {arg.get('name')}"
         assert len(" ".join(lines[lines.index(""):])) > 20, f"{name} is not described"
         comment, seen = None, seen + 1
-    assert seen == 27
+    assert seen == 28
 
 
 def test_texts_for_windows_and_for_clients(make):
@@ -144,6 +144,21 @@ def test_texts_for_windows_and_for_clients(make):
     w.wait_properties(m, Port=0)
     assert ask_manager(m, "GetFirewallRules", "s", "lan")[0] == f"{OURS}.NotPossible"
     assert ask_manager(m, "GetClientConfig", "s", "")[0] == f"{OURS}.NotPossible"
+
+
+def test_the_cause_and_errors_named_by_it(make):
+    m = w.boot(make(windows={22: w.WINDOWS, 22022: w.WINDOWS}, policy={"CandidatePorts": "2222 22022"}))
+    w.wait_properties(m, State="relocated", Port=2222, Cause="windows-openssh-holds", Reason=w.REASON_RELOCATED)
+    assert ask_manager(m, "Restore") == (f"{OURS}.WindowsOpensshHolds", w.REASON_RELOCATED)
+    assert ask_manager(m, "Relocate", "q", 22022)[0].startswith(f"{OURS}.Windows")
+    assert ask_manager(m, "Relocate", "q", 80) == (f"{OURS}.Policy", "80 is not among CandidatePorts")
+    assert ask_manager(m, "Relocate", "q", 2222)[0] == "return"
+    w.wait_properties(m, State="relocated", Port=2222, Cause="requested", Reason="somebody asked for port 2222")
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    assert ask_manager(m, "Restore")[0] == "return"
+    w.wait_properties(m, Cause="owner-stopped")
+    assert ask_manager(m, "Relocate", "q", 2222)[0] == f"{OURS}.OwnerStopped"
 
 
 # ---- diagnose ----

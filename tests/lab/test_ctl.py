@@ -57,7 +57,7 @@ def on_a_terminal(m: Machine, command: str, **env: str) -> str:
 
 def named(properties: dict[str, Any]) -> dict[str, Any]:
     """D-Bus properties as --json prints them."""
-    found = {name: value for name, value in properties.items() if name not in ("Version", "ConfigurationFile")}
+    found = {name: value for name, value in properties.items() if name != "ConfigurationFile"}
     for name, members in NAMES.items():
         found[name] = [dict(zip(members, row, strict=True)) for row in found[name]]
     return found

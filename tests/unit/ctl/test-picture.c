@@ -14,7 +14,7 @@ static const struct {
         { "moved from Windows' sshd",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
-            .reason = "Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222",
+            .reason = "Windows (OpenSSH_for_Windows_9.5) holds 22",
             .home_port = 22,
             .home_holder = HOLDER_WINDOWS_OPENSSH,
             .home_detail = "OpenSSH_for_Windows_9.5",
@@ -36,7 +36,7 @@ static const struct {
           "     22  OpenSSH_for_Windows_9.5       2 open sessions\n"
           "   2222  -                             sshd (ssh.service)\n"
           "\n"
-          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222\n"
+          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service, moved by sshd-config\n"
           "  pinned     2 sessions still on 22; Windows can have it when the last one ends\n"
@@ -50,7 +50,7 @@ static const struct {
         { "moved long ago",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
-            .reason = "sshd's port is 2222",
+            .reason = "somebody asked for port 2222",
             .home_port = 22,
             .home_holder = HOLDER_WINDOWS_OPENSSH,
             .home_detail = "OpenSSH_for_Windows_9.5",
@@ -63,7 +63,7 @@ static const struct {
           "     22  OpenSSH_for_Windows_9.5       -\n"
           "   2222  -                             sshd (ssh.service)\n"
           "\n"
-          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd's port is 2222\n"
+          "  why        somebody asked for port 2222\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service, moved by sshd-config\n"
           "\n"
@@ -72,6 +72,7 @@ static const struct {
         { "moved, and the home port is free again",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
+            .reason = "Restore=manual keeps sshd on 2222",
             .home_port = 22,
             .home_holder = HOLDER_NONE,
             .port = 2222,
@@ -83,6 +84,7 @@ static const struct {
           "     22  -                             free\n"
           "   2222  -                             sshd (ssh.socket)\n"
           "\n"
+          "  why        Restore=manual keeps sshd on 2222\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.socket, moved by socket\n"
           "\n"
