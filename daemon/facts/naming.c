@@ -94,7 +94,7 @@ static void naming_on_greeting(const ChildResult *result, void *userdata) {
                 naming_ask_program(n, fact->port); /* it may listen on another address */
         } else if (fact)
                 /* A port without a listener may hang instead of refusing, so no answer can mean a free port too. */
-                *fact = (PortFact){ .port = fact->port, .holder_left = true };
+                *fact = (PortFact){ .port = fact->port, .holder_left = true, .told = fact->told };
         n->greeting = child_free(n->greeting);
         n->handler(n->userdata);
 }

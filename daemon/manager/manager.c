@@ -45,7 +45,7 @@ static void manager_evaluate(Manager *m) {
 
         if (decision.action == ACTION_NONE)
                 observer_wait(&m->observer, &snapshot, &decision);
-        publisher_publish(&m->publisher, &decision);
+        publisher_publish(&m->publisher, &decision, snapshot.request);
         operator_carry_out(&m->op, &snapshot, &decision);
 }
 
@@ -88,7 +88,7 @@ static int manager_on_deadline(sd_event_source *, uint64_t, void *userdata) {
                                     : "an answer is late");
         publisher_say_ready(&m->publisher);
         observer_look(&m->observer);
-        publisher_publish(&m->publisher, &m->op.decision);
+        publisher_publish(&m->publisher, &m->op.decision, m->op.request.kind);
         return 0;
 }
 

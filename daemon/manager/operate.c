@@ -102,9 +102,7 @@ static void operator_note_moved(Operator *op, uint16_t from) {
 
         backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
         op->retry.taken = false;
-        publisher_tell_moved(op->publisher, d, from);
-        if (d->action == ACTION_RELOCATE)
-                publisher_tell_rules(op->publisher, d->port, true);
+        publisher_note_moved(op->publisher, d, from);
         if (d->action != ACTION_RESTORE)
                 return;
 

@@ -424,6 +424,55 @@ def test_signals_for_conflict_relocated_restored(make):
     assert len(seen.signals("Conflict")) == 1
 
 
+def told(seen: Subscriber, name: str) -> list[Any]:
+    """The values of a property, in the order in which they were told."""
+    return [values[name]["data"] for interface, values, _ in seen.signals("PropertiesChanged")
+            if interface == w.INTERFACE and name in values]
+
+
+def order(seen: Subscriber) -> list[str]:
+    """The daemon's signals; each PropertiesChanged with a new Port is "Port"."""
+    found = []
+    for line in seen.process.stdout.splitlines():
+        with contextlib.suppress(ValueError):
+            message = json.loads(line)
+            member = message.get("member")
+            if message.get("type") == "signal" and member in ("Relocated", "Restored"):
+                found.append(member)
+            elif member == "PropertiesChanged" and message["payload"]["data"][1].get("Port", {}).get("data"):
+                found.append("Port")
+    return found
+
+
+def test_what_is_told_of_requests(make):
+    """A request is no conflict, a failed one changes nothing, and the holder of 22 stays known all the time."""
+    m = w.boot(make(windows={22: w.WINDOWS, 2201: w.WINDOWS}, policy={"CandidatePorts": "2222 22022 2201"}, **w.HASTE))
+    before = w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="windows-openssh")
+    w.wait_settled(m)
+    seen = Subscriber(m)
+    assert ask_manager(m, "Restore")[0] != "return"
+    assert ask_manager(m, "Relocate", "q", 2201)[0] != "return"
+    assert ask_manager(m, "Reload")[0] == "return"
+    assert ask_manager(m, "Probe")[0] == "return"
+    w.wait_settled(m)
+    assert w.properties(m)["LastChangeUSec"] == before["LastChangeUSec"]
+    assert (told(seen, "State"), told(seen, "Cause"), told(seen, "Reason")) == ([], [], [])
+    assert ask_manager(m, "Relocate", "q", 22022)[0] == "return"
+    w.wait_properties(m, Port=22022, Cause="requested")
+    w.wait_settled(m)
+    assert {"unknown", "windows"}.isdisjoint(told(seen, "HomePortHolder"))
+    assert "conflict" not in told(seen, "State")
+    # Both ports were refused, and are again: that is told once.
+    assert ask_manager(m, "Restore")[0] != "return" != ask_manager(m, "Relocate", "q", 2201)[0]
+    w.wait_settled(m)
+    assert [port for port, _, _ in seen.signals("Conflict")] == [2201]
+
+    m.windows.release(22)
+    w.eventually(lambda: ask_manager(m, "Restore")[0] == "return", "Windows gives 22 back")
+    w.eventually(lambda: seen.signals("Restored"), "Restored")
+    assert order(seen) == ["Port", "Relocated", "Port", "Restored"]
+
+
 # Binds once, as each bind() takes its time, and then begins and ends to listen: shutdown() leaves the socket bound.
 COME_AND_GO = """
 import socket, sys, time
