@@ -439,8 +439,8 @@ static void observer_watch(Observer *o, const Decision *d) {
                 log_error_errno(&c->log, r, "The ends of sessions can't be watched");
         if (!streq(before, watch_kind(c->watch))) {
                 r = watch_fallback_reason(c->watch);
-                log_message(&c->log, LOG_INFO, "Listeners are watched by: %s%s%s", watch_kind(c->watch),
-                            r < 0 ? ", as the tracepoint can't be had: " : "",
+                log_message(&c->log, r < 0 ? LOG_INFO : LOG_DEBUG, "Listeners are watched by: %s%s%s",
+                            watch_kind(c->watch), r < 0 ? ", as the tracepoint can't be had: " : "",
                             r < 0 ? strerrordesc_np(-r) : "");
         }
 }

@@ -22,20 +22,31 @@ void publisher_say_ready(Publisher *p) {
         bus_object_connect(p->c->bus);
 }
 
+#define FIELDS_SIZE 160
+
+/* Writes the journal's fields of a line about a change. */
+static const char *status_fields(const Status *s, char ret[static FIELDS_SIZE]) {
+        snprintf(ret, FIELDS_SIZE, "STATE=%s CAUSE=%s HOLDER=%s", state_to_string(s->state),
+                 cause_to_string(s->cause), holder_to_string(s->home_holder));
+        return ret;
+}
+
 void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
         bool answered = fact->bind != BIND_NO_ANSWER;
         /* Clients look for sshd there, and would talk to whoever has it now. */
         bool known = fact->holder == HOLDER_LINUX && fact->port == p->c->files.placement.port;
         Cause cause = port_fact_cause(fact);
         PortFact *noted = ports_get(&p->observer->ports, fact->port);
-        char text[160];
+        char text[160], fields[FIELDS_SIZE];
 
         if (!noted || (cause != CAUSE_NONE && cause == noted->told))
                 return;
         noted->told = cause;
         port_fact_describe(fact, text, sizeof(text));
+        snprintf(fields, sizeof(fields), "PORT=%u CAUSE=%s HOLDER=%s", fact->port, cause_to_string(cause),
+                 holder_to_string(fact->holder));
         log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE,
-                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, fact->port, "Port %u can't be had: %s",
+                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, fields, "Port %u can't be had: %s",
                   fact->port, text);
         if (answered)
                 bus_object_emit(p->c->bus, "Conflict", "qss", fact->port, holder_to_string(fact->holder),
@@ -69,12 +80,15 @@ void publisher_note_moved(Publisher *p, const Decision *d, uint16_t from) {
 
 static void publisher_tell_moved(Publisher *p) {
         const Decision *d = &p->moved;
+        char fields[2 * FIELDS_SIZE], status[FIELDS_SIZE];
 
         if (p->status.port != d->port && service_phase_is_passing(p->observer->phase))
                 return; /* sshd is still to be started */
 
+        snprintf(fields, sizeof(fields), "PORT=%u FROM=%u TO=%u %s", d->port, p->moved_from, d->port,
+                 status_fields(&p->status, status));
         if (d->action == ACTION_RELOCATE) {
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, d->port,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, fields,
                           "sshd is moved to port %u%s: %s", d->port,
                           p->c->files.until_boot ? " until the next boot, as " STATEDIR " can't be written"
                                                  : "",
@@ -82,7 +96,7 @@ static void publisher_tell_moved(Publisher *p) {
                 bus_object_emit(p->c->bus, "Relocated", "qq", p->moved_from, d->port);
                 publisher_tell_rules(p, d->port, true);
         } else if (d->action == ACTION_RESTORE) {
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, d->port,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, fields,
                           "sshd is back on its own configuration: %s", d->reason);
                 bus_object_emit(p->c->bus, "Restored", "q", d->port);
         }
@@ -102,31 +116,35 @@ static void publisher_tell_strangers(Publisher *p, const Decision *d) {
         }
 }
 
-/* Tells the journal and systemd what differs between @old and the status now. */
-static void publisher_tell_changes(Publisher *p, const Status *old) {
+/* Tells the journal and systemd what differs between @old and the status now. The journal gets a line once nothing is
+ * @passing any more. */
+static void publisher_tell_changes(Publisher *p, const Status *old, bool passing) {
         const Status *now = &p->status;
         uint32_t before = old->pinned_sessions, n = now->pinned_sessions;
-        char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
+        char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE], fields[FIELDS_SIZE];
 
         if (now->mode != old->mode && mode_is_unconfirmed(p->c->mode))
                 log_message(&p->c->log, LOG_WARNING,
                             "wslinfo did not tell the networking mode; the kernel's routes say: %s",
                             networking_mode_to_string(now->mode));
         if (before == 0 && n > 0)
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_PINNED, -1,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_PINNED, status_fields(now, fields),
                           "%u session%s still hold%s port %u: Windows can't have it before they end", n,
                           n == 1 ? "" : "s", n == 1 ? "s" : "", now->home_port);
         else if (before > 0 && n == 0)
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_UNPINNED, -1,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_UNPINNED, status_fields(now, fields),
                           "No session holds port %u any more: Windows can have it", now->home_port);
 
         status_line(old, old_line);
         status_line(now, line);
-        if (!streq(line, old_line)) {
-                log_event(&p->c->log, now->state == STATE_BLOCKED ? LOG_WARNING : LOG_INFO,
-                          now->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, -1, "%s", line);
+        if (!streq(line, old_line))
                 (void) sd_notifyf(false, "STATUS=%s", line);
-        }
+        if (passing || streq(line, p->line))
+                return;
+        memcpy(p->line, line, sizeof(p->line));
+        log_event(&p->c->log, now->state == STATE_BLOCKED ? LOG_WARNING : LOG_INFO,
+                  now->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, status_fields(now, fields), "%s",
+                  line);
 }
 
 /* Another evaluation follows, and has what @now can't have yet: until then that stays as it was told. */
@@ -202,5 +220,7 @@ void publisher_publish(Publisher *p, const Decision *d, Request request) {
         if (status_changes(&before, &status, names) > 0)
                 bus_object_changed(p->c->bus, names);
         publisher_tell_moved(p);
-        publisher_tell_changes(p, &before);
+        publisher_tell_changes(p, &before,
+                               d->action != ACTION_NONE || naming_is_asking(p->c->naming) ||
+                                               service_phase_is_passing(p->observer->phase));
 }

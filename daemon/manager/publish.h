@@ -7,9 +7,10 @@
 typedef struct Publisher {
         Context *c;
         Observer *observer;
-        Status status;       /* as it was told last */
-        Decision moved;      /* .action was carried out, which is still to be told */
-        uint16_t moved_from; /* where sshd was before */
+        Status status;               /* as it was told last */
+        char line[STATUS_LINE_SIZE]; /* of it, as the journal has it last */
+        Decision moved;              /* .action was carried out, which is still to be told */
+        uint16_t moved_from;         /* where sshd was before */
 } Publisher;
 
 /* Shows what was decided and observed, if that has changed. What was told last stands while the observer can't see
