@@ -6,6 +6,13 @@ static void print_picture(const Ctl *ctl, const Status *status) {
 }
 
 int verb_status(Ctl *ctl) {
+        Status status;
+        int r;
+
+        if (ctl->line.options[OPTION_QUIET]) {
+                r = ctl_get_status(ctl, &status);
+                return r != CTL_OK || picture_style(status.state) == STYLE_GOOD ? r : CTL_FAILED;
+        }
         return ctl_show_status(ctl, ctl_json_status, print_picture);
 }
 

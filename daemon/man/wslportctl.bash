@@ -57,7 +57,10 @@ _wslportctl() {
         help:*)
                 ((at == COMP_CWORD - 1)) && words=$verbs
                 ;;
-        status:* | listeners:* | monitor:* | probe:* | restore:* | reload:* | diagnose:* | who:*)
+        status:*)
+                words="--quiet $common"
+                ;;
+        listeners:* | monitor:* | probe:* | restore:* | reload:* | diagnose:* | who:*)
                 words=$common
                 ;;
         esac

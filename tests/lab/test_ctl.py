@@ -212,6 +212,18 @@ def check_moves(m: Machine) -> None:
     assert succeeds(m, "restore") == "ssh on 22; nothing in its way\n"
 
 
+def check_quiet(m: Machine) -> None:
+    assert succeeds(m, "status", "--quiet") == ""
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    assert w.properties(m)["State"] in ("unknown", "conflict")
+    quiet = ctl(m, "status", "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (FAILED, "", "")
+    m.run(["systemctl", "start", "ssh.service"], check=True)
+    w.wait_properties(m, State="clear", Port=22)
+    assert succeeds(m, "status", "--quiet") == ""
+
+
 def check_a_refused_configuration(m: Machine) -> None:
     m.write(w.CONFIG, "[Policy]\nRelocate=sometimes\n")
     error = fails(m, FAILED, "reload")
@@ -266,6 +278,7 @@ def check_without_a_daemon(m: Machine) -> None:
 def test_moves_and_how_they_end(make):
     m = relocated(make, **w.HASTE)
     check_moves(m)
+    check_quiet(m)
     check_a_refused_configuration(m)
     check_a_user_without_rights(m)
     check_wrong_command_lines(m)
