@@ -25,7 +25,8 @@ bool pending_request_is_met(const PendingRequest *pending, uint16_t port) {
 
 /* Writes "org.wslport1.Error.HostSilent" for "host-silent". */
 static void name_error(Cause cause, char ret[static 64]) {
-        const char *word = cause == CAUSE_NONE ? "not-possible" : cause_to_string(cause);
+        bool named = cause != CAUSE_NONE && cause != CAUSE_REQUESTED;
+        const char *word = named ? cause_to_string(cause) : "not-possible";
         char *to = stpcpy(ret, BUS_ERROR(""));
 
         for (const char *from = word; *from; from++)
