@@ -21,6 +21,7 @@ static const struct {
         MEMBER("PinnedSessions", pinned_sessions),
         MEMBER("Reachable", reachable),
         MEMBER("ListenerWatch", listener_watch),
+        MEMBER("LastBind", last_bind),
         MEMBER("LastChangeUSec", last_change),
 };
 

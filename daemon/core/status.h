@@ -37,6 +37,7 @@ typedef struct Status {
         StatusAddress reachable[STATUS_REACHABLE_MAX]; /* where sshd listens */
         size_t n_reachable;
         char listener_watch[16]; /* watch_kind()'s word; "" before the first look */
+        BindAnswer last_bind;    /* the newest answer that the bind helper had, on whatever port */
         uint64_t last_change;    /* CLOCK_REALTIME, µs; 0: none yet */
 } Status;
 
@@ -48,7 +49,7 @@ uint16_t status_port_at(const Status *status, const char *address);
 /* One line for `systemctl status`: "ssh on 2222; Windows (OpenSSH_for_Windows_9.5) holds 22". */
 void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]);
 
-#define STATUS_CHANGES_MAX 16
+#define STATUS_CHANGES_MAX 20
 
 /* The D-Bus names of the members that differ, NULL-terminated. Returns how many there are. */
 size_t status_changes(const Status *old, const Status *new, const char *ret[static STATUS_CHANGES_MAX]);

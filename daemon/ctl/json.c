@@ -53,6 +53,7 @@ json_object *ctl_json_status(const Status *status) {
         ctl_json_add_number(object, "PinnedSessions", status->pinned_sessions);
         json_object_object_add(object, "Reachable", reachable_array(status));
         ctl_json_add_text(object, "ListenerWatch", status->listener_watch);
+        ctl_json_add_text(object, "LastBind", bind_answer_to_string(status->last_bind));
         ctl_json_add_number(object, "LastChangeUSec", status->last_change);
         return object;
 }

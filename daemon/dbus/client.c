@@ -31,6 +31,7 @@ DEFINE_WORD_READER(mode, networking_mode);
 DEFINE_WORD_READER(state, state);
 DEFINE_WORD_READER(home_holder, holder);
 DEFINE_WORD_READER(mechanism, mechanism);
+DEFINE_WORD_READER(last_bind, bind_answer);
 
 static int read_listeners(sd_bus_message *m, Status *status) {
         const char *address, *holder, *unit;
@@ -96,6 +97,7 @@ static const Property properties[] = {
         { "PinnedSessions", "u", MEMBER(pinned_sessions) },
         { "Reachable", "a(ss)", .read = read_reachable },
         { "ListenerWatch", "s", MEMBER(listener_watch) },
+        { "LastBind", "s", .read = read_last_bind },
         { "LastChangeUSec", "t", MEMBER(last_change) },
 };
 

@@ -211,6 +211,7 @@ DEFINE_BUS_GETTER(home_port_holder_detail, "s", status_of(userdata)->home_detail
 DEFINE_BUS_GETTER(port, "q", status_of(userdata)->port);
 DEFINE_BUS_GETTER(unit, "s", status_of(userdata)->unit);
 DEFINE_BUS_GETTER(mechanism, "s", mechanism_to_string(status_of(userdata)->mechanism));
+DEFINE_BUS_GETTER(last_bind, "s", bind_answer_to_string(status_of(userdata)->last_bind));
 DEFINE_BUS_GETTER(pinned_sessions, "u", status_of(userdata)->pinned_sessions);
 DEFINE_BUS_GETTER(listener_watch, "s",
                   status_of(userdata)->listener_watch[0] ? status_of(userdata)->listener_watch : "none");
@@ -261,6 +262,7 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("PinnedSessions", "u", property_pinned_sessions),
         PROPERTY("Reachable", "a(ss)", property_reachable),
         PROPERTY("ListenerWatch", "s", property_listener_watch),
+        PROPERTY("LastBind", "s", property_last_bind),
         PROPERTY("LastChangeUSec", "t", property_last_change),
         SD_BUS_PROPERTY("ConfigurationFile", "s", property_configuration_file, 0,
                         SD_BUS_VTABLE_PROPERTY_CONST),

@@ -23,6 +23,28 @@ static const char *how_windows_starts_sshd(const CheckFacts *f) {
         return f->port.home_holder == HOLDER_WINDOWS_OPENSSH ? strempty(texts[f->windows.sshd_start]) : "";
 }
 
+void check_port_tracker(const CheckFacts *f, Finding *r) {
+        bool listens = f->port.listens == FACT_YES;
+
+        if (f->daemon.last_bind == BIND_TRACKER_DEAD)
+                say(r, VERDICT_PROBLEM,
+                    "WSL's port tracker is dead: no program can bind a port before WSL is shut down%s",
+                    listens ? ", and an sshd that is restarted or reloaded loses the port that it has" : "");
+        else if (f->daemon.last_bind == BIND_NO_ANSWER && !listens)
+                say(r, VERDICT_PROBLEM,
+                    "Windows has not answered wslportd's last bind(), and sshd's own may wait as well: if "
+                    "that "
+                    "doesn't end, WSL has to be shut down");
+        else if (f->daemon.last_bind == BIND_NO_ANSWER)
+                say(r, VERDICT_UNKNOWN, "sshd listens, but Windows has not answered wslportd's last bind()");
+        else if (f->daemon.last_bind == BIND_NOT_ASKED || f->daemon.last_bind == BIND_FAILED)
+                say(r, VERDICT_SKIPPED, "wslportd knows of no bind() that Windows was asked about");
+        else
+                say(r, VERDICT_OK, "Windows has answered wslportd's last bind()");
+        if (cannot_bind(f))
+                suggest(r, SHUTDOWN);
+}
+
 static void say_linux_holds(const ListenFacts *port, Finding *r) {
         say(r, VERDICT_PROBLEM, "%s (pid %d%s%s) has port %u", port->holder_name, port->holder_pid,
             port->holder_unit[0] ? ", " : "", port->holder_unit, port->number);

@@ -193,6 +193,8 @@ void check_sshd_running(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "sshd runs");
         else if (!service->name[0])
                 say(r, VERDICT_UNKNOWN, "can't ask systemd about sshd");
+        else if (service->starting)
+                say(r, VERDICT_WARNING, "%s is still starting%s%s", service->name, see, strempty(why));
         else if (service->active)
                 say(r, VERDICT_OK, "%s runs", service->name);
         else {

@@ -25,7 +25,7 @@ Check check_sshd_installed, check_sshd_config, check_host_keys, check_run_direct
 Check check_sshd_enabled, check_ssh_socket, check_sshd_running;
 
 /* check-port.c */
-Check check_port_holder, check_windows_range, check_listening, check_listen_address;
+Check check_port_tracker, check_port_holder, check_windows_range, check_listening, check_listen_address;
 
 /* check-reach.c */
 Check check_selinux, check_ufw, check_firewalld, check_packet_filter, check_port_rules;
@@ -42,6 +42,12 @@ static inline const char *ask_as_root(const CheckFacts *f) {
 
 static inline bool is_up(const UnitFact *unit) {
         return unit->name[0] && unit->active;
+}
+
+/* True if an sshd that is started, restarted or reloaded gets no port. */
+static inline bool cannot_bind(const CheckFacts *f) {
+        return f->daemon.last_bind == BIND_TRACKER_DEAD ||
+               (f->daemon.last_bind == BIND_NO_ANSWER && f->port.listens != FACT_YES);
 }
 
 /* Names the check that tells why sshd isn't where it should be; NULL if none does. */

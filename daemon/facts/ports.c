@@ -96,6 +96,7 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints
 int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *detail) {
         PortFact *fact = ports_get(ports, port);
 
+        ports->last_bind = answer;
         if (!fact)
                 return -ENOMEM;
 

@@ -145,6 +145,7 @@ static void publisher_fill(const Publisher *p, const Decision *d, Status *ret) {
         memcpy(ret->reachable, o->reachable, sizeof(ret->reachable));
         ret->n_reachable = o->n_reachable;
         snprintf(ret->listener_watch, sizeof(ret->listener_watch), "%s", watch_kind(p->c->watch));
+        ret->last_bind = o->ports.last_bind;
         ret->last_change = ret->state == p->status.state && ret->port == p->status.port
                                            ? p->status.last_change
                                            : clock_usec(CLOCK_REALTIME);

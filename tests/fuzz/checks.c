@@ -145,7 +145,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->machine.systemd_setting = take_setting(input);
         take_unit(input, &f->daemon.unit);
         f->daemon.answers = take_fact(input);
-        (void) fuzz_byte(input);
+        f->daemon.last_bind = fuzz_byte(input) % _BIND_MAX;
         f->config.valid = take_fact(input);
         f->config.error_place.line = fuzz_byte(input);
         f->config.values.relocate = fuzz_byte(input) % _RELOCATE_MAX;

@@ -49,7 +49,7 @@ def parse(text: str) -> dict[str, Check]:
 def diagnose(m: Machine, *wrapper: str) -> dict[str, Check]:
     result = m.run([*wrapper, "wslportctl", "diagnose"])
     found = parse(result.stdout)
-    assert len(found) == 24 and result.stderr == ""
+    assert len(found) == 25 and result.stderr == ""
     assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
     return found
 
@@ -527,3 +527,39 @@ esac """)
     assert diagnose(m)["sshd-running"].finding.endswith("see windows-range")
     assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2230") == "systemctl enable --now wslportd.service"
     w.wait_sshd(m, 22022)
+
+
+def test_the_tracker_and_windows_silence_are_told(make):
+    """No remedy is printed that would have sshd bind, while nobody can."""
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22))
+    with w.held_boot(m):
+        m.windows.dead()
+    w.wait_properties(m, State="blocked", LastBind="tracker-dead")
+    found = diagnose(m)
+    assert found["port-tracker"].finding.startswith("WSL's port tracker is dead")
+    assert "see port-tracker" in found["sshd-running"].finding and "see port-tracker" in found["listening"].finding
+    assert {check.remedy for check in found.values() if check.verdict == "problem"} == {"wsl.exe --shutdown", ""}
+
+    m.run(["systemctl", "stop", "wslportd.service"])
+    found = diagnose(m)  # sshd's own words tell it
+    assert found["port-tracker"].verdict == "problem" and found["sshd-running"].remedy == ""
+    m.kill()
+    m.disable("barrier.service")
+    w.boot(m)
+    w.wait_sshd(m, 2222)
+    assert expect(m, "port-tracker", "ok", "").remedy == ""
+
+
+def test_sshd_that_waits_for_windows_is_not_called_running(make):
+    m = furnish(make())
+    m.windows.silent()
+    m.boot()
+    w.wait_properties(m, LastBind="no-answer")
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "activating", "sshd waits in bind()")
+    found = diagnose(m)
+    assert found["port-tracker"].verdict == "problem" and "has not answered" in found["port-tracker"].finding
+    assert found["sshd-running"].finding == "ssh.service is still starting; see port-tracker"
+    assert {check.remedy for check in found.values() if check.verdict == "problem"} == {"wsl.exe --shutdown", ""}
+    m.windows.silent(False)
+    w.wait_sshd(m, 22)
+    assert diagnose(m)["sshd-running"].finding == "ssh.service runs"

@@ -155,6 +155,15 @@ CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.ho
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
+CHANGE(bound) { f->daemon.last_bind = BIND_FREE; }
+CHANGE(tracker_dead) { f->daemon.last_bind = BIND_TRACKER_DEAD; }
+CHANGE(tracker_dead_down) { failed(f); tracker_dead(f); }
+CHANGE(tracker_dead_refused) { refused_down(f); tracker_dead(f); }
+CHANGE(tracker_dead_half) { f->port.ipv6_only = true; tracker_dead(f); }
+CHANGE(tracker_dead_range) { f->windows.refuses = FACT_YES; tracker_dead(f); }
+CHANGE(windows_silent) { f->daemon.last_bind = BIND_NO_ANSWER; }
+CHANGE(starting) { f->sshd.service.starting = true; f->port.listens = FACT_NO; }
+CHANGE(windows_silent_down) { starting(f); windows_silent(f); }
 CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_NO_CANDIDATE " is free: add one"); }
 CHANGE(all_taken_line) { all_taken(f); f->config.values.places[CONFIG_CANDIDATE_PORTS] = (ConfigPlace){ "/etc/wslportd.conf", 9 }; }
 CHANGE(all_taken_drop_in) { all_taken(f); f->config.values.places[CONFIG_CANDIDATE_PORTS] = (ConfigPlace){ "/etc/wslportd.conf.d/a b.conf", 9 }; }
@@ -407,6 +416,21 @@ static const struct {
         { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
         { "range unknown", range_unseen, "windows-range", UNKNOWN, "Interop=yes", "" },
         { "range in nat", range_nat, "windows-range", SKIPPED, "", "" },
+
+        { "tracker", bound, "port-tracker", OK, "Windows has answered", "" },
+        { "tracker, not asked", nothing, "port-tracker", SKIPPED, "no bind()", "" },
+        { "tracker in nat", nat, "port-tracker", SKIPPED, "share no ports", "" },
+        { "tracker dead", tracker_dead_down, "port-tracker", PROBLEM, "WSL's port tracker is dead", "wsl.exe --shutdown" },
+        { "tracker dead, sshd listens", tracker_dead, "port-tracker", PROBLEM, "loses the port", "wsl.exe --shutdown" },
+        { "tracker dead: no restart", tracker_dead_down, "sshd-running", PROBLEM, "see port-tracker", "" },
+        { "tracker dead: nor from elsewhere", tracker_dead_down, "listening", PROBLEM, "see port-tracker", "" },
+        { "tracker dead: nor after a file is mended", tracker_dead_refused, "sshd-config", PROBLEM, "Bad configuration", "" },
+        { "tracker dead: nor for half a port", tracker_dead_half, "listen-address", PROBLEM, "IPv6", "" },
+        { "tracker dead: nor for a range", tracker_dead_range, "windows-range", PROBLEM, "", "" },
+        { "Windows silent", windows_silent_down, "port-tracker", PROBLEM, "has not answered", "wsl.exe --shutdown" },
+        { "Windows silent, sshd listens", windows_silent, "port-tracker", UNKNOWN, "has not answered", "" },
+        { "Windows silent, sshd waits", windows_silent_down, "sshd-running", WARNING, "still starting; see port-tracker", "" },
+        { "starting", starting, "sshd-running", WARNING, "ssh.service is still starting", "" },
 
         { "listening", nothing, "listening", OK, "2222", "" },
         { "not listening", stopped, "listening", PROBLEM, "", "sudo systemctl restart ssh.service" },
