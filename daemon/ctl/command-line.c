@@ -36,6 +36,8 @@ static const struct {
         [OPTION_VERSION] = { "", "--version", "", "print the version" },
         [OPTION_HELP] = { "", "--help", "", "print this, or what the verb does" },
 
+        [OPTION_ALL] = { "diagnose", "--all", "", "show the checks that pass, too" },
+
         [OPTION_SCOPE] = { "firewall ssh-config", "--scope", "lan|tailscale|any",
                            "where the clients are (lan)" },
         [OPTION_HYPERV] = { "firewall", "--hyperv", "", "a rule of the Hyper-V firewall: for WSL only" },

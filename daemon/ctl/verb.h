@@ -36,6 +36,8 @@ typedef enum OptionName {
         OPTION_VERSION,
         OPTION_HELP,
 
+        OPTION_ALL,
+
         OPTION_SCOPE,
         OPTION_HYPERV,
         OPTION_MOSH,

@@ -126,6 +126,8 @@ void check_ignored_ports(const CheckFacts *f, Finding *r) {
         const WslConfig *wsl = &f->wslconfig.values;
         char others[6 * WSLCONFIG_PORTS_MAX + 1];
 
+        if (f->wslconfig.ambiguous && say_not_asked(f, r))
+                return;
         if (f->wslconfig.found == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't find the Windows user's .wslconfig");
         else if (f->port.number == 0)
@@ -149,6 +151,8 @@ void check_ignored_ports(const CheckFacts *f, Finding *r) {
 void check_idle_timeout(const CheckFacts *f, Finding *r) {
         const WslConfig *wsl = &f->wslconfig.values;
 
+        if (f->wslconfig.ambiguous && say_not_asked(f, r))
+                return;
         if (f->wslconfig.found == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN,
                     "can't find the Windows user's .wslconfig; without instanceIdleTimeout=-1 below "

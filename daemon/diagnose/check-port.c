@@ -77,7 +77,7 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                 if (!is_up(&f->daemon.unit))
                         suggest(r, START_DAEMON);
         } else if (port->holder == HOLDER_UNKNOWN && port->listens == FACT_NO)
-                say(r, VERDICT_UNKNOWN,
+                say(r, f->config.values.interop ? VERDICT_UNKNOWN : VERDICT_SKIPPED,
                     "nobody in WSL has port %u; can't tell whether Windows has it before sshd binds it",
                     port->number);
         else if (port->holder == HOLDER_UNKNOWN)
@@ -183,10 +183,9 @@ void check_windows_range(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "port %u lies in no range that Windows keeps for itself", port);
         else if (f->port.listens == FACT_YES)
                 say(r, VERDICT_OK, "Windows lets sshd have port %u", port);
-        else
+        else if (!say_not_asked(f, r))
                 say(r, VERDICT_UNKNOWN,
-                    "can't tell whether Windows lets sshd have a port before sshd binds it; with "
-                    "Interop=yes in wslportd.conf, Windows is asked");
+                    "can't tell whether Windows lets sshd have port %u before sshd binds it", port);
 }
 
 void check_listening(const CheckFacts *f, Finding *r) {

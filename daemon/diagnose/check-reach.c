@@ -121,10 +121,12 @@ void check_windows_firewall(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_PROBLEM,
                     "Windows' firewall has no rule that lets other machines in to port %u", port);
         else
-                say(r, VERDICT_UNKNOWN,
-                    "can't tell whether Windows' firewall lets other machines in to port %u without "
-                    "Interop=yes in wslportd.conf; this adds a rule",
-                    port);
+                say(r, VERDICT_UNKNOWN, "%s whether Windows' firewall lets other machines in to port %u%s",
+                    f->config.values.interop ? "Windows has not told" : "can't tell", port,
+                    f->config.values.interop
+                                    ? "; this adds a rule"
+                                    : ": Interop=no in wslportd.conf keeps Windows from being asked, "
+                                      "by other checks too; this adds a rule");
         if (port != 0 && f->windows.firewall_rule != FACT_YES)
                 suggest(r, "wslportctl firewall --apply");
 }

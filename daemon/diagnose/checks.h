@@ -44,6 +44,14 @@ static inline bool is_up(const UnitFact *unit) {
         return unit->name[0] && unit->active;
 }
 
+/* True, and said, where only Interop=no keeps the answer unknown: windows-firewall tells of that for all checks. */
+static inline bool say_not_asked(const CheckFacts *f, Finding *r) {
+        if (f->config.values.interop || !mode_shares_ports(f->machine.mode))
+                return false;
+        say(r, VERDICT_SKIPPED, "Windows is not asked; see windows-firewall");
+        return true;
+}
+
 /* True if an sshd that is started, restarted or reloaded gets no port. */
 static inline bool cannot_bind(const CheckFacts *f) {
         return f->daemon.last_bind == BIND_TRACKER_DEAD ||

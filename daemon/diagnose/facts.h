@@ -101,6 +101,7 @@ typedef struct WindowsFacts {
 
 /* The Windows user's .wslconfig. */
 typedef struct WslConfigFacts {
+        bool ambiguous;             /* several Windows users have one */
         Fact found;                 /* FACT_NO: the file doesn't exist, and .path is where it would be */
         char path[CHECK_PATH_SIZE]; /* "": unknown, or sed can't edit the file (UTF-16, or a strange name) */
         WslConfig values;

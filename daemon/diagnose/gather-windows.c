@@ -119,6 +119,8 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
 
 /* ── .wslconfig ── */
 
+#define EXIT_AMBIGUOUS 2
+
 int gather_wslconfig_main(int argc, char *argv[]) {
         _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
         char path[CHECK_PATH_SIZE], clean[CHECK_PATH_SIZE];
@@ -129,7 +131,7 @@ int gather_wslconfig_main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
         r = profile_read(argv[2], argc > 3 ? argv[3] : NULL, path, sizeof(path), text, &wide);
         if (r < 0)
-                return EXIT_FAILURE;
+                return r == -ENOTUNIQ ? EXIT_AMBIGUOUS : EXIT_FAILURE;
 
         /* The parent reads only what fits into a pipe. No real .wslconfig is that long. */
         printf("%s\n%s\n%s", wide || !streq(printable(path, clean, sizeof(clean)), path) ? "" : path,
@@ -142,6 +144,7 @@ static void on_wslconfig(const ChildResult *result, void *userdata) {
         WslConfigFacts *f = userdata;
         const char *second = line_next(result->output);
 
+        f->ambiguous = result->exit_status == EXIT_AMBIGUOUS;
         if (result->exit_status != 0)
                 return;
         snprintf(f->path, sizeof(f->path), "%.*s", (int) strcspn(result->output, "\n"), result->output);

@@ -35,7 +35,8 @@ def parse(text: str) -> dict[str, Check]:
     """The output of wslportctl diagnose for people."""
     found: dict[str, Check] = {}
     name = ""
-    for line in text.splitlines():
+    *lines, total = text.splitlines()
+    for line in lines:
         if line.startswith(" " * 20):
             assert found[name].remedy == ""
             found[name] = Check(found[name].verdict, found[name].finding, line[20:])
@@ -43,11 +44,16 @@ def parse(text: str) -> dict[str, Check]:
         mark, name, finding = re.fullmatch(r"(\S) (\S+) +(\S.*)", line).groups()  # type: ignore[union-attr]
         assert name not in found
         found[name] = Check(MARKS[mark], finding, "")
+    of = [check.verdict for check in found.values()]
+    counts = {word: of.count(word) for word in ("problem", "warning", "unknown")}
+    words = [f"{n} {word}{'s' if n != 1 and word != 'unknown' else ''}" for word, n in counts.items() if n or word != "warning"]
+    assert total.partition(";")[0] == ", ".join(words)
+    assert [verdict for verdict in of if verdict == "problem"] == of[len(of) - counts["problem"]:]
     return found
 
 
 def diagnose(m: Machine, *wrapper: str) -> dict[str, Check]:
-    result = m.run([*wrapper, "wslportctl", "diagnose"])
+    result = m.run([*wrapper, "wslportctl", "diagnose", "--all"])
     found = parse(result.stdout)
     assert len(found) == 25 and result.stderr == ""
     assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
@@ -220,6 +226,23 @@ def test_each_check_is_found_and_mended(make):
     type_it(m, enforcing.remedy)
     assert diagnose(m, *ENFORCING)["selinux"].verdict == "ok"
     assert calls(m)[-1] == enforcing.remedy
+
+
+def test_what_passes_is_shown_where_there_is_room(make):
+    m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
+    w.wait_sshd(m, 2222)
+    short = m.run(["wslportctl", "diagnose"], check=True).stdout
+    assert list(parse(short)) == ["windows-firewall"]
+    assert short.splitlines()[-1] == "0 problems, 1 unknown; wslportctl diagnose --all shows 24 more"
+    assert len(json.loads(m.run(["wslportctl", "diagnose", "--json"], check=True).stdout)) == 25
+    for rows, shown in (24, 1), (60, 25):
+        command = f"stty rows {rows} columns 200; NO_COLOR=1 wslportctl diagnose"
+        result = m.run(["script", "--quiet", "--return", "--command", command, "/dev/null"], check=True)
+        assert len(parse(result.stdout.replace("\r", ""))) == shown
+    # What Interop=no keeps unknown is one line, also where nobody knows whose .wslconfig counts.
+    m.write("/mnt/c/Users/second/.wslconfig", GOOD_WSLCONFIG)
+    assert verdicts(diagnose(m)) == {"windows-firewall": "unknown"}
+    assert "Interop=no" in diagnose(m)["windows-firewall"].finding
 
 
 def test_half_of_its_port(make):
@@ -415,7 +438,8 @@ def test_as_far_as_it_can(make):
     for wrapper in ([], USER):
         found = diagnose(m, *wrapper)
         assert {name for name, check in found.items() if check.finding == "this is not WSL"} == {
-            "systemd", "daemon", "networking-mode", "windows-range", "ignored-ports", "windows-firewall", "idle-timeout"}
+            "systemd", "daemon", "networking-mode", "port-tracker", "windows-range", "ignored-ports", "windows-firewall",
+            "idle-timeout"}
         assert found["sshd-running"].verdict == "ok"
 
 

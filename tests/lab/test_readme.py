@@ -124,7 +124,7 @@ STEPS = [
     Step("wslportd --print-config", "Restore=manual  # the default\n"),
     Step("systemctl status wslportd", w.STATUS_RELOCATED, before=holder_is_named),
     Step("journalctl -x -u wslportd", "Defined-By: wslportd", before=catalog_is_taken_in),
-    Step("wslportctl diagnose", "port-holder"),
+    Step("wslportctl diagnose", "windows-firewall"),
     Step("wslportctl who 8080", "port 8080: nobody listens"),
     Step("busctl introspect org.wslport1 /org/wslport1", ".HomePortHolder"),
     Step("busctl get-property org.wslport1 /org/wslport1 org.wslport1.Manager State Port HomePortHolder",

@@ -154,6 +154,7 @@ CHANGE(disabled_on_windows) { f->windows.sshd_start = WINDOWS_START_DISABLED; }
 CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.home_holder = HOLDER_WINDOWS; }
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
+CHANGE(held_by_windows_unanswered) { held_by_windows_perhaps(f); f->config.values.interop = true; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(bound) { f->daemon.last_bind = BIND_FREE; }
 CHANGE(tracker_dead) { f->daemon.last_bind = BIND_TRACKER_DEAD; }
@@ -182,6 +183,7 @@ CHANGE(all_taken_refused) { all_taken(f); f->config.valid = FACT_NO; }
 CHANGE(range) { f->windows.refuses = FACT_YES; f->windows.range.first = 2200; f->windows.range.last = 2300; }
 CHANGE(range_daemon_off) { range(f); f->daemon.unit.active = false; }
 CHANGE(range_unseen) { f->windows.refuses = FACT_UNKNOWN; f->port.listens = FACT_NO; }
+CHANGE(range_untold) { range_unseen(f); f->config.values.interop = true; }
 CHANGE(range_nat) { nat(f); f->windows.refuses = FACT_YES; }
 CHANGE(loopback) { f->port.loopback_only = true; f->port.loopback_line = (ConfigPlace){ "/etc/ssh/sshd_config", 12 }; }
 CHANGE(loopback_socket) { by_socket(f); loopback(f); }
@@ -203,8 +205,11 @@ CHANGE(ignored) {
 CHANGE(ignored_alone) { ignored(f); f->wslconfig.values.ports[0] = 2222; f->wslconfig.values.n_ports = 1; }
 CHANGE(ignored_other) { ignored(f); f->port.number = 22; }
 CHANGE(wslconfig_unseen) { f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; f->wslconfig.values = (WslConfig){ 0 }; }
+CHANGE(wslconfig_ambiguous) { wslconfig_unseen(f); f->wslconfig.ambiguous = true; }
+CHANGE(wslconfig_ambiguous_in_nat) { nat(f); wslconfig_ambiguous(f); }
 CHANGE(rule_missing) { f->windows.firewall_rule = FACT_NO; }
 CHANGE(rule_unseen) { f->windows.firewall_rule = FACT_UNKNOWN; }
+CHANGE(rule_untold) { rule_unseen(f); f->config.values.interop = true; }
 CHANGE(idle) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = 60000; }
 CHANGE(idle_vm_never) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = -1; }
 CHANGE(idle_absent) { idle(f); f->wslconfig.found = FACT_NO; }
@@ -396,7 +401,8 @@ static const struct {
         { "holder, Windows by name", held_by_windows_ssh, "port-holder", PROBLEM, "Windows (OpenSSH_9) has port 2222", START },
         { "holder, Windows, and the daemon won't", held_by_windows_up, "port-holder", PROBLEM, "Relocate=never", "" },
         { "holder unknown", held_by_someone, "port-holder", UNKNOWN, "sudo", "" },
-        { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", UNKNOWN, "before sshd binds it", "" },
+        { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", SKIPPED, "before sshd binds it", "" },
+        { "holder, perhaps Windows, which is asked", held_by_windows_unanswered, "port-holder", UNKNOWN, "before sshd binds it", "" },
         { "holder, no port known", port_unknown, "port-holder", UNKNOWN, "sudo", "" },
 
         { "range", nothing, "windows-range", OK, "", "" },
@@ -414,7 +420,8 @@ static const struct {
         { "range, in a file that is refused", all_taken_refused, "windows-range", PROBLEM, "no port", "" },
         { "range, by interop", range, "windows-range", PROBLEM, "2200-2300", "sudo systemctl restart wslportd.service" },
         { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
-        { "range unknown", range_unseen, "windows-range", UNKNOWN, "Interop=yes", "" },
+        { "range unknown", range_unseen, "windows-range", SKIPPED, "see windows-firewall", "" },
+        { "range unknown to Windows", range_untold, "windows-range", UNKNOWN, "before sshd binds it", "" },
         { "range in nat", range_nat, "windows-range", SKIPPED, "", "" },
 
         { "tracker", bound, "port-tracker", OK, "Windows has answered", "" },
@@ -473,7 +480,8 @@ static const struct {
 
         { "rule", nothing, "windows-firewall", OK, "2222", "" },
         { "no rule", rule_missing, "windows-firewall", PROBLEM, "2222", "wslportctl firewall --apply" },
-        { "rule unknown", rule_unseen, "windows-firewall", UNKNOWN, "Interop=yes", "wslportctl firewall --apply" },
+        { "rule unknown", rule_unseen, "windows-firewall", UNKNOWN, "Interop=no", "wslportctl firewall --apply" },
+        { "rule unknown to Windows", rule_untold, "windows-firewall", UNKNOWN, "Windows has not told", "wslportctl firewall --apply" },
         { "rule in nat", nat, "windows-firewall", SKIPPED, "", "" },
 
         { "idle", nothing, "idle-timeout", OK, "", "" },
@@ -483,6 +491,9 @@ static const struct {
           "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
         { "idle, no file yet", idle_absent, "idle-timeout", WARNING, "15 s after",
           "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
+        { "idle, which user's", wslconfig_ambiguous, "idle-timeout", SKIPPED, "see windows-firewall", "" },
+        { "idle, which user's, in nat", wslconfig_ambiguous_in_nat, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
+        { "ports ignored: which user's", wslconfig_ambiguous, "ignored-ports", SKIPPED, "see windows-firewall", "" },
         { "idle unknown", wslconfig_unseen, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
 
         { "SELinux off", nothing, "selinux", SKIPPED, "", "" },
