@@ -179,7 +179,12 @@ void check_windows_range(const CheckFacts *f, Finding *r) {
                     port, f->windows.range.first, f->windows.range.last);
                 suggest(r, "%s",
                         is_up(&f->daemon.unit) ? "sudo systemctl restart wslportd.service" : START_DAEMON);
-        } else if (f->windows.refuses == FACT_NO)
+        } else if (f->windows.range.last != 0)
+                say(r, VERDICT_UNKNOWN,
+                    "port %u lies in %u-%u, where Windows may refuse it, but needn't; nothing shows that it "
+                    "was",
+                    port, f->windows.range.first, f->windows.range.last);
+        else if (f->windows.refuses == FACT_NO)
                 say(r, VERDICT_OK, "port %u lies in no range that Windows keeps for itself", port);
         else if (f->port.listens == FACT_YES)
                 say(r, VERDICT_OK, "Windows lets sshd have port %u", port);

@@ -110,14 +110,26 @@ void check_addresses(const CheckFacts *f, Finding *r) {
 }
 
 void check_windows_firewall(const CheckFacts *f, Finding *r) {
+        const WindowsRule *block = windows_rules_find(&f->windows.rules, true);
+        Fact lets_in = f->windows.lets_in;
         uint16_t port = f->port.number;
 
         if (port == 0)
                 say(r, VERDICT_UNKNOWN, "can't tell sshd's port");
-        else if (f->windows.firewall_rule == FACT_YES)
-                say(r, VERDICT_OK, "Windows' firewall has a rule that lets other machines in to port %u",
+        else if (lets_in == FACT_YES)
+                say(r, VERDICT_OK, "Windows' firewall lets other machines in to port %u", port);
+        else if (lets_in == FACT_NO && block)
+                say(r, VERDICT_PROBLEM,
+                    "the rule \"%s\" of Windows' firewall keeps others from port %u, whatever other rules "
+                    "allow: it has to be removed or disabled there",
+                    block->name, port);
+        else if (lets_in == FACT_NO && f->windows.rules.ignored)
+                say(r, VERDICT_PROBLEM,
+                    "a policy on Windows ignores local rules of its firewall (AllowLocalFirewallRules): "
+                    "only who "
+                    "makes that policy can let other machines in to port %u",
                     port);
-        else if (f->windows.firewall_rule == FACT_NO)
+        else if (lets_in == FACT_NO)
                 say(r, VERDICT_PROBLEM,
                     "Windows' firewall has no rule that lets other machines in to port %u", port);
         else
@@ -127,6 +139,6 @@ void check_windows_firewall(const CheckFacts *f, Finding *r) {
                                     ? "; this adds a rule"
                                     : ": Interop=no in wslportd.conf keeps Windows from being asked, "
                                       "by other checks too; this adds a rule");
-        if (port != 0 && f->windows.firewall_rule != FACT_YES)
+        if (port != 0 && lets_in != FACT_YES && !block && !f->windows.rules.ignored)
                 suggest(r, "wslportctl firewall --apply");
 }

@@ -94,9 +94,10 @@ typedef struct ListenFacts {
 
 typedef struct WindowsFacts {
         WindowsStart sshd_start; /* how Windows starts its own sshd */
-        Fact refuses;            /* sshd's port lies in a range that Windows keeps for itself */
-        PortRange range;         /* that range */
-        Fact firewall_rule;      /* a rule lets other machines in to sshd's port */
+        Fact refuses;            /* sshd can't have its port, as Windows keeps a range for itself */
+        PortRange range;         /* that range, or one that may be; .last is 0: the port is in none */
+        Fact lets_in;            /* its firewall lets other machines in to sshd's port */
+        WindowsRules rules;      /* for that port */
 } WindowsFacts;
 
 /* The Windows user's .wslconfig. */

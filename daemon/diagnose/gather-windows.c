@@ -37,30 +37,35 @@ void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *fa
                 (void) child_wait(event, child);
 }
 
-static const PortRange *find_range(const WindowsAnswer *answer, uint16_t port) {
-        for (size_t i = 0; answer->error == 0 && i < answer->n_ranges; i++)
-                if (answer->ranges[i].first <= port && port <= answer->ranges[i].last)
-                        return &answer->ranges[i];
-        return NULL;
+/* A range that only may be in the way is a cause where sshd was refused, and no other cause is known. */
+static bool was_refused(const CheckFacts *facts) {
+        Holder holder = facts->port.holder;
+
+        return holder == HOLDER_WINDOWS || ((holder == HOLDER_UNKNOWN || holder == HOLDER_NONE) &&
+                                            strstr(facts->sshd.last_error, "Address already in use"));
 }
 
-static void read_ranges(const WindowsAnswer *excluded, const WindowsAnswer *dynamic, const ListenFacts *port,
-                        WindowsFacts *f) {
-        const PortRange *range = find_range(excluded, port->number);
+static void read_ranges(const WindowsAnswer *excluded, const WindowsAnswer *dynamic, CheckFacts *facts) {
+        WindowsFacts *f = &facts->windows;
+        uint16_t port = facts->port.number;
+        bool may = true;
 
-        if (!range)
-                range = find_range(dynamic, port->number);
-        if (!range && excluded->error == 0 && dynamic->error == 0)
-                f->refuses = FACT_NO;
-        else if (range && port->listens != FACT_YES) { /* Windows has given sshd a port that sshd has */
-                f->refuses = FACT_YES;
-                f->range = *range;
-        }
+        if (facts->port.listens == FACT_YES) /* Windows has given sshd the port */
+                return;
+        if (excluded->error == 0 && excluded->range.last != 0) {
+                f->range = excluded->range;
+                may = excluded->administered;
+        } else if (dynamic->error == 0 && dynamic->range.first <= port && port <= dynamic->range.last)
+                f->range = dynamic->range;
+
+        if (f->range.last == 0)
+                f->refuses = excluded->error == 0 && dynamic->error == 0 ? FACT_NO : FACT_UNKNOWN;
+        else
+                f->refuses = !may || was_refused(facts) ? FACT_YES : FACT_UNKNOWN;
 }
 
 void gather_windows_program(sd_event *event, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
-        const PortRange *range;
         WindowsAnswer answer;
         char greeting[44];
 
@@ -76,9 +81,8 @@ void gather_windows_program(sd_event *event, CheckFacts *facts) {
                          greeting[0] ? ", " : "", greeting);
                 f->holder = holder_is_windows(f->holder) ? f->holder : HOLDER_WINDOWS;
         } else if (!holder_is_windows(f->holder) &&
-                   inquiry_wait(event, WINDOWS_EXCLUDED_RANGES, 0, WINDOWS_TIMEOUT, &answer) >= 0 &&
-                   (range = find_range(&answer, f->number)))
-                facts->windows.range = *range;
+                   inquiry_wait(event, WINDOWS_EXCLUDED_RANGE, f->number, WINDOWS_TIMEOUT, &answer) >= 0)
+                facts->windows.range = answer.range;
 }
 
 static void on_answer(const WindowsAnswer *answer, void *userdata) {
@@ -87,7 +91,7 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
 
 void gather_windows(sd_event *event, CheckFacts *facts) {
         enum { EXCLUDED, DYNAMIC, START, RULES, N };
-        static const WindowsQuestion questions[N] = { WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE,
+        static const WindowsQuestion questions[N] = { WINDOWS_EXCLUDED_RANGE, WINDOWS_DYNAMIC_RANGE,
                                                       WINDOWS_SSHD_START, WINDOWS_RULES };
         WindowsAnswer answers[N];
         Inquiry *inquiries[N] = { NULL };
@@ -110,11 +114,13 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
                 inquiry_free(inquiries[i]);
         }
 
-        read_ranges(&answers[EXCLUDED], &answers[DYNAMIC], &facts->port, &facts->windows);
+        read_ranges(&answers[EXCLUDED], &answers[DYNAMIC], facts);
         if (answers[START].error == 0)
                 facts->windows.sshd_start = answers[START].sshd_start;
-        if (answers[RULES].error == 0)
-                facts->windows.firewall_rule = fact(answers[RULES].rules.n > 0);
+        if (answers[RULES].error == 0) {
+                facts->windows.rules = answers[RULES].rules;
+                facts->windows.lets_in = fact(windows_rules_let_in(&answers[RULES].rules));
+        }
 }
 
 /* ── .wslconfig ── */

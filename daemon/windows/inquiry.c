@@ -62,8 +62,6 @@ static int read_holder(Inquiry *q, const char *output) {
 /* Makes the answer of the program's output. Returns as read_holder() does. */
 static int read_output(Inquiry *q, const ChildResult *result) {
         WindowsAnswer *answer = &q->answer;
-        size_t n;
-        int r;
 
         if (result->error < 0)
                 return result->error;
@@ -76,14 +74,11 @@ static int read_output(Inquiry *q, const ChildResult *result) {
                 return -EIO;
 
         switch (q->question) {
-        case WINDOWS_EXCLUDED_RANGES:
-                n = windows_parse_excluded_ranges(result->output, answer->ranges, WINDOWS_RANGES_MAX);
-                answer->n_ranges = n < WINDOWS_RANGES_MAX ? n : WINDOWS_RANGES_MAX;
-                return 0;
+        case WINDOWS_EXCLUDED_RANGE:
+                return windows_parse_excluded_range(result->output, q->port, &answer->range,
+                                                    &answer->administered);
         case WINDOWS_DYNAMIC_RANGE:
-                r = windows_parse_dynamic_range(result->output, answer->ranges);
-                answer->n_ranges = r >= 0;
-                return r;
+                return windows_parse_dynamic_range(result->output, &answer->range);
         case WINDOWS_SSHD_START:
                 return windows_parse_start(result->output, &answer->sshd_start);
         case WINDOWS_PROFILE:
@@ -154,9 +149,9 @@ static void on_end(const ChildResult *result, void *userdata) {
 /* Returns the next program to run. @buffer holds the text of an argument. */
 static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]) {
         static const Command commands[_WINDOWS_QUESTION_MAX] = {
-                [WINDOWS_EXCLUDED_RANGES] = { "netsh.exe",
-                                              { "int", "ipv4", "show", "excludedportrange",
-                                                "protocol=tcp" } },
+                [WINDOWS_EXCLUDED_RANGE] = { "netsh.exe",
+                                             { "int", "ipv4", "show", "excludedportrange",
+                                               "protocol=tcp" } },
                 [WINDOWS_DYNAMIC_RANGE] = { "netsh.exe", { "int", "ipv4", "show", "dynamicport", "tcp" } },
                 [WINDOWS_SSHD_START] = { "reg.exe", { "query", SSHD_KEY, "/v", "Start" } },
                 [WINDOWS_PROFILE] = { "reg.exe",

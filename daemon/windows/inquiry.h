@@ -9,16 +9,15 @@
  * drive C:, which may hang, so that only a child process touches it. */
 
 typedef enum WindowsQuestion {
-        WINDOWS_EXCLUDED_RANGES, /* netsh: the ports that nobody may bind */
-        WINDOWS_DYNAMIC_RANGE,   /* netsh: the ports that Windows gives out */
-        WINDOWS_HOLDER,          /* netstat and tasklist: the process that listens on a port */
-        WINDOWS_SSHD_START,      /* reg: how Windows starts its OpenSSH server */
-        WINDOWS_RULES,           /* PowerShell: the rules of the firewalls that let a port in */
-        WINDOWS_PROFILE,         /* reg: the folder of the Windows user */
+        WINDOWS_EXCLUDED_RANGE, /* netsh: the range with a port that nobody may bind */
+        WINDOWS_DYNAMIC_RANGE,  /* netsh: the ports that Windows gives out */
+        WINDOWS_HOLDER,         /* netstat and tasklist: the process that listens on a port */
+        WINDOWS_SSHD_START,     /* reg: how Windows starts its OpenSSH server */
+        WINDOWS_RULES,          /* PowerShell: the rules of the firewalls that let a port in */
+        WINDOWS_PROFILE,        /* reg: the folder of the Windows user */
         _WINDOWS_QUESTION_MAX,
 } WindowsQuestion;
 
-#define WINDOWS_RANGES_MAX 128
 #define WINDOWS_PATH_SIZE 256
 
 /* Only the members that belong to the question are set, and only where @error is 0. Otherwise the answer is
@@ -27,8 +26,8 @@ typedef enum WindowsQuestion {
  * understood, or another negative errno. */
 typedef struct WindowsAnswer {
         int error;
-        PortRange ranges[WINDOWS_RANGES_MAX]; /* WINDOWS_DYNAMIC_RANGE sets the first */
-        size_t n_ranges;
+        PortRange range; /* .last is 0: the port is in no excluded one */
+        bool administered;
         char holder[WINDOWS_NAME_SIZE]; /* "sshd.exe"; "" where nobody listens */
         WindowsStart sshd_start;
         char profile[WINDOWS_PATH_SIZE]; /* as Linux has it: "/mnt/c/Users/Name" */

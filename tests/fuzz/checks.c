@@ -178,7 +178,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->windows.refuses = take_fact(input);
         f->windows.range.first = fuzz_u16(input);
         f->windows.range.last = fuzz_u16(input);
-        f->windows.firewall_rule = take_fact(input);
+        f->windows.lets_in = take_fact(input);
         f->addresses.usable = take_fact(input);
         f->wslconfig.found = take_fact(input);
         bool editable = !(fuzz_byte(input) & 1);

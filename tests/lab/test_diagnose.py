@@ -507,6 +507,14 @@ def test_files_that_are_hostile(make):
     assert parse(result.stdout)["sshd-config"].verdict == "problem"
 
 
+def netsh(m: Machine, excluded: str) -> None:
+    stand_in(m, f"{SYSTEM32}/netsh.exe", f"""
+case "$4" in
+excludedportrange) printf -- '{excluded}' ;;
+dynamicport) printf '\\r\\nStartport : 49152\\r\\nAnzahl : 16384\\r\\n' ;;
+esac """)
+
+
 def test_windows_is_asked_where_that_is_allowed(make):
     m = furnish(make(windows=w.WINDOWS_HOLDS_22, keep_ms=2000))
     m.write(w.CONFIG, w.configuration(Windows={"Interop": "yes"}))
@@ -517,11 +525,7 @@ case "$2" in
 *sshd) printf '\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\sshd\r\n    Start    REG_DWORD    0x2\r\n\r\n' ;;
 *) printf '\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\second\r\n\r\n' ;;
 esac """)
-    stand_in(m, f"{SYSTEM32}/netsh.exe", r"""
-case "$4" in
-excludedportrange) printf '\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n' ;;
-dynamicport) printf '\r\nStartport : 49152\r\nAnzahl : 16384\r\n' ;;
-esac """)
+    netsh(m, r"\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n")
     # One script asks for the rules, another one runs a command elevated.
     stand_in(m, f"{SYSTEM32}/WindowsPowerShell/v1.0/powershell.exe", r"""
 case "$3" in
@@ -546,10 +550,17 @@ esac """)
 
     run(m, "systemctl stop wslportd.service ssh.service")
     w.eventually(lambda: "tcp/2222" not in m.windows.reservations(), "Windows has 2222 back")
+    # Where nothing was refused, a range in which Windows may refuse a port is no cause.
+    netsh(m, r"-----\r\n     2222      2230     *\r\n")
+    expect(m, "windows-range", "unknown", "port 2222 lies in 2222-2230, where Windows may refuse it")
+    assert expect(m, "listening", "problem", "does not listen on port 2222").remedy == "systemctl restart ssh.service"
+    netsh(m, r"\377\376S\0t\0a\0r\0t\0")  # UTF-16
+    expect(m, "windows-range", "unknown", "can't tell")
+    netsh(m, "-----\r\n" + "".join(f"{port} {port}\r\n" for port in range(2000, 2231)))
     m.windows.exclude("2222")
     m.run(["systemctl", "start", "ssh.service"])
     assert diagnose(m)["sshd-running"].finding.endswith("see windows-range")
-    assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2230") == "systemctl enable --now wslportd.service"
+    assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2222") == "systemctl enable --now wslportd.service"
     w.wait_sshd(m, 22022)
 
 

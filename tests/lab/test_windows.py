@@ -325,6 +325,22 @@ def test_firewall(make):
     assert (code, errors) == (0, "") and "\x1b" not in output and "\x07" not in output
     stand_in(m, program, "if '-Command' not in sys.argv: print('end')")
     assert wslportctl(m, "firewall", "--apply", "--yes")[:2] == (6, f"{rule}\n{nothing}")
+    # A rule that is there already is no failure; a rule that blocks, or the firewall's settings, may decide against it.
+    there = r"sys.exit(1) if '-Command' in sys.argv else print('rule|2222|LocalSubnet|WSL SSH (2222, lan)\n'"
+    stand_in(m, program, there + " * 2 + 'end')")
+    assert wslportctl(m, "firewall", "--apply", "--yes") == (0, f"{rule}\n{ours}", "")
+    code, output, errors = wslportctl(m, "firewall", "--apply", "--remove", "--yes")
+    assert code == 1 and "did not run the command" in errors
+    stand_in(m, program, there + r" + 'block|*|*|No guests\nend')")
+    blocked = 'port 2222: kept out, whatever others allow, from Any by "No guests"\n'
+    assert wslportctl(m, "firewall", "--check") == (6, ours + blocked, "")
+    set_interop(m, "yes")
+    diagnosis = m.run(["wslportctl", "diagnose"]).stdout
+    assert 'the rule "No guests" of Windows\' firewall keeps others from port 2222' in diagnosis and "--apply" not in diagnosis
+    for setting, code, told in (("off", 0, "is off for WSL"), ("open", 0, "lets in what no rule names"), ("ignored", 6, "a policy on")):
+        stand_in(m, program, f"print('{setting}\\nend')")
+        seen = wslportctl(m, "firewall", "--check")
+        assert seen[0] == code and told in seen[1]
     stand_in(m, program, "time.sleep(100000)")
     code, output, errors = wslportctl(m, "firewall", "--check", "--timeout", "1")
     assert (code, output) == (1, "port 2222: unknown\n") and "within 1 s" in errors

@@ -31,7 +31,7 @@ static CheckFacts well(void) {
                         .home_holder = HOLDER_WINDOWS_OPENSSH,
                         .home_detail = "OpenSSH_for_Windows_9.5",
                 },
-                .windows = { .refuses = FACT_NO, .firewall_rule = FACT_YES },
+                .windows = { .refuses = FACT_NO, .lets_in = FACT_YES },
                 .addresses = { .usable = FACT_YES, .lan = "192.0.2.1" },
                 .wslconfig = {
                         .found = FACT_YES,
@@ -184,6 +184,7 @@ CHANGE(range) { f->windows.refuses = FACT_YES; f->windows.range.first = 2200; f-
 CHANGE(range_daemon_off) { range(f); f->daemon.unit.active = false; }
 CHANGE(range_unseen) { f->windows.refuses = FACT_UNKNOWN; f->port.listens = FACT_NO; }
 CHANGE(range_untold) { range_unseen(f); f->config.values.interop = true; }
+CHANGE(range_perhaps) { stopped(f); range(f); f->windows.refuses = FACT_UNKNOWN; }
 CHANGE(range_nat) { nat(f); f->windows.refuses = FACT_YES; }
 CHANGE(loopback) { f->port.loopback_only = true; f->port.loopback_line = (ConfigPlace){ "/etc/ssh/sshd_config", 12 }; }
 CHANGE(loopback_socket) { by_socket(f); loopback(f); }
@@ -207,8 +208,13 @@ CHANGE(ignored_other) { ignored(f); f->port.number = 22; }
 CHANGE(wslconfig_unseen) { f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; f->wslconfig.values = (WslConfig){ 0 }; }
 CHANGE(wslconfig_ambiguous) { wslconfig_unseen(f); f->wslconfig.ambiguous = true; }
 CHANGE(wslconfig_ambiguous_in_nat) { nat(f); wslconfig_ambiguous(f); }
-CHANGE(rule_missing) { f->windows.firewall_rule = FACT_NO; }
-CHANGE(rule_unseen) { f->windows.firewall_rule = FACT_UNKNOWN; }
+CHANGE(rule_missing) { f->windows.lets_in = FACT_NO; }
+CHANGE(rule_blocks) {
+        rule_missing(f);
+        f->windows.rules = (WindowsRules){ .rules = { { .blocks = true, .name = "no ssh", .remote = "Any" } }, .n = 1 };
+}
+CHANGE(rules_ignored) { rule_missing(f); f->windows.rules.ignored = true; }
+CHANGE(rule_unseen) { f->windows.lets_in = FACT_UNKNOWN; }
 CHANGE(rule_untold) { rule_unseen(f); f->config.values.interop = true; }
 CHANGE(idle) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = 60000; }
 CHANGE(idle_vm_never) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = -1; }
@@ -422,6 +428,8 @@ static const struct {
         { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
         { "range unknown", range_unseen, "windows-range", SKIPPED, "see windows-firewall", "" },
         { "range unknown to Windows", range_untold, "windows-range", UNKNOWN, "before sshd binds it", "" },
+        { "a range that may be", range_perhaps, "windows-range", UNKNOWN, "may refuse it", "" },
+        { "a range that may be: no cause", range_perhaps, "listening", PROBLEM, "does not listen on port 2222", "sudo systemctl restart ssh.service" },
         { "range in nat", range_nat, "windows-range", SKIPPED, "", "" },
 
         { "tracker", bound, "port-tracker", OK, "Windows has answered", "" },
@@ -480,6 +488,8 @@ static const struct {
 
         { "rule", nothing, "windows-firewall", OK, "2222", "" },
         { "no rule", rule_missing, "windows-firewall", PROBLEM, "2222", "wslportctl firewall --apply" },
+        { "a rule that blocks", rule_blocks, "windows-firewall", PROBLEM, "\"no ssh\"", "" },
+        { "rules that a policy ignores", rules_ignored, "windows-firewall", PROBLEM, "AllowLocalFirewallRules", "" },
         { "rule unknown", rule_unseen, "windows-firewall", UNKNOWN, "Interop=no", "wslportctl firewall --apply" },
         { "rule unknown to Windows", rule_untold, "windows-firewall", UNKNOWN, "Windows has not told", "wslportctl firewall --apply" },
         { "rule in nat", nat, "windows-firewall", SKIPPED, "", "" },
