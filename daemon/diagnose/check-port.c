@@ -82,12 +82,27 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                     port->number);
         else if (port->holder == HOLDER_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't tell who has port %u%s", port->number, ask_as_root(f));
+        else if (port->home_holder == HOLDER_WINDOWS_OPENSSH && port->home_greeting == HOME_SILENT) {
+                say(r, VERDICT_WARNING,
+                    "nobody else has port %u, and Windows' sshd does not answer on %u any more: if it was "
+                    "stopped, WSL's can go back",
+                    port->number, port->home);
+                suggest(r, "sudo wslportctl restore");
+        } else if (port->home_greeting == HOME_GREETS_AS_SSHD)
+                say(r, VERDICT_OK,
+                    "nobody else has port %u; on %u this sshd answers by a port proxy of Windows', which "
+                    "netsh.exe interface portproxy show all lists",
+                    port->number, port->home);
         else if (holder_is_windows(port->home_holder) && port->home != port->number)
                 say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", port->number,
                     port->home_detail[0] ? port->home_detail : no_name, port->home,
                     how_windows_starts_sshd(f));
         else
-                say(r, VERDICT_OK, "nobody else has port %u", port->number);
+                say(r, VERDICT_OK, "nobody else has port %u%s", port->number,
+                    port->number == port->home && mode_shares_ports(f->machine.mode) &&
+                                                    f->config.values.relocate != RELOCATE_MIRRORED
+                                    ? "; Relocate=mirrored in wslportd.conf leaves it to Windows for good"
+                                    : "");
 }
 
 /* Nobody in Linux listens on the port, nor is a program of Windows' known to. */

@@ -92,8 +92,12 @@ void check_addresses(const CheckFacts *f, Finding *r) {
                     "%s is an address inside of Windows: other machines can't use it; see networking-mode",
                     has->lan);
         else if (has->usable == FACT_YES)
-                say(r, VERDICT_OK, "other machines use %s%s%s%s%s", has->lan, has->lan[0] ? " (LAN)" : "",
-                    has->lan[0] && has->mesh[0] ? " or " : "", has->mesh, has->mesh[0] ? " (mesh)" : "");
+                say(r, VERDICT_OK, "other machines use %s%s%s%s%s%s", has->lan, has->lan[0] ? " (LAN)" : "",
+                    has->lan[0] && has->mesh[0] ? " or " : "", has->mesh, has->mesh[0] ? " (mesh)" : "",
+                    f->machine.mode == MODE_MIRRORED && !f->wslconfig.values.host_address_loopback
+                                    ? "; Windows itself uses localhost, as hostAddressLoopback=true below "
+                                      "[experimental] in .wslconfig is missing"
+                                    : "");
         else {
                 if (has->link_local[0])
                         say(r, VERDICT_PROBLEM,

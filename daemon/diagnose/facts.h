@@ -73,6 +73,14 @@ typedef struct SshdFacts {
         bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
 } SshdFacts;
 
+/* Who greeted on the home port, where Windows had that and sshd was moved. */
+typedef enum HomeGreeting {
+        HOME_NOT_ASKED,
+        HOME_SILENT,
+        HOME_GREETS,
+        HOME_GREETS_AS_SSHD, /* with the words of the sshd that was moved */
+} HomeGreeting;
+
 /* sshd's port, or the one that is asked about, and who has it, by the kernel; and sshd's home port, by the daemon. */
 typedef struct ListenFacts {
         uint16_t home;
@@ -89,6 +97,7 @@ typedef struct ListenFacts {
         char holder_detail[80]; /* names Windows' program */
         Holder home_holder;
         char home_detail[80];
+        HomeGreeting home_greeting;
         PortRules rules; /* where sshd has been moved */
 } ListenFacts;
 

@@ -21,10 +21,33 @@ static void on_greeting(const ChildResult *result, void *userdata) {
         snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", detail);
 }
 
-void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts) {
+static void greet(sd_event *event, ListenFacts *f) {
         _cleanup_(child_freep) Child *child = NULL;
+
+        f->holder = HOLDER_UNKNOWN;
+        if (greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
+                (void) child_wait(event, child);
+}
+
+/* Windows may have given the port up since, or hand its clients on to sshd. */
+static void greet_home(sd_event *event, ListenFacts *f) {
+        ListenFacts home = { .number = f->home }, own = { .number = f->number };
+
+        greet(event, &home);
+        f->home_greeting = holder_is_windows(home.holder) ? HOME_GREETS : HOME_SILENT;
+        if (home.holder != HOLDER_WINDOWS || f->listens != FACT_YES)
+                return;
+        greet(event, &own);
+        if (own.holder == HOLDER_WINDOWS && streq(own.holder_detail, home.holder_detail))
+                f->home_greeting = HOME_GREETS_AS_SSHD;
+}
+
+void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
 
+        if (!facts->machine.for_everyone && mode_shares_ports(facts->machine.mode) &&
+            holder_is_windows(f->home_holder) && f->home != f->number)
+                greet_home(event, f);
         if (!mode_shares_ports(facts->machine.mode) || f->number == 0 || f->listens != FACT_NO ||
             f->holder != HOLDER_NONE)
                 return;
@@ -32,9 +55,8 @@ void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *fa
         f->holder = status && f->number == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
         if (f->holder != HOLDER_UNKNOWN)
                 snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
-        else if (!facts->machine.for_everyone &&
-                 greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
-                (void) child_wait(event, child);
+        else if (!facts->machine.for_everyone)
+                greet(event, f);
 }
 
 /* A range that only may be in the way is a cause where sshd was refused, and no other cause is known. */

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import wslport as w
 from machine import Machine
+from windows import Greeting
 
 MARKS = {"✓": "ok", "✗": "problem", "!": "warning", "?": "unknown", "–": "skipped"}
 SYSTEM32 = "/mnt/c/Windows/System32"
@@ -204,7 +205,7 @@ def test_each_check_is_found_and_mended(make):
     w.eventually(lambda: len(m.listeners()) > 200, "others listen too")
     found = wait_well(m)
     assert "Windows (OpenSSH_for_Windows_9.5) has 22" in found["port-holder"].finding
-    assert found["addresses"].finding == "other machines use 192.168.50.10 (LAN)"
+    assert found["addresses"].finding.startswith("other machines use 192.168.50.10 (LAN); Windows itself uses localhost")
     assert found["windows-firewall"].remedy == "wslportctl firewall --apply"
 
     for name, provoke, verdict, text in CASES:
@@ -598,3 +599,31 @@ def test_sshd_that_waits_for_windows_is_not_called_running(make):
     m.windows.silent(False)
     w.wait_sshd(m, 22)
     assert diagnose(m)["sshd-running"].finding == "ssh.service runs"
+
+
+def test_what_became_of_windows_own_sshd(make):
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22, **w.HASTE))
+    m.write(WSLCONFIG, GOOD_WSLCONFIG + "[experimental]\r\nhostAddressLoopback=True\r\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh", HomePortHolderDetail=w.WINDOWS_SOFTWARE)
+    assert diagnose(m)["addresses"].finding == "other machines use 192.168.50.10 (LAN)"
+
+    # Somebody stops it: nobody takes that for a reserved port, and WSL's sshd can go back.
+    m.windows.release(22)
+    assert w.call(m, "Probe") == (0, "")
+    w.wait_properties(m, HomePortHolder="windows-openssh", HomePortHolderDetail="its sshd, which does not answer any more")
+    check = expect(m, "port-holder", "warning", "Windows' sshd does not answer on 22 any more")
+    type_it(m, check.remedy)
+    w.wait_sshd(m, 22)
+    assert "Relocate=mirrored" in expect(m, "port-holder", "ok", "nobody else has port 22").finding
+
+
+def test_a_port_proxy_of_windows_leads_to_sshd(make):
+    m = w.boot(furnish(make(**w.HASTE)))
+    w.wait_sshd(m, 22)
+    greeting = m.banner(22)
+    m.run(["systemctl", "stop", "wslportd.service", "ssh.service"])
+    w.eventually(lambda: m.windows.claim(22, Greeting(greeting)), "the proxy has 22", 90)
+    m.run(["systemctl", "start", "wslportd.service", "ssh.service"])
+    w.wait_properties(m, State="relocated", HomePortHolder="windows")
+    assert "netsh.exe interface portproxy show all" in diagnose(m)["port-holder"].finding

@@ -153,6 +153,12 @@ CHANGE(started_on_windows) { f->windows.sshd_start = WINDOWS_START_MANUAL; }
 CHANGE(disabled_on_windows) { f->windows.sshd_start = WINDOWS_START_DISABLED; }
 CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.home_holder = HOLDER_WINDOWS; }
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
+CHANGE(home_silent) { f->port.home_greeting = HOME_SILENT; }
+CHANGE(home_silent_range) { home_silent(f); f->port.home_holder = HOLDER_WINDOWS; }
+CHANGE(home_proxied) { f->port.home_holder = HOLDER_WINDOWS; f->port.home_greeting = HOME_GREETS_AS_SSHD; }
+CHANGE(at_home) { f->port.number = f->port.home = 22; f->port.home_holder = HOLDER_SSHD; }
+CHANGE(at_home_nat) { at_home(f); nat(f); }
+CHANGE(host_loopback) { f->wslconfig.values.host_address_loopback = true; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
 CHANGE(held_by_windows_unanswered) { held_by_windows_perhaps(f); f->config.values.interop = true; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
@@ -407,6 +413,13 @@ static const struct {
         { "holder, Windows by name", held_by_windows_ssh, "port-holder", PROBLEM, "Windows (OpenSSH_9) has port 2222", START },
         { "holder, Windows, and the daemon won't", held_by_windows_up, "port-holder", PROBLEM, "Relocate=never", "" },
         { "holder unknown", held_by_someone, "port-holder", UNKNOWN, "sudo", "" },
+        { "home is silent", home_silent, "port-holder", WARNING, "does not answer on 22 any more", "sudo wslportctl restore" },
+        { "home is silent, and was no sshd", home_silent_range, "port-holder", OK, "Windows (OpenSSH_for_Windows_9.5) has 22", "" },
+        { "home is proxied", home_proxied, "port-holder", OK, "netsh.exe interface portproxy show all", "" },
+        { "at home", at_home, "port-holder", OK, "Relocate=mirrored", "" },
+        { "at home in nat", at_home_nat, "port-holder", OK, "nobody else has port 22", "" },
+        { "LAN, and Windows", nothing, "addresses", OK, "Windows itself uses localhost", "" },
+        { "LAN, and Windows by it", host_loopback, "addresses", OK, "other machines use 192.0.2.1 (LAN)", "" },
         { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", SKIPPED, "before sshd binds it", "" },
         { "holder, perhaps Windows, which is asked", held_by_windows_unanswered, "port-holder", UNKNOWN, "before sshd binds it", "" },
         { "holder, no port known", port_unknown, "port-holder", UNKNOWN, "sudo", "" },
@@ -495,6 +508,8 @@ static const struct {
         { "rule in nat", nat, "windows-firewall", SKIPPED, "", "" },
 
         { "idle", nothing, "idle-timeout", OK, "", "" },
+        { "idle, of which WSL", idle, "idle-timeout", WARNING, "2.5.8",
+          "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
         { "idle, stopped", idle, "idle-timeout", WARNING, "15 s after",
           "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
         { "idle, the VM lives on", idle_vm_never, "idle-timeout", WARNING, "vmIdleTimeout does not help",
