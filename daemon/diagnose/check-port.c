@@ -24,20 +24,20 @@ static const char *how_windows_starts_sshd(const CheckFacts *f) {
 }
 
 void check_port_tracker(const CheckFacts *f, Finding *r) {
-        bool listens = f->port.listens == FACT_YES;
+        BindAnswer last = f->daemon.last_bind;
 
-        if (f->daemon.last_bind == BIND_TRACKER_DEAD)
+        if (last == BIND_TRACKER_DEAD)
                 say(r, VERDICT_PROBLEM,
-                    "WSL's port tracker is dead: no program can bind a port before WSL is shut down%s",
-                    listens ? ", and an sshd that is restarted or reloaded loses the port that it has" : "");
-        else if (f->daemon.last_bind == BIND_NO_ANSWER && !listens)
+                    "WSL's port tracker is dead: nobody can bind a port before WSL is shut down%s",
+                    f->port.listens == FACT_YES ? ", and an sshd that is restarted or reloaded loses its own"
+                                                : "");
+        else if (cannot_bind(f))
                 say(r, VERDICT_PROBLEM,
                     "Windows has not answered wslportd's last bind(), and sshd's own may wait as well: if "
-                    "that "
-                    "doesn't end, WSL has to be shut down");
-        else if (f->daemon.last_bind == BIND_NO_ANSWER)
+                    "that goes on, WSL has to be shut down");
+        else if (last == BIND_NO_ANSWER)
                 say(r, VERDICT_UNKNOWN, "sshd listens, but Windows has not answered wslportd's last bind()");
-        else if (f->daemon.last_bind == BIND_NOT_ASKED || f->daemon.last_bind == BIND_FAILED)
+        else if (last == BIND_NOT_ASKED || last == BIND_FAILED)
                 say(r, VERDICT_SKIPPED, "wslportd knows of no bind() that Windows was asked about");
         else
                 say(r, VERDICT_OK, "Windows has answered wslportd's last bind()");
@@ -82,7 +82,8 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                     port->number);
         else if (port->holder == HOLDER_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't tell who has port %u%s", port->number, ask_as_root(f));
-        else if (port->home_holder == HOLDER_WINDOWS_OPENSSH && port->home_greeting == HOME_SILENT) {
+        else if (port->home_holder == HOLDER_WINDOWS_OPENSSH && port->home_greeting == HOME_SILENT &&
+                 f->config.values.relocate != RELOCATE_MIRRORED) {
                 say(r, VERDICT_WARNING,
                     "nobody else has port %u, and Windows' sshd does not answer on %u any more: if it was "
                     "stopped, WSL's can go back",
@@ -196,9 +197,8 @@ void check_windows_range(const CheckFacts *f, Finding *r) {
                         is_up(&f->daemon.unit) ? "sudo systemctl restart wslportd.service" : START_DAEMON);
         } else if (f->windows.range.last != 0)
                 say(r, VERDICT_UNKNOWN,
-                    "port %u lies in %u-%u, where Windows may refuse it, but needn't; nothing shows that it "
-                    "was",
-                    port, f->windows.range.first, f->windows.range.last);
+                    "port %u lies in %u-%u, where Windows may refuse it; nothing shows that it did", port,
+                    f->windows.range.first, f->windows.range.last);
         else if (f->windows.refuses == FACT_NO)
                 say(r, VERDICT_OK, "port %u lies in no range that Windows keeps for itself", port);
         else if (f->port.listens == FACT_YES)

@@ -146,3 +146,19 @@ void check_windows_firewall(const CheckFacts *f, Finding *r) {
         if (port != 0 && lets_in != FACT_YES && !block && !f->windows.rules.ignored)
                 suggest(r, "wslportctl firewall --apply");
 }
+
+/* Seen from outside of WSL: all else looks from within. */
+void check_from_windows(const CheckFacts *f, Finding *r) {
+        uint16_t port = f->port.number;
+
+        if (f->port.listens == FACT_NO)
+                say(r, VERDICT_SKIPPED, "sshd does not listen");
+        else if (f->windows.greeting == GREETING_SSH)
+                say(r, VERDICT_OK, "Windows itself reaches sshd at localhost:%u", port);
+        else if (f->windows.greeting == GREETING_WINDOWS_OPENSSH)
+                say(r, VERDICT_PROBLEM, "at localhost:%u Windows reaches its own sshd, not WSL's", port);
+        else if (f->windows.greeting == GREETING_REFUSED)
+                say(r, VERDICT_WARNING, "Windows itself gets no greeting at localhost:%u", port);
+        else if (!say_not_asked(f, r))
+                say(r, VERDICT_UNKNOWN, "can't tell whether Windows itself reaches sshd");
+}

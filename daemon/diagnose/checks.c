@@ -39,6 +39,7 @@ static const struct {
         { "addresses", check_addresses, NEEDS_NOTHING, false },
         { "ignored-ports", check_ignored_ports, NEEDS_SHARED_PORTS, false },
         { "windows-firewall", check_windows_firewall, NEEDS_SHARED_PORTS, false },
+        { "from-windows", check_from_windows, NEEDS_SHARED_PORTS, false },
         { "idle-timeout", check_idle_timeout, NEEDS_WSL, false },
 };
 

@@ -29,7 +29,7 @@ Check check_port_tracker, check_port_holder, check_windows_range, check_listenin
 
 /* check-reach.c */
 Check check_selinux, check_ufw, check_firewalld, check_packet_filter, check_port_rules;
-Check check_addresses, check_windows_firewall;
+Check check_addresses, check_windows_firewall, check_from_windows;
 
 #define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
 #define START_DAEMON "sudo systemctl enable --now wslportd.service"

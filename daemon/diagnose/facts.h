@@ -75,9 +75,8 @@ typedef struct SshdFacts {
 
 /* Who greeted on the home port, where Windows had that and sshd was moved. */
 typedef enum HomeGreeting {
-        HOME_NOT_ASKED,
+        HOME_NOT_ASKED, /* or Windows' own program greets */
         HOME_SILENT,
-        HOME_GREETS,
         HOME_GREETS_AS_SSHD, /* with the words of the sshd that was moved */
 } HomeGreeting;
 
@@ -107,6 +106,7 @@ typedef struct WindowsFacts {
         PortRange range;         /* that range, or one that may be; .last is 0: the port is in none */
         Fact lets_in;            /* its firewall lets other machines in to sshd's port */
         WindowsRules rules;      /* for that port */
+        Greeting greeting;       /* which Windows itself gets at localhost, on that port */
 } WindowsFacts;
 
 /* The Windows user's .wslconfig. */

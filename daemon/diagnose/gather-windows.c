@@ -34,11 +34,12 @@ static void greet_home(sd_event *event, ListenFacts *f) {
         ListenFacts home = { .number = f->home }, own = { .number = f->number };
 
         greet(event, &home);
-        f->home_greeting = holder_is_windows(home.holder) ? HOME_GREETS : HOME_SILENT;
+        if (!holder_is_windows(home.holder))
+                f->home_greeting = HOME_SILENT;
         if (home.holder != HOLDER_WINDOWS || f->listens != FACT_YES)
                 return;
         greet(event, &own);
-        if (own.holder == HOLDER_WINDOWS && streq(own.holder_detail, home.holder_detail))
+        if (streq(own.holder_detail, home.holder_detail))
                 f->home_greeting = HOME_GREETS_AS_SSHD;
 }
 
@@ -112,9 +113,9 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
 }
 
 void gather_windows(sd_event *event, CheckFacts *facts) {
-        enum { EXCLUDED, DYNAMIC, START, RULES, N };
+        enum { EXCLUDED, DYNAMIC, START, RULES, GREETING, N };
         static const WindowsQuestion questions[N] = { WINDOWS_EXCLUDED_RANGE, WINDOWS_DYNAMIC_RANGE,
-                                                      WINDOWS_SSHD_START, WINDOWS_RULES };
+                                                      WINDOWS_SSHD_START, WINDOWS_RULES, WINDOWS_GREETING };
         WindowsAnswer answers[N];
         Inquiry *inquiries[N] = { NULL };
         int r;
@@ -139,6 +140,8 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
         read_ranges(&answers[EXCLUDED], &answers[DYNAMIC], facts);
         if (answers[START].error == 0)
                 facts->windows.sshd_start = answers[START].sshd_start;
+        if (answers[GREETING].error == 0)
+                facts->windows.greeting = answers[GREETING].greeting;
         if (answers[RULES].error == 0) {
                 facts->windows.rules = answers[RULES].rules;
                 facts->windows.lets_in = fact(windows_rules_let_in(&answers[RULES].rules));

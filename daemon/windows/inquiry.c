@@ -86,6 +86,8 @@ static int read_output(Inquiry *q, const ChildResult *result) {
                                              sizeof(answer->profile));
         case WINDOWS_RULES:
                 return windows_parse_rules(result->output, q->port, &answer->rules);
+        case WINDOWS_GREETING:
+                return windows_parse_greeting(result->output, &answer->greeting);
         case WINDOWS_HOLDER:
                 return read_holder(q, result->output);
         case _WINDOWS_QUESTION_MAX:
@@ -158,8 +160,12 @@ static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]
                                       { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } },
         };
 
-        if (q->question == WINDOWS_RULES) {
-                (void) windows_encode_command(windows_rules_script, buffer, ENCODED_SIZE);
+        char script[WINDOWS_SCRIPT_SIZE];
+
+        if (q->question == WINDOWS_RULES || q->question == WINDOWS_GREETING) {
+                windows_greeting_script(q->port, script);
+                (void) windows_encode_command(q->question == WINDOWS_RULES ? windows_rules_script : script,
+                                              buffer, ENCODED_SIZE);
                 return (Command){ POWERSHELL,
                                   { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
         }

@@ -14,6 +14,7 @@ typedef enum WindowsQuestion {
         WINDOWS_HOLDER,         /* netstat and tasklist: the process that listens on a port */
         WINDOWS_SSHD_START,     /* reg: how Windows starts its OpenSSH server */
         WINDOWS_RULES,          /* PowerShell: the rules of the firewalls that let a port in */
+        WINDOWS_GREETING,       /* PowerShell: who greets Windows itself at localhost */
         WINDOWS_PROFILE,        /* reg: the folder of the Windows user */
         _WINDOWS_QUESTION_MAX,
 } WindowsQuestion;
@@ -32,6 +33,7 @@ typedef struct WindowsAnswer {
         WindowsStart sshd_start;
         char profile[WINDOWS_PATH_SIZE]; /* as Linux has it: "/mnt/c/Users/Name" */
         WindowsRules rules;
+        Greeting greeting;
 } WindowsAnswer;
 
 typedef struct Inquiry Inquiry;

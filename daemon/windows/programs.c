@@ -309,6 +309,27 @@ bool windows_rules_let_in(const WindowsRules *rules) {
         return rules->open || (!rules->ignored && windows_rules_find(rules, false));
 }
 
+/* ── the greeting ── */
+
+/* ::1 never leaves Windows. */
+void windows_greeting_script(uint16_t port, char ret[static WINDOWS_SCRIPT_SIZE]) {
+        snprintf(ret, WINDOWS_SCRIPT_SIZE,
+                 "try{$c=New-Object Net.Sockets.TcpClient" LINE "$c.Connect('127.0.0.1',%u)" LINE
+                 "$c.ReceiveTimeout=3000" LINE
+                 "(New-Object IO.StreamReader $c.GetStream()).ReadLine()}catch{'none'}" LINE,
+                 port);
+}
+
+int windows_parse_greeting(const char *text, Greeting *ret) {
+        char software[GREETING_SOFTWARE_SIZE];
+
+        if (startswith(text, "none")) {
+                *ret = GREETING_REFUSED;
+                return 0;
+        }
+        return greeting_parse(text, strlen(text), ret, software) > 0 ? 0 : -EBADMSG;
+}
+
 /* ── PowerShell ── */
 
 int windows_encode_command(const char *command, char *ret, size_t size) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/config.h"
+#include "windows/greeting.h"
 
 /* Reads what Windows' own programs print, and writes scripts for its PowerShell. The programs print words in
  * the user's language and encoding: only numbers, signs, and untranslated words are read. All of it is
@@ -72,6 +73,14 @@ const WindowsRule *windows_rules_find(const WindowsRules *rules, bool blocks);
 
 /* A rule that blocks wins over others. */
 bool windows_rules_let_in(const WindowsRules *rules);
+
+#define WINDOWS_SCRIPT_SIZE 300
+
+/* Writes a script that has Windows itself connect to localhost:@port, for windows_parse_greeting(). */
+void windows_greeting_script(uint16_t port, char ret[static WINDOWS_SCRIPT_SIZE]);
+
+/* GREETING_REFUSED where nobody greets. 0, or -EBADMSG where @text is neither that nor a greeting of SSH's. */
+int windows_parse_greeting(const char *text, Greeting *ret);
 
 /* Encodes @command (ASCII, with any quotes) for PowerShell's -EncodedCommand, as base64 of UTF-16LE. 0 or
  * -E2BIG. */

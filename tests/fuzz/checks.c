@@ -226,6 +226,14 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
 
         take_text(input, f->config.error_place.file, sizeof(f->config.error_place.file));
         strcpy(f->config.values.places[CONFIG_CANDIDATE_PORTS].file, f->config.error_place.file);
+
+        f->windows.greeting = fuzz_byte(input) % (GREETING_WINDOWS_OPENSSH + 1U);
+        f->port.home_greeting = fuzz_byte(input) % (HOME_GREETS_AS_SSHD + 1U);
+        f->config.values.interop = fuzz_byte(input) & 1;
+        f->windows.rules.n = fuzz_byte(input) & 1;
+        f->windows.rules.rules[0].blocks = true;
+        strcpy(f->windows.rules.rules[0].remote, "Any");
+        take_text(input, f->windows.rules.rules[0].name, sizeof(f->windows.rules.rules[0].name));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

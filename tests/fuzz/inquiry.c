@@ -81,6 +81,7 @@ static void require_answer(WindowsQuestion question, const WindowsAnswer *answer
         require(answer->range.first <= answer->range.last);
         require(question == WINDOWS_EXCLUDED_RANGE ||
                 (answer->range.last != 0) == (question == WINDOWS_DYNAMIC_RANGE));
+        require((answer->greeting != GREETING_UNKNOWN) == (question == WINDOWS_GREETING));
         require(fuzz_is_printable(answer->holder, sizeof(answer->holder)));
         require(question == WINDOWS_HOLDER || isempty(answer->holder));
         require(question == WINDOWS_SSHD_START ? answer->sshd_start >= WINDOWS_START_ABSENT

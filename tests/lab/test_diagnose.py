@@ -56,7 +56,7 @@ def parse(text: str) -> dict[str, Check]:
 def diagnose(m: Machine, *wrapper: str) -> dict[str, Check]:
     result = m.run([*wrapper, "wslportctl", "diagnose", "--all"])
     found = parse(result.stdout)
-    assert len(found) == 25 and result.stderr == ""
+    assert len(found) == 26 and result.stderr == ""
     assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
     return found
 
@@ -234,9 +234,9 @@ def test_what_passes_is_shown_where_there_is_room(make):
     w.wait_sshd(m, 2222)
     short = m.run(["wslportctl", "diagnose"], check=True).stdout
     assert list(parse(short)) == ["windows-firewall"]
-    assert short.splitlines()[-1] == "0 problems, 1 unknown; wslportctl diagnose --all shows 24 more"
-    assert len(json.loads(m.run(["wslportctl", "diagnose", "--json"], check=True).stdout)) == 25
-    for rows, shown in (24, 1), (60, 25):
+    assert short.splitlines()[-1] == "0 problems, 1 unknown; wslportctl diagnose --all shows 25 more"
+    assert len(json.loads(m.run(["wslportctl", "diagnose", "--json"], check=True).stdout)) == 26
+    for rows, shown in (24, 1), (60, 26):
         command = f"stty rows {rows} columns 200; NO_COLOR=1 wslportctl diagnose"
         result = m.run(["script", "--quiet", "--return", "--command", command, "/dev/null"], check=True)
         assert len(parse(result.stdout.replace("\r", ""))) == shown
@@ -440,7 +440,7 @@ def test_as_far_as_it_can(make):
         found = diagnose(m, *wrapper)
         assert {name for name, check in found.items() if check.finding == "this is not WSL"} == {
             "systemd", "daemon", "networking-mode", "port-tracker", "windows-range", "ignored-ports", "windows-firewall",
-            "idle-timeout"}
+            "from-windows", "idle-timeout"}
         assert found["sshd-running"].verdict == "ok"
 
 
@@ -529,6 +529,10 @@ esac """)
     netsh(m, r"\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n")
     # One script asks for the rules, another one runs a command elevated.
     stand_in(m, f"{SYSTEM32}/WindowsPowerShell/v1.0/powershell.exe", r"""
+if [ "$3" = -EncodedCommand ] && echo "$4" | base64 -d | grep -aq C.o.n.n.e.c.t; then
+        cat /root/greeting
+        exit
+fi
 case "$3" in
 -EncodedCommand) cat /root/rules 2> /dev/null; echo end ;;
 *) echo 'rule|2222|LocalSubnet|WSL SSH (2222, lan)' >> /root/rules ;;
@@ -538,6 +542,11 @@ esac """)
     found = diagnose(m)
     assert found["windows-range"].verdict == "ok"  # sshd has 2222, so Windows has allowed it
     assert "an sshd that starts with Windows" in found["port-holder"].finding
+    assert found["from-windows"].verdict == "unknown"
+    for greeting, verdict, told in ((b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "ok", "reaches sshd at localhost:2222"),
+                                    (w.WINDOWS.text, "problem", "its own sshd"), (b"none\r\n", "warning", "no greeting")):
+        m.path("/root/greeting").write_bytes(greeting)
+        expect(m, "from-windows", verdict, told)
 
     assert "'" not in mends(m, "idle-timeout", "warning", "7 s after").split("sed -i '5s/.*/instanceIdleTimeout=-1/'")[1]
     assert "instanceIdleTimeout=-1" in m.read(second) and m.path(WSLCONFIG).read_bytes() == GOOD_WSLCONFIG.encode()

@@ -325,12 +325,28 @@ def test_firewall(make):
     assert (code, errors) == (0, "") and "\x1b" not in output and "\x07" not in output
     stand_in(m, program, "if '-Command' not in sys.argv: print('end')")
     assert wslportctl(m, "firewall", "--apply", "--yes")[:2] == (6, f"{rule}\n{nothing}")
-    # A rule that is there already is no failure; a rule that blocks, or the firewall's settings, may decide against it.
+    stand_in(m, program, "time.sleep(100000)")
+    code, output, errors = wslportctl(m, "firewall", "--check", "--timeout", "1")
+    assert (code, output) == (1, "port 2222: unknown\n") and "within 1 s" in errors
+    code, output, errors = wslportctl(m, "firewall", "--apply", "--yes", "--timeout", "1")
+    assert code == 1 and "may still run the command" in errors
+    m.path(f"{DRIVE}/Windows/System32/{program}").unlink()
+    assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
+
+
+def test_what_counts_besides_a_rule_that_lets_in(make):
+    m = relocated(make)
+    program = "WindowsPowerShell/v1.0/powershell.exe"
+    rule = wslportctl(m, "firewall")[1].splitlines()[1]
+    ours = 'port 2222: let in from LocalSubnet by "WSL SSH (2222, lan)"\n'
+
+    # A rule that is there already is no failure. Windows mirrors it into its other firewall.
     there = r"sys.exit(1) if '-Command' in sys.argv else print('rule|2222|LocalSubnet|WSL SSH (2222, lan)\n'"
     stand_in(m, program, there + " * 2 + 'end')")
     assert wslportctl(m, "firewall", "--apply", "--yes") == (0, f"{rule}\n{ours}", "")
     code, output, errors = wslportctl(m, "firewall", "--apply", "--remove", "--yes")
     assert code == 1 and "did not run the command" in errors
+    # A rule that blocks wins, and settings may come before all rules.
     stand_in(m, program, there + r" + 'block|*|*|No guests\nend')")
     blocked = 'port 2222: kept out, whatever others allow, from Any by "No guests"\n'
     assert wslportctl(m, "firewall", "--check") == (6, ours + blocked, "")
@@ -341,13 +357,6 @@ def test_firewall(make):
         stand_in(m, program, f"print('{setting}\\nend')")
         seen = wslportctl(m, "firewall", "--check")
         assert seen[0] == code and told in seen[1]
-    stand_in(m, program, "time.sleep(100000)")
-    code, output, errors = wslportctl(m, "firewall", "--check", "--timeout", "1")
-    assert (code, output) == (1, "port 2222: unknown\n") and "within 1 s" in errors
-    code, output, errors = wslportctl(m, "firewall", "--apply", "--yes", "--timeout", "1")
-    assert code == 1 and "may still run the command" in errors
-    m.path(f"{DRIVE}/Windows/System32/{program}").unlink()
-    assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
 
 
 def test_firewall_for_mosh(make):

@@ -31,7 +31,7 @@ static CheckFacts well(void) {
                         .home_holder = HOLDER_WINDOWS_OPENSSH,
                         .home_detail = "OpenSSH_for_Windows_9.5",
                 },
-                .windows = { .refuses = FACT_NO, .lets_in = FACT_YES },
+                .windows = { .refuses = FACT_NO, .lets_in = FACT_YES, .greeting = GREETING_SSH },
                 .addresses = { .usable = FACT_YES, .lan = "192.0.2.1" },
                 .wslconfig = {
                         .found = FACT_YES,
@@ -154,6 +154,7 @@ CHANGE(disabled_on_windows) { f->windows.sshd_start = WINDOWS_START_DISABLED; }
 CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.home_holder = HOLDER_WINDOWS; }
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
 CHANGE(home_silent) { f->port.home_greeting = HOME_SILENT; }
+CHANGE(home_silent_for_good) { home_silent(f); f->config.values.relocate = RELOCATE_MIRRORED; }
 CHANGE(home_silent_range) { home_silent(f); f->port.home_holder = HOLDER_WINDOWS; }
 CHANGE(home_proxied) { f->port.home_holder = HOLDER_WINDOWS; f->port.home_greeting = HOME_GREETS_AS_SSHD; }
 CHANGE(at_home) { f->port.number = f->port.home = 22; f->port.home_holder = HOLDER_SSHD; }
@@ -215,6 +216,10 @@ CHANGE(wslconfig_unseen) { f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[
 CHANGE(wslconfig_ambiguous) { wslconfig_unseen(f); f->wslconfig.ambiguous = true; }
 CHANGE(wslconfig_ambiguous_in_nat) { nat(f); wslconfig_ambiguous(f); }
 CHANGE(rule_missing) { f->windows.lets_in = FACT_NO; }
+CHANGE(greeted_by_windows) { f->windows.greeting = GREETING_WINDOWS_OPENSSH; }
+CHANGE(greeted_by_nobody) { f->windows.greeting = GREETING_REFUSED; }
+CHANGE(greeted_unseen) { f->windows.greeting = GREETING_UNKNOWN; }
+CHANGE(greeted_untold) { greeted_unseen(f); f->config.values.interop = true; }
 CHANGE(rule_blocks) {
         rule_missing(f);
         f->windows.rules = (WindowsRules){ .rules = { { .blocks = true, .name = "no ssh", .remote = "Any" } }, .n = 1 };
@@ -414,6 +419,7 @@ static const struct {
         { "holder, Windows, and the daemon won't", held_by_windows_up, "port-holder", PROBLEM, "Relocate=never", "" },
         { "holder unknown", held_by_someone, "port-holder", UNKNOWN, "sudo", "" },
         { "home is silent", home_silent, "port-holder", WARNING, "does not answer on 22 any more", "sudo wslportctl restore" },
+        { "home is silent, and Windows' for good", home_silent_for_good, "port-holder", OK, "has 22", "" },
         { "home is silent, and was no sshd", home_silent_range, "port-holder", OK, "Windows (OpenSSH_for_Windows_9.5) has 22", "" },
         { "home is proxied", home_proxied, "port-holder", OK, "netsh.exe interface portproxy show all", "" },
         { "at home", at_home, "port-holder", OK, "Relocate=mirrored", "" },
@@ -449,7 +455,7 @@ static const struct {
         { "tracker, not asked", nothing, "port-tracker", SKIPPED, "no bind()", "" },
         { "tracker in nat", nat, "port-tracker", SKIPPED, "share no ports", "" },
         { "tracker dead", tracker_dead_down, "port-tracker", PROBLEM, "WSL's port tracker is dead", "wsl.exe --shutdown" },
-        { "tracker dead, sshd listens", tracker_dead, "port-tracker", PROBLEM, "loses the port", "wsl.exe --shutdown" },
+        { "tracker dead, sshd listens", tracker_dead, "port-tracker", PROBLEM, "loses its own", "wsl.exe --shutdown" },
         { "tracker dead: no restart", tracker_dead_down, "sshd-running", PROBLEM, "see port-tracker", "" },
         { "tracker dead: nor from elsewhere", tracker_dead_down, "listening", PROBLEM, "see port-tracker", "" },
         { "tracker dead: nor after a file is mended", tracker_dead_refused, "sshd-config", PROBLEM, "Bad configuration", "" },
@@ -520,6 +526,13 @@ static const struct {
         { "idle, which user's, in nat", wslconfig_ambiguous_in_nat, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
         { "ports ignored: which user's", wslconfig_ambiguous, "ignored-ports", SKIPPED, "see windows-firewall", "" },
         { "idle unknown", wslconfig_unseen, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
+
+        { "from Windows", nothing, "from-windows", OK, "localhost:2222", "" },
+        { "from Windows, to Windows", greeted_by_windows, "from-windows", PROBLEM, "its own sshd", "" },
+        { "from Windows, nobody", greeted_by_nobody, "from-windows", WARNING, "no greeting at localhost:2222", "" },
+        { "from Windows, not asked", greeted_unseen, "from-windows", SKIPPED, "see windows-firewall", "" },
+        { "from Windows, no answer", greeted_untold, "from-windows", UNKNOWN, "can't tell", "" },
+        { "from Windows, and sshd is down", stopped, "from-windows", SKIPPED, "does not listen", "" },
 
         { "SELinux off", nothing, "selinux", SKIPPED, "", "" },
         { "SELinux lets it", openers_open, "selinux", OK, "2222", "" },

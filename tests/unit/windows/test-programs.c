@@ -309,6 +309,27 @@ static void test_rules(const void *data) {
 }
 
 static const struct {
+        const char *name, *text;
+        Greeting greeting; /* GREETING_UNKNOWN: refused */
+} greetings[] = {
+        { "ours", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", GREETING_SSH },
+        { "Windows'", "SSH-2.0-OpenSSH_for_Windows_9.5\r\n", GREETING_WINDOWS_OPENSSH },
+        { "none", "none\r\n", GREETING_REFUSED },
+        { "closed at once", "\r\n", GREETING_UNKNOWN },
+        { "nothing", "", GREETING_UNKNOWN },
+        { "UTF-16", "\xff\xfeS", GREETING_UNKNOWN },
+        { "another's", "220 mail\r\n", GREETING_UNKNOWN },
+};
+
+static void test_greeting(const void *data) {
+        const __typeof__(greetings[0]) *row = data;
+        Greeting greeting = GREETING_UNKNOWN;
+
+        test_equal_int(windows_parse_greeting(row->text, &greeting), row->greeting == GREETING_UNKNOWN ? -EBADMSG : 0);
+        test_equal_int(greeting, row->greeting);
+}
+
+static const struct {
         const char *name, *text, *profile;
 } profiles[] = {
         { "as reg prints it",
@@ -376,6 +397,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_listener, listeners),
                 TEST_TABLE(test_task, tasks),
                 TEST_TABLE(test_start, starts),
+                TEST_TABLE(test_greeting, greetings),
                 TEST_TABLE(test_profile, profiles),
                 TEST_TABLE(test_rules, rules),
                 TEST_TABLE(test_way, ways),
