@@ -58,15 +58,26 @@ static bool is_option_of(size_t option, const char *verb) {
         return *verb ? strstr(options[option].verbs, verb) != NULL : streq(options[option].verbs, "");
 }
 
+/* True if @a is @b with one letter too many, one missing or one replaced, or with two neighbours swapped. */
+static bool is_nearly(const char *a, const char *b) {
+        for (; *a && *a == *b; a++)
+                b++;
+        return (*a && streq(a + 1, b)) || (*b && streq(a, b + 1)) ||
+               (*a && *b && (streq(a + 1, b + 1) || (a[0] == b[1] && a[1] == b[0] && streq(a + 2, b + 2))));
+}
+
 static const Verb *find_verb(const char *name) {
+        const char *nearest = NULL;
         char text[41];
 
         for (const Verb *verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
                 if (streq(name, verb->name))
                         return verb;
+                else if (is_nearly(name, verb->name))
+                        nearest = verb->name;
 
-        (void) ctl_error(CTL_USAGE, "there is no verb \"%s\"; see wslportctl --help",
-                         printable(name, text, sizeof(text)));
+        warnx("there is no verb \"%s\"; %s%s%s", printable(name, text, sizeof(text)),
+              nearest ? "did you mean \"" : "see wslportctl --help", strempty(nearest), nearest ? "\"?" : "");
         return NULL;
 }
 
