@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/config-file.h"
 #include "core/rules.h"
 
 /* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
@@ -96,6 +97,7 @@ static void keep(const Snapshot *s, uint16_t port, Decision *d) {
 }
 
 static void choose(const Config *config, const Snapshot *s, const char *why, Decision *d) {
+        const ConfigPlace *place = &config->places[CONFIG_CANDIDATE_PORTS];
         const PortFact requested = snapshot_fact(s, s->request_port);
 
         if (s->verdict != SSHD_VERDICT_VALID)
@@ -110,8 +112,13 @@ static void choose(const Config *config, const Snapshot *s, const char *why, Dec
                 decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s; %s", why, s->postponed);
         else if (s->request != REQUEST_RELOCATE || requested.port == 0)
                 try_all(config, s, why, d);
-        else if (!config_allows_port(config, requested.port) || snapshot_is_home(s, requested.port))
-                decide(d, STATE_CONFLICT, ACTION_NONE, 0, "%u is not among CandidatePorts", requested.port);
+        else if (snapshot_is_home(s, requested.port))
+                decide(d, STATE_CONFLICT, ACTION_NONE, 0,
+                       "%u is sshd's own port; to take sshd there: `wslportctl restore`", requested.port);
+        else if (!config_allows_port(config, requested.port))
+                decide(d, STATE_CONFLICT, ACTION_NONE, 0,
+                       "%u is not among CandidatePorts: add it in %s, then `wslportctl reload`",
+                       requested.port, place->line > 0 ? place->file : CONFIG_FILE);
         else if (!try_port(s, requested.port, why, d))
                 decide_by_fact(d, STATE_CONFLICT, ACTION_NONE, 0, &requested);
 }

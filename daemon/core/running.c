@@ -21,9 +21,11 @@ static bool wants_home(const Config *config, const Snapshot *s) {
 
 /* Decides for an sshd that was moved, and that listens there. */
 static void listens_moved(const Config *config, const Snapshot *s, Decision *d) {
+        bool there = s->request_port == 0 ? config_allows_port(config, s->moved_to)
+                                          : s->request_port == s->moved_to;
         PortFact obstacle;
 
-        if (s->request == REQUEST_RELOCATE && s->request_port != 0 && s->request_port != s->moved_to) {
+        if (s->request == REQUEST_RELOCATE && !there) {
                 candidate_choose(config, s, d, "somebody asked for it");
                 if (d->action == ACTION_NONE)
                         d->state = STATE_RELOCATED;

@@ -362,7 +362,11 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
 /* The request has come as far as it will: nothing is to be done for now. */
 static void operator_finish_request(Operator *op, const Snapshot *s, const Decision *d) {
         Request kind = op->request.kind;
-        bool met = pending_request_is_met(&op->request, op->c->files.placement.port),
+        uint16_t port = op->c->files.placement.port;
+        /* Whoever leaves the choice to us wants one of today's CandidatePorts. */
+        bool met = pending_request_is_met(&op->request, port) &&
+                   (kind != REQUEST_RELOCATE || op->request.port != 0 ||
+                    config_allows_port(&op->c->config, port)),
              settles = timer_is_armed(op->observer->settle_timer);
         int r;
 

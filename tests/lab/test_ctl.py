@@ -201,8 +201,20 @@ def test_colour_on_a_terminal_only(make):
 def check_moves(m: Machine) -> None:
     assert succeeds(m, "reload") == w.STATUS_RELOCATED + "\n"
     assert "22" in fails(m, NOT_POSSIBLE, "restore") and w.sshd_ports(m) == {2222}
-    assert "80 is not among CandidatePorts" in fails(m, NOT_POSSIBLE, "relocate", "80")
+    assert fails(m, NOT_POSSIBLE, "relocate", "80").endswith(
+        f"80 is not among CandidatePorts: add it in {w.CONFIG}, then `wslportctl reload`\n")
+    assert fails(m, NOT_POSSIBLE, "relocate", "22").endswith("; to take sshd there: `wslportctl restore`\n")
     assert succeeds(m, "relocate", "22022").startswith("ssh on 22022; ") and w.sshd_ports(m) == {22022}
+    # 22022 is no candidate any more, so that sshd isn't where the policy says.
+    m.write(w.CONFIG, "[Policy]\nCandidatePorts=2201\n")
+    succeeds(m, "reload")
+    assert succeeds(m, "relocate").startswith("ssh on 2201; ") and w.sshd_ports(m) == {2201}
+    m.write(w.CONFIG, "[Policy]\nCandidatePorts=22\n")
+    succeeds(m, "reload")
+    assert "no port of CandidatePorts is free" in fails(m, NOT_POSSIBLE, "relocate") and w.sshd_ports(m) == {2201}
+    m.write(w.CONFIG, w.configuration())
+    succeeds(m, "reload")
+    assert succeeds(m, "relocate").startswith("ssh on 2201; ")
     moved = json.loads(succeeds(m, "relocate", "2222", "--json"))
     assert (moved["Port"], moved["HomePort"]) == (2222, 22) and w.sshd_ports(m) == {2222}
 
