@@ -22,23 +22,22 @@ static json_object *new_event(const char *name) {
         return event;
 }
 
-/* Prints @event with --json, else the time and a text. Takes @event over. */
-static void _printf_(4, 5)
-                monitor_print(Monitor *m, json_object *event, Style style, const char *format, ...) {
-        char clock[16] = "", text[STATUS_LINE_SIZE];
+/* Prints @event with --json, else the time and @text; NULL: people have read it already. Takes @event over. */
+static void monitor_print(Monitor *m, json_object *event, Style style, const char *text) {
+        char clock[16] = "";
         time_t now = time(NULL);
         struct tm local;
 
-        format_arguments(text, sizeof(text), format);
         if (m->ctl->line.options[OPTION_JSON])
                 ctl_json_print(event);
         else {
                 json_object_put(event);
-                if (localtime_r(&now, &local))
+                if (text && localtime_r(&now, &local))
                         (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-                printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock,
-                       ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style), text,
-                       style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
+                if (text)
+                        printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock,
+                               ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style), text,
+                               style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
         }
 
         /* On a full disk nothing more would be seen. */
@@ -46,47 +45,30 @@ static void _printf_(4, 5)
                 (void) sd_event_exit(m->event, CTL_FAILED);
 }
 
+/* People read a line for the status, and only if that line has changed. It tells of each move, too. */
 static void monitor_print_status(Monitor *m) {
         json_object *event = new_event("Status");
+        char old[STATUS_LINE_SIZE];
 
         json_object_object_add(event, "Status", ctl_json_status(&m->status));
+        memcpy(old, m->line, sizeof(old));
         status_line(&m->status, m->line);
-        monitor_print(m, event, picture_style(m->status.state), "%s", m->line);
-}
-
-/* Prints the status, or, where its line is the same as before, the names of the changed properties. */
-static void monitor_print_changes(Monitor *m, const Status *old) {
-        const char *names[STATUS_CHANGES_MAX];
-        char line[STATUS_LINE_SIZE], text[512] = "also changed:";
-        size_t used = strlen(text);
-
-        if (status_changes(old, &m->status, names) == 0)
-                return;
-
-        status_line(&m->status, line);
-        if (m->ctl->line.options[OPTION_JSON] || !streq(line, m->line)) {
-                monitor_print_status(m);
-                return;
-        }
-        for (size_t i = 0; names[i] && used < sizeof(text); i++)
-                used += (size_t) snprintf(text + used, sizeof(text) - used, " %s", names[i]);
-        monitor_print(m, NULL, STYLE_FAINT, "%s", text);
+        monitor_print(m, event, picture_style(m->status.state), streq(m->line, old) ? NULL : m->line);
 }
 
 /* ── signals ── */
 
 static void monitor_on_properties_changed(Monitor *m, sd_bus_message *message) {
-        const char *interface;
+        const char *interface, *names[STATUS_CHANGES_MAX];
         Status old = m->status;
 
         if (sd_bus_message_read(message, "s", &interface) >= 0 && streq(interface, BUS_INTERFACE) &&
-            client_read_properties(message, &m->status) >= 0)
-                monitor_print_changes(m, &old);
+            client_read_properties(message, &m->status) >= 0 && status_changes(&old, &m->status, names) > 0)
+                monitor_print_status(m);
 }
 
 static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
         const char *holder, *detail;
-        char text[180];
         PortFact fact = { 0 };
         json_object *event;
 
@@ -99,8 +81,7 @@ static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
         ctl_json_add_number(event, "Port", fact.port);
         ctl_json_add_text(event, "Holder", holder_to_string(fact.holder));
         ctl_json_add_text(event, "Detail", fact.detail);
-        port_fact_describe(&fact, text, sizeof(text));
-        monitor_print(m, event, STYLE_BAD, "conflict: %s", text);
+        monitor_print(m, event, STYLE_PLAIN, NULL);
 }
 
 static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
@@ -113,7 +94,7 @@ static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
         event = new_event("Relocated");
         ctl_json_add_number(event, "From", from);
         ctl_json_add_number(event, "To", to);
-        monitor_print(m, event, STYLE_STRONG, "relocated: from %u to %u", from, to);
+        monitor_print(m, event, STYLE_PLAIN, NULL);
 }
 
 static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
@@ -125,7 +106,7 @@ static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
 
         event = new_event("Restored");
         ctl_json_add_number(event, "Port", port);
-        monitor_print(m, event, STYLE_STRONG, "restored: back on %u", port);
+        monitor_print(m, event, STYLE_PLAIN, NULL);
 }
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *) {
@@ -163,6 +144,7 @@ static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus
                 return 0;
         }
         monitor_print(m, new_event("Started"), STYLE_PLAIN, "wslportd is running again");
+        m->line[0] = '\0';
         if (client_get_status(m->ctl->bus, NULL, &m->status) >= 0) /* else it has ended again */
                 monitor_print_status(m);
         return 0;

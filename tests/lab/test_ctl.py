@@ -4,6 +4,7 @@ happened; and hostile text doesn't reach the terminal as a command."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -392,16 +393,19 @@ def test_monitor_tells_the_signals(make):
     conflict, moved = told()[2:]
     assert conflict["Event"] == "Conflict" and conflict["Port"] == 22 and conflict["Holder"].startswith("windows")
     assert moved == {"Event": "Relocated", "From": 22, "To": 22022}
-    signals = lambda: [line for line in lines(plain) if re.match("(conflict|relocated|restored): ", line)]  # noqa: E731
-    w.eventually(lambda: len(signals()) == 4, "the words")
-    assert signals()[:2] == ["relocated: from 22 to 22022", "restored: back on 22"]
-    assert re.match(r"conflict: Windows .*\b22\b", signals()[2]) and signals()[3] == "relocated: from 22 to 22022"
+
+    # People read each thing once: the line of the status says it.
+    named_holder = f"ssh on 22022; Windows ({w.WINDOWS_SOFTWARE}) holds 22"
+    w.eventually(lambda: lines(plain)[-1] == named_holder, "Windows' greeting")
+    assert not re.search("^(conflict|relocated|restored|also changed)", "\n".join(lines(plain)), re.MULTILINE)
+    assert all(a != b for a, b in itertools.pairwise(lines(plain)))
+    assert [line for line in lines(plain) if line == "ssh on 22022; moved from 22"] == ["ssh on 22022; moved from 22"]
 
 
 # ---- hostile text ----
 
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\r\nsshd is fine\n\x9b31m\u202etxt.exe\u2028\u200b" + 300 * "A"
-LAST = ("restored: back on 22", '{"Event":"Restored","Port":22}')  # the last of the impostor's signals
+LINES = (1, 4)  # of monitor and monitor --json: what the impostor's signals come to
 
 
 def test_nothing_hostile_reaches_the_terminal(make):
@@ -427,12 +431,11 @@ def test_nothing_hostile_reaches_the_terminal(make):
     for process in monitors:
         w.eventually(lambda: process.stdout, "the first line")  # noqa: B023
     succeeds(m, "restore")
-    for process, last in zip(monitors, LAST, strict=True):
-        w.eventually(lambda: process.stdout.rstrip().endswith(last), "all the signals")  # noqa: B023
-        assert is_clean(process.stdout) and len(lines(process)) == 5, process.stdout
+    for process, count in zip(monitors, LINES, strict=True):
+        w.eventually(lambda: len(lines(process)) == 1 + count, "all the signals")  # noqa: B023
+        assert is_clean(process.stdout)
 
     # The bus delivers signals of another sender, and wslportctl ignores them.
-    before = [process.stdout for process in monitors]
     names = [line.split()[0] for line in m.run(["busctl", "list", "--no-legend"], check=True).stdout.splitlines()
              if line.split()[2] == "wslportctl"]
     assert len(names) == 2
@@ -440,6 +443,6 @@ def test_nothing_hostile_reaches_the_terminal(make):
         m.run([*SOMEBODY, "busctl", "emit", f"--destination={name}", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"],
               check=True)
     succeeds(m, "restore")
-    for process, text, last in zip(monitors, before, LAST, strict=True):
-        w.eventually(lambda: process.stdout[len(text):].rstrip().endswith(last), "the impostor's")  # noqa: B023
+    for process, count in zip(monitors, LINES, strict=True):
+        w.eventually(lambda: len(lines(process)) == 1 + 2 * count, "the impostor's")  # noqa: B023
         assert "4711" not in process.stdout
