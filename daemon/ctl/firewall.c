@@ -152,6 +152,12 @@ int verb_firewall(Ctl *ctl) {
                 r = ctl_get_status(ctl, &status);
                 if (r == CTL_OK && status.port == 0)
                         r = ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; name a port with --port");
+                if (r == CTL_OK && !wanted.remove && status.mode != MODE_UNKNOWN &&
+                    !mode_shares_ports(status.mode))
+                        r = ctl_error(CTL_NOT_POSSIBLE,
+                                      "networking mode %s shares no ports with Windows, so a rule for %u "
+                                      "helps nothing (for one all the same: --port %u)",
+                                      networking_mode_to_string(status.mode), status.port, status.port);
                 if (r == CTL_OK)
                         wanted.port = status.port;
         }

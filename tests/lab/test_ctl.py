@@ -154,6 +154,10 @@ def test_nothing_in_the_way(make, mode):
     assert "diagnose" not in picture and "firewall" not in picture
     assert ("networkingMode=mirrored" in picture) == (mode == "nat")
     assert json.loads(succeeds(m, "status", "--json"))["NetworkingMode"] == mode
+    for options in ([], ["--apply"], ["--check"]):
+        assert f"networking mode {mode} shares no ports with Windows, so a rule for 22 helps nothing" in fails(
+            m, NOT_POSSIBLE, "firewall", *options)
+    assert "-LocalPort 22 " in succeeds(m, "firewall", "--port", "22") and "WSL-SSH-22" in succeeds(m, "firewall", "--remove")
 
 
 def test_the_first_look(make):
