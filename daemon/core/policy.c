@@ -26,7 +26,7 @@ static bool is_in_vain(const Snapshot *s) {
 }
 
 static void decide_not_enabled(const Snapshot *s, Decision *d) {
-        decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s", strempty(s->unit_name),
+        decide_nothing(s, d, "%s is not enabled: `systemctl enable --now %s`", strempty(s->unit_name),
                        strempty(s->unit_name));
 }
 

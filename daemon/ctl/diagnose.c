@@ -18,20 +18,24 @@ static json_object *finding_object(const Finding *finding) {
 
 static void print_for_people(const Ctl *ctl, const Finding *finding) {
         static const struct {
-                const char *mark;
+                const char *mark, *ascii;
                 Style style;
         } marks[_VERDICT_MAX] = {
-                [VERDICT_UNKNOWN] = { "?", STYLE_STRONG }, [VERDICT_OK] = { "✓", STYLE_GOOD },
-                [VERDICT_WARNING] = { "!", STYLE_STRONG }, [VERDICT_PROBLEM] = { "✗", STYLE_BAD },
-                [VERDICT_SKIPPED] = { "–", STYLE_FAINT },
+                [VERDICT_UNKNOWN] = { "?", "?", STYLE_STRONG }, [VERDICT_OK] = { "✓", "+", STYLE_GOOD },
+                [VERDICT_WARNING] = { "!", "!", STYLE_STRONG }, [VERDICT_PROBLEM] = { "✗", "x", STYLE_BAD },
+                [VERDICT_SKIPPED] = { "–", "-", STYLE_FAINT },
         };
         const char *plain = ctl_style(ctl, STYLE_PLAIN);
         const char *text = finding->verdict == VERDICT_SKIPPED ? ctl_style(ctl, STYLE_FAINT) : plain;
 
-        printf("%s%s%s %-16s  %s%s%s\n", ctl_style(ctl, marks[finding->verdict].style),
-               marks[finding->verdict].mark, plain, finding->check, text, finding->finding, plain);
-        if (finding->remedy[0])
-                printf("%20s%s%s%s\n", "", ctl_style(ctl, STYLE_STRONG), finding->remedy, plain);
+        printf("%s%s%s %-16s  %s", ctl_style(ctl, marks[finding->verdict].style),
+               ctl->ascii ? marks[finding->verdict].ascii : marks[finding->verdict].mark, plain,
+               finding->check, text);
+        wrap_text(stdout, finding->finding, 20, ctl->columns, WRAP_NEVER);
+        fputs(plain, stdout);
+        if (finding->remedy[0]) /* a command, for people to copy: the terminal breaks it if it has to */
+                printf("%*s%s%s%s\n", ctl->columns < 80 ? 4 : 20, "", ctl_style(ctl, STYLE_STRONG),
+                       finding->remedy, plain);
 }
 
 int verb_diagnose(Ctl *ctl) {
@@ -92,6 +96,6 @@ int verb_who(Ctl *ctl) {
         port_fact_describe(&fact, text, sizeof(text));
         if (fact.holder == HOLDER_UNKNOWN || fact.holder == HOLDER_NONE)
                 snprintf(text, sizeof(text), "port %u: %.180s", fact.port, finding.finding);
-        puts(text);
+        wrap_text(stdout, text, 0, ctl->columns, WRAP_NEVER);
         return CTL_OK;
 }

@@ -34,14 +34,16 @@ static void monitor_print(Monitor *m, json_object *event, Style style, const cha
                 json_object_put(event);
                 if (text && localtime_r(&now, &local))
                         (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-                if (text)
-                        printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock,
-                               ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style), text,
-                               style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
+                if (text) {
+                        printf("%s%s%s  %s", ctl_style(m->ctl, STYLE_FAINT), clock,
+                               ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style));
+                        wrap_text(stdout, text, 10, m->ctl->columns, WRAP_NEVER);
+                        fputs(ctl_style(m->ctl, STYLE_PLAIN), stdout);
+                }
         }
 
         /* On a full disk nothing more would be seen. */
-        if (ferror(stdout))
+        if (fflush(stdout) != 0)
                 (void) sd_event_exit(m->event, CTL_FAILED);
 }
 
@@ -222,7 +224,6 @@ int verb_monitor(Ctl *ctl) {
         if (r != CTL_OK)
                 return r;
 
-        (void) setvbuf(stdout, NULL, _IOLBF, 0);
         r = monitor_set_up_event(&m);
         if (r >= 0) {
                 monitor_print_status(&m);

@@ -2,7 +2,8 @@
 #include "ctl/json.h"
 
 static void print_picture(const Ctl *ctl, const Status *status) {
-        picture_draw(stdout, status, ctl->color, clock_usec(CLOCK_REALTIME));
+        picture_draw(stdout, status, ctl->color, ctl->columns == WRAP_NEVER ? PICTURE_COLUMNS : ctl->columns,
+                     clock_usec(CLOCK_REALTIME));
 }
 
 int verb_status(Ctl *ctl) {
@@ -10,7 +11,7 @@ int verb_status(Ctl *ctl) {
 }
 
 static void print_listeners(const Ctl *ctl, const Status *status) {
-        static const char row[] = "%-*s  %5s  %-15s  %s%s\n";
+        static const char row[] = "%-*s %5s  %-12s %s%s\n";
         int width = (int) strlen("address");
 
         for (size_t i = 0; i < status->n_listeners; i++)

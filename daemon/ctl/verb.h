@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "ctl/picture.h"
+#include "ctl/wrap.h"
 #include "windows/firewall.h"
 
 /* The command line and the verbs of wslportctl, and what they share. */
@@ -61,8 +62,10 @@ typedef struct CommandLine {
 
 struct Ctl {
         CommandLine line;
-        sd_bus *bus; /* the system bus; NULL until ctl_connect() */
-        bool color;  /* standard output is a terminal that shows colours, and NO_COLOR isn't set */
+        sd_bus *bus;      /* the system bus; NULL until ctl_connect() */
+        bool color;       /* standard output is a terminal that shows colours, and NO_COLOR isn't set */
+        bool ascii;       /* the locale has no UTF-8 */
+        unsigned columns; /* of the terminal; WRAP_NEVER: there is none, or it does not tell */
 };
 
 /* Each verb prints its answer, or an error, and returns an exit status. */

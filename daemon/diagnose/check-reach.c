@@ -60,7 +60,7 @@ static PortRuleKind say_rule(const CheckFacts *f, Finding *r, PortRuleKind first
 void check_packet_filter(const CheckFacts *f, Finding *r) {
         (void) say_rule(f, r, PORT_RULE_DIVERT, PORT_RULE_LET_IN,
                         "no file of nftables or iptables keeps others from sshd's port; the kernel's own "
-                        "rules are not looked at, nft list ruleset shows them to root");
+                        "rules are not looked at, `nft list ruleset` shows them to root");
 }
 
 void check_port_rules(const CheckFacts *f, Finding *r) {

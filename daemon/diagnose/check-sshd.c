@@ -128,8 +128,8 @@ void check_sshd_config(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_UNKNOWN, "sshd did not say whether it accepts its configuration: %s", error);
         else
                 say(r, VERDICT_UNKNOWN,
-                    "only root can have sshd check its configuration: sudo wslportctl diagnose, or sudo "
-                    "sshd -t");
+                    "only root can have sshd check its configuration: `sudo wslportctl diagnose`, or `sudo "
+                    "sshd -t`");
 }
 
 void check_host_keys(const CheckFacts *f, Finding *r) {

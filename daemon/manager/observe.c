@@ -338,7 +338,8 @@ static const char *observer_find_why_not(Observer *o, ManagedUnits managed) {
 
         if (managed.socket && o->sshd.has_twice)
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
-                         "%.64s has an address twice, and systemd can't bind it twice: systemctl edit %.64s",
+                         "%.64s has an address twice, and systemd can't bind it twice: `systemctl edit "
+                         "%.64s`",
                          managed.socket->id, managed.socket->id);
         else if (home_is_absent(&o->sshd.home, &o->absent) && !(managed.socket && managed.socket->free_bind))
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
