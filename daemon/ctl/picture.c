@@ -75,11 +75,14 @@ static const char *windows_cell(const Status *s, Holder holder, const char *deta
         return holder == HOLDER_UNKNOWN ? "not known" : "-";
 }
 
-static const char *linux_cell(Holder holder, const char *detail) {
+/* The kernel's list of listeners is complete, whatever isn't known of Windows. */
+static const char *linux_cell(const Status *s, uint16_t port, Holder holder, const char *detail) {
         if (holder_is_stranger(holder) && !isempty(detail))
                 return detail;
+        for (size_t i = 0; i < s->n_listeners && holder == HOLDER_UNKNOWN; i++)
+                if (s->listeners[i].port == port)
+                        return "a program, not known which";
         return holder == HOLDER_NONE           ? "free"
-               : holder == HOLDER_UNKNOWN      ? "not known"
                : holder == HOLDER_LINUX        ? "another program"
                : holder == HOLDER_OTHER_DISTRO ? "another WSL distro"
                                                : "-";
@@ -96,7 +99,7 @@ static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, 
                 snprintf(cell, sizeof(cell), "%u open session%s", s->pinned_sessions,
                          s->pinned_sessions == 1 ? "" : "s");
         else
-                snprintf(cell, sizeof(cell), "%s", linux_cell(holder, detail));
+                snprintf(cell, sizeof(cell), "%s", linux_cell(s, port, holder, detail));
 
         snprintf(number, sizeof(number), "%7u", port);
         if (p->columns < PICTURE_COLUMNS) {

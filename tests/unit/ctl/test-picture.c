@@ -407,13 +407,13 @@ static const struct {
         { "not named by Windows", MODE_MIRRORED, HOLDER_WINDOWS,
           "     22  a program, or reserved        -\n" },
         { "nobody answered", MODE_MIRRORED, HOLDER_UNKNOWN,
-          "     22  not known                     not known\n" },
+          "     22  not known                     -\n" },
         { "another distro", MODE_CONSOMME, HOLDER_OTHER_DISTRO,
           "     22  -                             another WSL distro\n" },
         { "bridged", MODE_BRIDGED, HOLDER_NONE, "     22  (ports of its own)            free\n" },
         { "no WSL", MODE_NOT_WSL, HOLDER_NONE, "     22  (no Windows here)             free\n" },
         { "the mode isn't known", MODE_UNKNOWN, HOLDER_UNKNOWN,
-          "     22  not known                     not known\n" },
+          "     22  not known                     -\n" },
 };
 
 static void test_side(const void *data) {
@@ -423,6 +423,30 @@ static void test_side(const void *data) {
 
         draw(&status, false, PICTURE_COLUMNS, 0, picture);
         test_contains(picture, row->row);
+}
+
+/* A process listens whose owner isn't known: the kernel shows where. */
+static const struct {
+        const char *name;
+        uint16_t port;
+        const char *rows;
+} listeners[] = {
+        { "on the home port", 22, "     22  not known                     a program, not known which\n" },
+        { "on another port", 2222,
+          "     22  not known                     -\n"
+          "   2222  not known                     a program, not known which\n" },
+};
+
+static void test_listener(const void *data) {
+        const __typeof__(listeners[0]) *row = data;
+        Status status = { .mode = MODE_MIRRORED,
+                          .home_port = 22,
+                          .listeners = { { "0.0.0.0", row->port, HOLDER_UNKNOWN, "" } },
+                          .n_listeners = 1 };
+        char picture[SIZE];
+
+        draw(&status, false, PICTURE_COLUMNS, 0, picture);
+        test_contains(picture, row->rows);
 }
 
 /* Where sshd has its port, the picture shows how to get mirrored mode, if other machines can't come in
@@ -574,6 +598,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_whole, pictures),
                 TEST_TABLE(test_width, widths),
                 TEST_TABLE(test_side, sides),
+                TEST_TABLE(test_listener, listeners),
                 TEST_TABLE(test_way, ways),
                 TEST_TABLE(test_absence, absences),
                 TEST_TABLE(test_bounds, fillings),
