@@ -34,10 +34,14 @@ static int windows_error(int r, unsigned timeout) {
 /* Prints the rules that let the port in. Returns CTL_OK, CTL_FOUND if there are none, or CTL_FAILED if
  * Windows can't be asked. */
 static int check(const Wanted *wanted, WindowsRules *ret) {
+        const Wait wait = { "Windows", wanted->timeout * USEC_PER_SEC };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         WindowsAnswer answer;
         int r;
 
-        r = inquiry_wait(NULL, WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, &answer);
+        r = ctl_event_new(&wait, &event);
+        if (r >= 0)
+                r = inquiry_wait(event, WINDOWS_RULES, wanted->port, wait.timeout, &answer);
         if (r < 0) {
                 printf("port %u: unknown\n", wanted->port);
                 return windows_error(r, wanted->timeout);
@@ -61,6 +65,8 @@ static bool confirm(void) {
 
 /* Runs @command, then looks at the rules. */
 static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
+        const Wait wait = { "Windows", wanted->timeout * USEC_PER_SEC };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         WindowsRules rules = { .n = 0 };
         char name[sizeof(rules.rules[0].name)];
         int status, r;
@@ -75,7 +81,9 @@ static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
                         return ctl_error(CTL_FAILED, "nothing was changed");
         }
 
-        r = windows_run_elevated(command, wanted->timeout * USEC_PER_SEC, &status);
+        r = ctl_event_new(&wait, &event);
+        if (r >= 0)
+                r = windows_run_elevated(event, command, wait.timeout, &status);
         if (r == -ETIMEDOUT)
                 return ctl_error(CTL_FAILED,
                                  "Windows has not answered within %u s; it may still run the command",

@@ -91,6 +91,15 @@ int ctl_parse_port(const CommandLine *line, uint16_t *ret);
 /* Reads --scope, whose default is FIREWALL_LAN. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
 int ctl_parse_scope(const CommandLine *line, FirewallScope *ret);
 
+typedef struct Wait {
+        const char *whom;
+        usec_t timeout;
+} Wait;
+
+/* Makes a loop for one wait. On a terminal, a person is told of it after a second; *@wait outlives the loop. Returns 0 or a
+ * negative errno. */
+int ctl_event_new(const Wait *wait, sd_event **ret);
+
 /* Runs a program, argv[0] being its absolute path, and waits for its end, @timeout µs at most. Returns its
  * output, to be freed, or NULL if it failed. */
 char *ctl_run(const char *const argv[], usec_t timeout);

@@ -251,10 +251,9 @@ static void on_elevated(const ChildResult *result, void *userdata) {
         *(ChildResult *) userdata = *result;
 }
 
-int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status) {
+int windows_run_elevated(sd_event *event, const char *command, usec_t timeout, int *ret_exit_status) {
         char script[ENCODED_SIZE];
         const Command powershell = { POWERSHELL, { "-NoProfile", "-NonInteractive", "-Command", script } };
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(child_freep) Child *child = NULL;
         ChildResult result = { .error = -EIO };
         WslConf conf;
@@ -263,8 +262,6 @@ int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_stat
         r = windows_elevated_script(command, script, sizeof(script));
         if (r >= 0)
                 r = find_windows(&conf);
-        if (r >= 0)
-                r = sd_event_new(&event);
         if (r >= 0)
                 r = run_command(event, &conf, &powershell, timeout, on_elevated, &result, &child);
         if (r >= 0)

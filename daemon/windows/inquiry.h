@@ -54,6 +54,6 @@ int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_
                  WindowsAnswer *ret);
 
 /* Has Windows ask its user and then run @command (PowerShell) as an administrator, and waits for the
- * command's end. Returns 0 and the exit status, or a negative errno as above. After -ETIMEDOUT the command
- * may still come to run. */
-int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status);
+ * command's end in the loop @event. Returns 0 and the exit status, or a negative errno as above. After
+ * -ETIMEDOUT the command may still come to run. */
+int windows_run_elevated(sd_event *event, const char *command, usec_t timeout, int *ret_exit_status);

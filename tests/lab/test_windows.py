@@ -334,6 +334,14 @@ def test_firewall(make):
     assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
 
 
+def test_a_person_reads_who_is_waited_for(make):
+    m = relocated(make)
+    stand_in(m, "WindowsPowerShell/v1.0/powershell.exe", "time.sleep(100000)")
+    code, output = at_a_terminal(m, "", "wslportctl firewall --check --timeout 3")
+    assert code == 1 and "wslportctl: waiting for Windows, 3 s at most" in output and "within 3 s" in output
+    assert "waiting" not in wslportctl(m, "firewall", "--check", "--timeout", "3")[2]
+
+
 def test_firewall_for_mosh(make):
     m = relocated(make)
     rule, rules, removal = (wslportctl(m, "firewall", *options)[1].splitlines()[1] for options in ([], ["--mosh"], ["--mosh", "--remove"]))
