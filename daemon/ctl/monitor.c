@@ -69,66 +69,41 @@ static void monitor_on_properties_changed(Monitor *m, sd_bus_message *message) {
                 monitor_print_status(m);
 }
 
-static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
-        const char *holder, *detail;
-        PortFact fact = { 0 };
-        json_object *event;
-
-        if (sd_bus_message_read(message, "qss", &fact.port, &holder, &detail) < 0)
-                return;
-        (void) holder_from_string(holder, &fact.holder);
-        printable(detail, fact.detail, sizeof(fact.detail));
-
-        event = new_event("Conflict");
-        ctl_json_add_number(event, "Port", fact.port);
-        ctl_json_add_text(event, "Holder", holder_to_string(fact.holder));
-        ctl_json_add_text(event, "Detail", fact.detail);
-        monitor_print(m, event, STYLE_PLAIN, NULL);
-}
-
-static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
-        uint16_t from, to;
-        json_object *event;
-
-        if (sd_bus_message_read(message, "qq", &from, &to) < 0)
-                return;
-
-        event = new_event("Relocated");
-        ctl_json_add_number(event, "From", from);
-        ctl_json_add_number(event, "To", to);
-        monitor_print(m, event, STYLE_PLAIN, NULL);
-}
-
-static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
-        json_object *event;
+/* People read the same in the line of the status. */
+static void monitor_on_event(Monitor *m, sd_bus_message *message, const char *types,
+                             const char *const keys[]) {
+        json_object *event = new_event(sd_bus_message_get_member(message));
+        char clean[80];
+        const char *text;
         uint16_t port;
 
-        if (sd_bus_message_read(message, "q", &port) < 0)
-                return;
-
-        event = new_event("Restored");
-        ctl_json_add_number(event, "Port", port);
+        for (size_t i = 0; types[i]; i++)
+                if (types[i] == 'q' && sd_bus_message_read(message, "q", &port) > 0)
+                        ctl_json_add_number(event, keys[i], port);
+                else if (types[i] == 's' && sd_bus_message_read(message, "s", &text) > 0)
+                        ctl_json_add_text(event, keys[i], printable(text, clean, sizeof(clean)));
         monitor_print(m, event, STYLE_PLAIN, NULL);
 }
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *) {
         static const struct {
-                const char *member;
-                void (*handler)(Monitor *m, sd_bus_message *message);
+                const char *member, *types, *keys[3];
         } signals[] = {
-                { "PropertiesChanged", monitor_on_properties_changed },
-                { "Conflict", monitor_on_conflict },
-                { "Relocated", monitor_on_relocated },
-                { "Restored", monitor_on_restored },
+                { "Conflict", "qss", { "Port", "Holder", "Detail" } },
+                { "Relocated", "qq", { "From", "To" } },
+                { "Restored", "q", { "Port" } },
         };
         Monitor *m = userdata;
 
         /* Any program on the bus may send us signals of these names. */
         if (isempty(m->owner) || !streq(strempty(sd_bus_message_get_sender(message)), m->owner))
                 return 0;
+        if (streq(sd_bus_message_get_member(message), "PropertiesChanged"))
+                monitor_on_properties_changed(m, message);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                if (streq(sd_bus_message_get_member(message), signals[i].member))
-                        signals[i].handler(m, message);
+                if (streq(sd_bus_message_get_member(message), signals[i].member) &&
+                    sd_bus_message_has_signature(message, signals[i].types))
+                        monitor_on_event(m, message, signals[i].types, signals[i].keys);
         return 0;
 }
 

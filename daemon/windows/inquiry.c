@@ -230,17 +230,13 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
 
 int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
                  WindowsAnswer *ret) {
-        _cleanup_(sd_event_unrefp) sd_event *loop = sd_event_ref(event);
         _cleanup_(inquiry_freep) Inquiry *q = NULL;
-        int r = 0;
+        int r;
 
         *ret = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
-        if (!loop)
-                r = sd_event_new(&loop);
-        if (r >= 0)
-                r = inquiry_start(loop, question, port, timeout, on_answer, ret, &q);
+        r = inquiry_start(event, question, port, timeout, on_answer, ret, &q);
         while (r >= 0 && ret->error > 0)
-                r = sd_event_run(loop, UINT64_MAX);
+                r = sd_event_run(event, UINT64_MAX);
         if (r < 0)
                 ret->error = r;
         return ret->error;

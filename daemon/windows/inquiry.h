@@ -48,8 +48,8 @@ int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec
 Inquiry *inquiry_free(Inquiry *inquiry);
 DEFINE_TRIVIAL_CLEANUP(Inquiry *, inquiry_free);
 
-/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event, or for NULL a
- * loop of its own, until the answer is there. Returns *@ret's error. */
+/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event until the answer
+ * is there. Returns *@ret's error. */
 int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
                  WindowsAnswer *ret);
 
