@@ -65,10 +65,31 @@ def test_each_form_is_of_the_changelogs_version():
     assert changelog[0] == version("first")
 
 
+def test_it_has_the_readme(tmp_path):
+    subprocess.run(["dpkg-deb", "-x", package("first"), tmp_path], check=True)
+    found = {path.name.removesuffix(".gz") for path in (tmp_path / "usr/share/doc/wslportd").iterdir()}
+    assert found == {"README.md", "changelog", "copyright", "wslportd.conf"}
+
+
+def test_zsh_finds_its_completion(tmp_path):
+    """By the package alone: this host's zsh looks into its own folders, with those of the package in their place."""
+    subprocess.run(["dpkg-deb", "-x", package("first"), tmp_path], check=True)
+    found = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", f"""
+            for place in vendor-completions site-functions; do
+                [ ! -d {tmp_path}/usr/share/zsh/$place ] || [ ! -d /usr/share/zsh/$place ] ||
+                    mount --bind {tmp_path}/usr/share/zsh/$place /usr/share/zsh/$place
+            done
+            zsh -fc 'autoload -Uz compinit; compinit -D -u; print $_comps[wslportctl]'"""],
+        check=True, capture_output=True, text=True)
+    assert found.stdout == "_wslportctl\n", found.stderr
+
+
 def installed() -> set[str]:
     """The files of the Debian package that come from `meson install`."""
     lines = subprocess.run(["dpkg-deb", "-c", package("first")], check=True, capture_output=True, text=True).stdout
-    names = [line.split()[5].removeprefix(".") for line in lines.splitlines()]
+    names = [line.split()[5].removeprefix(".").replace("/zsh/vendor-completions/", "/zsh/site-functions/")
+             for line in lines.splitlines()]
     return {re.sub(r"^/lib/", "/usr/lib/", name).removesuffix(".gz") for name in names
             if not name.endswith("/") and "/share/doc/" not in name and "/lintian/" not in name}
 
@@ -106,9 +127,13 @@ def test_an_rpm_can_be_built(tmp_path):
         return subprocess.run(["rpm", "-q", "--nosignature", *arguments, "-p", rpm], check=True, capture_output=True,
                               text=True).stdout.splitlines()
 
-    files = {name.removesuffix(".gz") for name in query("--list")
-             if not re.search("/share/doc/|/licenses/|/\\.build-id", name)}
-    assert files - {"/etc/wslportd.conf.d", "/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} == installed() | {w.CONFIG}
+    listed = dict(reversed(line.split(maxsplit=1)) for line in query("--queryformat", "[%{FILEMODES:perms} %{FILENAMES}\\n]"))
+    files = {name.removesuffix(".gz") for name, mode in listed.items()
+             if mode[0] != "d" and not re.search("/share/doc/|/licenses/|/\\.build-id", name)}
+    assert files == installed() | {w.CONFIG}
+    assert {"/etc/wslportd.conf.d", "/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} <= set(listed)
+    assert listed["/etc/ssh/sshd_config.d"] == "drwx------"  # as sshd's own package has it
+    assert {"README.md", "wslportd.conf"} <= {Path(name).name for name in listed if "/share/doc/" in name}
     assert query("--configfiles") == [w.STATIC_FILE, w.CONFIG]
     assert "wslportd --reset || :" in "\n".join(query("--scripts"))
     checked = subprocess.run(["rpmlint", FORMS / "rpm/wslportd.spec"], capture_output=True, text=True)
@@ -132,7 +157,8 @@ def test_an_arch_package_can_be_built():
         assert built.returncode == 0, built.stdout + built.stderr
         listing = subprocess.run(["bsdtar", "-tf", next(place.glob("wslportd-*.pkg.tar.gz"))], check=True, capture_output=True,
                                  text=True).stdout.splitlines()
-    files = {"/" + name.removesuffix(".gz") for name in listing if not name.startswith(".") and not name.endswith("/")}
+    files = {"/" + name.removesuffix(".gz") for name in listing
+             if not name.startswith(".") and not name.endswith("/") and "/share/doc/" not in name}
     # Arch has neither /usr/sbin nor /usr/libexec.
     assert files == {name.replace("/sbin/", "/bin/").replace("/libexec/", "/lib/wslportd/") for name in installed()}
 
@@ -311,6 +337,7 @@ def test_nothing_is_left(bare, suite, steps):
         assert w.active_state(m, w.UNIT) == "inactive"
     asker.kill()
     asker.wait()
+    assert [line for line in m.messages() if "Got notification message" in line] == []
     after = files(m)
     assert {name for name in before.keys() | after if before.get(name) != after.get(name)} == set()
     assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
