@@ -21,7 +21,6 @@ from pathlib import Path
 import pytest
 
 import roots
-import test_readme as readme
 import wslport as w
 from machine import Machine
 from processes import Session
@@ -368,32 +367,35 @@ def test_removed_and_installed_again(bare):
 
 def test_the_readmes_first_command(machine):
     """On WSL the command builds and installs. This machine has the packages that apt would get, as it has no network."""
-    needed = re.search(r"(?m)^packages_build=\((.*)\)$", (TREE / "tests/run").read_text())
-    assert needed
-    m = machine(overlay=[roots.build_root([*needed[1].split(), *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
+    needed = [re.search(rf"(?m)^packages_{name}=\((.*)\)$", (TREE / "tests/run").read_text()) for name in ("build", "deb")]
+    packages = [word for found in needed if found for word in found[1].split()]
+    m = machine(overlay=[roots.build_root([*packages, *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/machine-id", roots.MACHINE_ID + "\n")
     shutil.copytree(TREE, m.path("/root") / "wslportd", symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__"))
     w.boot(m)
     assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
+    before = files(m)
     for _ in range(2):  # the second time as for a newer tree
         printed = m.run(["tests/run", "here"], check=True, timeout=300, directory="/root/wslportd").stdout
         # No eventually(): when the command has ended, sshd must be reachable.
         assert 2222 in m.listeners() and w.failed_units(m) == []
         assert "relocated: sshd is on port 2222, away from 22\n" in printed and "wslportctl firewall\n" in printed
+        m.run(["rm", "-rf", "/var/tmp/wslportd-build"], check=True)  # nothing needs it any more
     assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
     assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
+    assert "Defined-By: wslportd" in m.run(["journalctl", "--dump-catalog"], check=True).stdout
+    owned = {re.sub("^/lib/", "/usr/lib/", name)
+             for name in m.run(["dpkg", "--listfiles", "wslportd"], check=True).stdout.split()}
+    assert {name for name in set(files(m)) - set(before) if name.startswith("/usr/") and name not in owned} == set()
     m.poweroff()
     w.boot(m)
     w.check_relocated_boot(m)
 
-    # The README's commands take it away again.
+    believed = m.run(["tests/run", "wsl", "--yes"], timeout=120, directory="/root/wslportd")
+    assert re.search(r"\d+ as believed, \d+ differs, ", believed.stdout), believed.stdout + believed.stderr
+
     session = m.ssh_session(2222)
-    readme.with_sudo(m)
-    removal, = [text for text in readme.fences("sh") if "uninstall" in text]
-    for command in readme.commands(removal):
-        printed = m.run(["sh", "-ec", command], check=True, timeout=60).stdout
-        assert "--reset" not in command or "stays on port 2222" in printed  # as Windows still has 22
-    m.run(["systemctl", "daemon-reload"], check=True)
+    m.run(["apt-get", "-y", "purge", "wslportd"], check=True, timeout=60)
     assert session.alive() and w.logs_in(m, 2222)
     assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
     assert not m.exists(w.CONFIG) and not m.exists(w.STATIC_FILE) and w.own_files(m) == {}
