@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <fcntl.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <sys/ioctl.h>
 
 #include "ctl/verb.h"
 
@@ -30,6 +33,7 @@ static int flush_output(int status) {
 }
 
 int main(int argc, char *argv[]) {
+        struct winsize size;
         Ctl ctl = { 0 };
         int status;
 
@@ -39,6 +43,9 @@ int main(int argc, char *argv[]) {
         /* For the programs that verbs run. */
         (void) block_signals((const int[]){ SIGCHLD, 0 });
 
+        ctl.columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
+                                                                                      : WRAP_NEVER;
+        ctl.ascii = !setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8");
         ctl.color = isatty(STDOUT_FILENO) && isempty(getenv("NO_COLOR")) &&
                     !streq(strempty(getenv("TERM")), "dumb");
         status = command_line_parse(argc, argv, &ctl.line);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define SD_JOURNAL_SUPPRESS_LOCATION
 #include <systemd/sd-journal.h>
@@ -29,22 +30,36 @@ Log log_open(int max_level) {
         return (Log){ .max_level = max_level, .journal = stderr_is_journal() };
 }
 
-int log_full(const Log *log, int level, int error, const char *message_id, int port, const char *format,
-             ...) {
-        char line[2048];
+/* @line: "MESSAGE=…". */
+static void send_to_journal(char *line, int level, const char *message_id, const char *fields) {
+        struct iovec entry[12] = { { line, strlen(line) } };
+        char words[512], *position;
+        size_t n = 1;
+
+        snprintf(words, sizeof(words), "PRIORITY=%d %s%s %s", level, message_id ? "MESSAGE_ID=" : "",
+                 strempty(message_id), strempty(fields));
+        for (char *word = strtok_r(words, " ", &position); word && n < ELEMENTSOF(entry);
+             word = strtok_r(NULL, " ", &position))
+                entry[n++] = (struct iovec){ word, strlen(word) };
+        (void) sd_journal_sendv(entry, (int) n);
+}
+
+int log_full(const Log *log, int level, int error, const char *message_id, const char *fields,
+             const char *format, ...) {
+        char line[2048] = "MESSAGE=";
+        const size_t start = strlen(line);
         int length;
 
         if (level > log->max_level)
                 return -abs(error);
 
-        length = format_arguments(line, sizeof(line), format);
-        if (error != 0 && length >= 0 && (size_t) length < sizeof(line))
-                snprintf(line + length, sizeof(line) - (size_t) length, ": %s", strerrordesc_np(abs(error)));
-        if (log->journal) /* the first NULL ends the list */
-                (void) sd_journal_send("MESSAGE=%s", line, "PRIORITY=%d", level,
-                                       message_id ? "MESSAGE_ID=%s" : NULL, message_id,
-                                       port >= 0 ? "PORT=%d" : NULL, port, NULL);
+        length = format_arguments(line + start, sizeof(line) - start, format);
+        if (error != 0 && length >= 0 && (size_t) length < sizeof(line) - start)
+                snprintf(line + start + length, sizeof(line) - start - (size_t) length, ": %s",
+                         strerrordesc_np(abs(error)));
+        if (log->journal)
+                send_to_journal(line, level, message_id, fields);
         else
-                fprintf(stderr, "%s\n", line);
+                fprintf(stderr, "%s\n", line + start);
         return -abs(error);
 }

@@ -17,14 +17,14 @@ Log log_open(int max_level);
 
 /* Logs a message, and ": " and the text of @error behind it if that isn't 0. Returns -abs(@error). A message
  * that can't be logged is lost. For programs that look for it there are @message_id, 32 hexadecimal digits or
- * NULL, and beside it the field PORT= with @port; -1: none. */
-int log_full(const Log *log, int level, int error, const char *message_id, int port, const char *format, ...)
-                _printf_(6, 7);
+ * NULL, and @fields of the journal, "NAME=value" with blanks between them, or NULL. */
+int log_full(const Log *log, int level, int error, const char *message_id, const char *fields,
+             const char *format, ...) _printf_(6, 7);
 
-#define log_message(log, level, ...) ((void) log_full(log, level, 0, NULL, -1, __VA_ARGS__))
-#define log_error_errno(log, error, ...) log_full(log, LOG_ERR, error, NULL, -1, __VA_ARGS__)
-#define log_event(log, level, message_id, port, ...) \
-        ((void) log_full(log, level, 0, message_id, port, __VA_ARGS__))
+#define log_message(log, level, ...) ((void) log_full(log, level, 0, NULL, NULL, __VA_ARGS__))
+#define log_error_errno(log, error, ...) log_full(log, LOG_ERR, error, NULL, NULL, __VA_ARGS__)
+#define log_event(log, level, message_id, fields, ...) \
+        ((void) log_full(log, level, 0, message_id, fields, __VA_ARGS__))
 
 /* LOG_EMERG … LOG_DEBUG: "emerg" … "debug". */
 DECLARE_WORDS(log_level, int);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/config-file.h"
 #include "core/rules.h"
 
 /* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
@@ -20,7 +21,7 @@ static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision
         Availability a = port_fact_availability(&fact);
 
         if (a == PORT_FREE || a == PORT_NOT_ASKED)
-                decide(d, STATE_CONFLICT,
+                decide(d, STATE_CONFLICT, d->cause,
                        a == PORT_NOT_ASKED && has_refused_one(s) ? ACTION_PROBE : ACTION_RELOCATE, port,
                        "%s", why);
         else if (a == PORT_NO_ANSWER || a == PORT_TRACKER_DEAD)
@@ -75,7 +76,7 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
                         if (try_range(s, config->candidates[i], why, to_end, &skipped, d))
                                 return;
 
-        decide(d, STATE_BLOCKED, ACTION_NONE, 0,
+        decide(d, STATE_BLOCKED, CAUSE_NO_CANDIDATE, ACTION_NONE, 0,
                "%s, and " REASON_NO_CANDIDATE " is free%s: add one that is", why,
                skipped ? " among those that were tried" : "");
 }
@@ -96,22 +97,30 @@ static void keep(const Snapshot *s, uint16_t port, Decision *d) {
 }
 
 static void choose(const Config *config, const Snapshot *s, const char *why, Decision *d) {
+        const ConfigPlace *place = &config->places[CONFIG_CANDIDATE_PORTS];
         const PortFact requested = snapshot_fact(s, s->request_port);
 
         if (s->verdict != SSHD_VERDICT_VALID)
-                decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s, and sshd refuses its own configuration: %s",
-                       why, s->verdict_detail ? s->verdict_detail : "not known why");
+                decide(d, STATE_BLOCKED, CAUSE_CONFIGURATION_REFUSED, ACTION_NONE, 0,
+                       "%s, and sshd refuses its own configuration: %s", why,
+                       s->verdict_detail ? s->verdict_detail : "not known why");
         else if (!leaves_a_port(s, d)) {
-                decide(d, STATE_BLOCKED, ACTION_NONE, 0,
+                decide(d, STATE_BLOCKED, CAUSE_FIXED_BY_CONFIGURATION, ACTION_NONE, 0,
                        "%s, and %s fixes sshd's port: take it out there, then sshd can be moved", why,
                        isempty(s->port_fixed_by) ? "a ListenAddress with a port" : s->port_fixed_by);
                 d->ask_again = false; /* no later answer changes this */
         } else if (s->postponed)
-                decide(d, STATE_BLOCKED, ACTION_NONE, 0, "%s; %s", why, s->postponed);
+                decide(d, STATE_BLOCKED, s->too_often ? CAUSE_TOO_OFTEN : d->cause, ACTION_NONE, 0, "%s; %s",
+                       why, s->postponed);
         else if (s->request != REQUEST_RELOCATE || requested.port == 0)
                 try_all(config, s, why, d);
-        else if (!config_allows_port(config, requested.port) || snapshot_is_home(s, requested.port))
-                decide(d, STATE_CONFLICT, ACTION_NONE, 0, "%u is not among CandidatePorts", requested.port);
+        else if (snapshot_is_home(s, requested.port))
+                decide(d, STATE_CONFLICT, CAUSE_POLICY, ACTION_NONE, 0,
+                       "%u is sshd's own port; to take sshd there: `wslportctl restore`", requested.port);
+        else if (!config_allows_port(config, requested.port))
+                decide(d, STATE_CONFLICT, CAUSE_POLICY, ACTION_NONE, 0,
+                       "%u is not among CandidatePorts: add it in %s, then `wslportctl reload`",
+                       requested.port, place->line > 0 ? place->file : CONFIG_FILE);
         else if (!try_port(s, requested.port, why, d))
                 decide_by_fact(d, STATE_CONFLICT, ACTION_NONE, 0, &requested);
 }
@@ -122,19 +131,22 @@ void candidate_keep_others(const Snapshot *s, Decision *d) {
                         keep(s, s->home.ports[i], d);
 }
 
-void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...) {
+void candidate_choose(const Config *config, const Snapshot *s, Decision *d, Cause cause, const char *format,
+                      ...) {
         char why[160];
 
         format_arguments(why, sizeof(why), format);
         candidate_keep_others(s, d);
+        d->cause = cause;
         choose(config, s, why, d);
 }
 
 /* CandidatePorts may name another home port: then sshd's owner has provided for the conflict, and sshd makes
  * do with that port. Otherwise sshd is moved, and the other home ports stay. A service does without the
  * ports that it can't bind; a socket unit binds all of its ports or fails. */
-void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, const char *why,
-                            Decision *d) {
+void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, Cause cause,
+                            const char *why, Decision *d) {
+        d->cause = cause;
         for (size_t i = 0; i < s->home.n_ports; i++) {
                 const PortFact other = snapshot_fact(s, s->home.ports[i]);
                 Availability a = port_fact_availability(&other);
@@ -144,7 +156,8 @@ void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t po
                         continue;
                 if (!s->by_socket && config_allows_port(config, other.port) &&
                     (has || (s->service != SERVICE_RUNNING && a != PORT_UNDECIDED))) {
-                        decide(d, STATE_CLEAR, ACTION_NONE, 0, "%s; %u is sshd's too", why, other.port);
+                        decide(d, STATE_CLEAR, cause, ACTION_NONE, 0, "%s; %u is sshd's too", why,
+                               other.port);
                         decide_start_if_down(s, other.port, d);
                         return;
                 }
@@ -164,7 +177,7 @@ void candidate_replace(const Config *config, const Snapshot *s, const PortFact *
 
         port_fact_describe(fact, why, sizeof(why));
         if (snapshot_is_home(s, fact->port))
-                candidate_replace_home(config, s, fact->port, why, d);
+                candidate_replace_home(config, s, fact->port, port_fact_cause(fact), why, d);
         else
-                candidate_choose(config, s, d, "%s", why);
+                candidate_choose(config, s, d, port_fact_cause(fact), "%s", why);
 }

@@ -13,50 +13,78 @@ static const char *const action_words[_ACTION_MAX] = {
 };
 DEFINE_WORDS(action, Action);
 
-void decide(Decision *d, State state, Action action, uint16_t port, const char *format, ...) {
+void decide(Decision *d, State state, Cause cause, Action action, uint16_t port, const char *format, ...) {
         d->state = state;
+        d->cause = cause;
         d->action = action;
         d->port = port;
         format_arguments(d->reason, sizeof(d->reason), format);
 }
 
 void decide_by_fact(Decision *d, State state, Action action, uint16_t port, const PortFact *fact) {
-        d->state = state;
-        d->action = action;
-        d->port = port;
-        port_fact_describe(fact, d->reason, sizeof(d->reason));
+        char why[160];
+
+        port_fact_describe(fact, why, sizeof(why));
+        decide(d, state, port_fact_cause(fact), action, port, "%s", why);
 }
 
 void decide_probe(Decision *d, State state, uint16_t port) {
-        decide(d, state, ACTION_PROBE, port, "asking whether sshd can have %u", port);
+        decide(d, state, CAUSE_NONE, ACTION_PROBE, port, "asking whether sshd can have %u", port);
 }
 
-void decide_nothing(const Snapshot *s, Decision *d, const char *format, ...) {
+/* True, and the fact, for the first home port that somebody else is known to have. */
+static bool find_taken(const Snapshot *s, PortFact *ret) {
+        for (size_t i = 0; i < s->home.n_ports; i++) {
+                *ret = snapshot_fact(s, s->home.ports[i]);
+                if (ret->holder != HOLDER_SSHD && port_fact_availability(ret) == PORT_TAKEN)
+                        return true;
+        }
+        return false;
+}
+
+void decide_stay(const Config *config, const Snapshot *s, Decision *d) {
+        PortFact home;
+
+        if (s->requested)
+                decide(d, STATE_RELOCATED, CAUSE_REQUESTED, ACTION_NONE, 0, "somebody asked for port %u",
+                       s->moved_to);
+        else if (find_taken(s, &home))
+                decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &home);
+        else if (config->relocate == RELOCATE_MIRRORED)
+                decide(d, STATE_RELOCATED, CAUSE_POLICY, ACTION_NONE, 0,
+                       "Relocate=mirrored leaves %u to Windows", home_first_port(&s->home));
+        else
+                decide(d, STATE_RELOCATED, CAUSE_POLICY, ACTION_NONE, 0, "Restore=%s keeps sshd on %u",
+                       restore_policy_to_string(config->restore), s->moved_to);
+}
+
+void decide_nothing(const Config *config, const Snapshot *s, Decision *d, Cause cause, const char *format,
+                    ...) {
         State state = s->home.n_ports > 0 ? STATE_CLEAR : STATE_UNKNOWN;
         char why[REASON_SIZE / 2], text[160];
+        PortFact taken;
 
         format_arguments(why, sizeof(why), format);
 
         if (s->moved_to != 0) {
-                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "%s; sshd's port is %u", why, s->moved_to);
+                decide_stay(config, s, d);
+                decide(d, d->state, d->cause, ACTION_NONE, 0, "%s", why);
+                return;
+        }
+        if (find_taken(s, &taken)) {
+                port_fact_describe(&taken, text, sizeof(text));
+                decide(d, STATE_CONFLICT, port_fact_cause(&taken), ACTION_NONE, 0, "%s; %s", why, text);
                 return;
         }
 
         for (size_t i = 0; i < s->home.n_ports; i++) {
                 const PortFact fact = snapshot_fact(s, s->home.ports[i]);
-                Availability a = port_fact_availability(&fact);
 
-                if (a == PORT_FREE || fact.holder == HOLDER_SSHD ||
-                    (fact.holder == HOLDER_NONE && !mode_shares_ports(s->mode)))
-                        continue;
-                if (a == PORT_TAKEN) {
-                        port_fact_describe(&fact, text, sizeof(text));
-                        decide(d, STATE_CONFLICT, ACTION_NONE, 0, "%s; %s", why, text);
-                        return;
-                }
-                state = STATE_UNKNOWN;
+                if (port_fact_availability(&fact) != PORT_FREE && fact.holder != HOLDER_SSHD &&
+                    (fact.holder != HOLDER_NONE || mode_shares_ports(s->mode)))
+                        state = STATE_UNKNOWN;
         }
-        decide(d, state, ACTION_NONE, 0, "%s", why);
+        decide(d, state, cause, ACTION_NONE, 0, "%s", why);
 }
 
 void decide_start_if_down(const Snapshot *s, uint16_t port, Decision *d) {
@@ -64,7 +92,8 @@ void decide_start_if_down(const Snapshot *s, uint16_t port, Decision *d) {
                 return;
 
         if (s->postponed)
-                decide(d, STATE_BLOCKED, ACTION_NONE, 0, "sshd is down, and %s", s->postponed);
+                decide(d, STATE_BLOCKED, s->too_often ? CAUSE_TOO_OFTEN : d->cause, ACTION_NONE, 0,
+                       "sshd is down, and %s", s->postponed);
         else {
                 d->action = ACTION_START;
                 d->port = port;
@@ -82,7 +111,8 @@ bool find_obstacle(const Snapshot *s, PortFact *ret) {
         return false;
 }
 
-bool decide_way_home(const Snapshot *s, State restored, Decision *d, PortFact *ret_obstacle) {
+bool decide_way_home(const Config *config, const Snapshot *s, State restored, Decision *d,
+                     PortFact *ret_obstacle) {
         if (!find_obstacle(s, ret_obstacle)) {
                 const PortFact home = snapshot_fact(s, s->home.ports[0]);
 
@@ -92,7 +122,8 @@ bool decide_way_home(const Snapshot *s, State restored, Decision *d, PortFact *r
         if (port_fact_availability(ret_obstacle) != PORT_NOT_ASKED)
                 return false;
 
-        decide(d, STATE_RELOCATED, ACTION_PROBE, ret_obstacle->port, "asking whether sshd can go back to %u",
-               ret_obstacle->port);
+        decide_stay(config, s, d);
+        decide(d, d->state, d->cause, ACTION_PROBE, ret_obstacle->port,
+               "asking whether sshd can go back to %u", ret_obstacle->port);
         return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
+#include "core/config.h"
 #include "core/snapshot.h"
 
 typedef enum Action {
@@ -24,6 +25,7 @@ DECLARE_WORDS(action, Action);
 
 typedef struct Decision {
         State state;
+        Cause cause; /* of .state */
         Action action;
         uint16_t port;                   /* of .action; 0 for actions without a port */
         uint16_t beside[SSHD_PORTS_MAX]; /* with ACTION_RELOCATE: the home ports that stay beside .port */
@@ -36,15 +38,21 @@ typedef struct Decision {
 } Decision;
 
 /* Decides anew, but leaves .beside, .n_beside and the flags of @d as they are. So do the functions below. */
-void decide(Decision *d, State state, Action action, uint16_t port, const char *format, ...) _printf_(5, 6);
+void decide(Decision *d, State state, Cause cause, Action action, uint16_t port, const char *format, ...)
+                _printf_(6, 7);
 
-/* Decides with the description of @fact as the reason. */
+/* Decides with the description of @fact as the reason, and its cause. */
 void decide_by_fact(Decision *d, State state, Action action, uint16_t port, const PortFact *fact);
 
 void decide_probe(Decision *d, State state, uint16_t port);
 
-/* Decides that nothing is to be done. The facts give the state; the reason begins with @format. */
-void decide_nothing(const Snapshot *s, Decision *d, const char *format, ...) _printf_(3, 4);
+/* Decides that nothing is to be done. The facts give the state. The reason begins with @format, and @cause stands
+ * unless the facts have one. */
+void decide_nothing(const Config *config, const Snapshot *s, Decision *d, Cause cause, const char *format,
+                    ...) _printf_(5, 6);
+
+/* Decides that sshd stays where it was moved to; the reason is why it is there. */
+void decide_stay(const Config *config, const Snapshot *s, Decision *d);
 
 /* sshd can have @port: decides that a service that is to be started starts there. Leaves @d alone for any
  * other. */
@@ -52,7 +60,8 @@ void decide_start_if_down(const Snapshot *s, uint16_t port, Decision *d);
 
 /* Decides that an sshd that was moved goes home, or that its home ports are asked about first. False, and
  * nothing is decided, if a home port can't be had; *@ret_obstacle is that port's fact then. */
-bool decide_way_home(const Snapshot *s, State restored, Decision *d, PortFact *ret_obstacle);
+bool decide_way_home(const Config *config, const Snapshot *s, State restored, Decision *d,
+                     PortFact *ret_obstacle);
 
 /* True, and the fact, for the first home port that isn't known to be free and that no running sshd has. */
 bool find_obstacle(const Snapshot *s, PortFact *ret);

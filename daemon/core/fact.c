@@ -26,6 +26,24 @@ Availability port_fact_availability(const PortFact *fact) {
         return by_answer[fact->bind];
 }
 
+Cause port_fact_cause(const PortFact *fact) {
+        static const Cause by_holder[_HOLDER_MAX] = {
+                [HOLDER_LINUX] = CAUSE_LINUX_HOLDS,
+                [HOLDER_OTHER_DISTRO] = CAUSE_OTHER_DISTRO_HOLDS,
+                [HOLDER_WINDOWS_OPENSSH] = CAUSE_WINDOWS_OPENSSH_HOLDS,
+                [HOLDER_WINDOWS] = CAUSE_WINDOWS_REFUSES,
+        }, by_answer[_BIND_MAX] = {
+                [BIND_REFUSED_BY_WINDOWS] = CAUSE_WINDOWS_REFUSES,
+                [BIND_REFUSED_BY_LINUX] = CAUSE_LINUX_HOLDS,
+                [BIND_TRACKER_DEAD] = CAUSE_TRACKER_DEAD,
+                [BIND_NO_ANSWER] = CAUSE_HOST_SILENT,
+        };
+
+        if (fact->holder == HOLDER_SSHD && !fact->lacks_ipv4)
+                return CAUSE_NONE;
+        return by_holder[fact->holder] != CAUSE_NONE ? by_holder[fact->holder] : by_answer[fact->bind];
+}
+
 static void describe_sshd(const PortFact *fact, char *ret, size_t size) {
         snprintf(ret, size, "sshd has %u%s%s", fact->port, fact->lacks_ipv4 ? " on IPv6 only" : "",
                  !fact->lacks_ipv4                       ? ""

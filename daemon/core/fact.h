@@ -10,6 +10,7 @@ typedef struct PortFact {
         BindAnswer bind;  /* the bind helper's answer since the facts were last forgotten */
         bool holder_left; /* its holder was seen to go away, without a bind */
         bool lacks_ipv4;  /* sshd should have all of IPv4 too, and has IPv6 only: then .bind is about IPv4 */
+        Cause told;       /* why sshd can't have it, as it was told last; no part of the decision */
         char detail[80];  /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
 } PortFact;
 
@@ -27,6 +28,9 @@ typedef enum Availability {
 const PortFact *port_facts_find(const PortFact facts[], size_t n, uint16_t port);
 
 Availability port_fact_availability(const PortFact *fact);
+
+/* What keeps an sshd from the port; CAUSE_NONE: nothing that is known. */
+Cause port_fact_cause(const PortFact *fact);
 
 /* For people: "Windows (OpenSSH_for_Windows_9.5) holds 22". */
 void port_fact_describe(const PortFact *fact, char *ret, size_t size);

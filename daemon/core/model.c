@@ -31,6 +31,25 @@ static const char *const state_words[_STATE_MAX] = {
 };
 DEFINE_WORDS(state, State);
 
+static const char *const cause_words[_CAUSE_MAX] = {
+        [CAUSE_NONE] = "none",
+        [CAUSE_WINDOWS_OPENSSH_HOLDS] = "windows-openssh-holds",
+        [CAUSE_WINDOWS_REFUSES] = "windows-refuses",
+        [CAUSE_LINUX_HOLDS] = "linux-holds",
+        [CAUSE_OTHER_DISTRO_HOLDS] = "other-distro-holds",
+        [CAUSE_REQUESTED] = "requested",
+        [CAUSE_POLICY] = "policy",
+        [CAUSE_HOST_SILENT] = "host-silent",
+        [CAUSE_TRACKER_DEAD] = "tracker-dead",
+        [CAUSE_FIXED_BY_CONFIGURATION] = "fixed-by-configuration",
+        [CAUSE_CONFIGURATION_REFUSED] = "configuration-refused",
+        [CAUSE_NO_CANDIDATE] = "no-candidate",
+        [CAUSE_NO_ADDRESS] = "no-address",
+        [CAUSE_OWNER_STOPPED] = "owner-stopped",
+        [CAUSE_TOO_OFTEN] = "too-often",
+};
+DEFINE_WORDS(cause, Cause);
+
 static const char *const bind_answer_words[_BIND_MAX] = {
         [BIND_NOT_ASKED] = "not-asked",
         [BIND_FREE] = "free",

@@ -42,6 +42,26 @@ typedef enum State {
         _STATE_MAX,
 } State;
 
+/* Why the state is what it is, for programs. */
+typedef enum Cause {
+        CAUSE_NONE,
+        CAUSE_WINDOWS_OPENSSH_HOLDS,
+        CAUSE_WINDOWS_REFUSES, /* a program of Windows', or an excluded port range */
+        CAUSE_LINUX_HOLDS,
+        CAUSE_OTHER_DISTRO_HOLDS,
+        CAUSE_REQUESTED, /* somebody has asked for it */
+        CAUSE_POLICY,    /* a setting of wslportd.conf says so */
+        CAUSE_HOST_SILENT,
+        CAUSE_TRACKER_DEAD,
+        CAUSE_FIXED_BY_CONFIGURATION, /* sshd's own configuration fixes the port */
+        CAUSE_CONFIGURATION_REFUSED,  /* sshd refuses it */
+        CAUSE_NO_CANDIDATE,
+        CAUSE_NO_ADDRESS,    /* sshd's own address can't be bound, whoever has the port */
+        CAUSE_OWNER_STOPPED, /* or has disabled or masked it, or a condition is not met */
+        CAUSE_TOO_OFTEN,
+        _CAUSE_MAX,
+} Cause;
+
 /* How bind() answered about a port. */
 typedef enum BindAnswer {
         BIND_NOT_ASKED,
@@ -74,7 +94,8 @@ typedef enum RelocatePolicy {
         RELOCATE_MIRRORED,
         RELOCATE_NEVER,
         _RELOCATE_MAX,
-        RELOCATE_UNREADABLE = _RELOCATE_MAX, /* no word of the file's: only an sshd that doesn't listen is moved */
+        RELOCATE_UNREADABLE =
+                        _RELOCATE_MAX, /* no word of the file's: only an sshd that doesn't listen is moved */
 } RelocatePolicy;
 
 typedef enum RestorePolicy {
@@ -110,8 +131,7 @@ typedef enum AddressKind {
         _ADDRESS_KIND_MAX,
 } AddressKind;
 
-#define UNIT_NAME_CHARACTERS \
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
+#define UNIT_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
 
 #define SSHD_DEFAULT_PORT 22
 #define SSHD_PORTS_MAX 16
@@ -119,6 +139,7 @@ typedef enum AddressKind {
 DECLARE_WORDS(networking_mode, NetworkingMode);
 DECLARE_WORDS(holder, Holder);
 DECLARE_WORDS(state, State);
+DECLARE_WORDS(cause, Cause);
 DECLARE_WORDS(bind_answer, BindAnswer);
 DECLARE_WORDS(service_phase, ServicePhase);
 

@@ -10,11 +10,11 @@ static bool is_down(const Snapshot *s) {
 
 /* Takes our file from an sshd that is down: no port has to be free for that. A service in the phase
  * @to_start is started too, as systemd won't. True if @d is decided. */
-static bool undo(const Snapshot *s, ServicePhase to_start, const char *why, Decision *d) {
+static bool undo(const Snapshot *s, ServicePhase to_start, Cause cause, const char *why, Decision *d) {
         if (s->moved_to == 0 || !is_down(s))
                 return false;
 
-        decide(d, STATE_CLEAR, ACTION_RESTORE, home_first_port(&s->home), "%s", why);
+        decide(d, STATE_CLEAR, cause, ACTION_RESTORE, home_first_port(&s->home), "%s", why);
         d->then_start = s->service == to_start;
         return true;
 }
@@ -25,9 +25,9 @@ static bool is_in_vain(const Snapshot *s) {
                (snapshot_is_home(s, s->moved_to) || !s->home.reads_our_file);
 }
 
-static void decide_not_enabled(const Snapshot *s, Decision *d) {
-        decide_nothing(s, d, "%s is not enabled: systemctl enable --now %s", strempty(s->unit_name),
-                       strempty(s->unit_name));
+static void decide_not_enabled(const Config *config, const Snapshot *s, Decision *d) {
+        decide_nothing(config, s, d, CAUSE_OWNER_STOPPED, "%s is not enabled: `systemctl enable --now %s`",
+                       strempty(s->unit_name), strempty(s->unit_name));
 }
 
 /* Decides about ports, by what sshd is doing. */
@@ -35,31 +35,35 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
         switch (s->service) {
         case SERVICE_INACTIVE:
                 if (s->unmet)
-                        decide_nothing(s, d, "sshd is not started: %s is not met", s->unmet);
+                        decide_nothing(config, s, d, CAUSE_OWNER_STOPPED,
+                                       "sshd is not started: %s is not met", s->unmet);
                 else if (s->not_enabled)
-                        decide_not_enabled(s, d);
+                        decide_not_enabled(config, s, d);
                 else
-                        decide_nothing(s, d, "the ssh service is stopped or masked, and is left so");
+                        decide_nothing(config, s, d, CAUSE_OWNER_STOPPED,
+                                       "the ssh service is stopped or masked, and is left so");
                 return;
         case SERVICE_STARTING:
-                decide_nothing(s, d, "sshd is starting");
+                decide_nothing(config, s, d, CAUSE_NONE, "sshd is starting");
                 return;
         case SERVICE_STOPPING:
-                decide_nothing(s, d, "sshd is stopping");
+                decide_nothing(config, s, d, CAUSE_NONE, "sshd is stopping");
                 return;
         case SERVICE_FAILED:
                 if (s->verdict != SSHD_VERDICT_VALID)
-                        decide_nothing(s, d, "sshd refuses its own configuration: %s",
+                        decide_nothing(config, s, d, CAUSE_CONFIGURATION_REFUSED,
+                                       "sshd refuses its own configuration: %s",
                                        strempty(s->verdict_detail));
                 else if (s->not_enabled && !s->by_socket)
-                        decide_not_enabled(s, d);
+                        decide_not_enabled(config, s, d);
                 else
-                        decide_nothing(s, d, "the ssh service failed, not because of a port");
+                        decide_nothing(config, s, d, CAUSE_NONE,
+                                       "the ssh service failed, not because of a port");
                 return;
         case SERVICE_QUEUED:
                 /* The kernel shows sshd's listeners before systemd tells of the start. */
                 if (snapshot_sshd_listens(s))
-                        decide_nothing(s, d, "sshd is starting");
+                        decide_nothing(config, s, d, CAUSE_NONE, "sshd is starting");
                 else
                         start_decide(config, s, d);
                 return;
@@ -72,7 +76,8 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
         case SERVICE_ABSENT:
         case SERVICE_UNKNOWN:
         default:
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "the ssh service's state is not known yet");
+                decide(d, STATE_UNKNOWN, CAUSE_NONE, ACTION_NONE, 0,
+                       "the ssh service's state is not known yet");
         }
 }
 
@@ -81,44 +86,50 @@ static void decide_in_order(const Config *config, const Snapshot *s, Decision *d
         char why[96];
 
         if (s->service == SERVICE_UNKNOWN) {
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "the ssh service's state is not known yet");
+                decide(d, STATE_UNKNOWN, CAUSE_NONE, ACTION_NONE, 0,
+                       "the ssh service's state is not known yet");
                 return;
         }
 
         if (s->verdict == SSHD_VERDICT_OUR_FILE_REFUSED &&
-            undo(s, SERVICE_FAILED, "sshd refuses its configuration because of wslportd's file", d))
+            undo(s, SERVICE_FAILED, CAUSE_CONFIGURATION_REFUSED,
+                 "sshd refuses its configuration because of wslportd's file", d))
                 return;
-        if (is_in_vain(s) && undo(s, SERVICE_UNKNOWN, "wslportd's file does not move sshd", d))
+        if (is_in_vain(s) && undo(s, SERVICE_UNKNOWN, CAUSE_NONE, "wslportd's file does not move sshd", d))
                 return;
         if (s->request == REQUEST_RESTORE && s->service != SERVICE_QUEUED &&
-            undo(s, SERVICE_UNKNOWN, "somebody asked for it", d))
+            undo(s, SERVICE_UNKNOWN, CAUSE_REQUESTED, "somebody asked for it", d))
                 return;
 
         if (config->relocate == RELOCATE_NEVER) {
-                if (s->postponed || !undo(s, SERVICE_TO_START, "Relocate=never", d))
-                        decide(d, STATE_UNMANAGED, ACTION_NONE, 0, "Relocate=never%s%s",
+                if (s->postponed || !undo(s, SERVICE_TO_START, CAUSE_POLICY, "Relocate=never", d))
+                        decide(d, STATE_UNMANAGED, CAUSE_POLICY, ACTION_NONE, 0, "Relocate=never%s%s",
                                s->postponed ? "; " : "", strempty(s->postponed));
         } else if (s->service == SERVICE_ABSENT)
-                decide(d, STATE_UNMANAGED, ACTION_NONE, 0, "no ssh service is installed");
+                decide(d, STATE_UNMANAGED, CAUSE_NONE, ACTION_NONE, 0, "no ssh service is installed");
         else if (s->mode == MODE_UNKNOWN)
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "WSL's networking mode is not known yet");
+                decide(d, STATE_UNKNOWN, CAUSE_NONE, ACTION_NONE, 0,
+                       "WSL's networking mode is not known yet");
         else if (switch_decide(config, s, d))
                 return;
         else if (!mode_shares_ports(s->mode)) {
                 snprintf(why, sizeof(why), "networking mode %s shares no ports with Windows",
                          networking_mode_to_string(s->mode));
-                if (s->postponed || !undo(s, SERVICE_TO_START, why, d))
-                        decide_nothing(s, d, "%s", why);
+                if (s->postponed || !undo(s, SERVICE_TO_START, CAUSE_NONE, why, d))
+                        decide_nothing(config, s, d, CAUSE_NONE, "%s", why);
         } else if (s->own_network) {
                 strcpy(why, "sshd listens in a network namespace of its own, not in Windows' network");
-                if (s->postponed || !undo(s, SERVICE_TO_START, why, d))
-                        decide(d, STATE_CLEAR, ACTION_NONE, 0, "%s", why);
+                if (s->postponed || !undo(s, SERVICE_TO_START, CAUSE_NONE, why, d))
+                        decide(d, STATE_CLEAR, CAUSE_NONE, ACTION_NONE, 0, "%s", why);
         } else if (s->home.n_ports == 0 || s->verdict == SSHD_VERDICT_UNKNOWN)
-                decide(d, STATE_UNKNOWN, ACTION_NONE, 0, "sshd's own port is not known: %s",
+                decide(d, STATE_UNKNOWN,
+                       s->verdict == SSHD_VERDICT_REFUSED ? CAUSE_CONFIGURATION_REFUSED : CAUSE_NONE,
+                       ACTION_NONE, 0, "sshd's own port is not known: %s",
                        s->verdict_detail ? s->verdict_detail : "sshd has not been asked yet");
         else if (config->relocate == RELOCATE_UNREADABLE && s->request != REQUEST_RELOCATE &&
                  s->request != REQUEST_RESTORE && snapshot_sshd_listens(s))
-                decide_nothing(s, d, "the configuration has no Relocate= that can be read");
+                decide_nothing(config, s, d, CAUSE_POLICY,
+                               "the configuration has no Relocate= that can be read");
         else
                 decide_by_phase(config, s, d);
 }

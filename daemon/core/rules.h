@@ -21,12 +21,12 @@ void switch_tell_waiting(const Config *config, const Snapshot *s, Decision *d);
 /* ── candidate.c ── */
 
 /* Chooses one of CandidatePorts for an sshd that has to leave a port. Each function decides; its reason
- * begins with why sshd has to leave. */
+ * begins with why sshd has to leave, and its cause is that of leaving or of what keeps sshd from it. */
 
 /* The last port comes first, as clients know it; then the list in its order. Includes
  * candidate_keep_others(). */
-void candidate_choose(const Config *config, const Snapshot *s, Decision *d, const char *format, ...)
-                _printf_(4, 5);
+void candidate_choose(const Config *config, const Snapshot *s, Decision *d, Cause cause, const char *format,
+                      ...) _printf_(5, 6);
 
 /* sshd leaves the first of its home ports, and keeps the others that it has. */
 void candidate_keep_others(const Snapshot *s, Decision *d);
@@ -35,5 +35,5 @@ void candidate_keep_others(const Snapshot *s, Decision *d);
 void candidate_replace(const Config *config, const Snapshot *s, const PortFact *fact, Decision *d);
 
 /* Decides for an sshd that can't have @port, one of its home ports. */
-void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, const char *why,
-                            Decision *d);
+void candidate_replace_home(const Config *config, const Snapshot *s, uint16_t port, Cause cause,
+                            const char *why, Decision *d);

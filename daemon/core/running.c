@@ -6,7 +6,8 @@
 static bool wants_home(const Config *config, const Snapshot *s) {
         if (s->request == REQUEST_RESTORE)
                 return true;
-        if (config->relocate != RELOCATE_CONFLICT || s->no_auto_restore || config->restore != RESTORE_AUTO)
+        if (config->relocate != RELOCATE_CONFLICT || config->restore != RESTORE_AUTO || s->requested ||
+            s->no_auto_restore)
                 return false;
 
         for (size_t i = 0; i < s->home.n_ports; i++) {
@@ -19,26 +20,33 @@ static bool wants_home(const Config *config, const Snapshot *s) {
         return s->home.n_ports > 0;
 }
 
+/* Somebody asks to move an sshd that listens: whether it can be done or not, the state is @state until then. */
+static void decide_requested(const Config *config, const Snapshot *s, State state, Decision *d) {
+        candidate_choose(config, s, d, CAUSE_REQUESTED, "somebody asked for it");
+        d->state = state;
+}
+
 /* Decides for an sshd that was moved, and that listens there. */
 static void listens_moved(const Config *config, const Snapshot *s, Decision *d) {
+        bool there = s->request_port == 0 ? config_allows_port(config, s->moved_to)
+                                          : s->request_port == s->moved_to;
         PortFact obstacle;
 
-        if (s->request == REQUEST_RELOCATE && s->request_port != 0 && s->request_port != s->moved_to) {
-                candidate_choose(config, s, d, "somebody asked for it");
-                if (d->action == ACTION_NONE)
-                        d->state = STATE_RELOCATED;
-        } else if (s->request == REQUEST_RESTORE && config->relocate == RELOCATE_MIRRORED)
-                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "Relocate=mirrored keeps sshd on %u",
-                       s->moved_to);
+        if (s->request == REQUEST_RELOCATE && !there)
+                decide_requested(config, s, STATE_RELOCATED, d);
+        else if (s->request == REQUEST_RESTORE && config->relocate == RELOCATE_MIRRORED)
+                decide(d, STATE_RELOCATED, CAUSE_POLICY, ACTION_NONE, 0,
+                       "Relocate=mirrored keeps sshd on %u", s->moved_to);
         else if (!wants_home(config, s))
-                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd's port is %u", s->moved_to);
+                decide_stay(config, s, d);
         else if (s->postponed)
-                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd's port is %u; %s", s->moved_to,
-                       s->postponed);
+                decide(d, STATE_RELOCATED, s->too_often ? CAUSE_TOO_OFTEN : CAUSE_NONE, ACTION_NONE, 0,
+                       "sshd stays on %u: %s", s->moved_to, s->postponed);
         else if (s->verdict != SSHD_VERDICT_VALID)
-                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd refuses its own configuration: %s",
+                decide(d, STATE_RELOCATED, CAUSE_CONFIGURATION_REFUSED, ACTION_NONE, 0,
+                       "sshd refuses its own configuration: %s",
                        s->verdict_detail ? s->verdict_detail : "not known why");
-        else if (!decide_way_home(s, STATE_RELOCATED, d, &obstacle))
+        else if (!decide_way_home(config, s, STATE_RELOCATED, d, &obstacle))
                 decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &obstacle);
 }
 
@@ -64,7 +72,7 @@ static bool is_back_on_disk_only(const Config *config, const Snapshot *s) {
 }
 
 static void put_file_back(const Snapshot *s, Decision *d) {
-        decide(d, STATE_RELOCATED, s->postponed ? ACTION_NONE : ACTION_RELOCATE,
+        decide(d, STATE_RELOCATED, CAUSE_POLICY, s->postponed ? ACTION_NONE : ACTION_RELOCATE,
                s->postponed ? 0 : s->last_port, "sshd is on %u still%s%s", s->last_port,
                s->postponed ? "; " : "", strempty(s->postponed));
         candidate_keep_others(s, d);
@@ -77,7 +85,7 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
         char why[96];
 
         d->port_missing = true;
-        decide(d, STATE_UNKNOWN, ACTION_NONE, 0,
+        decide(d, STATE_UNKNOWN, CAUSE_NONE, ACTION_NONE, 0,
                s->settled == SETTLED_UNSEEN ? "who listens on %u could not be seen"
                                             : "sshd runs, but does not listen on %u",
                expected);
@@ -96,11 +104,11 @@ static void port_missing(const Config *config, const Snapshot *s, uint16_t expec
                 candidate_replace(config, s, &fact, d);
         } else if (has_home) {
                 snprintf(why, sizeof(why), "sshd could not have %u", expected);
-                candidate_replace_home(config, s, expected, why, d);
+                candidate_replace_home(config, s, expected, port_fact_cause(&fact), why, d);
         } else if (s->mode == MODE_CONSOMME) {
                 /* Under consomme a refused bind() succeeds, on a random port. (microsoft/WSL; replayed) */
                 d->ask_again = true;
-                candidate_choose(config, s, d,
+                candidate_choose(config, s, d, CAUSE_WINDOWS_REFUSES,
                                  "sshd listens on another port than %u, as where consomme refused it",
                                  expected);
         }
@@ -111,16 +119,17 @@ static void mend_ipv4(const Config *config, const Snapshot *s, const PortFact *f
         char why[160];
 
         port_fact_describe(fact, why, sizeof(why));
-        decide(d, d->state, ACTION_NONE, 0, "%s%s%s", why, s->postponed ? "; " : "", strempty(s->postponed));
+        decide(d, d->state, port_fact_cause(fact), ACTION_NONE, 0, "%s%s%s", why, s->postponed ? "; " : "",
+               strempty(s->postponed));
         if (s->settled != SETTLED_WITHOUT_IPV4 || s->postponed || s->verdict != SSHD_VERDICT_VALID)
                 return;
 
         d->ask_again = fact->bind != BIND_TRACKER_DEAD;
         if (fact->bind == BIND_NOT_ASKED)
-                decide(d, d->state, ACTION_PROBE, fact->port, "asking whether sshd can have %u on IPv4",
-                       fact->port);
+                decide(d, d->state, d->cause, ACTION_PROBE, fact->port,
+                       "asking whether sshd can have %u on IPv4", fact->port);
         else if (fact->bind == BIND_FREE)
-                decide(d, d->state, ACTION_START, fact->port, "%s, and IPv4 is free", why);
+                decide(d, d->state, d->cause, ACTION_START, fact->port, "%s, and IPv4 is free", why);
         else if (fact->bind == BIND_REFUSED_BY_WINDOWS || fact->bind == BIND_REFUSED_BY_LINUX) {
                 candidate_replace(config, s, fact, d);
                 if (d->state == STATE_CLEAR) /* sshd makes do with another home port */
@@ -158,7 +167,7 @@ void running_decide(const Config *config, const Snapshot *s, Decision *d) {
 
         if (moved && missing == 0 && s->request == REQUEST_NONE && config->relocate == RELOCATE_CONFLICT &&
             snapshot_sshd_has(s, s->moved_to))
-                decide(d, STATE_RELOCATED, ACTION_RESTORE, home.port,
+                decide(d, STATE_RELOCATED, CAUSE_FIXED_BY_CONFIGURATION, ACTION_RESTORE, home.port,
                        "sshd has its own port %u, and %u beside it", home.port, s->moved_to);
         else if (moved && snapshot_sshd_has(s, s->moved_to)) {
                 listens_moved(config, s, d);
@@ -167,14 +176,13 @@ void running_decide(const Config *config, const Snapshot *s, Decision *d) {
         } else if (missing != 0)
                 port_missing(config, s, moved ? s->moved_to : missing, d);
         else if (config->relocate == RELOCATE_MIRRORED)
-                candidate_choose(config, s, d, "Relocate=mirrored leaves %u to Windows", home.port);
-        else if (s->request == REQUEST_RELOCATE) {
-                candidate_choose(config, s, d, "somebody asked for it");
-                if (d->action == ACTION_NONE) /* a refused request is no conflict */
-                        d->state = STATE_CLEAR;
-        } else if (s->moved_to != 0)
+                candidate_choose(config, s, d, CAUSE_POLICY, "Relocate=mirrored leaves %u to Windows",
+                                 home.port);
+        else if (s->request == REQUEST_RELOCATE)
+                decide_requested(config, s, STATE_CLEAR, d);
+        else if (s->moved_to != 0)
                 /* A move was cut off before anybody told sshd. */
-                decide(d, STATE_CLEAR, ACTION_RESTORE, home.port,
+                decide(d, STATE_CLEAR, CAUSE_NONE, ACTION_RESTORE, home.port,
                        "sshd has its own port, and wslportd's file names another");
         else {
                 decide_by_fact(d, STATE_CLEAR, ACTION_NONE, 0, &home);

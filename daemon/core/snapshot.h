@@ -59,12 +59,13 @@ typedef struct Snapshot {
         const char *unmet;      /* the condition for which systemd would not start the unit; NULL: none */
         bool own_network;       /* the unit listens in a network namespace of its own */
 
-        bool no_auto_restore; /* Restore=auto waits: somebody asked for sshd's port, or the limit leaves too few
-                                 moves */
+        bool requested;       /* somebody asked for sshd's port: Restore=auto waits */
+        bool no_auto_restore; /* the limit leaves too few moves for Restore=auto */
         Request request;
         uint16_t request_port; /* of REQUEST_RELOCATE; 0: the policy chooses */
 
         const char *postponed; /* why sshd may not be moved or started for now; NULL: it may */
+        bool too_often;        /* that is because it was, too often */
 } Snapshot;
 
 /* The fact about @port; one that claims nothing if there is none. */

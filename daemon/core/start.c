@@ -19,7 +19,8 @@ static void start_at_home(const Config *config, const Snapshot *s, Decision *d) 
         PortFact obstacle;
 
         if (config->relocate == RELOCATE_MIRRORED)
-                candidate_choose(config, s, d, "Relocate=mirrored leaves %u to Windows", home.port);
+                candidate_choose(config, s, d, CAUSE_POLICY, "Relocate=mirrored leaves %u to Windows",
+                                 home.port);
         else if (find_obstacle(s, &obstacle))
                 ask_or_replace(config, s, &obstacle, d);
         else {
@@ -34,7 +35,7 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
         Availability a;
 
         if (s->booting && config->restore != RESTORE_MANUAL && config->relocate != RELOCATE_MIRRORED) {
-                if (decide_way_home(s, STATE_CLEAR, d, &obstacle))
+                if (decide_way_home(config, s, STATE_CLEAR, d, &obstacle))
                         return;
                 a = port_fact_availability(&obstacle);
                 /* No answer, or a dead tracker: a question about another port would fare no better. */
@@ -45,22 +46,26 @@ static void start_moved(const Config *config, const Snapshot *s, Decision *d) {
         }
 
         if (!config_allows_port(config, s->moved_to) && config->n_candidates > 0)
-                candidate_choose(config, s, d, "CandidatePorts does not have %u any more", s->moved_to);
+                candidate_choose(config, s, d, CAUSE_POLICY, "CandidatePorts does not have %u any more",
+                                 s->moved_to);
         else if (port_fact_availability(&fact) != PORT_FREE)
                 ask_or_replace(config, s, &fact, d);
-        else if (s->unapplied && !s->postponed)
-                decide(d, STATE_RELOCATED, ACTION_RELOCATE, s->moved_to, "sshd's port is %u", s->moved_to);
         else {
-                decide(d, STATE_RELOCATED, ACTION_NONE, 0, "sshd's port is %u", s->moved_to);
+                decide_stay(config, s, d);
                 decide_start_if_down(s, s->moved_to, d);
+                if (s->unapplied && !s->postponed) {
+                        d->action = ACTION_RELOCATE;
+                        d->port = s->moved_to;
+                }
         }
 }
 
 void start_decide(const Config *config, const Snapshot *s, Decision *d) {
         if (s->verdict != SSHD_VERDICT_VALID) /* sshd won't get as far as bind() */
-                decide_nothing(s, d, "sshd refuses its own configuration: %s", strempty(s->verdict_detail));
+                decide_nothing(config, s, d, CAUSE_CONFIGURATION_REFUSED,
+                               "sshd refuses its own configuration: %s", strempty(s->verdict_detail));
         else if (s->cannot_bind)
-                decide_nothing(s, d, "%s", s->cannot_bind);
+                decide_nothing(config, s, d, CAUSE_NO_ADDRESS, "%s", s->cannot_bind);
         else if (s->moved_to != 0)
                 start_moved(config, s, d);
         else

@@ -10,6 +10,7 @@ static const struct {
 } members[] = {
         MEMBER("NetworkingMode", mode),
         MEMBER("State", state),
+        MEMBER("Cause", cause),
         MEMBER("Reason", reason),
         MEMBER("HomePort", home_port),
         MEMBER("HomePortHolder", home_holder),
@@ -21,6 +22,7 @@ static const struct {
         MEMBER("PinnedSessions", pinned_sessions),
         MEMBER("Reachable", reachable),
         MEMBER("ListenerWatch", listener_watch),
+        MEMBER("LastBind", last_bind),
         MEMBER("LastChangeUSec", last_change),
 };
 
@@ -60,26 +62,18 @@ uint16_t status_port_at(const Status *status, const char *address) {
 }
 
 void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]) {
-        PortFact home = { .port = status->home_port, .holder = status->home_holder };
-        char ssh[32] = "ssh not up", text[160];
+        char ssh[32] = "ssh not up";
 
         if (status->port != 0)
                 snprintf(ssh, sizeof(ssh), "ssh on %u", status->port);
-        memcpy(home.detail, status->home_detail, sizeof(home.detail));
-        port_fact_describe(&home, text, sizeof(text));
 
-        if (status->state == STATE_RELOCATED &&
-            (home.holder == HOLDER_UNKNOWN || home.holder == HOLDER_NONE))
-                snprintf(ret, STATUS_LINE_SIZE, "%s; moved from %u", ssh, home.port);
-        else if (status->state == STATE_RELOCATED)
-                snprintf(ret, STATUS_LINE_SIZE, "%s; %s", ssh, text);
-        else if (status->state != STATE_CLEAR)
-                snprintf(ret, STATUS_LINE_SIZE, "%s; %s: %s", ssh, state_to_string(status->state),
-                         status->reason);
-        else if (status->port != 0 && status->port == status->home_port)
+        if (status->state == STATE_CLEAR && status->port == 0)
+                snprintf(ret, STATUS_LINE_SIZE, "%s yet; %s", ssh, status->reason);
+        else if (status->state == STATE_CLEAR && status->port == status->home_port)
                 snprintf(ret, STATUS_LINE_SIZE, "%s; nothing in its way", ssh);
-        else if (status->port != 0)
+        else if (status->state == STATE_CLEAR || status->state == STATE_RELOCATED)
                 snprintf(ret, STATUS_LINE_SIZE, "%s; %s", ssh, status->reason);
         else
-                snprintf(ret, STATUS_LINE_SIZE, "%s yet; %s", ssh, status->reason);
+                snprintf(ret, STATUS_LINE_SIZE, "%s; %s: %s", ssh, state_to_string(status->state),
+                         status->reason);
 }

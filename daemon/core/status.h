@@ -24,6 +24,7 @@ typedef struct StatusAddress {
 typedef struct Status {
         NetworkingMode mode;
         State state;
+        Cause cause;
         char reason[REASON_SIZE];
         uint16_t home_port; /* 0: unknown */
         Holder home_holder;
@@ -37,7 +38,9 @@ typedef struct Status {
         StatusAddress reachable[STATUS_REACHABLE_MAX]; /* where sshd listens */
         size_t n_reachable;
         char listener_watch[16]; /* watch_kind()'s word; "" before the first look */
+        BindAnswer last_bind;    /* the newest answer that the bind helper had, on whatever port */
         uint64_t last_change;    /* CLOCK_REALTIME, µs; 0: none yet */
+        char version[16];        /* the daemon's, as a client reads it */
 } Status;
 
 /* Returns the port on which sshd answers at @address, one of .reachable: .port if it can be. */
@@ -48,7 +51,7 @@ uint16_t status_port_at(const Status *status, const char *address);
 /* One line for `systemctl status`: "ssh on 2222; Windows (OpenSSH_for_Windows_9.5) holds 22". */
 void status_line(const Status *status, char ret[static STATUS_LINE_SIZE]);
 
-#define STATUS_CHANGES_MAX 16
+#define STATUS_CHANGES_MAX 20
 
 /* The D-Bus names of the members that differ, NULL-terminated. Returns how many there are. */
 size_t status_changes(const Status *old, const Status *new, const char *ret[static STATUS_CHANGES_MAX]);

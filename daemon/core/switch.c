@@ -53,10 +53,10 @@ bool switch_decide(const Config *config, const Snapshot *s, Decision *d) {
                 return false;
 
         if (s->not_enabled && s->service == SERVICE_INACTIVE && config->ensure_enabled)
-                decide(d, STATE_UNKNOWN, ACTION_ENABLE, 0, "EnsureEnabled=yes, and %s is not enabled",
-                       strempty(s->unit_name));
+                decide(d, STATE_UNKNOWN, CAUSE_POLICY, ACTION_ENABLE, 0,
+                       "EnsureEnabled=yes, and %s is not enabled", strempty(s->unit_name));
         else if (action != ACTION_NONE && can_switch(s, action))
-                decide(d, STATE_UNKNOWN, action, 0, "SocketActivation=%s",
+                decide(d, STATE_UNKNOWN, CAUSE_POLICY, action, 0, "SocketActivation=%s",
                        socket_activation_to_string(config->socket_activation));
         else
                 return false;

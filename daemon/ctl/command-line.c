@@ -1,31 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/verb.h"
 
+#define HELP_COLUMNS 80
+
 static const Verb verbs[] = {
         { "status", verb_status, NULL, "show who holds sshd's port, and where sshd is",
-          "With --json, it prints the properties of org.wslport1 as one object.\n" },
+          "With --json, it prints the properties of org.wslport1 as one object." },
         { "listeners", verb_listeners, NULL, "list who listens on sshd's ports in Linux",
-          "With --json, it prints a list of objects: Address, Port, Holder, Unit.\n" },
+          "With --json, it prints a list of objects: Address, Port, Holder, Unit." },
         { "monitor", verb_monitor, NULL, "print a line for each change, until interrupted",
-          "It goes on when wslportd is restarted. With --json, each line is an object. Its Event is Status\n"
-          "(with the whole Status), Conflict, Relocated, Restored, Stopped or Started.\n" },
+          "It goes on when wslportd is restarted. With --json, each line is an object. "
+          "Its Event is Status (with the whole Status), Conflict, Relocated, Restored, "
+          "Stopped or Started." },
         { "probe", verb_call, NULL, "find out again who holds the home port",
-          "The home port is never bound for this, so Windows doesn't lose it.\n" },
+          "The home port is never bound for this, so Windows doesn't lose it." },
         { "relocate", verb_call, "[PORT]", "move sshd to PORT, or to where the policy says",
-          "PORT has to be one of CandidatePorts= of wslportd.conf(5). Open sessions go on.\n" },
+          "PORT has to be one of CandidatePorts= of wslportd.conf(5). Open sessions go on." },
         { "restore", verb_call, NULL, "move sshd back to its home port, if it is free",
-          "Open sessions go on.\n" },
+          "Open sessions go on." },
         { "reload", verb_call, NULL, "read wslportd's configuration again",
-          "If it has an error, the error is shown, and the old configuration stays in force.\n" },
+          "If it has an error, the error is shown, and the old configuration stays in force." },
         { "diagnose", verb_diagnose, NULL, "find out why sshd can't be reached, and what to do",
-          "It works without the daemon, too. With --json, it prints a list of objects: Check, Verdict,\n"
-          "Finding, Remedy.\n" },
+          "It works without the daemon, too. With --json, it prints a list of objects: Check, Verdict, "
+          "Finding, Remedy." },
         { "who", verb_who, "PORT", "tell who has PORT, in Linux or on Windows",
-          "It binds nothing, so it can't promise that a port is free. It works without the\n"
-          "daemon, too. With --json, it prints an object: Port, Holder, Detail.\n" },
-        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall", "" },
-        { "ssh-config", verb_ssh_config, NULL, "print what a client needs in ~/.ssh/config", "" },
-        { "help", verb_help, "[VERB]", "print this, or what a verb does", "" },
+          "It binds nothing, so it can't promise that a port is free. It works without the "
+          "daemon, too. With --json, it prints an object: Port, Holder, Detail." },
+        { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall",
+          "An administrator of Windows has to run it there, in PowerShell." },
+        { "ssh-config", verb_ssh_config, NULL, "print what a client needs in ~/.ssh/config",
+          "A client needs Windows' firewall open, too: `wslportctl firewall`." },
+        { "help", verb_help, "[VERB]", "print this, or what a verb does", "See wslportctl(1) for more." },
 };
 
 static const struct {
@@ -35,6 +40,9 @@ static const struct {
         [OPTION_JSON] = { "", "--json", "", "print JSON, for programs" },
         [OPTION_VERSION] = { "", "--version", "", "print the version" },
         [OPTION_HELP] = { "", "--help", "", "print this, or what the verb does" },
+
+        [OPTION_QUIET] = { "status", "--quiet", "", "print nothing; 0: clear or relocated, 1: else" },
+        [OPTION_ALL] = { "diagnose", "--all", "", "show the checks that pass, too" },
 
         [OPTION_SCOPE] = { "firewall ssh-config", "--scope", "lan|tailscale|any",
                            "where the clients are (lan)" },
@@ -58,51 +66,77 @@ static bool is_option_of(size_t option, const char *verb) {
         return *verb ? strstr(options[option].verbs, verb) != NULL : streq(options[option].verbs, "");
 }
 
+/* True if @a is @b with one letter too many, one missing or one replaced, or with two neighbours swapped. */
+static bool is_nearly(const char *a, const char *b) {
+        for (; *a && *a == *b; a++)
+                b++;
+        return (*a && streq(a + 1, b)) || (*b && streq(a, b + 1)) ||
+               (*a && *b && (streq(a + 1, b + 1) || (a[0] == b[1] && a[1] == b[0] && streq(a + 2, b + 2))));
+}
+
 static const Verb *find_verb(const char *name) {
+        const char *nearest = NULL;
         char text[41];
 
         for (const Verb *verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
                 if (streq(name, verb->name))
                         return verb;
+                else if (is_nearly(name, verb->name))
+                        nearest = verb->name;
 
-        (void) ctl_error(CTL_USAGE, "there is no verb \"%s\"; see wslportctl --help",
-                         printable(name, text, sizeof(text)));
+        warnx("there is no verb \"%s\"; %s%s%s", printable(name, text, sizeof(text)),
+              nearest ? "did you mean \"" : "see wslportctl --help", strempty(nearest),
+              nearest ? "\"?" : "");
         return NULL;
 }
 
 /* ── help ── */
 
-static void print_options(const char *verb) {
+static void help_print(const Ctl *ctl, const char *text, unsigned indent) {
+        wrap_text(stdout, text, indent, ctl->columns < HELP_COLUMNS ? ctl->columns : HELP_COLUMNS,
+                  WRAP_NEVER);
+}
+
+static void print_options(const Ctl *ctl, const char *verb) {
         char usage[40];
 
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
                 if (is_option_of(i, verb)) {
                         snprintf(usage, sizeof(usage), "%s %s", options[i].name, options[i].value);
-                        printf("  %-26s  %s\n", usage, options[i].help);
+                        printf("  %-26s  ", usage);
+                        help_print(ctl, options[i].help, 30);
                 }
 }
 
 int verb_help(Ctl *ctl) {
         const Verb *verb;
+        char text[160];
 
-        if (!ctl->line.argument) {
-                printf("wslportctl [OPTION…] [VERB …]\n\n"
-                       "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows\n"
-                       "holds its port.\n\n");
-                for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++)
-                        printf("  %-10s %-15s  %s\n", verb->name, strempty(verb->argument), verb->summary);
-                putchar('\n');
-                print_options("");
-                printf("\nWithout a verb: status. See wslportctl(1).\n");
+        if (ctl->line.argument) {
+                verb = find_verb(ctl->line.argument);
+                if (!verb)
+                        return CTL_USAGE;
+                snprintf(text, sizeof(text), "wslportctl %s%s%s: %s", verb->name, verb->argument ? " " : "",
+                         strempty(verb->argument), verb->summary);
+                help_print(ctl, text, 0);
+                help_print(ctl, verb->details, 0);
+                print_options(ctl, verb->name);
                 return CTL_OK;
         }
 
-        verb = find_verb(ctl->line.argument);
-        if (!verb)
-                return CTL_USAGE;
-        printf("wslportctl %s%s%s: %s\n%s", verb->name, verb->argument ? " " : "", strempty(verb->argument),
-               verb->summary, verb->details);
-        print_options(verb->name);
+        printf("wslportctl [OPTION ...] [VERB ...]\n\n");
+        help_print(ctl,
+                   "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows holds its "
+                   "port.",
+                   0);
+        putchar('\n');
+        for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++) {
+                printf("  %-10s %-7s  ", verb->name, strempty(verb->argument));
+                help_print(ctl, verb->summary, 22);
+        }
+        putchar('\n');
+        print_options(ctl, "");
+        printf("\nWithout a verb: status. See wslportctl(1).\n");
         return CTL_OK;
 }
 

@@ -51,11 +51,10 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
                 { SD_BUS_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, CTL_NOT_ALLOWED,
                   "not allowed; try it with sudo" },
                 { BUS_ERROR_INVALID_ARGUMENT, CTL_USAGE, NULL },
-                { BUS_ERROR_NOT_POSSIBLE, CTL_NOT_POSSIBLE, NULL },
-                { BUS_ERROR_BUSY, CTL_NOT_POSSIBLE, NULL },
+                { BUS_ERROR_INVALID_CONFIGURATION, CTL_FAILED, NULL },
         };
         const char *text = NULL;
-        int status = CTL_FAILED;
+        int status = startswith(strempty(error->name), BUS_ERROR("")) ? CTL_NOT_POSSIBLE : CTL_FAILED;
         char clean[700];
 
         for (size_t i = 0; i < ELEMENTSOF(known); i++)

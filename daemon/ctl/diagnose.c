@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <sys/ioctl.h>
+
 #include "ctl/json.h"
 #include "diagnose/finding.h"
 
 /* It sees what its user may. Root's own sees as much as the one that the daemon runs. */
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define TIMEOUT (25 * USEC_PER_SEC)
+
+#define INDENT 20 /* of what stands below or beside a check's name */
 
 static json_object *finding_object(const Finding *finding) {
         json_object *object = json_object_new_object();
@@ -18,47 +22,92 @@ static json_object *finding_object(const Finding *finding) {
 
 static void print_for_people(const Ctl *ctl, const Finding *finding) {
         static const struct {
-                const char *mark;
+                const char *mark, *ascii;
                 Style style;
         } marks[_VERDICT_MAX] = {
-                [VERDICT_UNKNOWN] = { "?", STYLE_STRONG }, [VERDICT_OK] = { "✓", STYLE_GOOD },
-                [VERDICT_WARNING] = { "!", STYLE_STRONG }, [VERDICT_PROBLEM] = { "✗", STYLE_BAD },
-                [VERDICT_SKIPPED] = { "–", STYLE_FAINT },
+                [VERDICT_UNKNOWN] = { "?", "?", STYLE_STRONG }, [VERDICT_OK] = { "✓", "+", STYLE_GOOD },
+                [VERDICT_WARNING] = { "!", "!", STYLE_STRONG }, [VERDICT_PROBLEM] = { "✗", "x", STYLE_BAD },
+                [VERDICT_SKIPPED] = { "–", "-", STYLE_FAINT },
         };
         const char *plain = ctl_style(ctl, STYLE_PLAIN);
         const char *text = finding->verdict == VERDICT_SKIPPED ? ctl_style(ctl, STYLE_FAINT) : plain;
 
-        printf("%s%s%s %-16s  %s%s%s\n", ctl_style(ctl, marks[finding->verdict].style),
-               marks[finding->verdict].mark, plain, finding->check, text, finding->finding, plain);
-        if (finding->remedy[0])
-                printf("%20s%s%s%s\n", "", ctl_style(ctl, STYLE_STRONG), finding->remedy, plain);
+        printf("%s%s%s %-16s  %s", ctl_style(ctl, marks[finding->verdict].style),
+               ctl->ascii ? marks[finding->verdict].ascii : marks[finding->verdict].mark, plain,
+               finding->check, text);
+        wrap_text(stdout, finding->finding, INDENT, ctl->columns, WRAP_NEVER);
+        fputs(plain, stdout);
+        if (finding->remedy[0]) /* a command, for people to copy: the terminal breaks it if it has to */
+                printf("%*s%s%s%s\n", ctl->columns < 80 ? 4 : INDENT, "", ctl_style(ctl, STYLE_STRONG),
+                       finding->remedy, plain);
+}
+
+/* True if standard output is a terminal that shows all findings at once. */
+static bool all_fit(const Finding findings[], size_t n) {
+        struct winsize window;
+        size_t lines = n + 2; /* the sum, and the prompt */
+
+        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                lines += (INDENT + strlen(findings[i].finding)) / window.ws_col;
+                if (findings[i].remedy[0])
+                        lines += 1 + (INDENT + strlen(findings[i].remedy)) / window.ws_col;
+        }
+        return lines <= window.ws_row;
+}
+
+/* Problems come last, directly above the sum, where a person looks first. */
+static void print_all(const Ctl *ctl, const Finding findings[], size_t n) {
+        static const Verdict order[] = { VERDICT_SKIPPED, VERDICT_OK, VERDICT_UNKNOWN, VERDICT_WARNING,
+                                         VERDICT_PROBLEM };
+        bool all = ctl->line.options[OPTION_ALL] || all_fit(findings, n);
+        size_t counts[_VERDICT_MAX] = { 0 }, passed;
+
+        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+                for (size_t k = 0; k < n; k++)
+                        if (findings[k].verdict == order[i]) {
+                                counts[order[i]]++;
+                                if (all || (order[i] != VERDICT_SKIPPED && order[i] != VERDICT_OK))
+                                        print_for_people(ctl, &findings[k]);
+                        }
+
+        passed = counts[VERDICT_OK] + counts[VERDICT_SKIPPED];
+        printf("%zu problem%s, ", counts[VERDICT_PROBLEM], counts[VERDICT_PROBLEM] == 1 ? "" : "s");
+        if (counts[VERDICT_WARNING] > 0)
+                printf("%zu warning%s, ", counts[VERDICT_WARNING], counts[VERDICT_WARNING] == 1 ? "" : "s");
+        printf("%zu unknown", counts[VERDICT_UNKNOWN]);
+        if (all)
+                putchar('\n');
+        else
+                printf("; wslportctl diagnose --all shows %zu more\n", passed);
 }
 
 int verb_diagnose(Ctl *ctl) {
         _cleanup_free_ char *text = ctl_run((const char *const[]){ PROGRAM, NULL }, TIMEOUT);
         const char *rest = strempty(text);
-        json_object *array = NULL;
+        Finding findings[FINDINGS_MAX];
         int found = CTL_OK;
-        Finding finding;
+        size_t n = 0;
 
-        if (!finding_read(&rest, &finding))
-                return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
-
-        if (ctl->line.options[OPTION_JSON])
-                array = json_object_new_array();
-        do {
+        while (n < ELEMENTSOF(findings) && finding_read(&rest, &findings[n])) {
                 /* Root needs no sudo. Whoever came here by sudo needs it again for the remedy. */
                 if (geteuid() == 0 && isempty(getenv("SUDO_USER")))
-                        remedy_without_sudo(finding.remedy);
-                if (finding.verdict == VERDICT_PROBLEM)
+                        remedy_without_sudo(findings[n].remedy);
+                if (findings[n++].verdict == VERDICT_PROBLEM)
                         found = CTL_FOUND;
-                if (array)
-                        json_object_array_add(array, finding_object(&finding));
-                else
-                        print_for_people(ctl, &finding);
-        } while (finding_read(&rest, &finding));
-        if (array)
+        }
+        if (n == 0)
+                return ctl_error(CTL_FAILED, "there is no diagnosis: " PROGRAM " can't be run");
+
+        if (ctl->line.options[OPTION_JSON]) {
+                json_object *array = json_object_new_array();
+
+                for (size_t i = 0; i < n; i++)
+                        json_object_array_add(array, finding_object(&findings[i]));
                 ctl_json_print(array);
+        } else
+                print_all(ctl, findings, n);
         return found;
 }
 
@@ -92,6 +141,6 @@ int verb_who(Ctl *ctl) {
         port_fact_describe(&fact, text, sizeof(text));
         if (fact.holder == HOLDER_UNKNOWN || fact.holder == HOLDER_NONE)
                 snprintf(text, sizeof(text), "port %u: %.180s", fact.port, finding.finding);
-        puts(text);
+        wrap_text(stdout, text, 0, ctl->columns, WRAP_NEVER);
         return CTL_OK;
 }

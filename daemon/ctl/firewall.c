@@ -31,25 +31,36 @@ static int windows_error(int r, unsigned timeout) {
                                           : strerrordesc_np(-r));
 }
 
-/* Prints the rules that let the port in. Returns CTL_OK, CTL_FOUND if there are none, or CTL_FAILED if
+/* Prints what the firewall does with the port. Returns CTL_OK, CTL_FOUND if it doesn't let the port in, or CTL_FAILED if
  * Windows can't be asked. */
 static int check(const Wanted *wanted, WindowsRules *ret) {
+        const Wait wait = { "Windows", wanted->timeout * USEC_PER_SEC };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         WindowsAnswer answer;
         int r;
 
-        r = inquiry_wait(NULL, WINDOWS_RULES, wanted->port, wanted->timeout * USEC_PER_SEC, &answer);
+        r = ctl_event_new(&wait, &event);
+        if (r >= 0)
+                r = inquiry_wait(event, WINDOWS_RULES, wanted->port, wait.timeout, &answer);
         if (r < 0) {
                 printf("port %u: unknown\n", wanted->port);
                 return windows_error(r, wanted->timeout);
         }
 
         for (size_t i = 0; i < answer.rules.n; i++)
-                printf("port %u: let in from %s by \"%s\"\n", wanted->port, answer.rules.rules[i].remote,
-                       answer.rules.rules[i].name);
-        if (answer.rules.n == 0)
+                printf("port %u: %s from %s by \"%s\"\n", wanted->port,
+                       answer.rules.rules[i].blocks ? "kept out, whatever others allow," : "let in",
+                       answer.rules.rules[i].remote, answer.rules.rules[i].name);
+        if (answer.rules.off || answer.rules.open)
+                printf("port %u: let in, as Windows' firewall %s\n", wanted->port,
+                       answer.rules.off ? "is off for WSL" : "lets in what no rule names");
+        else if (answer.rules.ignored)
+                printf("port %u: a policy on Windows ignores local rules (AllowLocalFirewallRules)\n",
+                       wanted->port);
+        else if (!windows_rules_find(&answer.rules, false))
                 printf("port %u: no rule of Windows' firewall lets it in\n", wanted->port);
         *ret = answer.rules;
-        return answer.rules.n > 0 ? CTL_OK : CTL_FOUND;
+        return windows_rules_let_in(&answer.rules) ? CTL_OK : CTL_FOUND;
 }
 
 static bool confirm(void) {
@@ -59,10 +70,23 @@ static bool confirm(void) {
         return fgets(answer, sizeof(answer), stdin) && (streq(answer, "y\n") || streq(answer, "Y\n"));
 }
 
-/* Runs @command, then looks at the rules. */
+/* True if the rule of this name, which another may have made, is among @rules. */
+static bool is_there(const Wanted *wanted, const WindowsRules *rules) {
+        char name[sizeof(rules->rules[0].name)];
+
+        snprintf(name, sizeof(name), "WSL SSH (%u, %s)", wanted->port,
+                 firewall_scope_to_string(wanted->scope));
+        for (size_t i = 0; i < rules->n; i++)
+                if (streq(rules->rules[i].name, name))
+                        return true;
+        return false;
+}
+
+/* Runs @command, then looks at the rules: only these tell whether it failed. */
 static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
+        const Wait wait = { "Windows", wanted->timeout * USEC_PER_SEC };
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         WindowsRules rules = { .n = 0 };
-        char name[sizeof(rules.rules[0].name)];
         int status, r;
 
         puts(command);
@@ -75,29 +99,27 @@ static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
                         return ctl_error(CTL_FAILED, "nothing was changed");
         }
 
-        r = windows_run_elevated(command, wanted->timeout * USEC_PER_SEC, &status);
+        r = ctl_event_new(&wait, &event);
+        if (r >= 0)
+                r = windows_run_elevated(event, command, wait.timeout, &status);
         if (r == -ETIMEDOUT)
                 return ctl_error(CTL_FAILED,
                                  "Windows has not answered within %u s; it may still run the command",
                                  wanted->timeout);
         if (r < 0)
                 return windows_error(r, wanted->timeout);
-        if (status != 0)
-                return ctl_error(CTL_FAILED,
-                                 "Windows did not run the command (exit status %d): its user refused, or %s",
-                                 status,
-                                 wanted->remove ? "there is no such rule" : "there is such a rule already");
 
         r = check(wanted, &rules);
+        if (status != 0 && (r == CTL_FAILED || wanted->mosh || is_there(wanted, &rules) == wanted->remove))
+                return ctl_error(CTL_FAILED,
+                                 "Windows did not run the command (exit status %d): its user may have "
+                                 "refused",
+                                 status);
         if (!wanted->remove)
                 return r;
-
+        if (is_there(wanted, &rules))
+                return ctl_error(CTL_FAILED, "the rule is still there");
         /* Another rule may still let the port in. */
-        snprintf(name, sizeof(name), "WSL SSH (%u, %s)", wanted->port,
-                 firewall_scope_to_string(wanted->scope));
-        for (size_t i = 0; i < rules.n; i++)
-                if (streq(rules.rules[i].name, name))
-                        return ctl_error(CTL_FAILED, "the rule is still there");
         return r == CTL_FOUND ? CTL_OK : r;
 }
 
@@ -152,6 +174,12 @@ int verb_firewall(Ctl *ctl) {
                 r = ctl_get_status(ctl, &status);
                 if (r == CTL_OK && status.port == 0)
                         r = ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; name a port with --port");
+                if (r == CTL_OK && !wanted.remove && status.mode != MODE_UNKNOWN &&
+                    !mode_shares_ports(status.mode))
+                        r = ctl_error(CTL_NOT_POSSIBLE,
+                                      "networking mode %s shares no ports with Windows, so a rule for %u "
+                                      "helps nothing (for one all the same: --port %u)",
+                                      networking_mode_to_string(status.mode), status.port, status.port);
                 if (r == CTL_OK)
                         wanted.port = status.port;
         }

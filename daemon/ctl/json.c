@@ -40,8 +40,10 @@ static json_object *reachable_array(const Status *status) {
 json_object *ctl_json_status(const Status *status) {
         json_object *object = json_object_new_object();
 
+        ctl_json_add_text(object, "Version", status->version);
         ctl_json_add_text(object, "NetworkingMode", networking_mode_to_string(status->mode));
         ctl_json_add_text(object, "State", state_to_string(status->state));
+        ctl_json_add_text(object, "Cause", cause_to_string(status->cause));
         ctl_json_add_text(object, "Reason", status->reason);
         ctl_json_add_number(object, "HomePort", status->home_port);
         ctl_json_add_text(object, "HomePortHolder", holder_to_string(status->home_holder));
@@ -53,6 +55,7 @@ json_object *ctl_json_status(const Status *status) {
         ctl_json_add_number(object, "PinnedSessions", status->pinned_sessions);
         json_object_object_add(object, "Reachable", reachable_array(status));
         ctl_json_add_text(object, "ListenerWatch", status->listener_watch);
+        ctl_json_add_text(object, "LastBind", bind_answer_to_string(status->last_bind));
         ctl_json_add_number(object, "LastChangeUSec", status->last_change);
         return object;
 }

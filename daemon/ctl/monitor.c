@@ -22,130 +22,88 @@ static json_object *new_event(const char *name) {
         return event;
 }
 
-/* Prints @event with --json, else the time and a text. Takes @event over. */
-static void _printf_(4, 5)
-                monitor_print(Monitor *m, json_object *event, Style style, const char *format, ...) {
-        char clock[16] = "", text[STATUS_LINE_SIZE];
+/* Prints @event with --json, else the time and @text; NULL: people have read it already. Takes @event over. */
+static void monitor_print(Monitor *m, json_object *event, Style style, const char *text) {
+        char clock[16] = "";
         time_t now = time(NULL);
         struct tm local;
 
-        format_arguments(text, sizeof(text), format);
         if (m->ctl->line.options[OPTION_JSON])
                 ctl_json_print(event);
         else {
                 json_object_put(event);
-                if (localtime_r(&now, &local))
+                if (text && localtime_r(&now, &local))
                         (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-                printf("%s%s%s  %s%s%s\n", ctl_style(m->ctl, STYLE_FAINT), clock,
-                       ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style), text,
-                       style == STYLE_PLAIN ? "" : ctl_style(m->ctl, STYLE_PLAIN));
+                if (text) {
+                        printf("%s%s%s  %s", ctl_style(m->ctl, STYLE_FAINT), clock,
+                               ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style));
+                        wrap_text(stdout, text, 10, m->ctl->columns, WRAP_NEVER);
+                        fputs(ctl_style(m->ctl, STYLE_PLAIN), stdout);
+                }
         }
 
         /* On a full disk nothing more would be seen. */
-        if (ferror(stdout))
+        if (fflush(stdout) != 0)
                 (void) sd_event_exit(m->event, CTL_FAILED);
 }
 
+/* People read a line for the status, and only if that line has changed. It tells of each move, too. */
 static void monitor_print_status(Monitor *m) {
         json_object *event = new_event("Status");
+        char old[STATUS_LINE_SIZE];
 
         json_object_object_add(event, "Status", ctl_json_status(&m->status));
+        memcpy(old, m->line, sizeof(old));
         status_line(&m->status, m->line);
-        monitor_print(m, event, picture_style(m->status.state), "%s", m->line);
-}
-
-/* Prints the status, or, where its line is the same as before, the names of the changed properties. */
-static void monitor_print_changes(Monitor *m, const Status *old) {
-        const char *names[STATUS_CHANGES_MAX];
-        char line[STATUS_LINE_SIZE], text[512] = "also changed:";
-        size_t used = strlen(text);
-
-        if (status_changes(old, &m->status, names) == 0)
-                return;
-
-        status_line(&m->status, line);
-        if (m->ctl->line.options[OPTION_JSON] || !streq(line, m->line)) {
-                monitor_print_status(m);
-                return;
-        }
-        for (size_t i = 0; names[i] && used < sizeof(text); i++)
-                used += (size_t) snprintf(text + used, sizeof(text) - used, " %s", names[i]);
-        monitor_print(m, NULL, STYLE_FAINT, "%s", text);
+        monitor_print(m, event, picture_style(m->status.state), streq(m->line, old) ? NULL : m->line);
 }
 
 /* ── signals ── */
 
 static void monitor_on_properties_changed(Monitor *m, sd_bus_message *message) {
-        const char *interface;
+        const char *interface, *names[STATUS_CHANGES_MAX];
         Status old = m->status;
 
         if (sd_bus_message_read(message, "s", &interface) >= 0 && streq(interface, BUS_INTERFACE) &&
-            client_read_properties(message, &m->status) >= 0)
-                monitor_print_changes(m, &old);
+            client_read_properties(message, &m->status) >= 0 && status_changes(&old, &m->status, names) > 0)
+                monitor_print_status(m);
 }
 
-static void monitor_on_conflict(Monitor *m, sd_bus_message *message) {
-        const char *holder, *detail;
-        char text[180];
-        PortFact fact = { 0 };
-        json_object *event;
-
-        if (sd_bus_message_read(message, "qss", &fact.port, &holder, &detail) < 0)
-                return;
-        (void) holder_from_string(holder, &fact.holder);
-        printable(detail, fact.detail, sizeof(fact.detail));
-
-        event = new_event("Conflict");
-        ctl_json_add_number(event, "Port", fact.port);
-        ctl_json_add_text(event, "Holder", holder_to_string(fact.holder));
-        ctl_json_add_text(event, "Detail", fact.detail);
-        port_fact_describe(&fact, text, sizeof(text));
-        monitor_print(m, event, STYLE_BAD, "conflict: %s", text);
-}
-
-static void monitor_on_relocated(Monitor *m, sd_bus_message *message) {
-        uint16_t from, to;
-        json_object *event;
-
-        if (sd_bus_message_read(message, "qq", &from, &to) < 0)
-                return;
-
-        event = new_event("Relocated");
-        ctl_json_add_number(event, "From", from);
-        ctl_json_add_number(event, "To", to);
-        monitor_print(m, event, STYLE_STRONG, "relocated: from %u to %u", from, to);
-}
-
-static void monitor_on_restored(Monitor *m, sd_bus_message *message) {
-        json_object *event;
+/* People read the same in the line of the status. */
+static void monitor_on_event(Monitor *m, sd_bus_message *message, const char *types,
+                             const char *const keys[]) {
+        json_object *event = new_event(sd_bus_message_get_member(message));
+        char clean[80];
+        const char *text;
         uint16_t port;
 
-        if (sd_bus_message_read(message, "q", &port) < 0)
-                return;
-
-        event = new_event("Restored");
-        ctl_json_add_number(event, "Port", port);
-        monitor_print(m, event, STYLE_STRONG, "restored: back on %u", port);
+        for (size_t i = 0; types[i]; i++)
+                if (types[i] == 'q' && sd_bus_message_read(message, "q", &port) > 0)
+                        ctl_json_add_number(event, keys[i], port);
+                else if (types[i] == 's' && sd_bus_message_read(message, "s", &text) > 0)
+                        ctl_json_add_text(event, keys[i], printable(text, clean, sizeof(clean)));
+        monitor_print(m, event, STYLE_PLAIN, NULL);
 }
 
 static int on_signal(sd_bus_message *message, void *userdata, sd_bus_error *) {
         static const struct {
-                const char *member;
-                void (*handler)(Monitor *m, sd_bus_message *message);
+                const char *member, *types, *keys[3];
         } signals[] = {
-                { "PropertiesChanged", monitor_on_properties_changed },
-                { "Conflict", monitor_on_conflict },
-                { "Relocated", monitor_on_relocated },
-                { "Restored", monitor_on_restored },
+                { "Conflict", "qss", { "Port", "Holder", "Detail" } },
+                { "Relocated", "qq", { "From", "To" } },
+                { "Restored", "q", { "Port" } },
         };
         Monitor *m = userdata;
 
         /* Any program on the bus may send us signals of these names. */
         if (isempty(m->owner) || !streq(strempty(sd_bus_message_get_sender(message)), m->owner))
                 return 0;
+        if (streq(sd_bus_message_get_member(message), "PropertiesChanged"))
+                monitor_on_properties_changed(m, message);
         for (size_t i = 0; i < ELEMENTSOF(signals); i++)
-                if (streq(sd_bus_message_get_member(message), signals[i].member))
-                        signals[i].handler(m, message);
+                if (streq(sd_bus_message_get_member(message), signals[i].member) &&
+                    sd_bus_message_has_signature(message, signals[i].types))
+                        monitor_on_event(m, message, signals[i].types, signals[i].keys);
         return 0;
 }
 
@@ -163,6 +121,7 @@ static int on_name_owner_changed(sd_bus_message *message, void *userdata, sd_bus
                 return 0;
         }
         monitor_print(m, new_event("Started"), STYLE_PLAIN, "wslportd is running again");
+        m->line[0] = '\0';
         if (client_get_status(m->ctl->bus, NULL, &m->status) >= 0) /* else it has ended again */
                 monitor_print_status(m);
         return 0;
@@ -240,7 +199,6 @@ int verb_monitor(Ctl *ctl) {
         if (r != CTL_OK)
                 return r;
 
-        (void) setvbuf(stdout, NULL, _IOLBF, 0);
         r = monitor_set_up_event(&m);
         if (r >= 0) {
                 monitor_print_status(&m);

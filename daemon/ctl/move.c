@@ -10,11 +10,11 @@
 /* Longer than any move takes, and polkit may have to ask a person first. */
 #define CALL_TIMEOUT (120 * USEC_PER_SEC)
 
-static void print_line(const Ctl *, const Status *status) {
+static void print_line(const Ctl *ctl, const Status *status) {
         char line[STATUS_LINE_SIZE];
 
         status_line(status, line);
-        puts(line);
+        wrap_text(stdout, line, 0, ctl->columns, WRAP_NEVER);
 }
 
 int verb_call(Ctl *ctl) {

@@ -2,6 +2,7 @@
 #include "ctl/picture.h"
 
 #include "base/printable.h"
+#include "ctl/wrap.h"
 
 #define FIELD_SIZE 2560
 _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + sizeof("; port 65535 of ")) + 64,
@@ -10,11 +11,13 @@ _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + sizeof(";
 #define ROWS_MAX 4
 #define LABEL_COLUMNS 13 /* "  tailscale  " */
 #define WINDOWS_COLUMNS 28
-#define LINUX_COLUMNS (PICTURE_COLUMNS - 11 - WINDOWS_COLUMNS)
+#define LINUX_COLUMN (9 + WINDOWS_COLUMNS + 2)
+#define NEXT_COLUMNS 46 /* of what a command is for, and before the command */
 
 typedef struct Picture {
         FILE *file;
         bool color;
+        unsigned columns;
 } Picture;
 
 Style picture_style(State state) {
@@ -29,59 +32,32 @@ static void draw_styled(Picture *p, Style style, const char *text) {
         fprintf(p->file, "%s%s%s", style_sequence(styled, style), text, style_sequence(styled, STYLE_PLAIN));
 }
 
-/* Returns the length in bytes of the longest part of @text that fits into @columns, up to a blank where
- * there is one. */
-static size_t fitting_length(const char *text, size_t columns) {
-        size_t length = 0, blank = 0;
-
-        for (; text[length]; length++) {
-                bool begins_character = (text[length] & 0xc0) != 0x80; /* of UTF-8 */
-
-                if (begins_character && columns-- == 0)
-                        return text[length] == ' ' || blank == 0 ? length : blank;
-                if (text[length] == ' ')
-                        blank = length;
-        }
-        return length;
-}
-
-/* Draws a label and its text in lines of whole words. " ..." stands for what doesn't fit into @n_lines. */
-static void draw_field(Picture *p, const char *label, const char *unclean, unsigned n_lines) {
+/* Draws a label and its text, at most @n_lines of PICTURE_COLUMNS, or as much text in shorter lines. */
+static void draw_field(Picture *p, const char *label, const char *text, unsigned n_lines) {
         char clean[FIELD_SIZE];
-        const char *text = printable(unclean, clean, sizeof(clean));
-        size_t length;
 
+        if (p->columns < PICTURE_COLUMNS)
+                n_lines = n_lines * PICTURE_COLUMNS / p->columns + 1;
         fprintf(p->file, "  %s%-*s%s", style_sequence(p->color, STYLE_FAINT), LABEL_COLUMNS - 2, label,
                 style_sequence(p->color, STYLE_PLAIN));
-        for (; n_lines > 0; n_lines--) {
-                length = fitting_length(text, PICTURE_COLUMNS - LABEL_COLUMNS);
-                if (text[length] && n_lines == 1)
-                        length = fitting_length(text, PICTURE_COLUMNS - LABEL_COLUMNS - strlen(" ..."));
-                fprintf(p->file, "%.*s", (int) length, text);
-                text += length;
-                text += strspn(text, " ");
-                if (!*text)
-                        break;
-                if (n_lines == 1)
-                        fprintf(p->file, " ...");
-                else
-                        fprintf(p->file, "\n%*s", LABEL_COLUMNS, "");
-        }
-        fprintf(p->file, "\n");
+        wrap_text(p->file, printable(text, clean, sizeof(clean)), LABEL_COLUMNS, p->columns, n_lines);
 }
 
 /* ── the ports ── */
 
 static void draw_headline(Picture *p, const Status *s) {
-        draw_styled(p, picture_style(s->state), state_to_string(s->state));
-        if (s->port == 0)
-                fprintf(p->file, ": sshd is not up\n");
-        else if (s->state == STATE_RELOCATED && s->home_port != 0)
-                fprintf(p->file, ": sshd is on port %u, away from %u\n", s->port, s->home_port);
-        else if (s->state == STATE_CLEAR)
-                fprintf(p->file, ": sshd is on port %u, nothing is in its way\n", s->port);
-        else
-                fprintf(p->file, ": sshd is on port %u\n", s->port);
+        const char *state = state_to_string(s->state);
+        char text[64] = "sshd is not up";
+
+        if (s->port != 0 && s->state == STATE_RELOCATED && s->home_port != 0)
+                snprintf(text, sizeof(text), "sshd is on port %u, away from %u", s->port, s->home_port);
+        else if (s->port != 0)
+                snprintf(text, sizeof(text), "sshd is on port %u%s", s->port,
+                         s->state == STATE_CLEAR ? ", nothing is in its way" : "");
+
+        draw_styled(p, picture_style(s->state), state);
+        fputs(": ", p->file);
+        wrap_text(p->file, text, (unsigned) strlen(state) + 2, p->columns, WRAP_NEVER);
 }
 
 static const char *windows_cell(const Status *s, Holder holder, const char *detail) {
@@ -99,11 +75,14 @@ static const char *windows_cell(const Status *s, Holder holder, const char *deta
         return holder == HOLDER_UNKNOWN ? "not known" : "-";
 }
 
-static const char *linux_cell(Holder holder, const char *detail) {
+/* The kernel's list of listeners is complete, whatever isn't known of Windows. */
+static const char *linux_cell(const Status *s, uint16_t port, Holder holder, const char *detail) {
         if (holder_is_stranger(holder) && !isempty(detail))
                 return detail;
+        for (size_t i = 0; i < s->n_listeners && holder == HOLDER_UNKNOWN; i++)
+                if (s->listeners[i].port == port)
+                        return "a program, not known which";
         return holder == HOLDER_NONE           ? "free"
-               : holder == HOLDER_UNKNOWN      ? "not known"
                : holder == HOLDER_LINUX        ? "another program"
                : holder == HOLDER_OTHER_DISTRO ? "another WSL distro"
                                                : "-";
@@ -111,20 +90,27 @@ static const char *linux_cell(Holder holder, const char *detail) {
 
 static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, const char *detail,
                      const char *unit) {
-        char cell[320], windows[WINDOWS_COLUMNS], here[LINUX_COLUMNS];
+        const char *there = windows_cell(s, holder, detail);
+        char cell[320], clean[320], number[16];
 
-        printable(windows_cell(s, holder, detail), windows, sizeof(windows));
         if (holder == HOLDER_SSHD)
                 snprintf(cell, sizeof(cell), isempty(unit) ? "sshd" : "sshd (%s)", unit);
         else if (port == s->home_port && s->pinned_sessions > 0)
                 snprintf(cell, sizeof(cell), "%u open session%s", s->pinned_sessions,
                          s->pinned_sessions == 1 ? "" : "s");
         else
-                snprintf(cell, sizeof(cell), "%s", linux_cell(holder, detail));
-        printable(cell, here, sizeof(here));
-        snprintf(cell, sizeof(cell), "%7u", port);
-        draw_styled(p, port == s->port ? STYLE_STRONG : STYLE_PLAIN, cell);
-        fprintf(p->file, "  %-*s  %s\n", WINDOWS_COLUMNS, windows, here);
+                snprintf(cell, sizeof(cell), "%s", linux_cell(s, port, holder, detail));
+
+        snprintf(number, sizeof(number), "%7u", port);
+        if (p->columns < PICTURE_COLUMNS) {
+                draw_field(p, "port", number + strspn(number, " "), 1);
+                draw_field(p, "Windows", there, 1);
+                draw_field(p, "Linux", cell, 1);
+                return;
+        }
+        draw_styled(p, port == s->port ? STYLE_STRONG : STYLE_PLAIN, number);
+        fprintf(p->file, "  %-*s  ", WINDOWS_COLUMNS, printable(there, clean, WINDOWS_COLUMNS));
+        wrap_text(p->file, printable(cell, clean, sizeof(clean)), LINUX_COLUMN, p->columns, 1);
 }
 
 /* A row for each port: the home port, sshd's port, and those of the other listeners. */
@@ -135,8 +121,10 @@ static void draw_sides(Picture *p, const Status *s) {
         if (s->home_port == 0 && s->port == 0 && s->n_listeners == 0)
                 return;
 
-        fprintf(p->file, "\n%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT),
-                WINDOWS_COLUMNS, "Windows", style_sequence(p->color, STYLE_PLAIN));
+        fputs("\n", p->file);
+        if (p->columns >= PICTURE_COLUMNS)
+                fprintf(p->file, "%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT),
+                        WINDOWS_COLUMNS, "Windows", style_sequence(p->color, STYLE_PLAIN));
         if (s->home_port != 0) {
                 drawn[n++] = s->home_port;
                 draw_row(p, s, s->home_port, s->home_holder, s->home_detail, s->unit);
@@ -224,32 +212,13 @@ static void draw_since(Picture *p, const Status *s, uint64_t now) {
         draw_field(p, "since", text, 1);
 }
 
-/* Some time after a move, the reason is only that sshd's port is 2222. So it stands behind the holder of the
- * home port. */
-static void draw_why(Picture *p, const Status *s) {
-        PortFact fact = { .port = s->home_port, .holder = s->home_holder };
-        char home[160] = "", text[FIELD_SIZE];
-
-        if (s->state == STATE_RELOCATED && s->home_holder != HOLDER_UNKNOWN &&
-            s->home_holder != HOLDER_NONE) {
-                memcpy(fact.detail, s->home_detail, sizeof(fact.detail));
-                port_fact_describe(&fact, home, sizeof(home));
-        }
-        if (startswith(s->reason, home))
-                snprintf(text, sizeof(text), "%s", s->reason);
-        else
-                snprintf(text, sizeof(text), "%s%s%s", home, isempty(s->reason) ? "" : "; ", s->reason);
-        if (!isempty(text))
-                draw_field(p, "why", text, 4);
-}
-
 static void draw_facts(Picture *p, const Status *s, uint64_t now) {
         char text[320];
 
         fprintf(p->file, "\n");
         /* In clear, a mode with separate ports is the whole reason, and has a line of its own. */
-        if (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode))
-                draw_why(p, s);
+        if (s->reason[0] && (s->state != STATE_CLEAR || s->port == 0 || mode_shares_ports(s->mode)))
+                draw_field(p, "why", s->reason, 4);
         draw_field(p, "networking", modes[(size_t) s->mode < _MODE_MAX ? s->mode : MODE_UNKNOWN], 1);
         if (!isempty(s->unit)) {
                 snprintf(text, sizeof(text), s->mechanism == MECHANISM_NONE ? "%s" : "%s, moved by %s",
@@ -267,17 +236,22 @@ static void draw_facts(Picture *p, const Status *s, uint64_t now) {
 }
 
 static void draw_next(Picture *p, const char *what, const char *command) {
-        fprintf(p->file, "  %-44s", what);
+        bool beside = p->columns >= NEXT_COLUMNS + strlen(command);
+
+        fprintf(p->file, beside ? "  %-*s" : "  %-*s\n    ", beside ? NEXT_COLUMNS - 2 : 0, what);
         draw_styled(p, STYLE_STRONG, command);
         fprintf(p->file, "\n");
 }
 
 static void draw_mirrored(Picture *p) {
-        fprintf(p->file,
-                "\nnext, to reach it from other machines: in %%UserProfile%%\\.wslconfig (Windows 11)\n"
-                "  [wsl2]\n"
-                "  networkingMode=mirrored\n"
-                "and then, in Windows: ");
+        fputs("\n", p->file);
+        wrap_text(p->file,
+                  "next, to reach it from other machines: in %UserProfile%\\.wslconfig (Windows 11)", 0,
+                  p->columns, WRAP_NEVER);
+        fputs("  [wsl2]\n"
+              "  networkingMode=mirrored\n"
+              "and then, in Windows: ",
+              p->file);
         draw_styled(p, STYLE_STRONG, "wsl --shutdown");
         fprintf(p->file, "\n");
 }
@@ -297,8 +271,11 @@ static void draw_to_do(Picture *p, const Status *s) {
         char text[64];
 
         if (s->mode == MODE_WSL1) {
-                fprintf(p->file, "\nnext, to change to WSL 2: on Windows, with the distro's name from wsl "
-                                 "--list\n  ");
+                fputs("\n", p->file);
+                wrap_text(p->file,
+                          "next, to change to WSL 2: on Windows, with the distro's name from `wsl --list`",
+                          0, p->columns, WRAP_NEVER);
+                fputs("  ", p->file);
                 draw_styled(p, STYLE_STRONG, "wsl --set-version NAME 2");
                 fprintf(p->file, "\n");
         } else if (s->state == STATE_RELOCATED && s->port != 0) {
@@ -324,8 +301,8 @@ static void draw_to_do(Picture *p, const Status *s) {
         }
 }
 
-void picture_draw(FILE *file, const Status *status, bool color, uint64_t now) {
-        Picture p = { .file = file, .color = color };
+void picture_draw(FILE *file, const Status *status, bool color, unsigned columns, uint64_t now) {
+        Picture p = { .file = file, .color = color, .columns = columns };
 
         draw_headline(&p, status);
         draw_sides(&p, status);

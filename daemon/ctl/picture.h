@@ -28,9 +28,9 @@ static inline const char *style_sequence(bool color, Style style) {
 #define PICTURE_LINES_MAX 24
 #define PICTURE_COLUMNS 80
 
-/* Draws @status as of @now (CLOCK_REALTIME, µs), with local times, within PICTURE_LINES_MAX and
- * PICTURE_COLUMNS, and with colours if @color. */
-void picture_draw(FILE *file, const Status *status, bool color, uint64_t now);
+/* Draws @status as of @now (CLOCK_REALTIME, µs), with local times, and with colours if @color. With PICTURE_COLUMNS it
+ * has PICTURE_LINES_MAX lines at most. */
+void picture_draw(FILE *file, const Status *status, bool color, unsigned columns, uint64_t now);
 
 /* The colour of a state. */
 Style picture_style(State state);

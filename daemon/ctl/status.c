@@ -2,15 +2,23 @@
 #include "ctl/json.h"
 
 static void print_picture(const Ctl *ctl, const Status *status) {
-        picture_draw(stdout, status, ctl->color, clock_usec(CLOCK_REALTIME));
+        picture_draw(stdout, status, ctl->color, ctl->columns == WRAP_NEVER ? PICTURE_COLUMNS : ctl->columns,
+                     clock_usec(CLOCK_REALTIME));
 }
 
 int verb_status(Ctl *ctl) {
+        Status status;
+        int r;
+
+        if (ctl->line.options[OPTION_QUIET]) {
+                r = ctl_get_status(ctl, &status);
+                return r != CTL_OK || picture_style(status.state) == STYLE_GOOD ? r : CTL_FAILED;
+        }
         return ctl_show_status(ctl, ctl_json_status, print_picture);
 }
 
 static void print_listeners(const Ctl *ctl, const Status *status) {
-        static const char row[] = "%-*s  %5s  %-15s  %s%s\n";
+        static const char row[] = "%-*s %5s  %-12s %s%s\n";
         int width = (int) strlen("address");
 
         for (size_t i = 0; i < status->n_listeners; i++)

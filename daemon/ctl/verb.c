@@ -27,12 +27,33 @@ static void copy_output(const ChildResult *result, void *userdata) {
                 *(char **) userdata = strdup(result->output);
 }
 
+static int on_second(sd_event_source *, uint64_t, void *userdata) {
+        const Wait *wait = userdata;
+
+        warnx("waiting for %s, %u s at most", wait->whom, (unsigned) (wait->timeout / USEC_PER_SEC));
+        return 0;
+}
+
+int ctl_event_new(const Wait *wait, sd_event **ret) {
+        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
+        int r;
+
+        r = sd_event_new(&event);
+        if (r >= 0 && isatty(STDERR_FILENO))
+                r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, USEC_PER_SEC, 0, on_second,
+                                               (void *) wait);
+        if (r >= 0)
+                *ret = TAKE_PTR(event);
+        return r;
+}
+
 char *ctl_run(const char *const argv[], usec_t timeout) {
+        const Wait wait = { basename(argv[0]), timeout };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(child_freep) Child *child = NULL;
         char *output = NULL;
 
-        if (sd_event_new(&event) >= 0 &&
+        if (ctl_event_new(&wait, &event) >= 0 &&
             child_spawn(event, argv, NULL, PROGRAM_ALL, timeout, copy_output, &output, &child) >= 0)
                 (void) child_wait(event, child);
         return output;

@@ -7,6 +7,7 @@
 
 #include "base/printable.h"
 #include "ctl/picture.h"
+#include "ctl/wrap.h"
 #include "windows/firewall.h"
 
 /* The command line and the verbs of wslportctl, and what they share. */
@@ -36,6 +37,9 @@ typedef enum OptionName {
         OPTION_VERSION,
         OPTION_HELP,
 
+        OPTION_QUIET,
+        OPTION_ALL,
+
         OPTION_SCOPE,
         OPTION_HYPERV,
         OPTION_MOSH,
@@ -61,8 +65,10 @@ typedef struct CommandLine {
 
 struct Ctl {
         CommandLine line;
-        sd_bus *bus; /* the system bus; NULL until ctl_connect() */
-        bool color;  /* standard output is a terminal that shows colours, and NO_COLOR isn't set */
+        sd_bus *bus;      /* the system bus; NULL until ctl_connect() */
+        bool color;       /* standard output is a terminal that shows colours, and NO_COLOR isn't set */
+        bool ascii;       /* the locale has no UTF-8 */
+        unsigned columns; /* of the terminal; WRAP_NEVER: there is none, or it does not tell */
 };
 
 /* Each verb prints its answer, or an error, and returns an exit status. */
@@ -87,6 +93,15 @@ int ctl_parse_port(const CommandLine *line, uint16_t *ret);
 
 /* Reads --scope, whose default is FIREWALL_LAN. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
 int ctl_parse_scope(const CommandLine *line, FirewallScope *ret);
+
+typedef struct Wait {
+        const char *whom;
+        usec_t timeout;
+} Wait;
+
+/* Makes a loop for one wait. On a terminal, a person is told of it after a second; *@wait outlives the loop. Returns 0 or a
+ * negative errno. */
+int ctl_event_new(const Wait *wait, sd_event **ret);
 
 /* Runs a program, argv[0] being its absolute path, and waits for its end, @timeout µs at most. Returns its
  * output, to be freed, or NULL if it failed. */

@@ -29,8 +29,10 @@ static int read_text(sd_bus_message *m, char *ret, size_t size) {
 
 DEFINE_WORD_READER(mode, networking_mode);
 DEFINE_WORD_READER(state, state);
+DEFINE_WORD_READER(cause, cause);
 DEFINE_WORD_READER(home_holder, holder);
 DEFINE_WORD_READER(mechanism, mechanism);
+DEFINE_WORD_READER(last_bind, bind_answer);
 
 static int read_listeners(sd_bus_message *m, Status *status) {
         const char *address, *holder, *unit;
@@ -83,8 +85,10 @@ typedef struct Property {
 } Property;
 
 static const Property properties[] = {
+        { "Version", "s", MEMBER(version) },
         { "NetworkingMode", "s", .read = read_mode },
         { "State", "s", .read = read_state },
+        { "Cause", "s", .read = read_cause },
         { "Reason", "s", MEMBER(reason) },
         { "HomePort", "q", MEMBER(home_port) },
         { "HomePortHolder", "s", .read = read_home_holder },
@@ -96,6 +100,7 @@ static const Property properties[] = {
         { "PinnedSessions", "u", MEMBER(pinned_sessions) },
         { "Reachable", "a(ss)", .read = read_reachable },
         { "ListenerWatch", "s", MEMBER(listener_watch) },
+        { "LastBind", "s", .read = read_last_bind },
         { "LastChangeUSec", "t", MEMBER(last_change) },
 };
 

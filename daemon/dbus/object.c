@@ -204,6 +204,7 @@ static const Status *status_of(void *userdata) {
 DEFINE_BUS_GETTER(version, "s", PROJECT_VERSION);
 DEFINE_BUS_GETTER(networking_mode, "s", networking_mode_to_string(status_of(userdata)->mode));
 DEFINE_BUS_GETTER(state, "s", state_to_string(status_of(userdata)->state));
+DEFINE_BUS_GETTER(cause, "s", cause_to_string(status_of(userdata)->cause));
 DEFINE_BUS_GETTER(reason, "s", status_of(userdata)->reason);
 DEFINE_BUS_GETTER(home_port, "q", status_of(userdata)->home_port);
 DEFINE_BUS_GETTER(home_port_holder, "s", holder_to_string(status_of(userdata)->home_holder));
@@ -211,6 +212,7 @@ DEFINE_BUS_GETTER(home_port_holder_detail, "s", status_of(userdata)->home_detail
 DEFINE_BUS_GETTER(port, "q", status_of(userdata)->port);
 DEFINE_BUS_GETTER(unit, "s", status_of(userdata)->unit);
 DEFINE_BUS_GETTER(mechanism, "s", mechanism_to_string(status_of(userdata)->mechanism));
+DEFINE_BUS_GETTER(last_bind, "s", bind_answer_to_string(status_of(userdata)->last_bind));
 DEFINE_BUS_GETTER(pinned_sessions, "u", status_of(userdata)->pinned_sessions);
 DEFINE_BUS_GETTER(listener_watch, "s",
                   status_of(userdata)->listener_watch[0] ? status_of(userdata)->listener_watch : "none");
@@ -250,6 +252,7 @@ static const sd_bus_vtable vtable[] = {
         SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
         PROPERTY("NetworkingMode", "s", property_networking_mode),
         PROPERTY("State", "s", property_state),
+        PROPERTY("Cause", "s", property_cause),
         PROPERTY("Reason", "s", property_reason),
         PROPERTY("HomePort", "q", property_home_port),
         PROPERTY("HomePortHolder", "s", property_home_port_holder),
@@ -261,6 +264,7 @@ static const sd_bus_vtable vtable[] = {
         PROPERTY("PinnedSessions", "u", property_pinned_sessions),
         PROPERTY("Reachable", "a(ss)", property_reachable),
         PROPERTY("ListenerWatch", "s", property_listener_watch),
+        PROPERTY("LastBind", "s", property_last_bind),
         PROPERTY("LastChangeUSec", "t", property_last_change),
         SD_BUS_PROPERTY("ConfigurationFile", "s", property_configuration_file, 0,
                         SD_BUS_VTABLE_PROPERTY_CONST),

@@ -26,6 +26,6 @@ int pending_request_take(PendingRequest *pending, Request kind, uint16_t port, s
  * port, so that any will do. */
 bool pending_request_is_met(const PendingRequest *pending, uint16_t port);
 
-/* Answers the caller: with an error that has @reason if the request is not @met. Nobody waits any more. Returns
- * 0, or a negative errno if the caller could not be told. */
-int pending_request_answer(PendingRequest *pending, bool met, const char *reason);
+/* Answers the caller: with an error of @cause's name that has @reason if the request is not @met. Nobody waits any
+ * more. Returns 0, or a negative errno if the caller could not be told. */
+int pending_request_answer(PendingRequest *pending, bool met, Cause cause, const char *reason);

@@ -126,6 +126,8 @@ void check_ignored_ports(const CheckFacts *f, Finding *r) {
         const WslConfig *wsl = &f->wslconfig.values;
         char others[6 * WSLCONFIG_PORTS_MAX + 1];
 
+        if (f->wslconfig.ambiguous && say_not_asked(f, r))
+                return;
         if (f->wslconfig.found == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't find the Windows user's .wslconfig");
         else if (f->port.number == 0)
@@ -149,17 +151,21 @@ void check_ignored_ports(const CheckFacts *f, Finding *r) {
 void check_idle_timeout(const CheckFacts *f, Finding *r) {
         const WslConfig *wsl = &f->wslconfig.values;
 
+        if (f->wslconfig.ambiguous && say_not_asked(f, r))
+                return;
         if (f->wslconfig.found == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN,
                     "can't find the Windows user's .wslconfig; without instanceIdleTimeout=-1 below "
-                    "[general] there, WSL stops a distro, and sshd with it, when no Windows program uses "
+                    "[general] there, and WSL 2.5.8, WSL stops a distro, and sshd with it, when no Windows "
+                    "program uses "
                     "the distro");
         else if (wsl->instance_idle_msec < 0)
                 say(r, VERDICT_OK, "WSL leaves this distro running when no Windows program uses it");
         else {
                 say(r, VERDICT_WARNING,
                     "WSL stops this distro, and sshd with it, %d s after the last Windows program that used "
-                    "it (instanceIdleTimeout below [general] in .wslconfig)%s",
+                    "it (instanceIdleTimeout below [general] in .wslconfig, which WSL 2.5.8 and later "
+                    "read)%s",
                     wsl->instance_idle_msec / 1000,
                     wsl->vm_idle_msec >= 0 ? ", and the virtual machine after it"
                                            : "; vmIdleTimeout does not help");

@@ -23,6 +23,28 @@ static const char *how_windows_starts_sshd(const CheckFacts *f) {
         return f->port.home_holder == HOLDER_WINDOWS_OPENSSH ? strempty(texts[f->windows.sshd_start]) : "";
 }
 
+void check_port_tracker(const CheckFacts *f, Finding *r) {
+        BindAnswer last = f->daemon.last_bind;
+
+        if (last == BIND_TRACKER_DEAD)
+                say(r, VERDICT_PROBLEM,
+                    "WSL's port tracker is dead: nobody can bind a port before WSL is shut down%s",
+                    f->port.listens == FACT_YES ? ", and an sshd that is restarted or reloaded loses its own"
+                                                : "");
+        else if (cannot_bind(f))
+                say(r, VERDICT_PROBLEM,
+                    "Windows has not answered wslportd's last bind(), and sshd's own may wait as well: if "
+                    "that goes on, WSL has to be shut down");
+        else if (last == BIND_NO_ANSWER)
+                say(r, VERDICT_UNKNOWN, "sshd listens, but Windows has not answered wslportd's last bind()");
+        else if (last == BIND_NOT_ASKED || last == BIND_FAILED)
+                say(r, VERDICT_SKIPPED, "wslportd knows of no bind() that Windows was asked about");
+        else
+                say(r, VERDICT_OK, "Windows has answered wslportd's last bind()");
+        if (cannot_bind(f))
+                suggest(r, SHUTDOWN);
+}
+
 static void say_linux_holds(const ListenFacts *port, Finding *r) {
         say(r, VERDICT_PROBLEM, "%s (pid %d%s%s) has port %u", port->holder_name, port->holder_pid,
             port->holder_unit[0] ? ", " : "", port->holder_unit, port->number);
@@ -55,17 +77,33 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                 if (!is_up(&f->daemon.unit))
                         suggest(r, START_DAEMON);
         } else if (port->holder == HOLDER_UNKNOWN && port->listens == FACT_NO)
-                say(r, VERDICT_UNKNOWN,
+                say(r, f->config.values.interop ? VERDICT_UNKNOWN : VERDICT_SKIPPED,
                     "nobody in WSL has port %u; can't tell whether Windows has it before sshd binds it",
                     port->number);
         else if (port->holder == HOLDER_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't tell who has port %u%s", port->number, ask_as_root(f));
+        else if (port->home_holder == HOLDER_WINDOWS_OPENSSH && port->home_greeting == HOME_SILENT &&
+                 f->config.values.relocate != RELOCATE_MIRRORED) {
+                say(r, VERDICT_WARNING,
+                    "nobody else has port %u, and Windows' sshd does not answer on %u any more: if it was "
+                    "stopped, WSL's can go back",
+                    port->number, port->home);
+                suggest(r, "sudo wslportctl restore");
+        } else if (port->home_greeting == HOME_GREETS_AS_SSHD)
+                say(r, VERDICT_OK,
+                    "nobody else has port %u; on %u this sshd answers by a port proxy of Windows', which "
+                    "netsh.exe interface portproxy show all lists",
+                    port->number, port->home);
         else if (holder_is_windows(port->home_holder) && port->home != port->number)
                 say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", port->number,
                     port->home_detail[0] ? port->home_detail : no_name, port->home,
                     how_windows_starts_sshd(f));
         else
-                say(r, VERDICT_OK, "nobody else has port %u", port->number);
+                say(r, VERDICT_OK, "nobody else has port %u%s", port->number,
+                    port->number == port->home && mode_shares_ports(f->machine.mode) &&
+                                                    f->config.values.relocate != RELOCATE_MIRRORED
+                                    ? "; Relocate=mirrored in wslportd.conf leaves it to Windows for good"
+                                    : "");
 }
 
 /* Nobody in Linux listens on the port, nor is a program of Windows' known to. */
@@ -157,14 +195,17 @@ void check_windows_range(const CheckFacts *f, Finding *r) {
                     port, f->windows.range.first, f->windows.range.last);
                 suggest(r, "%s",
                         is_up(&f->daemon.unit) ? "sudo systemctl restart wslportd.service" : START_DAEMON);
-        } else if (f->windows.refuses == FACT_NO)
+        } else if (f->windows.range.last != 0)
+                say(r, VERDICT_UNKNOWN,
+                    "port %u lies in %u-%u, where Windows may refuse it; nothing shows that it did", port,
+                    f->windows.range.first, f->windows.range.last);
+        else if (f->windows.refuses == FACT_NO)
                 say(r, VERDICT_OK, "port %u lies in no range that Windows keeps for itself", port);
         else if (f->port.listens == FACT_YES)
                 say(r, VERDICT_OK, "Windows lets sshd have port %u", port);
-        else
+        else if (!say_not_asked(f, r))
                 say(r, VERDICT_UNKNOWN,
-                    "can't tell whether Windows lets sshd have a port before sshd binds it; with "
-                    "Interop=yes in wslportd.conf, Windows is asked");
+                    "can't tell whether Windows lets sshd have port %u before sshd binds it", port);
 }
 
 void check_listening(const CheckFacts *f, Finding *r) {

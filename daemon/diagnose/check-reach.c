@@ -60,7 +60,7 @@ static PortRuleKind say_rule(const CheckFacts *f, Finding *r, PortRuleKind first
 void check_packet_filter(const CheckFacts *f, Finding *r) {
         (void) say_rule(f, r, PORT_RULE_DIVERT, PORT_RULE_LET_IN,
                         "no file of nftables or iptables keeps others from sshd's port; the kernel's own "
-                        "rules are not looked at, nft list ruleset shows them to root");
+                        "rules are not looked at, `nft list ruleset` shows them to root");
 }
 
 void check_port_rules(const CheckFacts *f, Finding *r) {
@@ -92,8 +92,12 @@ void check_addresses(const CheckFacts *f, Finding *r) {
                     "%s is an address inside of Windows: other machines can't use it; see networking-mode",
                     has->lan);
         else if (has->usable == FACT_YES)
-                say(r, VERDICT_OK, "other machines use %s%s%s%s%s", has->lan, has->lan[0] ? " (LAN)" : "",
-                    has->lan[0] && has->mesh[0] ? " or " : "", has->mesh, has->mesh[0] ? " (mesh)" : "");
+                say(r, VERDICT_OK, "other machines use %s%s%s%s%s%s", has->lan, has->lan[0] ? " (LAN)" : "",
+                    has->lan[0] && has->mesh[0] ? " or " : "", has->mesh, has->mesh[0] ? " (mesh)" : "",
+                    f->machine.mode == MODE_MIRRORED && !f->wslconfig.values.host_address_loopback
+                                    ? "; Windows itself uses localhost, as hostAddressLoopback=true below "
+                                      "[experimental] in .wslconfig is missing"
+                                    : "");
         else {
                 if (has->link_local[0])
                         say(r, VERDICT_PROBLEM,
@@ -110,21 +114,51 @@ void check_addresses(const CheckFacts *f, Finding *r) {
 }
 
 void check_windows_firewall(const CheckFacts *f, Finding *r) {
+        const WindowsRule *block = windows_rules_find(&f->windows.rules, true);
+        Fact lets_in = f->windows.lets_in;
         uint16_t port = f->port.number;
 
         if (port == 0)
                 say(r, VERDICT_UNKNOWN, "can't tell sshd's port");
-        else if (f->windows.firewall_rule == FACT_YES)
-                say(r, VERDICT_OK, "Windows' firewall has a rule that lets other machines in to port %u",
+        else if (lets_in == FACT_YES)
+                say(r, VERDICT_OK, "Windows' firewall lets other machines in to port %u", port);
+        else if (lets_in == FACT_NO && block)
+                say(r, VERDICT_PROBLEM,
+                    "the rule \"%s\" of Windows' firewall keeps others from port %u, whatever other rules "
+                    "allow: it has to be removed or disabled there",
+                    block->name, port);
+        else if (lets_in == FACT_NO && f->windows.rules.ignored)
+                say(r, VERDICT_PROBLEM,
+                    "a policy on Windows ignores local rules of its firewall (AllowLocalFirewallRules): "
+                    "only who "
+                    "makes that policy can let other machines in to port %u",
                     port);
-        else if (f->windows.firewall_rule == FACT_NO)
+        else if (lets_in == FACT_NO)
                 say(r, VERDICT_PROBLEM,
                     "Windows' firewall has no rule that lets other machines in to port %u", port);
         else
-                say(r, VERDICT_UNKNOWN,
-                    "can't tell whether Windows' firewall lets other machines in to port %u without "
-                    "Interop=yes in wslportd.conf; this adds a rule",
-                    port);
-        if (port != 0 && f->windows.firewall_rule != FACT_YES)
+                say(r, VERDICT_UNKNOWN, "%s whether Windows' firewall lets other machines in to port %u%s",
+                    f->config.values.interop ? "Windows has not told" : "can't tell", port,
+                    f->config.values.interop
+                                    ? "; this adds a rule"
+                                    : ": Interop=no in wslportd.conf keeps Windows from being asked, "
+                                      "by other checks too; this adds a rule");
+        if (port != 0 && lets_in != FACT_YES && !block && !f->windows.rules.ignored)
                 suggest(r, "wslportctl firewall --apply");
+}
+
+/* Seen from outside of WSL: all else looks from within. */
+void check_from_windows(const CheckFacts *f, Finding *r) {
+        uint16_t port = f->port.number;
+
+        if (f->port.listens == FACT_NO)
+                say(r, VERDICT_SKIPPED, "sshd does not listen");
+        else if (f->windows.greeting == GREETING_SSH)
+                say(r, VERDICT_OK, "Windows itself reaches sshd at localhost:%u", port);
+        else if (f->windows.greeting == GREETING_WINDOWS_OPENSSH)
+                say(r, VERDICT_PROBLEM, "at localhost:%u Windows reaches its own sshd, not WSL's", port);
+        else if (f->windows.greeting == GREETING_REFUSED)
+                say(r, VERDICT_WARNING, "Windows itself gets no greeting at localhost:%u", port);
+        else if (!say_not_asked(f, r))
+                say(r, VERDICT_UNKNOWN, "can't tell whether Windows itself reaches sshd");
 }

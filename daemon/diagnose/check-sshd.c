@@ -129,8 +129,8 @@ void check_sshd_config(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_UNKNOWN, "sshd did not say whether it accepts its configuration: %s", error);
         else
                 say(r, VERDICT_UNKNOWN,
-                    "only root can have sshd check its configuration: sudo wslportctl diagnose, or sudo "
-                    "sshd -t");
+                    "only root can have sshd check its configuration: `sudo wslportctl diagnose`, or `sudo "
+                    "sshd -t`");
 }
 
 void check_host_keys(const CheckFacts *f, Finding *r) {
@@ -194,6 +194,8 @@ void check_sshd_running(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_OK, "sshd runs");
         else if (!service->name[0])
                 say(r, VERDICT_UNKNOWN, "can't ask systemd about sshd");
+        else if (service->starting)
+                say(r, VERDICT_WARNING, "%s is still starting%s%s", service->name, see, strempty(why));
         else if (service->active)
                 say(r, VERDICT_OK, "%s runs", service->name);
         else {

@@ -13,31 +13,34 @@ static const struct {
         const char *name;
         Check *run;
         Needs needs;
+        bool binds; /* its remedies have sshd bind */
 } checks[] = {
-        { "systemd", check_systemd, NEEDS_WSL },
-        { "daemon", check_daemon, NEEDS_WSL },
-        { "configuration", check_configuration, NEEDS_NOTHING },
-        { "networking-mode", check_networking_mode, NEEDS_WSL },
-        { "sshd-installed", check_sshd_installed, NEEDS_NOTHING },
-        { "sshd-config", check_sshd_config, NEEDS_SSHD },
-        { "host-keys", check_host_keys, NEEDS_SSHD },
-        { "run-directory", check_run_directory, NEEDS_SSHD },
-        { "sshd-enabled", check_sshd_enabled, NEEDS_SSHD },
-        { "ssh-socket", check_ssh_socket, NEEDS_SSHD },
-        { "port-holder", check_port_holder, NEEDS_SSHD },
-        { "windows-range", check_windows_range, NEEDS_SHARED_PORTS },
-        { "sshd-running", check_sshd_running, NEEDS_SSHD },
-        { "listening", check_listening, NEEDS_SSHD },
-        { "listen-address", check_listen_address, NEEDS_SSHD },
-        { "selinux", check_selinux, NEEDS_SSHD },
-        { "ufw", check_ufw, NEEDS_SSHD },
-        { "firewalld", check_firewalld, NEEDS_SSHD },
-        { "packet-filter", check_packet_filter, NEEDS_SSHD },
-        { "port-rules", check_port_rules, NEEDS_SSHD },
-        { "addresses", check_addresses, NEEDS_NOTHING },
-        { "ignored-ports", check_ignored_ports, NEEDS_SHARED_PORTS },
-        { "windows-firewall", check_windows_firewall, NEEDS_SHARED_PORTS },
-        { "idle-timeout", check_idle_timeout, NEEDS_WSL },
+        { "systemd", check_systemd, NEEDS_WSL, false },
+        { "daemon", check_daemon, NEEDS_WSL, false },
+        { "configuration", check_configuration, NEEDS_NOTHING, false },
+        { "networking-mode", check_networking_mode, NEEDS_WSL, false },
+        { "sshd-installed", check_sshd_installed, NEEDS_NOTHING, false },
+        { "sshd-config", check_sshd_config, NEEDS_SSHD, true },
+        { "host-keys", check_host_keys, NEEDS_SSHD, true },
+        { "run-directory", check_run_directory, NEEDS_SSHD, false },
+        { "sshd-enabled", check_sshd_enabled, NEEDS_SSHD, true },
+        { "ssh-socket", check_ssh_socket, NEEDS_SSHD, true },
+        { "port-tracker", check_port_tracker, NEEDS_SHARED_PORTS, false },
+        { "port-holder", check_port_holder, NEEDS_SSHD, true },
+        { "windows-range", check_windows_range, NEEDS_SHARED_PORTS, true },
+        { "sshd-running", check_sshd_running, NEEDS_SSHD, true },
+        { "listening", check_listening, NEEDS_SSHD, true },
+        { "listen-address", check_listen_address, NEEDS_SSHD, true },
+        { "selinux", check_selinux, NEEDS_SSHD, false },
+        { "ufw", check_ufw, NEEDS_SSHD, false },
+        { "firewalld", check_firewalld, NEEDS_SSHD, false },
+        { "packet-filter", check_packet_filter, NEEDS_SSHD, false },
+        { "port-rules", check_port_rules, NEEDS_SSHD, false },
+        { "addresses", check_addresses, NEEDS_NOTHING, false },
+        { "ignored-ports", check_ignored_ports, NEEDS_SHARED_PORTS, false },
+        { "windows-firewall", check_windows_firewall, NEEDS_SHARED_PORTS, false },
+        { "from-windows", check_from_windows, NEEDS_SHARED_PORTS, false },
+        { "idle-timeout", check_idle_timeout, NEEDS_WSL, false },
 };
 
 _Static_assert(ELEMENTSOF(checks) <= FINDINGS_MAX, "there are more checks than fit");
@@ -64,6 +67,8 @@ size_t checks_run(const CheckFacts *facts, Finding ret[static FINDINGS_MAX]) {
                         say(&ret[i], VERDICT_SKIPPED, "%s", why);
                 else
                         checks[i].run(facts, &ret[i]);
+                if (checks[i].binds && cannot_bind(facts))
+                        ret[i].remedy[0] = '\0'; /* port-tracker has the one that works */
         }
         return ELEMENTSOF(checks);
 }
@@ -71,6 +76,8 @@ size_t checks_run(const CheckFacts *facts, Finding ret[static FINDINGS_MAX]) {
 const char *check_that_tells_why(const CheckFacts *f) {
         if (f->sshd.installed == FACT_NO)
                 return "sshd-installed";
+        if (cannot_bind(f))
+                return "port-tracker";
         if (f->sshd.verdict == SSHD_VERDICT_REFUSED || f->sshd.verdict == SSHD_VERDICT_OUR_FILE_REFUSED)
                 return "sshd-config";
         if (f->sshd.host_keys == FACT_NO)

@@ -25,11 +25,11 @@ Check check_sshd_installed, check_sshd_config, check_host_keys, check_run_direct
 Check check_sshd_enabled, check_ssh_socket, check_sshd_running;
 
 /* check-port.c */
-Check check_port_holder, check_windows_range, check_listening, check_listen_address;
+Check check_port_tracker, check_port_holder, check_windows_range, check_listening, check_listen_address;
 
 /* check-reach.c */
 Check check_selinux, check_ufw, check_firewalld, check_packet_filter, check_port_rules;
-Check check_addresses, check_windows_firewall;
+Check check_addresses, check_windows_firewall, check_from_windows;
 
 #define RELOAD_DAEMON "sudo systemctl try-reload-or-restart wslportd.service"
 #define START_DAEMON "sudo systemctl enable --now wslportd.service"
@@ -42,6 +42,20 @@ static inline const char *ask_as_root(const CheckFacts *f) {
 
 static inline bool is_up(const UnitFact *unit) {
         return unit->name[0] && unit->active;
+}
+
+/* True, and said, where only Interop=no keeps the answer unknown: windows-firewall tells of that for all checks. */
+static inline bool say_not_asked(const CheckFacts *f, Finding *r) {
+        if (f->config.values.interop || !mode_shares_ports(f->machine.mode))
+                return false;
+        say(r, VERDICT_SKIPPED, "Windows is not asked; see windows-firewall");
+        return true;
+}
+
+/* True if an sshd that is started, restarted or reloaded gets no port. */
+static inline bool cannot_bind(const CheckFacts *f) {
+        return f->daemon.last_bind == BIND_TRACKER_DEAD ||
+               (f->daemon.last_bind == BIND_NO_ANSWER && f->port.listens != FACT_YES);
 }
 
 /* Names the check that tells why sshd isn't where it should be; NULL if none does. */

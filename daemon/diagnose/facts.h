@@ -50,6 +50,7 @@ typedef struct DaemonFacts {
         UnitFact unit;
         Fact answers;             /* on D-Bus */
         char reason[REASON_SIZE]; /* its property Reason; "" where it doesn't answer */
+        BindAnswer last_bind;     /* its property LastBind, or what sshd's own last bind() had */
 } DaemonFacts;
 
 typedef struct ConfigFacts {
@@ -72,6 +73,13 @@ typedef struct SshdFacts {
         bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
 } SshdFacts;
 
+/* Who greeted on the home port, where Windows had that and sshd was moved. */
+typedef enum HomeGreeting {
+        HOME_NOT_ASKED, /* or Windows' own program greets */
+        HOME_SILENT,
+        HOME_GREETS_AS_SSHD, /* with the words of the sshd that was moved */
+} HomeGreeting;
+
 /* sshd's port, or the one that is asked about, and who has it, by the kernel; and sshd's home port, by the daemon. */
 typedef struct ListenFacts {
         uint16_t home;
@@ -88,18 +96,22 @@ typedef struct ListenFacts {
         char holder_detail[80]; /* names Windows' program */
         Holder home_holder;
         char home_detail[80];
+        HomeGreeting home_greeting;
         PortRules rules; /* where sshd has been moved */
 } ListenFacts;
 
 typedef struct WindowsFacts {
         WindowsStart sshd_start; /* how Windows starts its own sshd */
-        Fact refuses;            /* sshd's port lies in a range that Windows keeps for itself */
-        PortRange range;         /* that range */
-        Fact firewall_rule;      /* a rule lets other machines in to sshd's port */
+        Fact refuses;            /* sshd can't have its port, as Windows keeps a range for itself */
+        PortRange range;         /* that range, or one that may be; .last is 0: the port is in none */
+        Fact lets_in;            /* its firewall lets other machines in to sshd's port */
+        WindowsRules rules;      /* for that port */
+        Greeting greeting;       /* which Windows itself gets at localhost, on that port */
 } WindowsFacts;
 
 /* The Windows user's .wslconfig. */
 typedef struct WslConfigFacts {
+        bool ambiguous;             /* several Windows users have one */
         Fact found;                 /* FACT_NO: the file doesn't exist, and .path is where it would be */
         char path[CHECK_PATH_SIZE]; /* "": unknown, or sed can't edit the file (UTF-16, or a strange name) */
         WslConfig values;

@@ -21,10 +21,34 @@ static void on_greeting(const ChildResult *result, void *userdata) {
         snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", detail);
 }
 
-void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts) {
+static void greet(sd_event *event, ListenFacts *f) {
         _cleanup_(child_freep) Child *child = NULL;
+
+        f->holder = HOLDER_UNKNOWN;
+        if (greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
+                (void) child_wait(event, child);
+}
+
+/* Windows may have given the port up since, or hand its clients on to sshd. */
+static void greet_home(sd_event *event, ListenFacts *f) {
+        ListenFacts home = { .number = f->home }, own = { .number = f->number };
+
+        greet(event, &home);
+        if (!holder_is_windows(home.holder))
+                f->home_greeting = HOME_SILENT;
+        if (home.holder != HOLDER_WINDOWS || f->listens != FACT_YES)
+                return;
+        greet(event, &own);
+        if (streq(own.holder_detail, home.holder_detail))
+                f->home_greeting = HOME_GREETS_AS_SSHD;
+}
+
+void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
 
+        if (!facts->machine.for_everyone && mode_shares_ports(facts->machine.mode) &&
+            holder_is_windows(f->home_holder) && f->home != f->number)
+                greet_home(event, f);
         if (!mode_shares_ports(facts->machine.mode) || f->number == 0 || f->listens != FACT_NO ||
             f->holder != HOLDER_NONE)
                 return;
@@ -32,35 +56,39 @@ void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *fa
         f->holder = status && f->number == status->home_port ? status->home_holder : HOLDER_UNKNOWN;
         if (f->holder != HOLDER_UNKNOWN)
                 snprintf(f->holder_detail, sizeof(f->holder_detail), "%s", status->home_detail);
-        else if (!facts->machine.for_everyone &&
-                 greeter_start(event, f->number, GREETING_TIMEOUT, on_greeting, f, &child) >= 0)
-                (void) child_wait(event, child);
+        else if (!facts->machine.for_everyone)
+                greet(event, f);
 }
 
-static const PortRange *find_range(const WindowsAnswer *answer, uint16_t port) {
-        for (size_t i = 0; answer->error == 0 && i < answer->n_ranges; i++)
-                if (answer->ranges[i].first <= port && port <= answer->ranges[i].last)
-                        return &answer->ranges[i];
-        return NULL;
+/* A range that only may be in the way is a cause where sshd was refused, and no other cause is known. */
+static bool was_refused(const CheckFacts *facts) {
+        Holder holder = facts->port.holder;
+
+        return holder == HOLDER_WINDOWS || ((holder == HOLDER_UNKNOWN || holder == HOLDER_NONE) &&
+                                            strstr(facts->sshd.last_error, "Address already in use"));
 }
 
-static void read_ranges(const WindowsAnswer *excluded, const WindowsAnswer *dynamic, const ListenFacts *port,
-                        WindowsFacts *f) {
-        const PortRange *range = find_range(excluded, port->number);
+static void read_ranges(const WindowsAnswer *excluded, const WindowsAnswer *dynamic, CheckFacts *facts) {
+        WindowsFacts *f = &facts->windows;
+        uint16_t port = facts->port.number;
+        bool may = true;
 
-        if (!range)
-                range = find_range(dynamic, port->number);
-        if (!range && excluded->error == 0 && dynamic->error == 0)
-                f->refuses = FACT_NO;
-        else if (range && port->listens != FACT_YES) { /* Windows has given sshd a port that sshd has */
-                f->refuses = FACT_YES;
-                f->range = *range;
-        }
+        if (facts->port.listens == FACT_YES) /* Windows has given sshd the port */
+                return;
+        if (excluded->error == 0 && excluded->range.last != 0) {
+                f->range = excluded->range;
+                may = excluded->administered;
+        } else if (dynamic->error == 0 && dynamic->range.first <= port && port <= dynamic->range.last)
+                f->range = dynamic->range;
+
+        if (f->range.last == 0)
+                f->refuses = excluded->error == 0 && dynamic->error == 0 ? FACT_NO : FACT_UNKNOWN;
+        else
+                f->refuses = !may || was_refused(facts) ? FACT_YES : FACT_UNKNOWN;
 }
 
 void gather_windows_program(sd_event *event, CheckFacts *facts) {
         ListenFacts *f = &facts->port;
-        const PortRange *range;
         WindowsAnswer answer;
         char greeting[44];
 
@@ -76,9 +104,8 @@ void gather_windows_program(sd_event *event, CheckFacts *facts) {
                          greeting[0] ? ", " : "", greeting);
                 f->holder = holder_is_windows(f->holder) ? f->holder : HOLDER_WINDOWS;
         } else if (!holder_is_windows(f->holder) &&
-                   inquiry_wait(event, WINDOWS_EXCLUDED_RANGES, 0, WINDOWS_TIMEOUT, &answer) >= 0 &&
-                   (range = find_range(&answer, f->number)))
-                facts->windows.range = *range;
+                   inquiry_wait(event, WINDOWS_EXCLUDED_RANGE, f->number, WINDOWS_TIMEOUT, &answer) >= 0)
+                facts->windows.range = answer.range;
 }
 
 static void on_answer(const WindowsAnswer *answer, void *userdata) {
@@ -86,9 +113,9 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
 }
 
 void gather_windows(sd_event *event, CheckFacts *facts) {
-        enum { EXCLUDED, DYNAMIC, START, RULES, N };
-        static const WindowsQuestion questions[N] = { WINDOWS_EXCLUDED_RANGES, WINDOWS_DYNAMIC_RANGE,
-                                                      WINDOWS_SSHD_START, WINDOWS_RULES };
+        enum { EXCLUDED, DYNAMIC, START, RULES, GREETING, N };
+        static const WindowsQuestion questions[N] = { WINDOWS_EXCLUDED_RANGE, WINDOWS_DYNAMIC_RANGE,
+                                                      WINDOWS_SSHD_START, WINDOWS_RULES, WINDOWS_GREETING };
         WindowsAnswer answers[N];
         Inquiry *inquiries[N] = { NULL };
         int r;
@@ -110,14 +137,20 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
                 inquiry_free(inquiries[i]);
         }
 
-        read_ranges(&answers[EXCLUDED], &answers[DYNAMIC], &facts->port, &facts->windows);
+        read_ranges(&answers[EXCLUDED], &answers[DYNAMIC], facts);
         if (answers[START].error == 0)
                 facts->windows.sshd_start = answers[START].sshd_start;
-        if (answers[RULES].error == 0)
-                facts->windows.firewall_rule = fact(answers[RULES].rules.n > 0);
+        if (answers[GREETING].error == 0)
+                facts->windows.greeting = answers[GREETING].greeting;
+        if (answers[RULES].error == 0) {
+                facts->windows.rules = answers[RULES].rules;
+                facts->windows.lets_in = fact(windows_rules_let_in(&answers[RULES].rules));
+        }
 }
 
 /* ── .wslconfig ── */
+
+#define EXIT_AMBIGUOUS 2
 
 int gather_wslconfig_main(int argc, char *argv[]) {
         _cleanup_free_ char *text = malloc(WSLCONFIG_SIZE_MAX);
@@ -129,7 +162,7 @@ int gather_wslconfig_main(int argc, char *argv[]) {
                 return EXIT_FAILURE;
         r = profile_read(argv[2], argc > 3 ? argv[3] : NULL, path, sizeof(path), text, &wide);
         if (r < 0)
-                return EXIT_FAILURE;
+                return r == -ENOTUNIQ ? EXIT_AMBIGUOUS : EXIT_FAILURE;
 
         /* The parent reads only what fits into a pipe. No real .wslconfig is that long. */
         printf("%s\n%s\n%s", wide || !streq(printable(path, clean, sizeof(clean)), path) ? "" : path,
@@ -142,6 +175,7 @@ static void on_wslconfig(const ChildResult *result, void *userdata) {
         WslConfigFacts *f = userdata;
         const char *second = line_next(result->output);
 
+        f->ambiguous = result->exit_status == EXIT_AMBIGUOUS;
         if (result->exit_status != 0)
                 return;
         snprintf(f->path, sizeof(f->path), "%.*s", (int) strcspn(result->output, "\n"), result->output);

@@ -10,7 +10,8 @@
 
 /* Finds out whether Windows has sshd's port, where nobody here listens on it: .port.holder and
  * .port.holder_detail of @facts. @status is NULL where the daemon doesn't answer. It connects to the port
- * once, where the facts aren't for everyone, and doesn't bind it. */
+ * once, where the facts aren't for everyone, and doesn't bind it. Does the same with the home port where Windows had that:
+ * .port.home_greeting. */
 void gather_windows_holder(sd_event *event, const Status *status, CheckFacts *facts);
 
 /* Has Windows name its program on the port that is asked about, where nobody here listens and the facts aren't for

@@ -224,6 +224,9 @@ static void read_sshd(sd_event *event, const Units *units, const Placement *plac
         if (facts->sshd.service.failed && child_spawn(event, journal, NULL, PROGRAM_ALL, JOURNAL_TIMEOUT,
                                                       on_journal, facts->sshd.last_error, &child) >= 0)
                 (void) child_wait(event, child);
+        /* ENOSYS. The journal is that of this boot, and a dead tracker stays dead. */
+        if (strstr(facts->sshd.last_error, "Function not implemented"))
+                facts->daemon.last_bind = BIND_TRACKER_DEAD;
 }
 
 /* ── all of it ── */
@@ -286,8 +289,10 @@ int gather_facts(sd_bus *bus, const Status *status, bool for_everyone, uint16_t 
                 .port.number = port,
                 .daemon.answers = !bus ? FACT_UNKNOWN : fact(status),
         };
-        if (status)
+        if (status) {
                 snprintf(ret->daemon.reason, sizeof(ret->daemon.reason), "%s", status->reason);
+                ret->daemon.last_bind = status->last_bind;
+        }
         gather(event, bus, status, ret);
         return 0;
 }

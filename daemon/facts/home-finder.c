@@ -287,7 +287,7 @@ bool home_finder_refresh(HomeFinder *finder, const UnitState *service, const Pla
         home_finder_set_verdict(finder, SSHD_VERDICT_UNKNOWN,
                                 r == -ENOENT      ? "no sshd is installed"
                                 : r == -EHOSTDOWN ? "wslportd-helper.socket is down; if its status says "
-                                                    "\"Function not implemented\": wsl --shutdown"
+                                                    "\"Function not implemented\": `wsl --shutdown`"
                                                   : strerrordesc_np(-r));
         finder->facts.ask_again = true;
         finder->facts.home = (Home){ 0 };

@@ -23,6 +23,7 @@ struct Naming {
 };
 
 static const char no_listener[] = "no listener: a reserved or excluded port";
+static const char no_more[] = "its sshd, which does not answer any more";
 
 void naming_free(Naming *n) {
         if (!n)
@@ -90,11 +91,12 @@ static void naming_on_greeting(const ChildResult *result, void *userdata) {
                 naming_note_windows(n, fact, holder, detail);
         else if (fact && fact->bind == BIND_REFUSED_BY_WINDOWS && !n->only_looks) {
                 if (holder == HOLDER_NONE)
-                        snprintf(fact->detail, sizeof(fact->detail), "%s", no_listener);
+                        snprintf(fact->detail, sizeof(fact->detail), "%s",
+                                 fact->holder == HOLDER_WINDOWS_OPENSSH ? no_more : no_listener);
                 naming_ask_program(n, fact->port); /* it may listen on another address */
         } else if (fact)
                 /* A port without a listener may hang instead of refusing, so no answer can mean a free port too. */
-                *fact = (PortFact){ .port = fact->port, .holder_left = true };
+                *fact = (PortFact){ .port = fact->port, .holder_left = true, .told = fact->told };
         n->greeting = child_free(n->greeting);
         n->handler(n->userdata);
 }

@@ -74,8 +74,10 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints
         lacked_ipv4 = fact->lacks_ipv4;
         fact->lacks_ipv4 = port_view_lacks_ipv4(view, expected);
         if (view->holder == HOLDER_NONE) {
-                fact->holder_left = fact->holder_left ||
-                                    (fact->bind == BIND_NOT_ASKED && holder_is_stranger(fact->holder));
+                if (fact->bind == BIND_NOT_ASKED && holder_is_stranger(fact->holder)) {
+                        fact->holder_left = true;
+                        fact->told = CAUSE_NONE;
+                }
                 see_no_listener(fact, mode);
                 return 0;
         }
@@ -83,6 +85,8 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints
         /* While sshd lacks IPv4, bind()'s answer is about IPv4, and stays. */
         if (fact->lacks_ipv4 ? !lacked_ipv4 : fact->bind == BIND_FREE && view->holder != HOLDER_UNKNOWN)
                 fact->bind = BIND_NOT_ASKED;
+        if (view->holder == HOLDER_SSHD && !fact->lacks_ipv4)
+                fact->told = CAUSE_NONE;
         fact->holder_left = false;
         fact->holder = view->holder;
         fact->detail[0] = '\0';
@@ -96,24 +100,33 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints
 int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *detail) {
         PortFact *fact = ports_get(ports, port);
 
+        ports->last_bind = answer;
         if (!fact)
                 return -ENOMEM;
 
-        *fact = (PortFact){ .port = port, .bind = answer, .lacks_ipv4 = fact->lacks_ipv4 };
+        *fact = (PortFact){
+                .port = port,
+                .bind = answer,
+                .lacks_ipv4 = fact->lacks_ipv4,
+                .told = answer == BIND_FREE ? CAUSE_NONE : fact->told,
+        };
         snprintf(fact->detail, sizeof(fact->detail), "%s", detail);
         return 0;
 }
 
+/* What was told stays: others still know it. */
+static void forget(PortFact *fact) {
+        *fact = (PortFact){ .port = fact->port, .told = fact->told };
+}
+
 void ports_forget_all(Ports *ports) {
-        ports->n = 0;
+        for (size_t i = 0; i < ports->n; i++)
+                forget(&ports->facts[i]);
 }
 
 void ports_forget_grants(Ports *ports) {
-        size_t n = 0;
-
         for (size_t i = 0; i < ports->n; i++)
-                if (ports->facts[i].bind == BIND_REFUSED_BY_WINDOWS ||
-                    ports->facts[i].bind == BIND_REFUSED_BY_LINUX)
-                        ports->facts[n++] = ports->facts[i];
-        ports->n = n;
+                if (ports->facts[i].bind != BIND_REFUSED_BY_WINDOWS &&
+                    ports->facts[i].bind != BIND_REFUSED_BY_LINUX)
+                        forget(&ports->facts[i]);
 }

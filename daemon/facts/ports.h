@@ -7,7 +7,8 @@
 
 typedef struct Ports {
         PortFact *facts;
-        size_t n; /* at most as many as the policy ever asks about */
+        size_t n;             /* at most as many as the policy ever asks about */
+        BindAnswer last_bind; /* the newest answer, on whatever port */
 } Ports;
 
 void ports_done(Ports *ports);

@@ -57,8 +57,14 @@ _wslportctl() {
         help:*)
                 ((at == COMP_CWORD - 1)) && words=$verbs
                 ;;
-        status:* | listeners:* | monitor:* | probe:* | restore:* | reload:* | diagnose:* | who:*)
+        status:*)
+                words="--quiet $common"
+                ;;
+        listeners:* | monitor:* | probe:* | restore:* | reload:* | who:*)
                 words=$common
+                ;;
+        diagnose:*)
+                words="--all $common"
                 ;;
         esac
 

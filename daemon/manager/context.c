@@ -8,10 +8,10 @@ void context_give_up(Context *c, int error, const char *what) {
         (void) sd_event_exit(c->event, error);
 }
 
-void context_evaluate_later(Context *c, Cause cause) {
+void context_evaluate_later(Context *c, Trigger trigger) {
         int r;
 
-        c->causes |= cause;
+        c->triggers |= trigger;
         r = sd_event_source_set_enabled(c->evaluation, SD_EVENT_ONESHOT);
         if (r < 0)
                 context_give_up(c, r, "The next evaluation could not be scheduled");
@@ -27,7 +27,7 @@ void context_arm(Context *c, sd_event_source **timer, usec_t delay, usec_t slack
 }
 
 int context_on_timer(sd_event_source *, uint64_t, void *userdata) {
-        context_evaluate_later(userdata, CAUSE_OTHER);
+        context_evaluate_later(userdata, TRIGGER_OTHER);
         return 0;
 }
 

@@ -20,11 +20,11 @@ typedef enum Stage {
 #define RESTORE_ENDED 1
 
 /* What has led to an evaluation, as far as that matters afterwards. */
-typedef enum Cause {
-        CAUSE_OTHER = 0,
-        CAUSE_WATCH = 1 << 0,  /* a watched port: its evaluations are charged to the Watch */
-        CAUSE_ANSWER = 1 << 1, /* systemd or sshd has answered: that has taken memory */
-} Cause;
+typedef enum Trigger {
+        TRIGGER_OTHER = 0,
+        TRIGGER_WATCH = 1 << 0,  /* a watched port: its evaluations are charged to the Watch */
+        TRIGGER_ANSWER = 1 << 1, /* systemd or sshd has answered: that has taken memory */
+} Trigger;
 
 /* What the parts of the manager share. manager.c makes all of it, and frees it after the parts. */
 typedef struct Context {
@@ -34,7 +34,7 @@ typedef struct Context {
         Files files;
         Stage stage;
         sd_event_source *evaluation;
-        Cause causes; /* of the next evaluation */
+        Trigger triggers; /* of the next evaluation */
 
         Routes *routes;
         Mode *mode;
@@ -48,7 +48,7 @@ typedef struct Context {
 } Context;
 
 /* Has the manager evaluate once all pending events have been dispatched. Several calls lead to one evaluation. */
-void context_evaluate_later(Context *context, Cause cause);
+void context_evaluate_later(Context *context, Trigger trigger);
 
 /* Has @handler called later, as timer_arm() does. If there is no timer to be had, the daemon gives up. */
 void context_arm(Context *context, sd_event_source **timer, usec_t delay, usec_t slack, const char *name,

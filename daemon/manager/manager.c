@@ -45,7 +45,7 @@ static void manager_evaluate(Manager *m) {
 
         if (decision.action == ACTION_NONE)
                 observer_wait(&m->observer, &snapshot, &decision);
-        publisher_publish(&m->publisher, &decision);
+        publisher_publish(&m->publisher, &decision, snapshot.request);
         operator_carry_out(&m->op, &snapshot, &decision);
 }
 
@@ -60,14 +60,14 @@ static int manager_on_evaluation(sd_event_source *, void *userdata) {
                 m->deadline_timer = sd_event_source_disable_unref(m->deadline_timer);
                 /* An answer takes more memory than what is kept of it. Without this, glibc would keep 100
                  * KiB until the daemon ends. */
-                if (c->causes & CAUSE_ANSWER)
+                if (c->triggers & TRIGGER_ANSWER)
                         (void) malloc_trim(0);
-                c->causes &= ~CAUSE_ANSWER;
+                c->triggers &= ~TRIGGER_ANSWER;
         }
-        if (c->causes & CAUSE_WATCH)
+        if (c->triggers & TRIGGER_WATCH)
                 watch_charge(c->watch,
                              clock_usec(CLOCK_PROCESS_CPUTIME_ID) - before + m->observer.helper_time);
-        c->causes &= ~CAUSE_WATCH;
+        c->triggers &= ~TRIGGER_WATCH;
         return 0;
 }
 
@@ -88,7 +88,7 @@ static int manager_on_deadline(sd_event_source *, uint64_t, void *userdata) {
                                     : "an answer is late");
         publisher_say_ready(&m->publisher);
         observer_look(&m->observer);
-        publisher_publish(&m->publisher, &m->op.decision);
+        publisher_publish(&m->publisher, &m->op.decision, m->op.request.kind);
         return 0;
 }
 
@@ -98,15 +98,15 @@ static void manager_on_watch(void *userdata) {
         Manager *m = userdata;
 
         m->observer.pinned.unpinned = 0;
-        context_evaluate_later(&m->c, CAUSE_WATCH);
+        context_evaluate_later(&m->c, TRIGGER_WATCH);
 }
 
 static void manager_on_answer(void *userdata) {
-        context_evaluate_later(userdata, CAUSE_ANSWER);
+        context_evaluate_later(userdata, TRIGGER_ANSWER);
 }
 
 static void manager_on_fact(void *userdata) {
-        context_evaluate_later(userdata, CAUSE_OTHER);
+        context_evaluate_later(userdata, TRIGGER_OTHER);
 }
 
 static void manager_on_bus(sd_bus *bus, void *userdata) {

@@ -338,7 +338,8 @@ static const char *observer_find_why_not(Observer *o, ManagedUnits managed) {
 
         if (managed.socket && o->sshd.has_twice)
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
-                         "%.64s has an address twice, and systemd can't bind it twice: systemctl edit %.64s",
+                         "%.64s has an address twice, and systemd can't bind it twice: `systemctl edit "
+                         "%.64s`",
                          managed.socket->id, managed.socket->id);
         else if (home_is_absent(&o->sshd.home, &o->absent) && !(managed.socket && managed.socket->free_bind))
                 snprintf(o->cannot_bind, sizeof(o->cannot_bind),
@@ -434,13 +435,13 @@ static void observer_watch(Observer *o, const Decision *d) {
 
         r = watch_set(c->watch, ports, n, sessions);
         if (r > 0)
-                context_evaluate_later(o->c, CAUSE_OTHER);
+                context_evaluate_later(o->c, TRIGGER_OTHER);
         if (r < 0)
                 log_error_errno(&c->log, r, "The ends of sessions can't be watched");
         if (!streq(before, watch_kind(c->watch))) {
                 r = watch_fallback_reason(c->watch);
-                log_message(&c->log, LOG_INFO, "Listeners are watched by: %s%s%s", watch_kind(c->watch),
-                            r < 0 ? ", as the tracepoint can't be had: " : "",
+                log_message(&c->log, r < 0 ? LOG_INFO : LOG_DEBUG, "Listeners are watched by: %s%s%s",
+                            watch_kind(c->watch), r < 0 ? ", as the tracepoint can't be had: " : "",
                             r < 0 ? strerrordesc_np(-r) : "");
         }
 }

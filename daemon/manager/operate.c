@@ -40,7 +40,7 @@ static void operator_end(Operator *op) {
         }
         op->state = OPERATOR_IDLE;
         operator_free_operation(op);
-        context_evaluate_later(op->c, CAUSE_OTHER);
+        context_evaluate_later(op->c, TRIGGER_OTHER);
 }
 
 /* Nothing of that kind is owed any more. */
@@ -102,9 +102,7 @@ static void operator_note_moved(Operator *op, uint16_t from) {
 
         backoff_note(&op->retry.moves, clock_usec(CLOCK_MONOTONIC));
         op->retry.taken = false;
-        publisher_tell_moved(op->publisher, d, from);
-        if (d->action == ACTION_RELOCATE)
-                publisher_tell_rules(op->publisher, d->port, true);
+        publisher_note_moved(op->publisher, d, from);
         if (d->action != ACTION_RESTORE)
                 return;
 
@@ -187,7 +185,7 @@ static void operator_move(Operator *op, const Decision *d) {
         char text[160];
         int r;
 
-        context_evaluate_later(op->c, CAUSE_OTHER);
+        context_evaluate_later(op->c, TRIGGER_OTHER);
         if (d->action == ACTION_RELOCATE && operator_finds_stranger(op, d->port))
                 return;
         if (!retry_allows_move(&op->retry))
@@ -344,7 +342,7 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
         if (request == REQUEST_PROBE) {
                 /* The answers of bind() stay: else anybody could have ports bound as often as he asks. */
                 naming_forget(op->c->naming, 0);
-                context_evaluate_later(op->c, CAUSE_OTHER);
+                context_evaluate_later(op->c, TRIGGER_OTHER);
                 return 0;
         }
 
@@ -358,7 +356,11 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
 /* The request has come as far as it will: nothing is to be done for now. */
 static void operator_finish_request(Operator *op, const Snapshot *s, const Decision *d) {
         Request kind = op->request.kind;
-        bool met = pending_request_is_met(&op->request, op->c->files.placement.port),
+        uint16_t port = op->c->files.placement.port;
+        /* Whoever leaves the choice to us wants one of today's CandidatePorts. */
+        bool met = pending_request_is_met(&op->request, port) &&
+                   (kind != REQUEST_RELOCATE || op->request.port != 0 ||
+                    config_allows_port(&op->c->config, port)),
              settles = timer_is_armed(op->observer->settle_timer);
         int r;
 
@@ -375,10 +377,10 @@ static void operator_finish_request(Operator *op, const Snapshot *s, const Decis
                 return;
         if (met && kind == REQUEST_RELOCATE)
                 files_note_request(&op->c->files, true, &op->c->log);
-        r = pending_request_answer(&op->request, met, d->reason);
+        r = pending_request_answer(&op->request, met, d->cause, d->reason);
         if (r < 0)
                 log_error_errno(&op->c->log, r, "A request could not be answered");
-        context_evaluate_later(op->c, CAUSE_OTHER); /* .requested may change the decision */
+        context_evaluate_later(op->c, TRIGGER_OTHER); /* .requested may change the decision */
 }
 
 /* ── decisions ── */
@@ -386,12 +388,15 @@ static void operator_finish_request(Operator *op, const Snapshot *s, const Decis
 void operator_fill(const Operator *op, Snapshot *snapshot) {
         /* Restore=auto may go home only if two more moves fit into the limit: one home, and one away again
          * if Windows takes the port meanwhile. */
-        snapshot->no_auto_restore = op->c->files.requested ||
-                                    !backoff_allows(&op->retry.moves, 2, clock_usec(CLOCK_MONOTONIC));
+        snapshot->no_auto_restore = !backoff_allows(&op->retry.moves, 2, clock_usec(CLOCK_MONOTONIC));
         snapshot->request = op->request.kind;
+        snapshot->requested = op->c->files.requested ||
+                              (op->request.kind == REQUEST_RELOCATE &&
+                               pending_request_is_met(&op->request, op->c->files.placement.port));
         snapshot->request_port = op->request.port;
         snapshot->switch_failed = op->switch_failed;
         snapshot->postponed = op->retry.postponed[0] ? op->retry.postponed : NULL;
+        snapshot->too_often = op->retry.too_often;
 }
 
 static int operator_on_look_home(sd_event_source *source, uint64_t usec, void *userdata) {

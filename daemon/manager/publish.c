@@ -22,34 +22,35 @@ void publisher_say_ready(Publisher *p) {
         bus_object_connect(p->c->bus);
 }
 
+#define FIELDS_SIZE 160
+
+/* Writes the journal's fields of a line about a change. */
+static const char *status_fields(const Status *s, char ret[static FIELDS_SIZE]) {
+        snprintf(ret, FIELDS_SIZE, "STATE=%s CAUSE=%s HOLDER=%s", state_to_string(s->state),
+                 cause_to_string(s->cause), holder_to_string(s->home_holder));
+        return ret;
+}
+
 void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
         bool answered = fact->bind != BIND_NO_ANSWER;
         /* Clients look for sshd there, and would talk to whoever has it now. */
         bool known = fact->holder == HOLDER_LINUX && fact->port == p->c->files.placement.port;
-        char text[160];
+        Cause cause = port_fact_cause(fact);
+        PortFact *noted = ports_get(&p->observer->ports, fact->port);
+        char text[160], fields[FIELDS_SIZE];
 
+        if (!noted || (cause != CAUSE_NONE && cause == noted->told))
+                return;
+        noted->told = cause;
         port_fact_describe(fact, text, sizeof(text));
+        snprintf(fields, sizeof(fields), "PORT=%u CAUSE=%s HOLDER=%s", fact->port, cause_to_string(cause),
+                 holder_to_string(fact->holder));
         log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE,
-                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, fact->port, "Port %u can't be had: %s",
+                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, fields, "Port %u can't be had: %s",
                   fact->port, text);
         if (answered)
                 bus_object_emit(p->c->bus, "Conflict", "qss", fact->port, holder_to_string(fact->holder),
                                 fact->detail);
-}
-
-void publisher_tell_moved(Publisher *p, const Decision *d, uint16_t from) {
-        if (d->action == ACTION_RELOCATE) {
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, d->port,
-                          "sshd is moved to port %u%s: %s", d->port,
-                          p->c->files.until_boot ? " until the next boot, as " STATEDIR " can't be written"
-                                                 : "",
-                          d->reason);
-                bus_object_emit(p->c->bus, "Relocated", "qq", from, d->port);
-        } else if (d->action == ACTION_RESTORE) {
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, d->port,
-                          "sshd is back on its own configuration: %s", d->reason);
-                bus_object_emit(p->c->bus, "Restored", "q", d->port);
-        }
 }
 
 static void publisher_on_hint(const char *text, void *userdata) {
@@ -72,7 +73,37 @@ void publisher_tell_rules(Publisher *p, uint16_t port, bool moved) {
                         publisher_on_hint(text, p);
 }
 
-/* Tells of a stranger on a port of sshd's once, for as long as it listens there. */
+void publisher_note_moved(Publisher *p, const Decision *d, uint16_t from) {
+        p->moved = *d;
+        p->moved_from = from;
+}
+
+static void publisher_tell_moved(Publisher *p) {
+        const Decision *d = &p->moved;
+        char fields[2 * FIELDS_SIZE], status[FIELDS_SIZE];
+
+        if (p->status.port != d->port && service_phase_is_passing(p->observer->phase))
+                return; /* sshd is still to be started */
+
+        snprintf(fields, sizeof(fields), "PORT=%u FROM=%u TO=%u %s", d->port, p->moved_from, d->port,
+                 status_fields(&p->status, status));
+        if (d->action == ACTION_RELOCATE) {
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RELOCATED, fields,
+                          "sshd is moved to port %u%s: %s", d->port,
+                          p->c->files.until_boot ? " until the next boot, as " STATEDIR " can't be written"
+                                                 : "",
+                          d->reason);
+                bus_object_emit(p->c->bus, "Relocated", "qq", p->moved_from, d->port);
+                publisher_tell_rules(p, d->port, true);
+        } else if (d->action == ACTION_RESTORE) {
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_RESTORED, fields,
+                          "sshd is back on its own configuration: %s", d->reason);
+                bus_object_emit(p->c->bus, "Restored", "q", d->port);
+        }
+        p->moved.action = ACTION_NONE;
+}
+
+/* Tells of strangers on sshd's ports. */
 static void publisher_tell_strangers(Publisher *p, const Decision *d) {
         const Home *home = &p->observer->sshd.home;
 
@@ -80,42 +111,66 @@ static void publisher_tell_strangers(Publisher *p, const Decision *d) {
                 uint16_t port = i < home->n_ports ? home->ports[i] : p->c->files.placement.port;
                 const PortFact *fact = ports_find(&p->observer->ports, port);
 
-                if (!fact || !holder_is_stranger(fact->holder))
-                        port_set_remove(&p->told, port);
-                else if (d->state == STATE_CONFLICT && !port_set_has(&p->told, fact->port)) {
-                        port_set_add(&p->told, fact->port);
+                if (fact && holder_is_stranger(fact->holder) && d->state == STATE_CONFLICT)
                         publisher_tell_refusal(p, fact);
-                }
         }
 }
 
-/* Tells the journal what differs between the status that was told last and @now. */
-static void publisher_tell_changes(Publisher *p, const Status *now) {
-        uint32_t before = p->status.pinned_sessions, n = now->pinned_sessions;
-        char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE];
+/* Tells the journal and systemd what differs between @old and the status now. The journal gets a line once nothing is
+ * @passing any more. */
+static void publisher_tell_changes(Publisher *p, const Status *old, bool passing) {
+        const Status *now = &p->status;
+        uint32_t before = old->pinned_sessions, n = now->pinned_sessions;
+        char line[STATUS_LINE_SIZE], old_line[STATUS_LINE_SIZE], fields[FIELDS_SIZE];
 
-        if (now->mode != p->status.mode && mode_is_unconfirmed(p->c->mode))
+        if (now->mode != old->mode && mode_is_unconfirmed(p->c->mode))
                 log_message(&p->c->log, LOG_WARNING,
                             "wslinfo did not tell the networking mode; the kernel's routes say: %s",
                             networking_mode_to_string(now->mode));
         if (before == 0 && n > 0)
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_PINNED, -1,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_PINNED, status_fields(now, fields),
                           "%u session%s still hold%s port %u: Windows can't have it before they end", n,
                           n == 1 ? "" : "s", n == 1 ? "s" : "", now->home_port);
         else if (before > 0 && n == 0)
-                log_event(&p->c->log, LOG_NOTICE, MESSAGE_UNPINNED, -1,
+                log_event(&p->c->log, LOG_NOTICE, MESSAGE_UNPINNED, status_fields(now, fields),
                           "No session holds port %u any more: Windows can have it", now->home_port);
 
-        status_line(&p->status, old_line);
+        status_line(old, old_line);
         status_line(now, line);
-        if (!streq(line, old_line)) {
-                log_event(&p->c->log, now->state == STATE_BLOCKED ? LOG_WARNING : LOG_INFO,
-                          now->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, -1, "%s", line);
+        if (!streq(line, old_line))
                 (void) sd_notifyf(false, "STATUS=%s", line);
+        if (passing || streq(line, p->line))
+                return;
+        memcpy(p->line, line, sizeof(p->line));
+        log_event(&p->c->log, now->state == STATE_BLOCKED ? LOG_WARNING : LOG_INFO,
+                  now->state == STATE_BLOCKED ? MESSAGE_BLOCKED : NULL, status_fields(now, fields), "%s",
+                  line);
+}
+
+/* Another evaluation follows, and has what @now can't have yet: until then that stays as it was told. */
+static void publisher_keep(const Publisher *p, const Decision *d, Request request, Status *now) {
+        const Status *told = &p->status;
+        bool unnamed = now->home_holder == HOLDER_UNKNOWN ||
+                       (holder_is_windows(now->home_holder) && now->home_detail[0] == '\0');
+        bool acts = d->action != ACTION_NONE,
+             waits = acts || request == REQUEST_RELOCATE || request == REQUEST_RESTORE;
+
+        if (unnamed && holder_is_windows(told->home_holder) && now->home_port == told->home_port &&
+            (waits || naming_is_asking(p->c->naming))) {
+                now->home_holder = told->home_holder;
+                memcpy(now->home_detail, told->home_detail, sizeof(now->home_detail));
+        } else if (!waits)
+                return;
+
+        if (acts && told->reason[0] && (now->state == STATE_UNKNOWN || told->state == STATE_BLOCKED))
+                now->state = told->state;
+        if (now->state == told->state && now->port == told->port && told->reason[0]) {
+                now->cause = told->cause;
+                memcpy(now->reason, told->reason, sizeof(now->reason));
         }
 }
 
-static void publisher_fill(const Publisher *p, const Decision *d, Status *ret) {
+static void publisher_fill(const Publisher *p, const Decision *d, Request request, Status *ret) {
         const Observer *o = p->observer;
         ManagedUnits managed = units_managed(p->c->units);
         const PortFact *home = ports_find(&o->ports, observer_home_port(o));
@@ -124,6 +179,7 @@ static void publisher_fill(const Publisher *p, const Decision *d, Status *ret) {
                sizeof(*ret)); /* the bytes between the members, too: status_changes() compares them */
         ret->mode = mode_get(p->c->mode);
         ret->state = d->state;
+        ret->cause = d->cause;
         memcpy(ret->reason, d->reason, sizeof(ret->reason));
         ret->mechanism = p->c->files.placement.mechanism;
         ret->home_port = observer_home_port(o);
@@ -145,23 +201,27 @@ static void publisher_fill(const Publisher *p, const Decision *d, Status *ret) {
         memcpy(ret->reachable, o->reachable, sizeof(ret->reachable));
         ret->n_reachable = o->n_reachable;
         snprintf(ret->listener_watch, sizeof(ret->listener_watch), "%s", watch_kind(p->c->watch));
+        ret->last_bind = o->ports.last_bind;
+        publisher_keep(p, d, request, ret);
         ret->last_change = ret->state == p->status.state && ret->port == p->status.port
                                            ? p->status.last_change
                                            : clock_usec(CLOCK_REALTIME);
 }
 
-void publisher_publish(Publisher *p, const Decision *d) {
+void publisher_publish(Publisher *p, const Decision *d, Request request) {
         const char *names[STATUS_CHANGES_MAX];
-        Status status;
+        Status status, before = p->status;
 
         publisher_tell_strangers(p, d);
         if (p->observer->unseen)
                 return;
 
-        publisher_fill(p, d, &status);
-        if (status_changes(&p->status, &status, names) == 0)
-                return;
-        publisher_tell_changes(p, &status);
+        publisher_fill(p, d, request, &status);
         p->status = status;
-        bus_object_changed(p->c->bus, names);
+        if (status_changes(&before, &status, names) > 0)
+                bus_object_changed(p->c->bus, names);
+        publisher_tell_moved(p);
+        publisher_tell_changes(p, &before,
+                               d->action != ACTION_NONE || naming_is_asking(p->c->naming) ||
+                                               service_phase_is_passing(p->observer->phase));
 }

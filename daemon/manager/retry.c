@@ -22,7 +22,7 @@ void retry_now(Retry *retry) {
                 home_finder_forget(c->home_finder);
         mode_ask(c->mode);
         observer_forget(retry->observer);
-        context_evaluate_later(c, CAUSE_OTHER);
+        context_evaluate_later(c, TRIGGER_OTHER);
 }
 
 static int retry_on_timer(sd_event_source *, uint64_t, void *userdata) {
@@ -45,6 +45,7 @@ void retry_postpone(Retry *retry, int error, const char *why) {
         usec_t delay = retry_later(retry, context_is_passing(c, error) || error == -ECANCELED);
 
         /* --reset has ended long before such a timer. */
+        retry->too_often = error == -EBUSY;
         snprintf(retry->postponed, sizeof(retry->postponed),
                  c->stage == STAGE_RESTORING ? "%s" : "%s; tried again in %u s", why,
                  (unsigned) (delay / USEC_PER_SEC));

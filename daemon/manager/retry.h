@@ -13,6 +13,7 @@ typedef struct Retry {
         Delay delay;
         sd_event_source *timer;
         char postponed[REASON_SIZE / 2]; /* why sshd is left alone until .timer goes off; "": it isn't */
+        bool too_often;                  /* that is for the limit */
 } Retry;
 
 void retry_init(Retry *retry, Observer *observer);

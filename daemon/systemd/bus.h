@@ -16,7 +16,8 @@
 #define BUS_ERROR_BUSY BUS_ERROR("Busy")                        /* try again */
 #define BUS_ERROR_INVALID_ARGUMENT BUS_ERROR("InvalidArgument") /* the text says what would be right */
 #define BUS_ERROR_INVALID_CONFIGURATION BUS_ERROR("InvalidConfiguration") /* with file, line and key */
-#define BUS_ERROR_NOT_POSSIBLE BUS_ERROR("NotPossible")                   /* for now; the text says why */
+/* For now; the text says why. A request is answered with the name of its cause, where it has one. */
+#define BUS_ERROR_NOT_POSSIBLE BUS_ERROR("NotPossible")
 
 #define SYSTEMD1 "org.freedesktop.systemd1"
 #define SYSTEMD1_PATH "/org/freedesktop/systemd1"

@@ -47,8 +47,6 @@ static int read_holder(Inquiry *q, const char *output) {
 /* Makes the answer of the program's output. Returns as read_holder() does. */
 static int read_output(Inquiry *q, const ChildResult *result) {
         WindowsAnswer *answer = &q->answer;
-        size_t n;
-        int r;
 
         if (result->error < 0)
                 return result->error;
@@ -61,14 +59,11 @@ static int read_output(Inquiry *q, const ChildResult *result) {
                 return -EIO;
 
         switch (q->question) {
-        case WINDOWS_EXCLUDED_RANGES:
-                n = windows_parse_excluded_ranges(result->output, answer->ranges, WINDOWS_RANGES_MAX);
-                answer->n_ranges = n < WINDOWS_RANGES_MAX ? n : WINDOWS_RANGES_MAX;
-                return 0;
+        case WINDOWS_EXCLUDED_RANGE:
+                return windows_parse_excluded_range(result->output, q->port, &answer->range,
+                                                    &answer->administered);
         case WINDOWS_DYNAMIC_RANGE:
-                r = windows_parse_dynamic_range(result->output, answer->ranges);
-                answer->n_ranges = r >= 0;
-                return r;
+                return windows_parse_dynamic_range(result->output, &answer->range);
         case WINDOWS_SSHD_START:
                 return windows_parse_start(result->output, &answer->sshd_start);
         case WINDOWS_PROFILE:
@@ -76,6 +71,8 @@ static int read_output(Inquiry *q, const ChildResult *result) {
                                              sizeof(answer->profile));
         case WINDOWS_RULES:
                 return windows_parse_rules(result->output, q->port, &answer->rules);
+        case WINDOWS_GREETING:
+                return windows_parse_greeting(result->output, &answer->greeting);
         case WINDOWS_HOLDER:
                 return read_holder(q, result->output);
         case _WINDOWS_QUESTION_MAX:
@@ -139,17 +136,21 @@ static void on_end(const ChildResult *result, void *userdata) {
 /* Returns the next program to run. @buffer holds the text of an argument. */
 static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]) {
         static const Command commands[_WINDOWS_QUESTION_MAX] = {
-                [WINDOWS_EXCLUDED_RANGES] = { "netsh.exe",
-                                              { "int", "ipv4", "show", "excludedportrange",
-                                                "protocol=tcp" } },
+                [WINDOWS_EXCLUDED_RANGE] = { "netsh.exe",
+                                             { "int", "ipv4", "show", "excludedportrange",
+                                               "protocol=tcp" } },
                 [WINDOWS_DYNAMIC_RANGE] = { "netsh.exe", { "int", "ipv4", "show", "dynamicport", "tcp" } },
                 [WINDOWS_SSHD_START] = { "reg.exe", { "query", SSHD_KEY, "/v", "Start" } },
                 [WINDOWS_PROFILE] = { "reg.exe",
                                       { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } },
         };
 
-        if (q->question == WINDOWS_RULES) {
-                (void) windows_encode_command(windows_rules_script, buffer, ENCODED_SIZE);
+        char script[WINDOWS_SCRIPT_SIZE];
+
+        if (q->question == WINDOWS_RULES || q->question == WINDOWS_GREETING) {
+                windows_greeting_script(q->port, script);
+                (void) windows_encode_command(q->question == WINDOWS_RULES ? windows_rules_script : script,
+                                              buffer, ENCODED_SIZE);
                 return (Command){ POWERSHELL,
                                   { "-NoProfile", "-NonInteractive", "-EncodedCommand", buffer } };
         }
@@ -204,17 +205,13 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
 
 int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
                  WindowsAnswer *ret) {
-        _cleanup_(sd_event_unrefp) sd_event *loop = sd_event_ref(event);
         _cleanup_(inquiry_freep) Inquiry *q = NULL;
-        int r = 0;
+        int r;
 
         *ret = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
-        if (!loop)
-                r = sd_event_new(&loop);
-        if (r >= 0)
-                r = inquiry_start(loop, question, port, timeout, on_answer, ret, &q);
+        r = inquiry_start(event, question, port, timeout, on_answer, ret, &q);
         while (r >= 0 && ret->error > 0)
-                r = sd_event_run(loop, UINT64_MAX);
+                r = sd_event_run(event, UINT64_MAX);
         if (r < 0)
                 ret->error = r;
         return ret->error;
@@ -225,10 +222,9 @@ static void on_elevated(const ChildResult *result, void *userdata) {
         *(ChildResult *) userdata = *result;
 }
 
-int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status) {
+int windows_run_elevated(sd_event *event, const char *command, usec_t timeout, int *ret_exit_status) {
         char script[ENCODED_SIZE];
         const Command powershell = { POWERSHELL, { "-NoProfile", "-NonInteractive", "-Command", script } };
-        _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         _cleanup_(child_freep) Child *child = NULL;
         ChildResult result = { .error = -EIO };
         WslConf conf;
@@ -237,8 +233,6 @@ int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_stat
         r = windows_elevated_script(command, script, sizeof(script));
         if (r >= 0)
                 r = find_windows(&conf);
-        if (r >= 0)
-                r = sd_event_new(&event);
         if (r >= 0)
                 r = run_command(event, &conf, &powershell, timeout, on_elevated, &result, &child);
         if (r >= 0)

@@ -9,16 +9,16 @@
  * drive C:, which may hang, so that only a child process touches it. */
 
 typedef enum WindowsQuestion {
-        WINDOWS_EXCLUDED_RANGES, /* netsh: the ports that nobody may bind */
-        WINDOWS_DYNAMIC_RANGE,   /* netsh: the ports that Windows gives out */
-        WINDOWS_HOLDER,          /* netstat and tasklist: the process that listens on a port */
-        WINDOWS_SSHD_START,      /* reg: how Windows starts its OpenSSH server */
-        WINDOWS_RULES,           /* PowerShell: the rules of the firewalls that let a port in */
-        WINDOWS_PROFILE,         /* reg: the folder of the Windows user */
+        WINDOWS_EXCLUDED_RANGE, /* netsh: the range with a port that nobody may bind */
+        WINDOWS_DYNAMIC_RANGE,  /* netsh: the ports that Windows gives out */
+        WINDOWS_HOLDER,         /* netstat and tasklist: the process that listens on a port */
+        WINDOWS_SSHD_START,     /* reg: how Windows starts its OpenSSH server */
+        WINDOWS_RULES,          /* PowerShell: the rules of the firewalls that let a port in */
+        WINDOWS_GREETING,       /* PowerShell: who greets Windows itself at localhost */
+        WINDOWS_PROFILE,        /* reg: the folder of the Windows user */
         _WINDOWS_QUESTION_MAX,
 } WindowsQuestion;
 
-#define WINDOWS_RANGES_MAX 128
 #define WINDOWS_PATH_SIZE 256
 
 /* Only the members that belong to the question are set, and only where @error is 0. Otherwise the answer is
@@ -27,12 +27,13 @@ typedef enum WindowsQuestion {
  * understood, or another negative errno. */
 typedef struct WindowsAnswer {
         int error;
-        PortRange ranges[WINDOWS_RANGES_MAX]; /* WINDOWS_DYNAMIC_RANGE sets the first */
-        size_t n_ranges;
+        PortRange range; /* .last is 0: the port is in no excluded one */
+        bool administered;
         char holder[WINDOWS_NAME_SIZE]; /* "sshd.exe"; "" where nobody listens */
         WindowsStart sshd_start;
         char profile[WINDOWS_PATH_SIZE]; /* as Linux has it: "/mnt/c/Users/Name" */
         WindowsRules rules;
+        Greeting greeting;
 } WindowsAnswer;
 
 typedef struct Inquiry Inquiry;
@@ -48,12 +49,12 @@ int inquiry_start(sd_event *event, WindowsQuestion question, uint16_t port, usec
 Inquiry *inquiry_free(Inquiry *inquiry);
 DEFINE_TRIVIAL_CLEANUP(Inquiry *, inquiry_free);
 
-/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event, or for NULL a
- * loop of its own, until the answer is there. Returns *@ret's error. */
+/* The same for a caller that has nothing else to do, and has SIGCHLD blocked: runs @event until the answer
+ * is there. Returns *@ret's error. */
 int inquiry_wait(sd_event *event, WindowsQuestion question, uint16_t port, usec_t timeout,
                  WindowsAnswer *ret);
 
 /* Has Windows ask its user and then run @command (PowerShell) as an administrator, and waits for the
- * command's end. Returns 0 and the exit status, or a negative errno as above. After -ETIMEDOUT the command
- * may still come to run. */
-int windows_run_elevated(const char *command, usec_t timeout, int *ret_exit_status);
+ * command's end in the loop @event. Returns 0 and the exit status, or a negative errno as above. After
+ * -ETIMEDOUT the command may still come to run. */
+int windows_run_elevated(sd_event *event, const char *command, usec_t timeout, int *ret_exit_status);

@@ -34,25 +34,31 @@ static void clean(char *text) {
 
 /* ── netsh ── */
 
-size_t windows_parse_excluded_ranges(const char *text, PortRange *ret, size_t size) {
+int windows_parse_excluded_range(const char *text, uint16_t port, PortRange *ret, bool *ret_administered) {
         _cleanup_free_ char *copy = strdup(text);
-        size_t found = 0;
+        PortRange found = { 0 };
+        bool administered = false, is_table = false;
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
                 char *words[WORDS_MAX];
                 size_t n = split(line, words);
+                bool marked = n == 3 && streq(words[2], "*");
                 uint32_t first, last;
 
-                /* "*" marks a range that an administrator has made. */
-                if ((n != 2 && !(n == 3 && streq(words[2], "*"))) ||
-                    !parse_number(words[0], UINT16_MAX, &first) ||
-                    !parse_number(words[1], UINT16_MAX, &last) || first > last)
+                is_table = is_table || (n > 0 && startswith(words[0], "---"));
+                if ((n != 2 && !marked) || !parse_number(words[0], UINT16_MAX, &first) ||
+                    !parse_number(words[1], UINT16_MAX, &last) || port < first || port > last ||
+                    (marked && found.last != 0))
                         continue;
-                if (found < size)
-                        ret[found] = (PortRange){ .first = (uint16_t) first, .last = (uint16_t) last };
-                found++;
+                found = (PortRange){ .first = (uint16_t) first, .last = (uint16_t) last };
+                administered = marked;
         }
-        return found;
+        if (!is_table)
+                return -EBADMSG;
+
+        *ret = found;
+        *ret_administered = administered;
+        return 0;
 }
 
 int windows_parse_dynamic_range(const char *text, PortRange *ret) {
@@ -176,28 +182,39 @@ int windows_parse_profile(const char *text, const char *drives, char *ret, size_
 
 #define LINE "\n"
 
-/* Prints the rules of both firewalls. The COM object has numbers where the cmdlets have words, and needs no
- * elevation. The script leaves out rules of a program, a service or an app, which don't let WSL's traffic in,
+/* Prints the rules and settings of both firewalls. The COM object has numbers where the cmdlets have words, and needs no
+ * elevation. The script leaves out rules of a program, a service or an app, which aren't about WSL's traffic,
  * and those of one local address, like Tailscale's own, or of a profile that no network here has. The Hyper-V
- * firewall came with Windows 11 22H2. (Microsoft: netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule) */
+ * firewall came with Windows 11 22H2; of WSL's settings there, the virtual machine's come before the profile's.
+ * (Microsoft: netfw.h, INetFwRule3; MSFT_NetFirewallHyperVRule; New-NetFirewallHyperVVMSetting) */
 const char windows_rules_script[] =
                 "$ErrorActionPreference='Stop'" LINE "$ProgressPreference='SilentlyContinue'" LINE
-                "function Show($ports,$remote,$name){'rule|'+$ports+'|'+$remote+'|'+"
+                "function Show($kind,$ports,$remote,$name){$kind+'|'+$ports+'|'+$remote+'|'+"
                 "($name -replace '[^A-Za-z0-9 ,._()-]','?')}" LINE
                 "$policy=New-Object -ComObject HNetCfg.FwPolicy2" LINE "foreach($r in $policy.Rules){" LINE
-                "if($r.Enabled -and $r.Direction -eq 1 -and $r.Action -eq 1 -and ($r.Protocol -eq 6 -or "
-                "$r.Protocol -eq 256) "
+                "if($r.Enabled -and $r.Direction -eq 1 -and ($r.Protocol -eq 6 -or $r.Protocol -eq 256) "
                 "-and ($r.Profiles -band $policy.CurrentProfileTypes) -and '*' -eq $r.LocalAddresses "
                 "-and -not $r.ApplicationName -and -not $r.serviceName -and -not $r.LocalAppPackageId){" LINE
-                "Show $r.LocalPorts $r.RemoteAddresses $r.Name}}" LINE
+                "Show @('block','rule')[$r.Action] $r.LocalPorts $r.RemoteAddresses $r.Name}}" LINE
                 "if(Get-Command Get-NetFirewallHyperVRule -ErrorAction SilentlyContinue){" LINE
+                "$id='{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}'" LINE
                 "foreach($r in Get-NetFirewallHyperVRule){" LINE
-                "if([int]$r.Enabled -eq 1 -and [int]$r.Direction -eq 1 -and [int]$r.Action -eq 2 -and "
+                "if([int]$r.Enabled -eq 1 -and [int]$r.Direction -eq 1 -and 2,4 -contains [int]$r.Action "
+                "-and "
                 "'TCP','6','Any','' -contains $r.Protocol -and "
                 "'*','Any','' -contains ($r.LocalAddresses -join ',') -and "
-                "'{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}','Any','' -contains $r.VMCreatorId){" LINE
-                "Show ($r.LocalPorts -join ',') ($r.RemoteAddresses -join ',') $r.DisplayName}}}" LINE
-                "'end'" LINE;
+                "$id,'Any','' -contains $r.VMCreatorId){" LINE
+                "Show @{2='rule';4='block'}[[int]$r.Action] ($r.LocalPorts -join ',') "
+                "($r.RemoteAddresses -join ',') $r.DisplayName}}" LINE
+                "$ErrorActionPreference='SilentlyContinue'" LINE
+                "$s=@(Get-NetFirewallHyperVVMSetting -PolicyStore ActiveStore -Name $id)" LINE
+                "$s+=@(Get-NetFirewallHyperVProfile -PolicyStore ActiveStore|?{$_.Name -eq $id -and "
+                "($policy.CurrentProfileTypes -band "
+                "@{Domain=1;Private=2;Public=4}[[string]$_.Profile])})" LINE
+                "if(@($s|%{[int]$_.Enabled}|?{$_ -lt 2})[0] -eq 0){'off'}" LINE
+                "if(@($s|%{[int]$_.DefaultInboundAction}|?{$_})[0] -eq 2){'open'}" LINE
+                "if($s|?{$_.AllowLocalFirewallRules -ne $null -and [int]$_.AllowLocalFirewallRules -eq 0})"
+                "{'ignored'}}" LINE "'end'" LINE;
 
 static bool is_any(const char *list) {
         return !*list || streq(list, "*") || streq(list, "Any");
@@ -231,6 +248,19 @@ static void format_remote(char *list, char *ret, size_t size) {
         }
 }
 
+/* Adds a rule, but the second time neither one that stands in both firewalls, as Windows mirrors it, nor one beyond the
+ * last place, unless it blocks: that one decides. */
+static void add_rule(WindowsRules *rules, const WindowsRule *rule) {
+        for (size_t i = 0; i < rules->n; i++)
+                if (rules->rules[i].blocks == rule->blocks && streq(rules->rules[i].name, rule->name) &&
+                    streq(rules->rules[i].remote, rule->remote))
+                        return;
+        if (rules->n < WINDOWS_RULES_MAX)
+                rules->rules[rules->n++] = *rule;
+        else if (rule->blocks)
+                rules->rules[WINDOWS_RULES_MAX - 1] = *rule;
+}
+
 int windows_parse_rules(const char *text, uint16_t port, WindowsRules *ret) {
         _cleanup_free_ char *copy = strdup(text);
         WindowsRules rules = { .n = 0 };
@@ -238,27 +268,66 @@ int windows_parse_rules(const char *text, uint16_t port, WindowsRules *ret) {
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
                 const char *kind, *ports;
-                WindowsRule *rule;
+                WindowsRule rule;
                 char *remote;
 
                 line[strcspn(line, "\r")] = '\0';
                 clean(line);
                 whole |= streq(line, "end");
+                rules.off |= streq(line, "off");
+                rules.open |= streq(line, "open");
+                rules.ignored |= streq(line, "ignored");
                 kind = strsep(&line, "|");
                 ports = strsep(&line, "|");
                 remote = strsep(&line, "|");
-                if (rules.n == WINDOWS_RULES_MAX || !line || !streq(kind, "rule") ||
+                rule.blocks = streq(kind, "block");
+                if (!line || (!rule.blocks && !streq(kind, "rule")) ||
                     (!is_any(ports) && !port_list_has(ports, port)))
                         continue;
-                rule = &rules.rules[rules.n++];
-                format_remote(remote, rule->remote, sizeof(rule->remote));
-                snprintf(rule->name, sizeof(rule->name), "%s", line);
+                format_remote(remote, rule.remote, sizeof(rule.remote));
+                snprintf(rule.name, sizeof(rule.name), "%s", line);
+                add_rule(&rules, &rule);
         }
         if (!whole)
                 return -EBADMSG;
 
         *ret = rules;
         return 0;
+}
+
+const WindowsRule *windows_rules_find(const WindowsRules *rules, bool blocks) {
+        for (size_t i = 0; i < rules->n; i++)
+                if (rules->rules[i].blocks == blocks && (!blocks || streq(rules->rules[i].remote, "Any") ||
+                                                         startswith(rules->rules[i].remote, "LocalSubnet")))
+                        return &rules->rules[i];
+        return NULL;
+}
+
+bool windows_rules_let_in(const WindowsRules *rules) {
+        if (rules->off || windows_rules_find(rules, true))
+                return rules->off;
+        return rules->open || (!rules->ignored && windows_rules_find(rules, false));
+}
+
+/* ── the greeting ── */
+
+/* ::1 never leaves Windows. */
+void windows_greeting_script(uint16_t port, char ret[static WINDOWS_SCRIPT_SIZE]) {
+        snprintf(ret, WINDOWS_SCRIPT_SIZE,
+                 "try{$c=New-Object Net.Sockets.TcpClient" LINE "$c.Connect('127.0.0.1',%u)" LINE
+                 "$c.ReceiveTimeout=3000" LINE
+                 "(New-Object IO.StreamReader $c.GetStream()).ReadLine()}catch{'none'}" LINE,
+                 port);
+}
+
+int windows_parse_greeting(const char *text, Greeting *ret) {
+        char software[GREETING_SOFTWARE_SIZE];
+
+        if (startswith(text, "none")) {
+                *ret = GREETING_REFUSED;
+                return 0;
+        }
+        return greeting_parse(text, strlen(text), ret, software) > 0 ? 0 : -EBADMSG;
 }
 
 /* ── PowerShell ── */

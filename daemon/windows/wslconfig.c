@@ -210,20 +210,6 @@ static void get_mode(const char *text, WslConfig *config) {
                 config->mode = MODE_UNKNOWN;
 }
 
-void wslconfig_parse(const char *text, WslConfig *ret) {
-        WslConfig config = {
-                .instance_idle_msec = WSLCONFIG_INSTANCE_IDLE_MSEC,
-                .vm_idle_msec = WSLCONFIG_VM_IDLE_MSEC,
-        };
-
-        get_mode(text, &config);
-        get_ports(text, &config);
-        get_number(text, "general", "instanceIdleTimeout", &config.instance_idle_timeout,
-                   &config.instance_idle_msec);
-        get_number(text, "wsl2", "vmIdleTimeout", &config.vm_idle_timeout, &config.vm_idle_msec);
-        *ret = config;
-}
-
 static void get_bool(const char *text, const char *section, const char *key, bool *ret) {
         char value[WSLCONFIG_VALUE_SIZE];
         WslSetting setting;
@@ -234,6 +220,21 @@ static void get_bool(const char *text, const char *section, const char *key, boo
                 *ret = true;
         else if (streq(value, "0") || strcasecmp(value, "false") == 0)
                 *ret = false;
+}
+
+void wslconfig_parse(const char *text, WslConfig *ret) {
+        WslConfig config = {
+                .instance_idle_msec = WSLCONFIG_INSTANCE_IDLE_MSEC,
+                .vm_idle_msec = WSLCONFIG_VM_IDLE_MSEC,
+        };
+
+        get_mode(text, &config);
+        get_ports(text, &config);
+        get_bool(text, "experimental", "hostAddressLoopback", &config.host_address_loopback);
+        get_number(text, "general", "instanceIdleTimeout", &config.instance_idle_timeout,
+                   &config.instance_idle_msec);
+        get_number(text, "wsl2", "vmIdleTimeout", &config.vm_idle_timeout, &config.vm_idle_msec);
+        *ret = config;
 }
 
 /* Leaves the default for a value that isn't an absolute path, or doesn't fit. */

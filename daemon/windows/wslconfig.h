@@ -39,6 +39,7 @@ typedef struct WslConfig {
         NetworkingMode mode; /* MODE_UNKNOWN where it isn't given, or isn't a word that we know */
         uint16_t ports[WSLCONFIG_PORTS_MAX];
         size_t n_ports;
+        bool host_address_loopback; /* Windows itself reaches WSL by its addresses, not only by localhost */
         int instance_idle_msec, vm_idle_msec; /* negative: never; WSL's defaults where they aren't given */
 } WslConfig;
 

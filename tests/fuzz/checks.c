@@ -145,7 +145,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->machine.systemd_setting = take_setting(input);
         take_unit(input, &f->daemon.unit);
         f->daemon.answers = take_fact(input);
-        (void) fuzz_byte(input);
+        f->daemon.last_bind = fuzz_byte(input) % _BIND_MAX;
         f->config.valid = take_fact(input);
         f->config.error_place.line = fuzz_byte(input);
         f->config.values.relocate = fuzz_byte(input) % _RELOCATE_MAX;
@@ -178,7 +178,7 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
         f->windows.refuses = take_fact(input);
         f->windows.range.first = fuzz_u16(input);
         f->windows.range.last = fuzz_u16(input);
-        f->windows.firewall_rule = take_fact(input);
+        f->windows.lets_in = take_fact(input);
         f->addresses.usable = take_fact(input);
         f->wslconfig.found = take_fact(input);
         bool editable = !(fuzz_byte(input) & 1);
@@ -226,6 +226,14 @@ static void take_facts(FuzzInput *input, CheckFacts *ret) {
 
         take_text(input, f->config.error_place.file, sizeof(f->config.error_place.file));
         strcpy(f->config.values.places[CONFIG_CANDIDATE_PORTS].file, f->config.error_place.file);
+
+        f->windows.greeting = fuzz_byte(input) % (GREETING_WINDOWS_OPENSSH + 1U);
+        f->port.home_greeting = fuzz_byte(input) % (HOME_GREETS_AS_SSHD + 1U);
+        f->config.values.interop = fuzz_byte(input) & 1;
+        f->windows.rules.n = fuzz_byte(input) & 1;
+        f->windows.rules.rules[0].blocks = true;
+        strcpy(f->windows.rules.rules[0].remote, "Any");
+        take_text(input, f->windows.rules.rules[0].name, sizeof(f->windows.rules.rules[0].name));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -78,11 +78,10 @@ static void on_answer(const WindowsAnswer *answer, void *userdata) {
 }
 
 static void require_answer(WindowsQuestion question, const WindowsAnswer *answer) {
-        require(answer->n_ranges <= WINDOWS_RANGES_MAX);
-        for (size_t i = 0; i < answer->n_ranges; i++)
-                require(answer->ranges[i].first <= answer->ranges[i].last);
-        require(question == WINDOWS_EXCLUDED_RANGES ||
-                answer->n_ranges == (question == WINDOWS_DYNAMIC_RANGE));
+        require(answer->range.first <= answer->range.last);
+        require(question == WINDOWS_EXCLUDED_RANGE ||
+                (answer->range.last != 0) == (question == WINDOWS_DYNAMIC_RANGE));
+        require((answer->greeting != GREETING_UNKNOWN) == (question == WINDOWS_GREETING));
         require(fuzz_is_printable(answer->holder, sizeof(answer->holder)));
         require(question == WINDOWS_HOLDER || isempty(answer->holder));
         require(question == WINDOWS_SSHD_START ? answer->sshd_start >= WINDOWS_START_ABSENT

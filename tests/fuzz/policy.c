@@ -59,6 +59,7 @@ static void take_snapshot(FuzzInput *input, Case *c) {
         s->not_enabled = flags & 16;
         s->socket_disabled = flags & 32;
         s->no_auto_restore = flags & 64;
+        s->requested = flags & 64;
 
         verdict = fuzz_byte(input);
         s->verdict = (SshdVerdict) (verdict % (SSHD_VERDICT_OUR_FILE_REFUSED + 1));
@@ -272,12 +273,12 @@ static void decide_twice(Case *c, Decision *ret) {
         policy_decide(&c->config, s, ret);
         fuzz_untouched(again);
         policy_decide(&c->config, s, &again);
-        require(ret->state == again.state && ret->action == again.action && ret->port == again.port &&
+        require(ret->state == again.state && ret->cause == again.cause && ret->action == again.action && ret->port == again.port &&
                 ret->then_start == again.then_start && ret->n_beside == again.n_beside &&
                 streq(ret->reason, again.reason));
         require(memcmp(ret->beside, again.beside, ret->n_beside * sizeof(ret->beside[0])) == 0);
 
-        require(ret->state < _STATE_MAX && ret->action < _ACTION_MAX && ret->n_beside <= SSHD_PORTS_MAX);
+        require(ret->state < _STATE_MAX && ret->cause < _CAUSE_MAX && ret->action < _ACTION_MAX && ret->n_beside <= SSHD_PORTS_MAX);
         require(fuzz_is_printable(ret->reason, sizeof(ret->reason)) && ret->reason[0]);
         require(!ret->then_start || ret->action == ACTION_RESTORE);
         require(ret->state != STATE_RELOCATED || s->moved_to != 0 || is_sshds(find(c, s->last_port)));

@@ -92,7 +92,7 @@ def test_the_interface_is_what_its_description_says(make):
     live = ElementTree.fromstring(text).find(f"interface[@name='{w.INTERFACE}']")
     told = ElementTree.fromstring(m.read(INTERFACE_FILE)).find(f"interface[@name='{w.INTERFACE}']")
     assert members(live) == members(told)
-    assert len(members(live)) == 27
+    assert len(members(live)) == 28
 
     # Each property has the type that the description gives it.
     for member in told.iter("property"):
@@ -118,7 +118,7 @@ def test_each_member_is_described(make):
             assert [line for line in lines if line.startswith(f"@{arg.get('name')}: ")], f"{name}, {arg.get('name')}"
         assert len(" ".join(lines[lines.index(""):])) > 20, f"{name} is not described"
         comment, seen = None, seen + 1
-    assert seen == 27
+    assert seen == 28
 
 
 def test_texts_for_windows_and_for_clients(make):
@@ -144,6 +144,21 @@ def test_texts_for_windows_and_for_clients(make):
     w.wait_properties(m, Port=0)
     assert ask_manager(m, "GetFirewallRules", "s", "lan")[0] == f"{OURS}.NotPossible"
     assert ask_manager(m, "GetClientConfig", "s", "")[0] == f"{OURS}.NotPossible"
+
+
+def test_the_cause_and_errors_named_by_it(make):
+    m = w.boot(make(windows={22: w.WINDOWS, 22022: w.WINDOWS}, policy={"CandidatePorts": "2222 22022"}))
+    w.wait_properties(m, State="relocated", Port=2222, Cause="windows-openssh-holds", Reason=w.REASON_RELOCATED)
+    assert ask_manager(m, "Restore") == (f"{OURS}.WindowsOpensshHolds", w.REASON_RELOCATED)
+    assert ask_manager(m, "Relocate", "q", 22022)[0].startswith(f"{OURS}.Windows")
+    assert ask_manager(m, "Relocate", "q", 80) == (f"{OURS}.Policy", "80 is not among CandidatePorts")
+    assert ask_manager(m, "Relocate", "q", 2222)[0] == "return"
+    w.wait_properties(m, State="relocated", Port=2222, Cause="requested", Reason="somebody asked for port 2222")
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    assert ask_manager(m, "Restore")[0] == "return"
+    w.wait_properties(m, Cause="owner-stopped")
+    assert ask_manager(m, "Relocate", "q", 2222)[0] == f"{OURS}.OwnerStopped"
 
 
 # ---- diagnose ----
@@ -407,6 +422,55 @@ def test_signals_for_conflict_relocated_restored(make):
     assert ask_manager(m, "Restore")[0] == "return"
     w.eventually(lambda: seen.signals("Restored") == [[22]], "Restored")
     assert len(seen.signals("Conflict")) == 1
+
+
+def told(seen: Subscriber, name: str) -> list[Any]:
+    """The values of a property, in the order in which they were told."""
+    return [values[name]["data"] for interface, values, _ in seen.signals("PropertiesChanged")
+            if interface == w.INTERFACE and name in values]
+
+
+def order(seen: Subscriber) -> list[str]:
+    """The daemon's signals; each PropertiesChanged with a new Port is "Port"."""
+    found = []
+    for line in seen.process.stdout.splitlines():
+        with contextlib.suppress(ValueError):
+            message = json.loads(line)
+            member = message.get("member")
+            if message.get("type") == "signal" and member in ("Relocated", "Restored"):
+                found.append(member)
+            elif member == "PropertiesChanged" and message["payload"]["data"][1].get("Port", {}).get("data"):
+                found.append("Port")
+    return found
+
+
+def test_what_is_told_of_requests(make):
+    """A request is no conflict, a failed one changes nothing, and the holder of 22 stays known all the time."""
+    m = w.boot(make(windows={22: w.WINDOWS, 2201: w.WINDOWS}, policy={"CandidatePorts": "2222 22022 2201"}, **w.HASTE))
+    before = w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="windows-openssh")
+    w.wait_settled(m)
+    seen = Subscriber(m)
+    assert ask_manager(m, "Restore")[0] != "return"
+    assert ask_manager(m, "Relocate", "q", 2201)[0] != "return"
+    assert ask_manager(m, "Reload")[0] == "return"
+    assert ask_manager(m, "Probe")[0] == "return"
+    w.wait_settled(m)
+    assert w.properties(m)["LastChangeUSec"] == before["LastChangeUSec"]
+    assert (told(seen, "State"), told(seen, "Cause"), told(seen, "Reason")) == ([], [], [])
+    assert ask_manager(m, "Relocate", "q", 22022)[0] == "return"
+    w.wait_properties(m, Port=22022, Cause="requested")
+    w.wait_settled(m)
+    assert {"unknown", "windows"}.isdisjoint(told(seen, "HomePortHolder"))
+    assert "conflict" not in told(seen, "State")
+    # Both ports were refused, and are again: that is told once.
+    assert ask_manager(m, "Restore")[0] != "return" != ask_manager(m, "Relocate", "q", 2201)[0]
+    w.wait_settled(m)
+    assert [port for port, _, _ in seen.signals("Conflict")] == [2201]
+
+    m.windows.release(22)
+    w.eventually(lambda: ask_manager(m, "Restore")[0] == "return", "Windows gives 22 back")
+    w.eventually(lambda: seen.signals("Restored"), "Restored")
+    assert order(seen) == ["Port", "Relocated", "Port", "Restored"]
 
 
 # Binds once, as each bind() takes its time, and then begins and ends to listen: shutdown() leaves the socket bound.

@@ -4,6 +4,7 @@ happened; and hostile text doesn't reach the terminal as a command."""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -57,7 +58,7 @@ def on_a_terminal(m: Machine, command: str, **env: str) -> str:
 
 def named(properties: dict[str, Any]) -> dict[str, Any]:
     """D-Bus properties as --json prints them."""
-    found = {name: value for name, value in properties.items() if name not in ("Version", "ConfigurationFile")}
+    found = {name: value for name, value in properties.items() if name != "ConfigurationFile"}
     for name, members in NAMES.items():
         found[name] = [dict(zip(members, row, strict=True)) for row in found[name]]
     return found
@@ -153,6 +154,10 @@ def test_nothing_in_the_way(make, mode):
     assert "diagnose" not in picture and "firewall" not in picture
     assert ("networkingMode=mirrored" in picture) == (mode == "nat")
     assert json.loads(succeeds(m, "status", "--json"))["NetworkingMode"] == mode
+    for options in ([], ["--apply"], ["--check"]):
+        assert f"networking mode {mode} shares no ports with Windows, so a rule for 22 helps nothing" in fails(
+            m, NOT_POSSIBLE, "firewall", *options)
+    assert "-LocalPort 22 " in succeeds(m, "firewall", "--port", "22") and "WSL-SSH-22" in succeeds(m, "firewall", "--remove")
 
 
 def test_the_first_look(make):
@@ -201,8 +206,20 @@ def test_colour_on_a_terminal_only(make):
 def check_moves(m: Machine) -> None:
     assert succeeds(m, "reload") == w.STATUS_RELOCATED + "\n"
     assert "22" in fails(m, NOT_POSSIBLE, "restore") and w.sshd_ports(m) == {2222}
-    assert "80 is not among CandidatePorts" in fails(m, NOT_POSSIBLE, "relocate", "80")
+    assert fails(m, NOT_POSSIBLE, "relocate", "80").endswith(
+        f"80 is not among CandidatePorts: add it in {w.CONFIG}, then `wslportctl reload`\n")
+    assert fails(m, NOT_POSSIBLE, "relocate", "22").endswith("; to take sshd there: `wslportctl restore`\n")
     assert succeeds(m, "relocate", "22022").startswith("ssh on 22022; ") and w.sshd_ports(m) == {22022}
+    # 22022 is no candidate any more, so that sshd isn't where the policy says.
+    m.write(w.CONFIG, "[Policy]\nCandidatePorts=2201\n")
+    succeeds(m, "reload")
+    assert succeeds(m, "relocate").startswith("ssh on 2201; ") and w.sshd_ports(m) == {2201}
+    m.write(w.CONFIG, "[Policy]\nCandidatePorts=22\n")
+    succeeds(m, "reload")
+    assert "no port of CandidatePorts is free" in fails(m, NOT_POSSIBLE, "relocate") and w.sshd_ports(m) == {2201}
+    m.write(w.CONFIG, w.configuration())
+    succeeds(m, "reload")
+    assert succeeds(m, "relocate").startswith("ssh on 2201; ")
     moved = json.loads(succeeds(m, "relocate", "2222", "--json"))
     assert (moved["Port"], moved["HomePort"]) == (2222, 22) and w.sshd_ports(m) == {2222}
 
@@ -210,6 +227,18 @@ def check_moves(m: Machine) -> None:
     w.eventually(lambda: ctl(m, "restore").returncode == OK, "Windows gives 22 back")
     assert w.sshd_ports(m) == {22}
     assert succeeds(m, "restore") == "ssh on 22; nothing in its way\n"
+
+
+def check_quiet(m: Machine) -> None:
+    assert succeeds(m, "status", "--quiet") == ""
+    m.run(["systemctl", "stop", "ssh.service"], check=True)
+    w.wait_properties(m, Port=0)
+    assert w.properties(m)["State"] in ("unknown", "conflict")
+    quiet = ctl(m, "status", "--quiet")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (FAILED, "", "")
+    m.run(["systemctl", "start", "ssh.service"], check=True)
+    w.wait_properties(m, State="clear", Port=22)
+    assert succeeds(m, "status", "--quiet") == ""
 
 
 def check_a_refused_configuration(m: Machine) -> None:
@@ -266,6 +295,7 @@ def check_without_a_daemon(m: Machine) -> None:
 def test_moves_and_how_they_end(make):
     m = relocated(make, **w.HASTE)
     check_moves(m)
+    check_quiet(m)
     check_a_refused_configuration(m)
     check_a_user_without_rights(m)
     check_wrong_command_lines(m)
@@ -334,7 +364,7 @@ def test_monitor_follows(make):
     w.eventually(lambda: "ssh on 22; nothing in its way" in lines(plain), "and back")
 
     told = lambda: [json.loads(line) for line in objects.stdout.splitlines()]  # noqa: E731
-    last_is_what_is = lambda: told()[-1].get("Status") == named(w.properties(m) or {})  # noqa: E731
+    last_is_what_is = lambda: [event["Status"] for event in told() if "Status" in event][-1] == named(w.properties(m) or {})  # noqa: E731
     w.eventually(last_is_what_is, "the last is what is")
     seen = len(lines(plain))
     m.run(["systemctl", "restart", w.UNIT], check=True)
@@ -380,16 +410,19 @@ def test_monitor_tells_the_signals(make):
     conflict, moved = told()[2:]
     assert conflict["Event"] == "Conflict" and conflict["Port"] == 22 and conflict["Holder"].startswith("windows")
     assert moved == {"Event": "Relocated", "From": 22, "To": 22022}
-    signals = lambda: [line for line in lines(plain) if re.match("(conflict|relocated|restored): ", line)]  # noqa: E731
-    w.eventually(lambda: len(signals()) == 4, "the words")
-    assert signals()[:2] == ["relocated: from 22 to 22022", "restored: back on 22"]
-    assert re.match(r"conflict: Windows .*\b22\b", signals()[2]) and signals()[3] == "relocated: from 22 to 22022"
+
+    # People read each thing once: the line of the status says it.
+    named_holder = f"ssh on 22022; Windows ({w.WINDOWS_SOFTWARE}) holds 22"
+    w.eventually(lambda: lines(plain)[-1] == named_holder, "Windows' greeting")
+    assert not re.search("^(conflict|relocated|restored|also changed)", "\n".join(lines(plain)), re.MULTILINE)
+    assert all(a != b for a, b in itertools.pairwise(lines(plain)))
+    assert [line for line in lines(plain) if line == "ssh on 22022; moved from 22"] == ["ssh on 22022; moved from 22"]
 
 
 # ---- hostile text ----
 
 HOSTILE = "\x1b[2J\x1b]0;pwned\x07\r\nsshd is fine\n\x9b31m\u202etxt.exe\u2028\u200b" + 300 * "A"
-LAST = ("restored: back on 22", '{"Event":"Restored","Port":22}')  # the last of the impostor's signals
+LINES = (1, 4)  # of monitor and monitor --json: what the impostor's signals come to
 
 
 def test_nothing_hostile_reaches_the_terminal(make):
@@ -415,12 +448,11 @@ def test_nothing_hostile_reaches_the_terminal(make):
     for process in monitors:
         w.eventually(lambda: process.stdout, "the first line")  # noqa: B023
     succeeds(m, "restore")
-    for process, last in zip(monitors, LAST, strict=True):
-        w.eventually(lambda: process.stdout.rstrip().endswith(last), "all the signals")  # noqa: B023
-        assert is_clean(process.stdout) and len(lines(process)) == 5, process.stdout
+    for process, count in zip(monitors, LINES, strict=True):
+        w.eventually(lambda: len(lines(process)) == 1 + count, "all the signals")  # noqa: B023
+        assert is_clean(process.stdout)
 
     # The bus delivers signals of another sender, and wslportctl ignores them.
-    before = [process.stdout for process in monitors]
     names = [line.split()[0] for line in m.run(["busctl", "list", "--no-legend"], check=True).stdout.splitlines()
              if line.split()[2] == "wslportctl"]
     assert len(names) == 2
@@ -428,6 +460,6 @@ def test_nothing_hostile_reaches_the_terminal(make):
         m.run([*SOMEBODY, "busctl", "emit", f"--destination={name}", *w.BUS[1:], w.INTERFACE, "Restored", "q", "4711"],
               check=True)
     succeeds(m, "restore")
-    for process, text, last in zip(monitors, before, LAST, strict=True):
-        w.eventually(lambda: process.stdout[len(text):].rstrip().endswith(last), "the impostor's")  # noqa: B023
+    for process, count in zip(monitors, LINES, strict=True):
+        w.eventually(lambda: len(lines(process)) == 1 + 2 * count, "the impostor's")  # noqa: B023
         assert "4711" not in process.stdout

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import wslport as w
 from machine import Machine
+from windows import Greeting
 
 MARKS = {"✓": "ok", "✗": "problem", "!": "warning", "?": "unknown", "–": "skipped"}
 SYSTEM32 = "/mnt/c/Windows/System32"
@@ -35,7 +36,8 @@ def parse(text: str) -> dict[str, Check]:
     """The output of wslportctl diagnose for people."""
     found: dict[str, Check] = {}
     name = ""
-    for line in text.splitlines():
+    *lines, total = text.splitlines()
+    for line in lines:
         if line.startswith(" " * 20):
             assert found[name].remedy == ""
             found[name] = Check(found[name].verdict, found[name].finding, line[20:])
@@ -43,13 +45,18 @@ def parse(text: str) -> dict[str, Check]:
         mark, name, finding = re.fullmatch(r"(\S) (\S+) +(\S.*)", line).groups()  # type: ignore[union-attr]
         assert name not in found
         found[name] = Check(MARKS[mark], finding, "")
+    of = [check.verdict for check in found.values()]
+    counts = {word: of.count(word) for word in ("problem", "warning", "unknown")}
+    words = [f"{n} {word}{'s' if n != 1 and word != 'unknown' else ''}" for word, n in counts.items() if n or word != "warning"]
+    assert total.partition(";")[0] == ", ".join(words)
+    assert [verdict for verdict in of if verdict == "problem"] == of[len(of) - counts["problem"]:]
     return found
 
 
 def diagnose(m: Machine, *wrapper: str) -> dict[str, Check]:
-    result = m.run([*wrapper, "wslportctl", "diagnose"])
+    result = m.run([*wrapper, "wslportctl", "diagnose", "--all"])
     found = parse(result.stdout)
-    assert len(found) == 24 and result.stderr == ""
+    assert len(found) == 26 and result.stderr == ""
     assert result.returncode == (6 if any(check.verdict == "problem" for check in found.values()) else 0)
     return found
 
@@ -198,7 +205,7 @@ def test_each_check_is_found_and_mended(make):
     w.eventually(lambda: len(m.listeners()) > 200, "others listen too")
     found = wait_well(m)
     assert "Windows (OpenSSH_for_Windows_9.5) has 22" in found["port-holder"].finding
-    assert found["addresses"].finding == "other machines use 192.168.50.10 (LAN)"
+    assert found["addresses"].finding.startswith("other machines use 192.168.50.10 (LAN); Windows itself uses localhost")
     assert found["windows-firewall"].remedy == "wslportctl firewall --apply"
 
     for name, provoke, verdict, text in CASES:
@@ -220,6 +227,23 @@ def test_each_check_is_found_and_mended(make):
     type_it(m, enforcing.remedy)
     assert diagnose(m, *ENFORCING)["selinux"].verdict == "ok"
     assert calls(m)[-1] == enforcing.remedy
+
+
+def test_what_passes_is_shown_where_there_is_room(make):
+    m = w.boot(furnish(make(windows=w.WINDOWS_HOLDS_22)))
+    w.wait_sshd(m, 2222)
+    short = m.run(["wslportctl", "diagnose"], check=True).stdout
+    assert list(parse(short)) == ["windows-firewall"]
+    assert short.splitlines()[-1] == "0 problems, 1 unknown; wslportctl diagnose --all shows 25 more"
+    assert len(json.loads(m.run(["wslportctl", "diagnose", "--json"], check=True).stdout)) == 26
+    for rows, shown in (24, 1), (60, 26):
+        command = f"stty rows {rows} columns 200; NO_COLOR=1 wslportctl diagnose"
+        result = m.run(["script", "--quiet", "--return", "--command", command, "/dev/null"], check=True)
+        assert len(parse(result.stdout.replace("\r", ""))) == shown
+    # What Interop=no keeps unknown is one line, also where nobody knows whose .wslconfig counts.
+    m.write("/mnt/c/Users/second/.wslconfig", GOOD_WSLCONFIG)
+    assert verdicts(diagnose(m)) == {"windows-firewall": "unknown"}
+    assert "Interop=no" in diagnose(m)["windows-firewall"].finding
 
 
 def test_half_of_its_port(make):
@@ -415,7 +439,8 @@ def test_as_far_as_it_can(make):
     for wrapper in ([], USER):
         found = diagnose(m, *wrapper)
         assert {name for name, check in found.items() if check.finding == "this is not WSL"} == {
-            "systemd", "daemon", "networking-mode", "windows-range", "ignored-ports", "windows-firewall", "idle-timeout"}
+            "systemd", "daemon", "networking-mode", "port-tracker", "windows-range", "ignored-ports", "windows-firewall",
+            "from-windows", "idle-timeout"}
         assert found["sshd-running"].verdict == "ok"
 
 
@@ -483,6 +508,14 @@ def test_files_that_are_hostile(make):
     assert parse(result.stdout)["sshd-config"].verdict == "problem"
 
 
+def netsh(m: Machine, excluded: str) -> None:
+    stand_in(m, f"{SYSTEM32}/netsh.exe", f"""
+case "$4" in
+excludedportrange) printf -- '{excluded}' ;;
+dynamicport) printf '\\r\\nStartport : 49152\\r\\nAnzahl : 16384\\r\\n' ;;
+esac """)
+
+
 def test_windows_is_asked_where_that_is_allowed(make):
     m = furnish(make(windows=w.WINDOWS_HOLDS_22, keep_ms=2000))
     m.write(w.CONFIG, w.configuration(Windows={"Interop": "yes"}))
@@ -493,13 +526,13 @@ case "$2" in
 *sshd) printf '\r\nHKEY_LOCAL_MACHINE\\SYSTEM\\CurrentControlSet\\Services\\sshd\r\n    Start    REG_DWORD    0x2\r\n\r\n' ;;
 *) printf '\r\nHKEY_CURRENT_USER\\Volatile Environment\r\n    USERPROFILE    REG_SZ    C:\\Users\\second\r\n\r\n' ;;
 esac """)
-    stand_in(m, f"{SYSTEM32}/netsh.exe", r"""
-case "$4" in
-excludedportrange) printf '\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n' ;;
-dynamicport) printf '\r\nStartport : 49152\r\nAnzahl : 16384\r\n' ;;
-esac """)
+    netsh(m, r"\r\nStartport   Endport\r\n---------   -------\r\n     2222      2230\r\n\r\n")
     # One script asks for the rules, another one runs a command elevated.
     stand_in(m, f"{SYSTEM32}/WindowsPowerShell/v1.0/powershell.exe", r"""
+if [ "$3" = -EncodedCommand ] && echo "$4" | base64 -d | grep -aq C.o.n.n.e.c.t; then
+        cat /root/greeting
+        exit
+fi
 case "$3" in
 -EncodedCommand) cat /root/rules 2> /dev/null; echo end ;;
 *) echo 'rule|2222|LocalSubnet|WSL SSH (2222, lan)' >> /root/rules ;;
@@ -509,6 +542,11 @@ esac """)
     found = diagnose(m)
     assert found["windows-range"].verdict == "ok"  # sshd has 2222, so Windows has allowed it
     assert "an sshd that starts with Windows" in found["port-holder"].finding
+    assert found["from-windows"].verdict == "unknown"
+    for greeting, verdict, told in ((b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", "ok", "reaches sshd at localhost:2222"),
+                                    (w.WINDOWS.text, "problem", "its own sshd"), (b"none\r\n", "warning", "no greeting")):
+        m.path("/root/greeting").write_bytes(greeting)
+        expect(m, "from-windows", verdict, told)
 
     assert "'" not in mends(m, "idle-timeout", "warning", "7 s after").split("sed -i '5s/.*/instanceIdleTimeout=-1/'")[1]
     assert "instanceIdleTimeout=-1" in m.read(second) and m.path(WSLCONFIG).read_bytes() == GOOD_WSLCONFIG.encode()
@@ -522,8 +560,79 @@ esac """)
 
     run(m, "systemctl stop wslportd.service ssh.service")
     w.eventually(lambda: "tcp/2222" not in m.windows.reservations(), "Windows has 2222 back")
+    # Where nothing was refused, a range in which Windows may refuse a port is no cause.
+    netsh(m, r"-----\r\n     2222      2230     *\r\n")
+    expect(m, "windows-range", "unknown", "port 2222 lies in 2222-2230, where Windows may refuse it")
+    assert expect(m, "listening", "problem", "does not listen on port 2222").remedy == "systemctl restart ssh.service"
+    netsh(m, r"\377\376S\0t\0a\0r\0t\0")  # UTF-16
+    expect(m, "windows-range", "unknown", "can't tell")
+    netsh(m, "-----\r\n" + "".join(f"{port} {port}\r\n" for port in range(2000, 2231)))
     m.windows.exclude("2222")
     m.run(["systemctl", "start", "ssh.service"])
     assert diagnose(m)["sshd-running"].finding.endswith("see windows-range")
-    assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2230") == "systemctl enable --now wslportd.service"
+    assert mends(m, "windows-range", "problem", "port 2222 lies in 2222-2222") == "systemctl enable --now wslportd.service"
     w.wait_sshd(m, 22022)
+
+
+def test_the_tracker_and_windows_silence_are_told(make):
+    """No remedy is printed that would have sshd bind, while nobody can."""
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22))
+    with w.held_boot(m):
+        m.windows.dead()
+    w.wait_properties(m, State="blocked", LastBind="tracker-dead")
+    found = diagnose(m)
+    assert found["port-tracker"].finding.startswith("WSL's port tracker is dead")
+    assert "see port-tracker" in found["sshd-running"].finding and "see port-tracker" in found["listening"].finding
+    assert {check.remedy for check in found.values() if check.verdict == "problem"} == {"wsl.exe --shutdown", ""}
+
+    m.run(["systemctl", "stop", "wslportd.service"])
+    found = diagnose(m)  # sshd's own words tell it
+    assert found["port-tracker"].verdict == "problem" and found["sshd-running"].remedy == ""
+    m.kill()
+    m.disable("barrier.service")
+    w.boot(m)
+    w.wait_sshd(m, 2222)
+    assert expect(m, "port-tracker", "ok", "").remedy == ""
+
+
+def test_sshd_that_waits_for_windows_is_not_called_running(make):
+    m = furnish(make())
+    m.windows.silent()
+    m.boot()
+    w.wait_properties(m, LastBind="no-answer")
+    w.eventually(lambda: w.active_state(m, "ssh.service") == "activating", "sshd waits in bind()")
+    found = diagnose(m)
+    assert found["port-tracker"].verdict == "problem" and "has not answered" in found["port-tracker"].finding
+    assert found["sshd-running"].finding == "ssh.service is still starting; see port-tracker"
+    assert {check.remedy for check in found.values() if check.verdict == "problem"} == {"wsl.exe --shutdown", ""}
+    m.windows.silent(False)
+    w.wait_sshd(m, 22)
+    assert diagnose(m)["sshd-running"].finding == "ssh.service runs"
+
+
+def test_what_became_of_windows_own_sshd(make):
+    m = furnish(make(windows=w.WINDOWS_HOLDS_22, **w.HASTE))
+    m.write(WSLCONFIG, GOOD_WSLCONFIG + "[experimental]\r\nhostAddressLoopback=True\r\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", HomePortHolder="windows-openssh", HomePortHolderDetail=w.WINDOWS_SOFTWARE)
+    assert diagnose(m)["addresses"].finding == "other machines use 192.168.50.10 (LAN)"
+
+    # Somebody stops it: nobody takes that for a reserved port, and WSL's sshd can go back.
+    m.windows.release(22)
+    assert w.call(m, "Probe") == (0, "")
+    w.wait_properties(m, HomePortHolder="windows-openssh", HomePortHolderDetail="its sshd, which does not answer any more")
+    check = expect(m, "port-holder", "warning", "Windows' sshd does not answer on 22 any more")
+    type_it(m, check.remedy)
+    w.wait_sshd(m, 22)
+    assert "Relocate=mirrored" in expect(m, "port-holder", "ok", "nobody else has port 22").finding
+
+
+def test_a_port_proxy_of_windows_leads_to_sshd(make):
+    m = w.boot(furnish(make(**w.HASTE)))
+    w.wait_sshd(m, 22)
+    greeting = m.banner(22)
+    m.run(["systemctl", "stop", "wslportd.service", "ssh.service"])
+    w.eventually(lambda: m.windows.claim(22, Greeting(greeting)), "the proxy has 22", 90)
+    m.run(["systemctl", "start", "wslportd.service", "ssh.service"])
+    w.wait_properties(m, State="relocated", HomePortHolder="windows")
+    assert "netsh.exe interface portproxy show all" in diagnose(m)["port-holder"].finding

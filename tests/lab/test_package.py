@@ -21,7 +21,6 @@ from pathlib import Path
 import pytest
 
 import roots
-import test_readme as readme
 import wslport as w
 from machine import Machine
 from processes import Session
@@ -65,10 +64,31 @@ def test_each_form_is_of_the_changelogs_version():
     assert changelog[0] == version("first")
 
 
+def test_it_has_the_readme(tmp_path):
+    subprocess.run(["dpkg-deb", "-x", package("first"), tmp_path], check=True)
+    found = {path.name.removesuffix(".gz") for path in (tmp_path / "usr/share/doc/wslportd").iterdir()}
+    assert found == {"README.md", "changelog", "copyright", "wslportd.conf"}
+
+
+def test_zsh_finds_its_completion(tmp_path):
+    """By the package alone: this host's zsh looks into its own folders, with those of the package in their place."""
+    subprocess.run(["dpkg-deb", "-x", package("first"), tmp_path], check=True)
+    found = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", f"""
+            for place in vendor-completions site-functions; do
+                [ ! -d {tmp_path}/usr/share/zsh/$place ] || [ ! -d /usr/share/zsh/$place ] ||
+                    mount --bind {tmp_path}/usr/share/zsh/$place /usr/share/zsh/$place
+            done
+            zsh -fc 'autoload -Uz compinit; compinit -D -u; print $_comps[wslportctl]'"""],
+        check=True, capture_output=True, text=True)
+    assert found.stdout == "_wslportctl\n", found.stderr
+
+
 def installed() -> set[str]:
     """The files of the Debian package that come from `meson install`."""
     lines = subprocess.run(["dpkg-deb", "-c", package("first")], check=True, capture_output=True, text=True).stdout
-    names = [line.split()[5].removeprefix(".") for line in lines.splitlines()]
+    names = [line.split()[5].removeprefix(".").replace("/zsh/vendor-completions/", "/zsh/site-functions/")
+             for line in lines.splitlines()]
     return {re.sub(r"^/lib/", "/usr/lib/", name).removesuffix(".gz") for name in names
             if not name.endswith("/") and "/share/doc/" not in name and "/lintian/" not in name}
 
@@ -106,9 +126,13 @@ def test_an_rpm_can_be_built(tmp_path):
         return subprocess.run(["rpm", "-q", "--nosignature", *arguments, "-p", rpm], check=True, capture_output=True,
                               text=True).stdout.splitlines()
 
-    files = {name.removesuffix(".gz") for name in query("--list")
-             if not re.search("/share/doc/|/licenses/|/\\.build-id", name)}
-    assert files - {"/etc/wslportd.conf.d", "/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} == installed() | {w.CONFIG}
+    listed = dict(reversed(line.split(maxsplit=1)) for line in query("--queryformat", "[%{FILEMODES:perms} %{FILENAMES}\\n]"))
+    files = {name.removesuffix(".gz") for name, mode in listed.items()
+             if mode[0] != "d" and not re.search("/share/doc/|/licenses/|/\\.build-id", name)}
+    assert files == installed() | {w.CONFIG}
+    assert {"/etc/wslportd.conf.d", "/var/lib/wslportd", "/var/lib/wslportd/sshd.d"} <= set(listed)
+    assert listed["/etc/ssh/sshd_config.d"] == "drwx------"  # as sshd's own package has it
+    assert {"README.md", "wslportd.conf"} <= {Path(name).name for name in listed if "/share/doc/" in name}
     assert query("--configfiles") == [w.STATIC_FILE, w.CONFIG]
     assert "wslportd --reset || :" in "\n".join(query("--scripts"))
     checked = subprocess.run(["rpmlint", FORMS / "rpm/wslportd.spec"], capture_output=True, text=True)
@@ -132,7 +156,8 @@ def test_an_arch_package_can_be_built():
         assert built.returncode == 0, built.stdout + built.stderr
         listing = subprocess.run(["bsdtar", "-tf", next(place.glob("wslportd-*.pkg.tar.gz"))], check=True, capture_output=True,
                                  text=True).stdout.splitlines()
-    files = {"/" + name.removesuffix(".gz") for name in listing if not name.startswith(".") and not name.endswith("/")}
+    files = {"/" + name.removesuffix(".gz") for name in listing
+             if not name.startswith(".") and not name.endswith("/") and "/share/doc/" not in name}
     # Arch has neither /usr/sbin nor /usr/libexec.
     assert files == {name.replace("/sbin/", "/bin/").replace("/libexec/", "/lib/wslportd/") for name in installed()}
 
@@ -311,6 +336,7 @@ def test_nothing_is_left(bare, suite, steps):
         assert w.active_state(m, w.UNIT) == "inactive"
     asker.kill()
     asker.wait()
+    assert [line for line in m.messages() if "Got notification message" in line] == []
     after = files(m)
     assert {name for name in before.keys() | after if before.get(name) != after.get(name)} == set()
     assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
@@ -341,32 +367,35 @@ def test_removed_and_installed_again(bare):
 
 def test_the_readmes_first_command(machine):
     """On WSL the command builds and installs. This machine has the packages that apt would get, as it has no network."""
-    needed = re.search(r"(?m)^packages_build=\((.*)\)$", (TREE / "tests/run").read_text())
-    assert needed
-    m = machine(overlay=[roots.build_root([*needed[1].split(), *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
+    needed = [re.search(rf"(?m)^packages_{name}=\((.*)\)$", (TREE / "tests/run").read_text()) for name in ("build", "deb")]
+    packages = [word for found in needed if found for word in found[1].split()]
+    m = machine(overlay=[roots.build_root([*packages, *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
     m.write("/etc/machine-id", roots.MACHINE_ID + "\n")
     shutil.copytree(TREE, m.path("/root") / "wslportd", symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__"))
     w.boot(m)
     assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
+    before = files(m)
     for _ in range(2):  # the second time as for a newer tree
         printed = m.run(["tests/run", "here"], check=True, timeout=300, directory="/root/wslportd").stdout
         # No eventually(): when the command has ended, sshd must be reachable.
         assert 2222 in m.listeners() and w.failed_units(m) == []
         assert "relocated: sshd is on port 2222, away from 22\n" in printed and "wslportctl firewall\n" in printed
+        m.run(["rm", "-rf", "/var/tmp/wslportd-build"], check=True)  # nothing needs it any more
     assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
     assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
+    assert "Defined-By: wslportd" in m.run(["journalctl", "--dump-catalog"], check=True).stdout
+    owned = {re.sub("^/lib/", "/usr/lib/", name)
+             for name in m.run(["dpkg", "--listfiles", "wslportd"], check=True).stdout.split()}
+    assert {name for name in set(files(m)) - set(before) if name.startswith("/usr/") and name not in owned} == set()
     m.poweroff()
     w.boot(m)
     w.check_relocated_boot(m)
 
-    # The README's commands take it away again.
+    believed = m.run(["tests/run", "wsl", "--yes"], timeout=120, directory="/root/wslportd")
+    assert re.search(r"\d+ as believed, \d+ differs, ", believed.stdout), believed.stdout + believed.stderr
+
     session = m.ssh_session(2222)
-    readme.with_sudo(m)
-    removal, = [text for text in readme.fences("sh") if "uninstall" in text]
-    for command in readme.commands(removal):
-        printed = m.run(["sh", "-ec", command], check=True, timeout=60).stdout
-        assert "--reset" not in command or "stays on port 2222" in printed  # as Windows still has 22
-    m.run(["systemctl", "daemon-reload"], check=True)
+    m.run(["apt-get", "-y", "purge", "wslportd"], check=True, timeout=60)
     assert session.alive() and w.logs_in(m, 2222)
     assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
     assert not m.exists(w.CONFIG) and not m.exists(w.STATIC_FILE) and w.own_files(m) == {}

@@ -272,6 +272,27 @@ def test_the_journal_and_its_catalog(make):
         assert subject in catalog, name
 
 
+def test_a_boot_with_one_move_is_three_lines(make):
+    """In the order in which things happened, each with fields for programs."""
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write(w.CONFIG, "[Daemon]\nLogLevel=info\n")
+    w.boot(m)
+    w.eventually(lambda: w.said(m, w.STATUS_RELOCATED), "the last line")
+    refuses = "Windows refuses 22 (a program has it, or an excluded port range)"
+    entries = m.journal(SYSLOG_IDENTIFIER="wslportd")
+    assert [entry["MESSAGE"] for entry in entries] == [f"Port 22 can't be had: {refuses}",
+                                                       f"sshd is moved to port 2222: {refuses}", w.STATUS_RELOCATED]
+    every = m.messages()
+    assert max(i for i, line in enumerate(every) if line.startswith("Server listening on")) < every.index(
+        f"sshd is moved to port 2222: {refuses}")
+    fields = [{name: entry.get(name) for name in ("PORT", "STATE", "CAUSE", "FROM", "TO", "HOLDER")} for entry in entries]
+    assert fields[0] == {"PORT": "22", "STATE": None, "CAUSE": "windows-refuses", "FROM": None, "TO": None, "HOLDER": "windows"}
+    assert fields[1].pop("HOLDER").startswith("windows") and fields[1].pop("CAUSE").startswith("windows-")
+    assert fields[1] == {"PORT": "2222", "STATE": "relocated", "FROM": "22", "TO": "2222"}
+    assert (fields[2]["STATE"], fields[2]["CAUSE"], fields[2]["HOLDER"]) == ("relocated", "windows-openssh-holds", "windows-openssh")
+    assert not [entry for entry in entries if "CODE_FILE" in entry]
+
+
 @pytest.mark.waits
 def test_a_host_that_does_not_answer_is_told(make):
     m = make(**w.HASTE)

@@ -148,7 +148,8 @@ def test_where_ports_are_not_shared(make, mode):
 
 def test_windows_names_its_program(make):
     m = windows.relocated(make)
-    windows.stand_in(m, "netsh.exe", r"""print("\r\n     40000       40099\r\n     50000       50059     *\r\n")""")
+    windows.stand_in(m, "netsh.exe", r"""print("\r\n----------    --------\r\n     40000       40099\r\n"
+"     50000       50059     *\r\n")""")
     m.windows.exclude("40000-40099")
     refused = ("unknown", "nobody listens, but Windows may refuse 40000-40099: an excluded port range")
     assert who(m, 22) == ("windows-openssh", w.WINDOWS_SOFTWARE) and who(m, 40001) == FREE and windows.calls(m) == []

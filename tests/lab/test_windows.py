@@ -334,6 +334,38 @@ def test_firewall(make):
     assert wslportctl(m, "firewall", "--check")[:2] == (1, "port 2222: unknown\n")
 
 
+def test_what_counts_besides_a_rule_that_lets_in(make):
+    m = relocated(make)
+    program = "WindowsPowerShell/v1.0/powershell.exe"
+    rule = wslportctl(m, "firewall")[1].splitlines()[1]
+    ours = 'port 2222: let in from LocalSubnet by "WSL SSH (2222, lan)"\n'
+
+    # A rule that is there already is no failure. Windows mirrors it into its other firewall.
+    there = r"sys.exit(1) if '-Command' in sys.argv else print('rule|2222|LocalSubnet|WSL SSH (2222, lan)\n'"
+    stand_in(m, program, there + " * 2 + 'end')")
+    assert wslportctl(m, "firewall", "--apply", "--yes") == (0, f"{rule}\n{ours}", "")
+    code, output, errors = wslportctl(m, "firewall", "--apply", "--remove", "--yes")
+    assert code == 1 and "did not run the command" in errors
+    # A rule that blocks wins, and settings may come before all rules.
+    stand_in(m, program, there + r" + 'block|*|*|No guests\nend')")
+    blocked = 'port 2222: kept out, whatever others allow, from Any by "No guests"\n'
+    assert wslportctl(m, "firewall", "--check") == (6, ours + blocked, "")
+    set_interop(m, "yes")
+    diagnosis = m.run(["wslportctl", "diagnose"]).stdout
+    assert 'the rule "No guests" of Windows\' firewall keeps others from port 2222' in diagnosis and "--apply" not in diagnosis
+    for setting, code, told in (("off", 0, "is off for WSL"), ("open", 0, "lets in what no rule names"), ("ignored", 6, "a policy on")):
+        stand_in(m, program, f"print('{setting}\\nend')")
+        seen = wslportctl(m, "firewall", "--check")
+        assert seen[0] == code and told in seen[1]
+
+def test_a_person_reads_who_is_waited_for(make):
+    m = relocated(make)
+    stand_in(m, "WindowsPowerShell/v1.0/powershell.exe", "time.sleep(100000)")
+    code, output = at_a_terminal(m, "", "wslportctl firewall --check --timeout 3")
+    assert code == 1 and "wslportctl: waiting for Windows, 3 s at most" in output and "within 3 s" in output
+    assert "waiting" not in wslportctl(m, "firewall", "--check", "--timeout", "3")[2]
+
+
 def test_firewall_for_mosh(make):
     m = relocated(make)
     rule, rules, removal = (wslportctl(m, "firewall", *options)[1].splitlines()[1] for options in ([], ["--mosh"], ["--mosh", "--remove"]))

@@ -41,7 +41,8 @@ WINDOWS = Greeting()
 WINDOWS_SOFTWARE = "OpenSSH_for_Windows_9.5"
 WINDOWS_HOLDS_22 = {22: WINDOWS}
 STARTED, EXITED, ENTERED = "ExecMainStartTimestampMonotonic", "ExecMainExitTimestampMonotonic", "ActiveEnterTimestampMonotonic"
-STATUS_RELOCATED = f"ssh on 2222; Windows ({WINDOWS_SOFTWARE}) holds 22"
+REASON_RELOCATED = f"Windows ({WINDOWS_SOFTWARE}) holds 22"
+STATUS_RELOCATED = f"ssh on 2222; {REASON_RELOCATED}"
 
 # The MESSAGE_ID of each of the daemon's journal entries.
 MESSAGES = {"conflict": "46f2508be7884c6e865d6f5adcff99bc", "relocated": "09e8bf5ba3654c62b1228f1736b12d8b",
@@ -546,10 +547,11 @@ def check_report(m: Machine, state: str, port: int, can_bind: bool = True) -> di
         assert greeting.startswith("SSH-2.0-OpenSSH_for_Windows")
         software = greeting.removeprefix("SSH-2.0-")
         p = wait_properties(m, HomePortHolder="windows-openssh", HomePortHolderDetail=software)
-        assert status_text(m) == f"ssh on {port}; Windows ({software}) holds 22"
+        if p["Cause"] != "requested":
+            assert (p["Cause"], p["Reason"]) == ("windows-openssh-holds", f"Windows ({software}) holds 22")
+        assert status_text(m) == f"ssh on {port}; {p['Reason']}"
         assert m.read(PORT_FILE).splitlines()[-1] == f"Port {port}"
         assert m.read(LAST_PORT_FILE) == f"{port}\n"
-        assert str(port) in p["Reason"]
     elif state == "clear":
         assert (p["HomePortHolder"], p["HomePortHolderDetail"]) == ("sshd", "")
         assert own_files(m) == {}

@@ -22,7 +22,7 @@ typedef struct Rule {
         RestorePolicy restore;
         NetworkingMode mode;  /* MODE_UNKNOWN: mirrored */
         ServicePhase service; /* SERVICE_UNKNOWN: queued */
-        bool booting, not_booting, no_auto_restore, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
+        bool booting, not_booting, no_auto_restore, requested, too_often, by_socket, unapplied, not_enabled, ensure_enabled, socket_disabled,
                         switch_unfinished, refused, fixed, other_fixed, cannot_bind, own_network, unmet;
         Settled settled;
         SocketActivation socket_activation;
@@ -36,6 +36,7 @@ typedef struct Rule {
         size_t n_beside;
         bool then_start, port_missing, ask_again;
         State state;
+        Cause cause; /* CAUSE_NONE: any */
 } Rule;
 
 static inline Config test_config(RelocatePolicy relocate, RestorePolicy restore) {
@@ -109,6 +110,9 @@ static inline void test_rule(const void *data) {
         snapshot.last_port = rule->last_port;
         snapshot.settled = rule->settled;
         snapshot.no_auto_restore = rule->no_auto_restore;
+        snapshot.requested = rule->requested;
+        snapshot.postponed = rule->too_often ? "tried again in 60 s" : NULL;
+        snapshot.too_often = rule->too_often;
         snapshot.request = rule->request;
         snapshot.request_port = rule->request_port;
         snapshot.facts = rule->facts;
@@ -123,5 +127,7 @@ static inline void test_rule(const void *data) {
         test_equal_int(decision.action == ACTION_NONE && decision.port_missing, rule->port_missing);
         test_equal_int(decision.action == ACTION_NONE && decision.ask_again, rule->ask_again);
         test_equal_string(state_to_string(decision.state), state_to_string(rule->state));
+        if (rule->cause != CAUSE_NONE)
+                test_equal_string(cause_to_string(decision.cause), cause_to_string(rule->cause));
         test_assert(decision.reason[0] != '\0');
 }

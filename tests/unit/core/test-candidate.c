@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "core/config-file.h"
 #include "core/rules.h"
 #include "unit/core/rules.h"
 
@@ -80,6 +81,51 @@ static void test_explicit_port_is_not_moved(void) {
         test_contains(decision.reason, "ListenAddress");
 }
 
+static const struct {
+        const char *name;
+        uint16_t moved_to, port;
+        ConfigPlace place; /* of CandidatePorts= */
+        const char *reason;
+} refusals[] = {
+        { "the home port, from elsewhere",
+          .moved_to = 2222,
+          .port = HOME,
+          .reason = "22 is sshd's own port; to take sshd there: `wslportctl restore`" },
+        { "the home port, where sshd is",
+          .port = HOME,
+          .reason = "22 is sshd's own port; to take sshd there: `wslportctl restore`" },
+        { "no candidate by default",
+          .port = 8080,
+          .reason = "8080 is not among CandidatePorts: add it in " CONFIG_FILE
+                    ", then `wslportctl reload`" },
+        { "no candidate by a drop-in",
+          .port = 8080,
+          .place = { "/etc/wslportd.conf.d/ports.conf", 2 },
+          .reason = "8080 is not among CandidatePorts: add it in /etc/wslportd.conf.d/ports.conf, then "
+                    "`wslportctl reload`" },
+};
+
+/* Somebody asks for a port that sshd can't be moved to: the reason says what to type. */
+static void test_refusal(const void *data) {
+        const __typeof__(refusals[0]) *row = data;
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        const PortFact facts[] = { SSHD(row->moved_to == 0 ? HOME : row->moved_to) };
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        config.places[CONFIG_CANDIDATE_PORTS] = row->place;
+        snapshot.booting = false;
+        snapshot.service = SERVICE_RUNNING;
+        snapshot.moved_to = row->moved_to;
+        snapshot.request = REQUEST_RELOCATE;
+        snapshot.request_port = row->port;
+        snapshot.facts = facts;
+        snapshot.n_facts = 1;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.action, ACTION_NONE);
+        test_equal_string(decision.reason, row->reason);
+}
+
 /* Windows excludes the whole of a long range: a few questions reach its end, and no port is asked about
  * twice. */
 static void test_long_range_is_not_walked(void) {
@@ -128,6 +174,7 @@ static void test_free_end_of_a_range_is_found(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_rule, rules),
+                TEST_TABLE(test_refusal, refusals),
                 TEST(test_explicit_port_is_not_moved),
                 TEST(test_long_range_is_not_walked),
                 TEST(test_free_end_of_a_range_is_found),

@@ -62,6 +62,107 @@ static const Rule rules[] = {
           .state = STATE_CONFLICT },
 };
 
+/* What each state's cause is. */
+static const Rule causes[] = {
+        { .name = "Windows' sshd has home, no candidate is free: no-candidate",
+          .facts = { { .port = HOME, .holder = HOLDER_WINDOWS_OPENSSH, .bind = BIND_REFUSED_BY_WINDOWS }, WINDOWS(2222),
+                     WINDOWS(22022), WINDOWS(2200), WINDOWS(2201), WINDOWS(2202), WINDOWS(2203) },
+          .state = STATE_BLOCKED, .cause = CAUSE_NO_CANDIDATE },
+        { .name = "Windows' sshd has home: windows-openssh-holds",
+          .facts = { { .port = HOME, .holder = HOLDER_WINDOWS_OPENSSH, .bind = BIND_REFUSED_BY_WINDOWS } },
+          .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT, .cause = CAUSE_WINDOWS_OPENSSH_HOLDS },
+        { .name = "Windows refuses home: windows-refuses",
+          .facts = { WINDOWS(HOME) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT,
+          .cause = CAUSE_WINDOWS_REFUSES },
+        { .name = "nginx has home: linux-holds",
+          .facts = { LINUX(HOME) }, .action = ACTION_RELOCATE, .port = 2222, .state = STATE_CONFLICT,
+          .cause = CAUSE_LINUX_HOLDS },
+        { .name = "another distro has home: other-distro-holds",
+          .facts = { { .port = HOME, .holder = HOLDER_OTHER_DISTRO } }, .action = ACTION_RELOCATE, .port = 2222,
+          .state = STATE_CONFLICT, .cause = CAUSE_OTHER_DISTRO_HOLDS },
+        { .name = "Windows has home on IPv4, sshd on IPv6: windows-refuses",
+          .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_IPV4,
+          .facts = { NO_IPV4(HOME, BIND_REFUSED_BY_WINDOWS), FREE(2222) }, .action = ACTION_RELOCATE, .port = 2222,
+          .state = STATE_CONFLICT, .cause = CAUSE_WINDOWS_REFUSES },
+        { .name = "no answer about home: host-silent",
+          .facts = { ANSWER(HOME, BIND_NO_ANSWER) }, .state = STATE_UNKNOWN, .cause = CAUSE_HOST_SILENT },
+        { .name = "no answer about a candidate: host-silent",
+          .facts = { WINDOWS(HOME), ANSWER(2222, BIND_NO_ANSWER) }, .state = STATE_CONFLICT, .cause = CAUSE_HOST_SILENT },
+        { .name = "the tracker is dead: tracker-dead",
+          .facts = { ANSWER(HOME, BIND_TRACKER_DEAD) }, .state = STATE_BLOCKED, .cause = CAUSE_TRACKER_DEAD },
+        { .name = "a ListenAddress has the port: fixed-by-configuration",
+          .fixed = true, .facts = { WINDOWS(HOME) }, .state = STATE_BLOCKED, .cause = CAUSE_FIXED_BY_CONFIGURATION },
+        { .name = "sshd refuses its configuration, and is down: configuration-refused",
+          .refused = true, .state = STATE_UNKNOWN, .cause = CAUSE_CONFIGURATION_REFUSED },
+        { .name = "sshd refuses its configuration, and can't be moved: configuration-refused",
+          .refused = true, .service = SERVICE_RUNNING, .settled = SETTLED_WITHOUT_PORT, .facts = { LINUX(HOME) },
+          .port_missing = true, .ask_again = true, .state = STATE_BLOCKED, .cause = CAUSE_CONFIGURATION_REFUSED },
+        { .name = "sshd's own address is missing: no-address",
+          .cannot_bind = true, .state = STATE_UNKNOWN, .cause = CAUSE_NO_ADDRESS },
+        { .name = "sshd is stopped: owner-stopped",
+          .service = SERVICE_INACTIVE, .state = STATE_UNKNOWN, .cause = CAUSE_OWNER_STOPPED },
+        { .name = "sshd is stopped, and Windows refuses home: windows-refuses",
+          .service = SERVICE_INACTIVE, .facts = { WINDOWS(HOME) }, .state = STATE_CONFLICT,
+          .cause = CAUSE_WINDOWS_REFUSES },
+        { .name = "the limit of moves is reached: too-often",
+          .too_often = true, .facts = { WINDOWS(HOME), FREE(2222) }, .state = STATE_BLOCKED, .cause = CAUSE_TOO_OFTEN },
+        { .name = "never: policy",
+          .relocate = RELOCATE_NEVER, .facts = { WINDOWS(HOME) }, .state = STATE_UNMANAGED, .cause = CAUSE_POLICY },
+        { .name = "a port that is no candidate: policy",
+          .request = REQUEST_RELOCATE, .request_port = 80, .service = SERVICE_RUNNING, .facts = { SSHD(HOME) },
+          .state = STATE_CLEAR, .cause = CAUSE_POLICY },
+        { .name = "moved, and Windows has home: windows-refuses",
+          .moved_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222), WINDOWS(HOME) }, .state = STATE_RELOCATED,
+          .cause = CAUSE_WINDOWS_REFUSES },
+        { .name = "moved, and home is free again: policy",
+          .moved_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222), FREE(HOME) }, .state = STATE_RELOCATED,
+          .cause = CAUSE_POLICY },
+        { .name = "moved as somebody has asked, whoever has home: requested",
+          .moved_to = 2222, .requested = true, .service = SERVICE_RUNNING, .facts = { SSHD(2222), WINDOWS(HOME) },
+          .state = STATE_RELOCATED, .cause = CAUSE_REQUESTED },
+        { .name = "moved, and sshd is starting: as before",
+          .moved_to = 2222, .service = SERVICE_STARTING, .facts = { WINDOWS(HOME) }, .state = STATE_RELOCATED,
+          .cause = CAUSE_WINDOWS_REFUSES },
+        { .name = "moved, mirrored: policy",
+          .relocate = RELOCATE_MIRRORED, .moved_to = 2222, .service = SERVICE_RUNNING, .facts = { SSHD(2222) },
+          .state = STATE_RELOCATED, .cause = CAUSE_POLICY },
+};
+
+static void test_nothing_in_the_way_has_no_cause(void) {
+        const PortFact facts[] = { { .port = HOME, .holder = HOLDER_SSHD, .bind = BIND_REFUSED_BY_WINDOWS } };
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.service = SERVICE_RUNNING;
+        snapshot.facts = facts;
+        snapshot.n_facts = 1;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_int(decision.state, STATE_CLEAR);
+        test_equal_string(cause_to_string(decision.cause), "none");
+}
+
+/* The reason of a move that is over says why sshd stays there. */
+static void test_a_moved_sshd_has_a_reason(void) {
+        const PortFact facts[] = { SSHD(2222), FREE(HOME) };
+        Config config = test_config(RELOCATE_CONFLICT, RESTORE_MANUAL);
+        Snapshot snapshot = test_snapshot();
+        Decision decision;
+
+        snapshot.service = SERVICE_RUNNING;
+        snapshot.moved_to = 2222;
+        snapshot.facts = facts;
+        snapshot.n_facts = ELEMENTSOF(facts);
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_string(decision.reason, "Restore=manual keeps sshd on 2222");
+        config.relocate = RELOCATE_MIRRORED;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_string(decision.reason, "Relocate=mirrored leaves 22 to Windows");
+        snapshot.requested = true;
+        policy_decide(&config, &snapshot, &decision);
+        test_equal_string(decision.reason, "somebody asked for port 2222");
+}
+
 static void test_mode_unknown_does_nothing(void) {
         Config config = test_config(RELOCATE_CONFLICT, RESTORE_AUTO);
         const PortFact facts[] = { WINDOWS(HOME), FREE(2222) };
@@ -412,6 +513,9 @@ static void test_every_conflict_settles(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_rule, rules),
+                TEST_TABLE(test_rule, causes),
+                TEST(test_nothing_in_the_way_has_no_cause),
+                TEST(test_a_moved_sshd_has_a_reason),
                 TEST(test_mode_unknown_does_nothing),
                 TEST(test_refusal_of_our_file_takes_it_away),
                 TEST(test_a_failed_service_has_its_reason),

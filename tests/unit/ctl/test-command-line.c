@@ -8,6 +8,7 @@ static const struct {
         int status;
         const char *verb, *argument;
         const char *options[_OPTION_MAX];
+        const char *error; /* its end */
 } lines[] = {
         { "nothing", { NULL }, .status = CTL_OK, .verb = "status" },
         { "a verb", { "monitor" }, .status = CTL_OK, .verb = "monitor" },
@@ -79,10 +80,46 @@ static const struct {
           .argument = "status",
           .options = { [OPTION_HELP] = "" } },
 
-        { "no verb", { "stauts" }, .status = CTL_USAGE },
-        { "an empty verb", { "" }, .status = CTL_USAGE },
+        { "two letters swapped",
+          { "stauts" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"stauts\"; did you mean \"status\"?\n" },
+        { "a letter too many",
+          { "monitors" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"monitors\"; did you mean \"monitor\"?\n" },
+        { "a letter missing",
+          { "sshconfig" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"sshconfig\"; did you mean \"ssh-config\"?\n" },
+        { "another letter",
+          { "ralocate", "2222" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"ralocate\"; did you mean \"relocate\"?\n" },
+        { "the last letter missing",
+          { "wh" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"wh\"; did you mean \"who\"?\n" },
+        { "nothing near",
+          { "start" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"start\"; see wslportctl --help\n" },
+        { "a part of a verb",
+          { "list" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"list\"; see wslportctl --help\n" },
+        { "an empty verb",
+          { "" },
+          .status = CTL_USAGE,
+          .error = "there is no verb \"\"; see wslportctl --help\n" },
         { "too many arguments", { "relocate", "1", "2" }, .status = CTL_USAGE },
         { "an argument too many", { "restore", "22" }, .status = CTL_USAGE },
+        { "status --quiet",
+          { "status", "--quiet" },
+          .status = CTL_OK,
+          .verb = "status",
+          .options = { [OPTION_QUIET] = "" } },
+        { "--quiet of another verb", { "monitor", "--quiet" }, .status = CTL_USAGE },
         { "no option", { "status", "--now" }, .status = CTL_USAGE },
         { "half an option", { "firewall", "--sco", "lan" }, .status = CTL_USAGE },
         { "a dash", { "relocate", "-" }, .status = CTL_USAGE },
@@ -95,12 +132,16 @@ static const struct {
 static void test_line(const void *data) {
         const __typeof__(lines[0]) *row = data;
         char *argv[ELEMENTSOF(row->arguments) + 2] = { (char *) "wslportctl" };
+        char error[200] = "";
         CommandLine line;
         int argc = 1;
 
         for (; row->arguments[argc - 1]; argc++)
                 argv[argc] = (char *) row->arguments[argc - 1];
+        stderr = fmemopen(error, sizeof(error), "w");
         test_equal_int(command_line_parse(argc, argv, &line), row->status);
+        fclose(stderr);
+        test_contains(error, strempty(row->error));
         if (row->status != CTL_OK)
                 return;
         test_equal_string(line.verb->name, row->verb);

@@ -14,7 +14,7 @@ static const struct {
         { "moved from Windows' sshd",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
-            .reason = "Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222",
+            .reason = "Windows (OpenSSH_for_Windows_9.5) holds 22",
             .home_port = 22,
             .home_holder = HOLDER_WINDOWS_OPENSSH,
             .home_detail = "OpenSSH_for_Windows_9.5",
@@ -36,7 +36,7 @@ static const struct {
           "     22  OpenSSH_for_Windows_9.5       2 open sessions\n"
           "   2222  -                             sshd (ssh.service)\n"
           "\n"
-          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd is on 2222\n"
+          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service, moved by sshd-config\n"
           "  pinned     2 sessions still on 22; Windows can have it when the last one ends\n"
@@ -50,7 +50,7 @@ static const struct {
         { "moved long ago",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
-            .reason = "sshd's port is 2222",
+            .reason = "somebody asked for port 2222",
             .home_port = 22,
             .home_holder = HOLDER_WINDOWS_OPENSSH,
             .home_detail = "OpenSSH_for_Windows_9.5",
@@ -63,7 +63,7 @@ static const struct {
           "     22  OpenSSH_for_Windows_9.5       -\n"
           "   2222  -                             sshd (ssh.service)\n"
           "\n"
-          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22; sshd's port is 2222\n"
+          "  why        somebody asked for port 2222\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service, moved by sshd-config\n"
           "\n"
@@ -72,6 +72,7 @@ static const struct {
         { "moved, and the home port is free again",
           { .mode = MODE_MIRRORED,
             .state = STATE_RELOCATED,
+            .reason = "Restore=manual keeps sshd on 2222",
             .home_port = 22,
             .home_holder = HOLDER_NONE,
             .port = 2222,
@@ -83,6 +84,7 @@ static const struct {
           "     22  -                             free\n"
           "   2222  -                             sshd (ssh.socket)\n"
           "\n"
+          "  why        Restore=manual keeps sshd on 2222\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.socket, moved by socket\n"
           "\n"
@@ -183,7 +185,7 @@ static const struct {
           "\n"
           "  networking wsl1: wslportd is for WSL 2\n"
           "\n"
-          "next, to change to WSL 2: on Windows, with the distro's name from wsl --list\n"
+          "next, to change to WSL 2: on Windows, with the distro's name from `wsl --list`\n"
           "  wsl --set-version NAME 2\n" },
         { "no sshd is installed",
           { .mode = MODE_MIRRORED, .state = STATE_UNMANAGED, .reason = "no ssh service is installed" },
@@ -197,7 +199,7 @@ static const struct {
         { "not enabled",
           { .mode = MODE_MIRRORED,
             .state = STATE_CLEAR,
-            .reason = "ssh.service is not enabled: systemctl enable --now ssh.service",
+            .reason = "ssh.service is not enabled: `systemctl enable --now ssh.service`",
             .home_port = 22,
             .home_holder = HOLDER_NONE,
             .unit = "ssh.service" },
@@ -206,7 +208,7 @@ static const struct {
           "   port  Windows                       Linux\n"
           "     22  -                             free\n"
           "\n"
-          "  why        ssh.service is not enabled: systemctl enable --now ssh.service\n"
+          "  why        ssh.service is not enabled: `systemctl enable --now ssh.service`\n"
           "  networking mirrored: Windows and Linux share their ports\n"
           "  unit       ssh.service\n"
           "\n"
@@ -245,11 +247,11 @@ static const struct {
           "  what is wrong, and what to do:              wslportctl diagnose\n" },
 };
 
-static void draw(const Status *status, bool color, uint64_t now, char ret[static SIZE]) {
+static void draw(const Status *status, bool color, unsigned columns, uint64_t now, char ret[static SIZE]) {
         FILE *file = fmemopen(ret, SIZE, "w");
 
         test_assert(file);
-        picture_draw(file, status, color, now);
+        picture_draw(file, status, color, columns, now);
         test_assert(!ferror(file) && fclose(file) == 0);
 }
 
@@ -258,7 +260,143 @@ static void test_whole(const void *data) {
         char picture[SIZE];
 
         setenv("TZ", "UTC", 1);
-        draw(&row->status, false, NOON + 200 * USEC_PER_SEC, picture);
+        draw(&row->status, false, PICTURE_COLUMNS, NOON + 200 * USEC_PER_SEC, picture);
+        test_equal_string(picture, row->picture);
+}
+
+/* The same on other terminals. Commands are never broken. */
+static const struct {
+        const char *name;
+        const char *of; /* a name in pictures[] */
+        unsigned columns;
+        const char *picture;
+} widths[] = {
+        { "moved, 40", "moved from Windows' sshd", 40,
+          "relocated: sshd is on port 2222, away\n"
+          "           from 22\n"
+          "\n"
+          "  port       22\n"
+          "  Windows    OpenSSH_for_Windows_9.5\n"
+          "  Linux      2 open sessions\n"
+          "  port       2222\n"
+          "  Windows    -\n"
+          "  Linux      sshd (ssh.service)\n"
+          "\n"
+          "  why        Windows\n"
+          "             (OpenSSH_for_Windows_9.5)\n"
+          "             holds 22\n"
+          "  networking mirrored: Windows and Linux\n"
+          "             share their ports\n"
+          "  unit       ssh.service, moved by\n"
+          "             sshd-config\n"
+          "  pinned     2 sessions still on 22;\n"
+          "             Windows can have it when\n"
+          "             the last one ends\n"
+          "  since      2023-11-14 22:13:20, 3 min\n"
+          "             ago\n"
+          "  tailscale  port 2222 of\n"
+          "             100.101.102.103\n"
+          "  lan        port 2222 of 192.0.2.2,\n"
+          "             2001:db8::2\n"
+          "\n"
+          "next\n"
+          "  the rule for Windows' firewall:\n"
+          "    wslportctl firewall\n"
+          "  the ssh configuration of clients:\n"
+          "    wslportctl ssh-config\n" },
+        { "moved, 200", "moved from Windows' sshd", 200,
+          "relocated: sshd is on port 2222, away from 22\n"
+          "\n"
+          "   port  Windows                       Linux\n"
+          "     22  OpenSSH_for_Windows_9.5       2 open sessions\n"
+          "   2222  -                             sshd (ssh.service)\n"
+          "\n"
+          "  why        Windows (OpenSSH_for_Windows_9.5) holds 22\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service, moved by sshd-config\n"
+          "  pinned     2 sessions still on 22; Windows can have it when the last one ends\n"
+          "  since      2023-11-14 22:13:20, 3 min ago\n"
+          "  tailscale  port 2222 of 100.101.102.103\n"
+          "  lan        port 2222 of 192.0.2.2, 2001:db8::2\n"
+          "\n"
+          "next\n"
+          "  the rule for Windows' firewall:             wslportctl firewall\n"
+          "  the ssh configuration of clients:           wslportctl ssh-config\n" },
+        { "nat, 40", "nat", 40,
+          "clear: sshd is on port 22, nothing is in\n"
+          "       its way\n"
+          "\n"
+          "  port       22\n"
+          "  Windows    (ports of its own)\n"
+          "  Linux      sshd (ssh.service)\n"
+          "\n"
+          "  networking nat: Windows and Linux each\n"
+          "             have their own ports\n"
+          "  unit       ssh.service\n"
+          "  mesh       port 22 of 100.92.14.5\n"
+          "  Windows    port 22 of 172.20.0.2;\n"
+          "             localhost too\n"
+          "\n"
+          "next, to reach it from other machines:\n"
+          "in %UserProfile%\\.wslconfig (Windows 11)\n"
+          "  [wsl2]\n"
+          "  networkingMode=mirrored\n"
+          "and then, in Windows: wsl --shutdown\n" },
+        { "WSL 1, 40", "WSL 1", 40,
+          "clear: sshd is on port 22, nothing is in\n"
+          "       its way\n"
+          "\n"
+          "  port       22\n"
+          "  Windows    -\n"
+          "  Linux      sshd\n"
+          "\n"
+          "  networking wsl1: wslportd is for WSL 2\n"
+          "\n"
+          "next, to change to WSL 2: on Windows,\n"
+          "with the distro's name from `wsl --list`\n"
+          "  wsl --set-version NAME 2\n" },
+        { "not enabled, 40", "not enabled", 40,
+          "clear: sshd is not up\n"
+          "\n"
+          "  port       22\n"
+          "  Windows    -\n"
+          "  Linux      free\n"
+          "\n"
+          "  why        ssh.service is not enabled:\n"
+          "             `systemctl enable --now ssh.service`\n"
+          "  networking mirrored: Windows and Linux\n"
+          "             share their ports\n"
+          "  unit       ssh.service\n"
+          "\n"
+          "next\n"
+          "  what is wrong, and what to do:\n"
+          "    wslportctl diagnose\n" },
+        { "not enabled, 60", "not enabled", 60,
+          "clear: sshd is not up\n"
+          "\n"
+          "  port       22\n"
+          "  Windows    -\n"
+          "  Linux      free\n"
+          "\n"
+          "  why        ssh.service is not enabled:\n"
+          "             `systemctl enable --now ssh.service`\n"
+          "  networking mirrored: Windows and Linux share their ports\n"
+          "  unit       ssh.service\n"
+          "\n"
+          "next\n"
+          "  what is wrong, and what to do:\n"
+          "    wslportctl diagnose\n" },
+};
+
+static void test_width(const void *data) {
+        const __typeof__(widths[0]) *row = data;
+        char picture[SIZE];
+        size_t i = 0;
+
+        while (!streq(pictures[i].name, row->of))
+                i++;
+        setenv("TZ", "UTC", 1);
+        draw(&pictures[i].status, false, row->columns, NOON + 200 * USEC_PER_SEC, picture);
         test_equal_string(picture, row->picture);
 }
 
@@ -271,13 +409,13 @@ static const struct {
         { "not named by Windows", MODE_MIRRORED, HOLDER_WINDOWS,
           "     22  a program, or reserved        -\n" },
         { "nobody answered", MODE_MIRRORED, HOLDER_UNKNOWN,
-          "     22  not known                     not known\n" },
+          "     22  not known                     -\n" },
         { "another distro", MODE_CONSOMME, HOLDER_OTHER_DISTRO,
           "     22  -                             another WSL distro\n" },
         { "bridged", MODE_BRIDGED, HOLDER_NONE, "     22  (ports of its own)            free\n" },
         { "no WSL", MODE_NOT_WSL, HOLDER_NONE, "     22  (no Windows here)             free\n" },
         { "the mode isn't known", MODE_UNKNOWN, HOLDER_UNKNOWN,
-          "     22  not known                     not known\n" },
+          "     22  not known                     -\n" },
 };
 
 static void test_side(const void *data) {
@@ -285,8 +423,32 @@ static void test_side(const void *data) {
         Status status = { .mode = row->mode, .home_port = 22, .home_holder = row->holder };
         char picture[SIZE];
 
-        draw(&status, false, 0, picture);
+        draw(&status, false, PICTURE_COLUMNS, 0, picture);
         test_contains(picture, row->row);
+}
+
+/* A process listens whose owner isn't known: the kernel shows where. */
+static const struct {
+        const char *name;
+        uint16_t port;
+        const char *rows;
+} listeners[] = {
+        { "on the home port", 22, "     22  not known                     a program, not known which\n" },
+        { "on another port", 2222,
+          "     22  not known                     -\n"
+          "   2222  not known                     a program, not known which\n" },
+};
+
+static void test_listener(const void *data) {
+        const __typeof__(listeners[0]) *row = data;
+        Status status = { .mode = MODE_MIRRORED,
+                          .home_port = 22,
+                          .listeners = { { "0.0.0.0", row->port, HOLDER_UNKNOWN, "" } },
+                          .n_listeners = 1 };
+        char picture[SIZE];
+
+        draw(&status, false, PICTURE_COLUMNS, 0, picture);
+        test_contains(picture, row->rows);
 }
 
 /* Where sshd has its port, the picture shows how to get mirrored mode, if other machines can't come in
@@ -315,7 +477,7 @@ static void test_way(const void *data) {
                           .n_reachable = 1 };
         char picture[SIZE];
 
-        draw(&status, false, 0, picture);
+        draw(&status, false, PICTURE_COLUMNS, 0, picture);
         test_assert(!!strstr(picture, "networkingMode=mirrored") == row->mirrored);
         test_assert(!!strstr(picture, "wsl --shutdown") == row->mirrored);
         test_assert(!!strstr(picture, "wslportctl firewall") == row->firewall);
@@ -387,51 +549,58 @@ static const struct {
         { "C1", "\xc2\x9b" },
 };
 
-static void test_bounds(const void *data) {
-        const __typeof__(fillings[0]) *row = data;
+static void test_bounds_of(const Status *status, unsigned columns_max) {
+        size_t lines = 0, columns = 0, used = 0;
         char plain[SIZE], colored[SIZE];
+
+        draw(status, false, columns_max, NOON, plain);
+        test_assert(plain[strlen(plain) - 1] == '\n');
+        for (const char *c = plain; *c; c++) {
+                test_assert(*c == '\n' || (unsigned char) *c >= 0x20);
+                columns = *c == '\n' ? 0 : columns + ((*c & 0xc0) != 0x80);
+                if (columns > columns_max)
+                        test_fail("more than %u columns:\n%s", columns_max, plain);
+                lines += *c == '\n';
+        }
+        if (columns_max >= PICTURE_COLUMNS && lines > PICTURE_LINES_MAX)
+                test_fail("%zu lines:\n%s", lines, plain);
+
+        /* Without its colours, the coloured picture is the same. */
+        draw(status, true, columns_max, NOON, colored);
+        for (const char *c = colored; *c;)
+                if (*c == '\033')
+                        c += strcspn(c, "m") + 1;
+                else {
+                        test_assert(*c == plain[used]);
+                        used++;
+                        c++;
+                }
+        test_assert(plain[used] == '\0' && strlen(colored) > used);
+}
+
+static void test_bounds(const void *data) {
+        static const unsigned terminals[] = { PICTURE_COLUMNS, 40, 200 };
+        const __typeof__(fillings[0]) *row = data;
         Status status;
 
         fill(&status, row->c);
         for (int mode = 0; mode < _MODE_MAX; mode++)
                 for (int state = 0; state < _STATE_MAX; state++)
-                        for (int holder = 0; holder < _HOLDER_MAX; holder++) {
-                                size_t lines = 0, columns = 0, used = 0;
-
-                                status.mode = (NetworkingMode) mode;
-                                status.state = (State) state;
-                                status.home_holder = (Holder) holder;
-                                draw(&status, false, NOON, plain);
-                                test_assert(plain[strlen(plain) - 1] == '\n');
-                                for (const char *c = plain; *c; c++) {
-                                        test_assert(*c == '\n' || (unsigned char) *c >= 0x20);
-                                        columns = *c == '\n' ? 0 : columns + ((*c & 0xc0) != 0x80);
-                                        if (columns > PICTURE_COLUMNS)
-                                                test_fail("more than %d columns:\n%s", PICTURE_COLUMNS,
-                                                          plain);
-                                        lines += *c == '\n';
+                        for (int holder = 0; holder < _HOLDER_MAX; holder++)
+                                for (size_t i = 0; i < (holder == 0 ? ELEMENTSOF(terminals) : 1); i++) {
+                                        status.mode = (NetworkingMode) mode;
+                                        status.state = (State) state;
+                                        status.home_holder = (Holder) holder;
+                                        test_bounds_of(&status, terminals[i]);
                                 }
-                                if (lines > PICTURE_LINES_MAX)
-                                        test_fail("%zu lines:\n%s", lines, plain);
-
-                                /* Without its colours, the coloured picture is the same. */
-                                draw(&status, true, NOON, colored);
-                                for (const char *c = colored; *c;)
-                                        if (*c == '\033')
-                                                c += strcspn(c, "m") + 1;
-                                        else {
-                                                test_assert(*c == plain[used]);
-                                                used++;
-                                                c++;
-                                        }
-                                test_assert(plain[used] == '\0' && strlen(colored) > used);
-                        }
 }
 
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_whole, pictures),
+                TEST_TABLE(test_width, widths),
                 TEST_TABLE(test_side, sides),
+                TEST_TABLE(test_listener, listeners),
                 TEST_TABLE(test_way, ways),
                 TEST_TABLE(test_absence, absences),
                 TEST_TABLE(test_bounds, fillings),

@@ -40,10 +40,10 @@ static void test_all_properties(void) {
                                           "HomePort", "q", 22, "HomePortHolder", "s", "windows",
                                           "HomePortHolderDetail", "s", "x.exe", "Port", "q", 2222, "Unit",
                                           "s", "ssh.service") >= 0);
-        test_assert(sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}{sv}", "Mechanism", "s", "sshd-config",
+        test_assert(sd_bus_message_append(m, "{sv}{sv}{sv}{sv}{sv}{sv}{sv}", "Mechanism", "s", "sshd-config",
                                           "Listeners", "a(sqss)", 1, "::", 2222, "sshd", "ssh.service",
                                           "PinnedSessions", "u", 3, "Reachable", "a(ss)", 1, "192.0.2.1",
-                                          "lan", "ListenerWatch", "s", "timer", "LastChangeUSec", "t",
+                                          "lan", "ListenerWatch", "s", "timer", "LastBind", "s", "no-answer", "LastChangeUSec", "t",
                                           UINT64_C(1) << 40) >= 0);
         test_equal_int(end_and_read(m, &status), 0);
         test_equal_int(status.mode, MODE_MIRRORED);
@@ -65,6 +65,7 @@ static void test_all_properties(void) {
         test_equal_string(status.reachable[0].address, "192.0.2.1");
         test_equal_int(status.reachable[0].kind, ADDRESS_LAN);
         test_equal_string(status.listener_watch, "timer");
+        test_equal_int(status.last_bind, BIND_NO_ANSWER);
         test_equal_int(status.last_change, INT64_C(1) << 40);
 }
 

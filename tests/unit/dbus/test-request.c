@@ -56,7 +56,7 @@ static void test_an_answer_that_fails(void) {
         PendingRequest pending = { 0 };
 
         test_equal_int(pending_request_take(&pending, REQUEST_RESTORE, 0, NULL, 1000, false), 0);
-        test_assert(pending_request_answer(&pending, true, "") < 0);
+        test_assert(pending_request_answer(&pending, true, CAUSE_NONE, "") < 0);
         test_equal_int(pending.kind, REQUEST_NONE);
 }
 

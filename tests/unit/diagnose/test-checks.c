@@ -31,7 +31,7 @@ static CheckFacts well(void) {
                         .home_holder = HOLDER_WINDOWS_OPENSSH,
                         .home_detail = "OpenSSH_for_Windows_9.5",
                 },
-                .windows = { .refuses = FACT_NO, .firewall_rule = FACT_YES },
+                .windows = { .refuses = FACT_NO, .lets_in = FACT_YES, .greeting = GREETING_SSH },
                 .addresses = { .usable = FACT_YES, .lan = "192.0.2.1" },
                 .wslconfig = {
                         .found = FACT_YES,
@@ -155,8 +155,25 @@ CHANGE(started_on_windows) { f->windows.sshd_start = WINDOWS_START_MANUAL; }
 CHANGE(disabled_on_windows) { f->windows.sshd_start = WINDOWS_START_DISABLED; }
 CHANGE(not_by_sshd) { f->windows.sshd_start = WINDOWS_START_DISABLED; f->port.home_holder = HOLDER_WINDOWS; }
 CHANGE(held_by_someone) { f->port.holder = HOLDER_UNKNOWN; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
+CHANGE(home_silent) { f->port.home_greeting = HOME_SILENT; }
+CHANGE(home_silent_for_good) { home_silent(f); f->config.values.relocate = RELOCATE_MIRRORED; }
+CHANGE(home_silent_range) { home_silent(f); f->port.home_holder = HOLDER_WINDOWS; }
+CHANGE(home_proxied) { f->port.home_holder = HOLDER_WINDOWS; f->port.home_greeting = HOME_GREETS_AS_SSHD; }
+CHANGE(at_home) { f->port.number = f->port.home = 22; f->port.home_holder = HOLDER_SSHD; }
+CHANGE(at_home_nat) { at_home(f); nat(f); }
+CHANGE(host_loopback) { f->wslconfig.values.host_address_loopback = true; }
 CHANGE(held_by_windows_perhaps) { stopped(f); f->port.holder = HOLDER_UNKNOWN; }
+CHANGE(held_by_windows_unanswered) { held_by_windows_perhaps(f); f->config.values.interop = true; }
 CHANGE(port_unknown) { f->port.number = 0; f->port.listens = FACT_UNKNOWN; f->machine.root = false; }
+CHANGE(bound) { f->daemon.last_bind = BIND_FREE; }
+CHANGE(tracker_dead) { f->daemon.last_bind = BIND_TRACKER_DEAD; }
+CHANGE(tracker_dead_down) { failed(f); tracker_dead(f); }
+CHANGE(tracker_dead_refused) { refused_down(f); tracker_dead(f); }
+CHANGE(tracker_dead_half) { f->port.ipv6_only = true; tracker_dead(f); }
+CHANGE(tracker_dead_range) { f->windows.refuses = FACT_YES; tracker_dead(f); }
+CHANGE(windows_silent) { f->daemon.last_bind = BIND_NO_ANSWER; }
+CHANGE(starting) { f->sshd.service.starting = true; f->port.listens = FACT_NO; }
+CHANGE(windows_silent_down) { starting(f); windows_silent(f); }
 CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_NO_CANDIDATE " is free: add one"); }
 CHANGE(all_taken_line) { all_taken(f); f->config.values.places[CONFIG_CANDIDATE_PORTS] = (ConfigPlace){ "/etc/wslportd.conf", 9 }; }
 CHANGE(all_taken_drop_in) { all_taken(f); f->config.values.places[CONFIG_CANDIDATE_PORTS] = (ConfigPlace){ "/etc/wslportd.conf.d/a b.conf", 9 }; }
@@ -175,6 +192,8 @@ CHANGE(all_taken_refused) { all_taken(f); f->config.valid = FACT_NO; }
 CHANGE(range) { f->windows.refuses = FACT_YES; f->windows.range.first = 2200; f->windows.range.last = 2300; }
 CHANGE(range_daemon_off) { range(f); f->daemon.unit.active = false; }
 CHANGE(range_unseen) { f->windows.refuses = FACT_UNKNOWN; f->port.listens = FACT_NO; }
+CHANGE(range_untold) { range_unseen(f); f->config.values.interop = true; }
+CHANGE(range_perhaps) { stopped(f); range(f); f->windows.refuses = FACT_UNKNOWN; }
 CHANGE(range_nat) { nat(f); f->windows.refuses = FACT_YES; }
 CHANGE(loopback) { f->port.loopback_only = true; f->port.loopback_line = (ConfigPlace){ "/etc/ssh/sshd_config", 12 }; }
 CHANGE(loopback_socket) { by_socket(f); loopback(f); }
@@ -196,8 +215,20 @@ CHANGE(ignored) {
 CHANGE(ignored_alone) { ignored(f); f->wslconfig.values.ports[0] = 2222; f->wslconfig.values.n_ports = 1; }
 CHANGE(ignored_other) { ignored(f); f->port.number = 22; }
 CHANGE(wslconfig_unseen) { f->wslconfig.found = FACT_UNKNOWN; f->wslconfig.path[0] = '\0'; f->wslconfig.values = (WslConfig){ 0 }; }
-CHANGE(rule_missing) { f->windows.firewall_rule = FACT_NO; }
-CHANGE(rule_unseen) { f->windows.firewall_rule = FACT_UNKNOWN; }
+CHANGE(wslconfig_ambiguous) { wslconfig_unseen(f); f->wslconfig.ambiguous = true; }
+CHANGE(wslconfig_ambiguous_in_nat) { nat(f); wslconfig_ambiguous(f); }
+CHANGE(rule_missing) { f->windows.lets_in = FACT_NO; }
+CHANGE(greeted_by_windows) { f->windows.greeting = GREETING_WINDOWS_OPENSSH; }
+CHANGE(greeted_by_nobody) { f->windows.greeting = GREETING_REFUSED; }
+CHANGE(greeted_unseen) { f->windows.greeting = GREETING_UNKNOWN; }
+CHANGE(greeted_untold) { greeted_unseen(f); f->config.values.interop = true; }
+CHANGE(rule_blocks) {
+        rule_missing(f);
+        f->windows.rules = (WindowsRules){ .rules = { { .blocks = true, .name = "no ssh", .remote = "Any" } }, .n = 1 };
+}
+CHANGE(rules_ignored) { rule_missing(f); f->windows.rules.ignored = true; }
+CHANGE(rule_unseen) { f->windows.lets_in = FACT_UNKNOWN; }
+CHANGE(rule_untold) { rule_unseen(f); f->config.values.interop = true; }
 CHANGE(idle) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = 60000; }
 CHANGE(idle_vm_never) { f->wslconfig.values.instance_idle_msec = 15000; f->wslconfig.values.vm_idle_msec = -1; }
 CHANGE(idle_absent) { idle(f); f->wslconfig.found = FACT_NO; }
@@ -393,7 +424,16 @@ static const struct {
         { "holder, Windows by name", held_by_windows_ssh, "port-holder", PROBLEM, "Windows (OpenSSH_9) has port 2222", START },
         { "holder, Windows, and the daemon won't", held_by_windows_up, "port-holder", PROBLEM, "Relocate=never", "" },
         { "holder unknown", held_by_someone, "port-holder", UNKNOWN, "sudo", "" },
-        { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", UNKNOWN, "before sshd binds it", "" },
+        { "home is silent", home_silent, "port-holder", WARNING, "does not answer on 22 any more", "sudo wslportctl restore" },
+        { "home is silent, and Windows' for good", home_silent_for_good, "port-holder", OK, "has 22", "" },
+        { "home is silent, and was no sshd", home_silent_range, "port-holder", OK, "Windows (OpenSSH_for_Windows_9.5) has 22", "" },
+        { "home is proxied", home_proxied, "port-holder", OK, "netsh.exe interface portproxy show all", "" },
+        { "at home", at_home, "port-holder", OK, "Relocate=mirrored", "" },
+        { "at home in nat", at_home_nat, "port-holder", OK, "nobody else has port 22", "" },
+        { "LAN, and Windows", nothing, "addresses", OK, "Windows itself uses localhost", "" },
+        { "LAN, and Windows by it", host_loopback, "addresses", OK, "other machines use 192.0.2.1 (LAN)", "" },
+        { "holder, perhaps Windows", held_by_windows_perhaps, "port-holder", SKIPPED, "before sshd binds it", "" },
+        { "holder, perhaps Windows, which is asked", held_by_windows_unanswered, "port-holder", UNKNOWN, "before sshd binds it", "" },
         { "holder, no port known", port_unknown, "port-holder", UNKNOWN, "sudo", "" },
 
         { "range", nothing, "windows-range", OK, "", "" },
@@ -411,8 +451,26 @@ static const struct {
         { "range, in a file that is refused", all_taken_refused, "windows-range", PROBLEM, "no port", "" },
         { "range, by interop", range, "windows-range", PROBLEM, "2200-2300", "sudo systemctl restart wslportd.service" },
         { "range, by interop, no daemon", range_daemon_off, "windows-range", PROBLEM, "2200-2300", START },
-        { "range unknown", range_unseen, "windows-range", UNKNOWN, "Interop=yes", "" },
+        { "range unknown", range_unseen, "windows-range", SKIPPED, "see windows-firewall", "" },
+        { "range unknown to Windows", range_untold, "windows-range", UNKNOWN, "before sshd binds it", "" },
+        { "a range that may be", range_perhaps, "windows-range", UNKNOWN, "may refuse it", "" },
+        { "a range that may be: no cause", range_perhaps, "listening", PROBLEM, "does not listen on port 2222", "sudo systemctl restart ssh.service" },
         { "range in nat", range_nat, "windows-range", SKIPPED, "", "" },
+
+        { "tracker", bound, "port-tracker", OK, "Windows has answered", "" },
+        { "tracker, not asked", nothing, "port-tracker", SKIPPED, "no bind()", "" },
+        { "tracker in nat", nat, "port-tracker", SKIPPED, "share no ports", "" },
+        { "tracker dead", tracker_dead_down, "port-tracker", PROBLEM, "WSL's port tracker is dead", "wsl.exe --shutdown" },
+        { "tracker dead, sshd listens", tracker_dead, "port-tracker", PROBLEM, "loses its own", "wsl.exe --shutdown" },
+        { "tracker dead: no restart", tracker_dead_down, "sshd-running", PROBLEM, "see port-tracker", "" },
+        { "tracker dead: nor from elsewhere", tracker_dead_down, "listening", PROBLEM, "see port-tracker", "" },
+        { "tracker dead: nor after a file is mended", tracker_dead_refused, "sshd-config", PROBLEM, "Bad configuration", "" },
+        { "tracker dead: nor for half a port", tracker_dead_half, "listen-address", PROBLEM, "IPv6", "" },
+        { "tracker dead: nor for a range", tracker_dead_range, "windows-range", PROBLEM, "", "" },
+        { "Windows silent", windows_silent_down, "port-tracker", PROBLEM, "has not answered", "wsl.exe --shutdown" },
+        { "Windows silent, sshd listens", windows_silent, "port-tracker", UNKNOWN, "has not answered", "" },
+        { "Windows silent, sshd waits", windows_silent_down, "sshd-running", WARNING, "still starting; see port-tracker", "" },
+        { "starting", starting, "sshd-running", WARNING, "ssh.service is still starting", "" },
 
         { "listening", nothing, "listening", OK, "2222", "" },
         { "not listening", stopped, "listening", PROBLEM, "", "sudo systemctl restart ssh.service" },
@@ -455,17 +513,32 @@ static const struct {
 
         { "rule", nothing, "windows-firewall", OK, "2222", "" },
         { "no rule", rule_missing, "windows-firewall", PROBLEM, "2222", "wslportctl firewall --apply" },
-        { "rule unknown", rule_unseen, "windows-firewall", UNKNOWN, "Interop=yes", "wslportctl firewall --apply" },
+        { "a rule that blocks", rule_blocks, "windows-firewall", PROBLEM, "\"no ssh\"", "" },
+        { "rules that a policy ignores", rules_ignored, "windows-firewall", PROBLEM, "AllowLocalFirewallRules", "" },
+        { "rule unknown", rule_unseen, "windows-firewall", UNKNOWN, "Interop=no", "wslportctl firewall --apply" },
+        { "rule unknown to Windows", rule_untold, "windows-firewall", UNKNOWN, "Windows has not told", "wslportctl firewall --apply" },
         { "rule in nat", nat, "windows-firewall", SKIPPED, "", "" },
 
         { "idle", nothing, "idle-timeout", OK, "", "" },
+        { "idle, of which WSL", idle, "idle-timeout", WARNING, "2.5.8",
+          "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
         { "idle, stopped", idle, "idle-timeout", WARNING, "15 s after",
           "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
         { "idle, the VM lives on", idle_vm_never, "idle-timeout", WARNING, "vmIdleTimeout does not help",
           "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
         { "idle, no file yet", idle_absent, "idle-timeout", WARNING, "15 s after",
           "printf '\\n[general]\\ninstanceIdleTimeout=-1\\n' >>" FILE_OF_ME ANEW },
+        { "idle, which user's", wslconfig_ambiguous, "idle-timeout", SKIPPED, "see windows-firewall", "" },
+        { "idle, which user's, in nat", wslconfig_ambiguous_in_nat, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
+        { "ports ignored: which user's", wslconfig_ambiguous, "ignored-ports", SKIPPED, "see windows-firewall", "" },
         { "idle unknown", wslconfig_unseen, "idle-timeout", UNKNOWN, "instanceIdleTimeout=-1", "" },
+
+        { "from Windows", nothing, "from-windows", OK, "localhost:2222", "" },
+        { "from Windows, to Windows", greeted_by_windows, "from-windows", PROBLEM, "its own sshd", "" },
+        { "from Windows, nobody", greeted_by_nobody, "from-windows", WARNING, "no greeting at localhost:2222", "" },
+        { "from Windows, not asked", greeted_unseen, "from-windows", SKIPPED, "see windows-firewall", "" },
+        { "from Windows, no answer", greeted_untold, "from-windows", UNKNOWN, "can't tell", "" },
+        { "from Windows, and sshd is down", stopped, "from-windows", SKIPPED, "does not listen", "" },
 
         { "SELinux off", nothing, "selinux", SKIPPED, "", "" },
         { "SELinux lets it", openers_open, "selinux", OK, "2222", "" },

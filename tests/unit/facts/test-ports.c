@@ -158,11 +158,43 @@ static void test_forgetting(void) {
         for (size_t i = 0; i < ELEMENTSOF(answers); i++)
                 test_equal_int(ports_answer(&ports, (uint16_t) (22 + i), answers[i], ""), 0);
         ports_forget_grants(&ports);
-        test_equal_int(ports.n, 2);
-        test_assert(!ports_find(&ports, 22) && ports_find(&ports, 23) && !ports_find(&ports, 24) &&
-                    ports_find(&ports, 25));
+        test_equal_int(ports_find(&ports, 22)->bind, BIND_NOT_ASKED);
+        test_equal_int(ports_find(&ports, 23)->bind, BIND_REFUSED_BY_WINDOWS);
+        test_equal_int(ports_find(&ports, 25)->bind, BIND_REFUSED_BY_LINUX);
         ports_forget_all(&ports);
-        test_assert(!ports_find(&ports, 23));
+        test_equal_int(ports_find(&ports, 23)->bind, BIND_NOT_ASKED);
+        test_equal_int(ports.n, ELEMENTSOF(answers));
+        ports_done(&ports);
+}
+
+/* What was told stays until the port is sshd's, or free, or the stranger on it has left. */
+static void test_what_was_told(void) {
+        const Endpoints expected = { .items = { { .port = 22 } }, .n = 1 };
+        const PortView nobody = { .holder = HOLDER_NONE }, nginx = { .holder = HOLDER_LINUX },
+                       sshd = { .holder = HOLDER_SSHD, .actual = expected };
+        Ports ports = { 0 };
+
+        test_equal_int(ports_answer(&ports, 22, BIND_REFUSED_BY_WINDOWS, ""), 0);
+        ports_get(&ports, 22)->told = CAUSE_WINDOWS_REFUSES;
+        ports_forget_all(&ports);
+        test_equal_int(ports_see(&ports, 22, &nobody, &expected, MODE_MIRRORED), 0);
+        test_equal_int(ports_answer(&ports, 22, BIND_REFUSED_BY_WINDOWS, ""), 0);
+        test_equal_int(ports_see(&ports, 22, &nobody, &expected, MODE_MIRRORED), 0);
+        test_equal_int(ports_find(&ports, 22)->told, CAUSE_WINDOWS_REFUSES);
+        test_equal_int(ports_see(&ports, 22, &sshd, &expected, MODE_MIRRORED), 0);
+        test_equal_int(ports_find(&ports, 22)->told, CAUSE_NONE);
+
+        ports_forget_all(&ports);
+        test_equal_int(ports_see(&ports, 22, &nginx, &expected, MODE_MIRRORED), 0);
+        ports_get(&ports, 22)->told = CAUSE_LINUX_HOLDS;
+        test_equal_int(ports_see(&ports, 22, &nginx, &expected, MODE_MIRRORED), 0);
+        test_equal_int(ports_find(&ports, 22)->told, CAUSE_LINUX_HOLDS);
+        test_equal_int(ports_see(&ports, 22, &nobody, &expected, MODE_MIRRORED), 0);
+        test_equal_int(ports_find(&ports, 22)->told, CAUSE_NONE);
+
+        ports_get(&ports, 22)->told = CAUSE_HOST_SILENT;
+        test_equal_int(ports_answer(&ports, 22, BIND_FREE, ""), 0);
+        test_equal_int(ports_find(&ports, 22)->told, CAUSE_NONE);
         ports_done(&ports);
 }
 
@@ -184,6 +216,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_look, looks),
                 TEST(test_an_answer_replaces_what_was_known),
                 TEST(test_forgetting),
+                TEST(test_what_was_told),
                 TEST(test_a_full_set_loses_its_oldest_port),
         };
 

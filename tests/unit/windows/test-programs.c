@@ -2,63 +2,72 @@
 #include "unit/test.h"
 #include "windows/programs.h"
 
+#define DASHES "----------    --------\r\n"
+
 static const struct {
         const char *name, *text;
-        size_t n;
-        PortRange ranges[4];
+        uint16_t port;
+        PortRange range; /* { 0 }: none; .first 1 with .last 0: refused */
+        bool administered;
 } exclusions[] = {
         { "English",
           "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port      \r\n----------    "
           "--------      \r\n"
           "      5357        5357      \r\n     50000       50059     *\r\n\r\n* - Administered port "
           "exclusions.\r\n\r\n",
-          2,
-          { { 5357, 5357 }, { 50000, 50059 } } },
+          50001, { 50000, 50059 }, true },
         { "German",
           "\r\nPortausschlussbereiche f\x81r Protokoll tcp\r\n\r\nStartport    Endport      \r\n----------  "
           "  --------  "
           "\r\n        22        2222  \r\n\r\n* - Verwaltete Portausschl\x81sse.\r\n",
-          1,
-          { { 22, 2222 } } },
+          2222, { 22, 2222 }, false },
         { "French, in UTF-8",
           "\r\nPlages d'exclusion de ports du protocole tcp\r\n\r\nPort de d\xc3\xa9marrage    Port de "
           "fin\r\n"
           "----------    --------\r\n      2180        2279\r\n      2280        2379\r\n\r\n"
           "* - Exclusions de ports administr\xc3\xa9s.\r\n",
-          2,
-          { { 2180, 2279 }, { 2280, 2379 } } },
+          2280, { 2280, 2379 }, false },
         { "Japanese, in its code page",
           "\r\n\x83v\x83\x8d\x83g\x83R\x83\x8b tcp \x83|\x81[\x83g\x8f\x9c\x8aO\x94\xcd\x88\xcd\r\n\r\n"
           "\x8aJ\x8en\x83|\x81[\x83g    \x8fI\x97\xb9\x83|\x81[\x83g\r\n----------    --------\r\n"
           "      2200        2299\r\n",
-          1,
-          { { 2200, 2299 } } },
-        { "none", "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port\r\n", 0, { { 0 } } },
-        { "empty", "", 0, { { 0 } } },
-        { "upside down", "2299 2200\n", 0, { { 0 } } },
-        { "beyond the last port", "2200 65536\n1 4294967297\n0 18446744073709551617\n", 0, { { 0 } } },
-        { "signs", "-22 22\n+1 2\n0x16 0x17\n", 0, { { 0 } } },
-        { "a third number", "1 2 3\n1 2 * *\n", 0, { { 0 } } },
-        { "no line end", "7 9", 1, { { 7, 9 } } },
+          2200, { 2200, 2299 }, false },
+        { "none", "\r\nProtocol tcp Port Exclusion Ranges\r\n\r\nStart Port    End Port\r\n" DASHES, 22, { 0 }, false },
+        { "others", DASHES "1 21\n23 65535\n", 22, { 0 }, false },
+        { "an administrator's, and another", DASHES "20 30 *\n22 22\n21 23 *\n", 22, { 22, 22 }, false },
+        { "empty", "", 22, { 1, 0 }, false },
+        { "UTF-16, of which a string ends at the first NUL", "\r", 22, { 1, 0 }, false },
+        { "UTF-16 with a byte order mark", "\xff\xfe\r", 22, { 1, 0 }, false },
+        { "upside down", DASHES "2299 2200\n", 2200, { 0 }, false },
+        { "beyond the last port", DASHES "2200 65536\n1 4294967297\n0 18446744073709551617\n", 2200, { 0 }, false },
+        { "signs", DASHES "-22 22\n+1 2\n0x16 0x17\n", 22, { 0 }, false },
+        { "a third number", DASHES "1 2 3\n1 2 * *\n", 2, { 0 }, false },
+        { "no line end", DASHES "7 9", 8, { 7, 9 }, false },
 };
 
 static void test_exclusions(const void *data) {
         const __typeof__(exclusions[0]) *row = data;
-        PortRange ranges[4] = { 0 };
+        bool refused = row->range.first > row->range.last, administered = false;
+        PortRange range = { 1, 0 };
 
-        test_equal_int(windows_parse_excluded_ranges(row->text, ranges, ELEMENTSOF(ranges)), row->n);
-        for (size_t i = 0; i < row->n; i++) {
-                test_equal_int(ranges[i].first, row->ranges[i].first);
-                test_equal_int(ranges[i].last, row->ranges[i].last);
-        }
+        test_equal_int(windows_parse_excluded_range(row->text, row->port, &range, &administered), refused ? -EBADMSG : 0);
+        test_equal_int(range.first, row->range.first);
+        test_equal_int(range.last, row->range.last);
+        test_equal_int(administered, row->administered);
 }
 
-static void test_more_exclusions_than_room(void) {
-        PortRange ranges[2] = { 0 };
+static void test_many_exclusions(void) {
+        _cleanup_free_ char *text = malloc(16 * 1000 + sizeof(DASHES));
+        bool administered;
+        PortRange range;
+        size_t n;
 
-        test_equal_int(windows_parse_excluded_ranges("1 1\n2 2\n3 3\n", ranges, 1), 3);
-        test_equal_int(ranges[0].first, 1);
-        test_equal_int(ranges[1].first, 0);
+        test_assert(text);
+        n = (size_t) sprintf(text, DASHES);
+        for (unsigned port = 1000; port < 2000; port++)
+                n += (size_t) sprintf(text + n, "%u %u\r\n", port, port);
+        test_equal_int(windows_parse_excluded_range(text, 1999, &range, &administered), 0);
+        test_equal_int(range.first, 1999);
 }
 
 static const struct {
@@ -235,7 +244,9 @@ static const struct {
           "10.0.0.0/8,LocalSubnet,fd00::/8", "x" },
         { "anyone", "rule|2222|*|x\nend\n", 0, 1, "Any", "x" },
         { "anyone, as the Hyper-V firewall says it", "rule|2222|Any|x\nend\n", 0, 1, "Any", "x" },
-        { "any port", "rule|*|*|x\nrule||*|x\nrule|Any|*|x\nend\n", 0, 3, "Any", "x" },
+        { "any port", "rule|*|*|x\nrule||*|y\nrule|Any|*|z\nend\n", 0, 3, "Any", "x" },
+        { "mirrored into the other firewall", "rule|2222|10.0.0.0/255.0.0.0|x\nrule|2222|10.0.0.0/8|x\nend\n", 0, 1, "10.0.0.0/8", "x" },
+        { "of one name, for others", "rule|2222|*|x\nrule|2222|10.0.0.0/8|x\nend\n", 0, 2, "Any", "x" },
         { "a range", "rule|2200-2299|*|x\nend\n", 0, 1, "Any", "x" },
         { "a list", "rule|22,80,2222|*|x\nend\n", 0, 1, "Any", "x" },
         { "other ports", "rule|22|*|x\nrule|2223-2300|*|x\nrule|RPC|*|x\nrule|22222|*|x\nend\n", 0, 0, NULL,
@@ -253,6 +264,38 @@ static const struct {
           0, 8, "Any", "1" },
 };
 
+static const struct {
+        const char *name, *text;
+        bool let_in;
+        const char *blocks; /* NULL: none */
+} ways[] = {
+        { "nothing", "end\n", false, NULL },
+        { "a rule", "rule|2222|LocalSubnet|x\nend\n", true, NULL },
+        { "a rule that blocks wins", "rule|2222|*|x\nblock|2222|*|y\nend\n", false, "y" },
+        { "the local network is blocked", "rule|2222|*|x\nblock|2222|LocalSubnet|y\nend\n", false, "y" },
+        { "one machine is blocked", "rule|2222|*|x\nblock|2222|10.0.0.1|y\nend\n", true, NULL },
+        { "another port is blocked", "rule|2222|*|x\nblock|22|*|y\nend\n", true, NULL },
+        { "open", "open\nend\n", true, NULL },
+        { "open, and blocked", "open\nblock|*|*|y\nend\n", false, "y" },
+        { "off, whatever blocks", "off\nblock|*|*|y\nend\n", true, "y" },
+        { "ignored", "ignored\nrule|2222|*|x\nend\n", false, NULL },
+        { "ignored, but open", "ignored\nopen\nend\n", true, NULL },
+        { "blocked behind many others",
+          "rule|*|*|1\nrule|*|*|2\nrule|*|*|3\nrule|*|*|4\nrule|*|*|5\nrule|*|*|6\nrule|*|*|7\nrule|*|*|8\n"
+          "block|*|*|9\nend\n", false, "9" },
+};
+
+static void test_way(const void *data) {
+        const __typeof__(ways[0]) *row = data;
+        const WindowsRule *block;
+        WindowsRules found;
+
+        test_equal_int(windows_parse_rules(row->text, 2222, &found), 0);
+        test_equal_int(windows_rules_let_in(&found), row->let_in);
+        block = windows_rules_find(&found, true);
+        test_equal_string(block ? block->name : "", strempty(row->blocks));
+}
+
 static void test_rules(const void *data) {
         const __typeof__(rules[0]) *row = data;
         WindowsRules found = { .n = 99 };
@@ -263,6 +306,27 @@ static void test_rules(const void *data) {
                 test_equal_string(found.rules[0].remote, row->remote);
                 test_equal_string(found.rules[0].name, row->rule);
         }
+}
+
+static const struct {
+        const char *name, *text;
+        Greeting greeting; /* GREETING_UNKNOWN: refused */
+} greetings[] = {
+        { "ours", "SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n", GREETING_SSH },
+        { "Windows'", "SSH-2.0-OpenSSH_for_Windows_9.5\r\n", GREETING_WINDOWS_OPENSSH },
+        { "none", "none\r\n", GREETING_REFUSED },
+        { "closed at once", "\r\n", GREETING_UNKNOWN },
+        { "nothing", "", GREETING_UNKNOWN },
+        { "UTF-16", "\xff\xfeS", GREETING_UNKNOWN },
+        { "another's", "220 mail\r\n", GREETING_UNKNOWN },
+};
+
+static void test_greeting(const void *data) {
+        const __typeof__(greetings[0]) *row = data;
+        Greeting greeting = GREETING_UNKNOWN;
+
+        test_equal_int(windows_parse_greeting(row->text, &greeting), row->greeting == GREETING_UNKNOWN ? -EBADMSG : 0);
+        test_equal_int(greeting, row->greeting);
 }
 
 static const struct {
@@ -328,13 +392,15 @@ static void test_elevated(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_exclusions, exclusions),
-                TEST(test_more_exclusions_than_room),
+                TEST(test_many_exclusions),
                 TEST_TABLE(test_dynamic, dynamic),
                 TEST_TABLE(test_listener, listeners),
                 TEST_TABLE(test_task, tasks),
                 TEST_TABLE(test_start, starts),
+                TEST_TABLE(test_greeting, greetings),
                 TEST_TABLE(test_profile, profiles),
                 TEST_TABLE(test_rules, rules),
+                TEST_TABLE(test_way, ways),
                 TEST_TABLE(test_encoding, commands),
                 TEST(test_elevated),
         };
