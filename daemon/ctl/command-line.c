@@ -41,7 +41,8 @@ static const struct {
         [OPTION_VERSION] = { "", "--version", "", "print the version" },
         [OPTION_HELP] = { "", "--help", "", "print this, or what the verb does" },
 
-        [OPTION_QUIET] = { "status", "--quiet", "", "print nothing; 0: clear or relocated, 1: else" },
+        [OPTION_QUIET] = { "status", "--quiet", "",
+                           "print no status; 0: clear or relocated, 1: another state" },
         [OPTION_ALL] = { "diagnose", "--all", "", "show the checks that pass, too" },
 
         [OPTION_SCOPE] = { "firewall ssh-config", "--scope", "lan|tailscale|any",
@@ -50,7 +51,7 @@ static const struct {
         [OPTION_MOSH] = { "firewall", "--mosh", "", "a rule for mosh's UDP ports, too" },
         [OPTION_PORT] = { "firewall", "--port", "PORT", "a port other than sshd's" },
         [OPTION_REMOVE] = { "firewall", "--remove", "", "print the command that removes the rule" },
-        [OPTION_CHECK] = { "firewall", "--check", "", "ask Windows whether there is such a rule" },
+        [OPTION_CHECK] = { "firewall", "--check", "", "ask Windows whether it lets the port in" },
         [OPTION_APPLY] = { "firewall", "--apply", "", "show the command, ask, and run it on Windows" },
         [OPTION_YES] = { "firewall", "--yes", "", "with --apply: don't ask" },
         [OPTION_TIMEOUT] = { "firewall", "--timeout", "SECONDS", "how long to wait for Windows" },
@@ -145,7 +146,7 @@ int verb_help(Ctl *ctl) {
 /* Takes the option at argv[*@i], which is "--name", "--name=value", or "--name" with a value behind it. */
 static int parse_option(int argc, char *argv[], int *i, CommandLine *line) {
         const char *word = streq(argv[*i], "-h") ? "--help" : argv[*i];
-        const char *verb = line->verb ? line->verb->name : "";
+        const char *verb = line->verb ? line->verb->name : "status"; /* without one, it is that */
         size_t length = strcspn(word, "="), k;
         char text[41];
 

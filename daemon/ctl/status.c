@@ -12,7 +12,9 @@ int verb_status(Ctl *ctl) {
 
         if (ctl->line.options[OPTION_QUIET]) {
                 r = ctl_get_status(ctl, &status);
-                return r != CTL_OK || picture_style(status.state) == STYLE_GOOD ? r : CTL_FAILED;
+                return r != CTL_OK                                                      ? r
+                       : status.state == STATE_CLEAR || status.state == STATE_RELOCATED ? CTL_OK
+                                                                                        : CTL_FAILED;
         }
         return ctl_show_status(ctl, ctl_json_status, print_picture);
 }

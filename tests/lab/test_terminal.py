@@ -26,7 +26,7 @@ def stable(text: str) -> str:
     for pattern, replacement in ((r"\r\n", "\n"), (r"wslportctl: waiting for .*\n", ""), (r"\x1b", r"\\e"),
                                  (r"\d+-\d+-\d+ ", "2026-01-01 "),
                                  (r"\d\d:\d\d:\d\d", "12:00:00"), (r", \d+ (s|min)\b", ", 5 s"),
-                                 (r"SHA256:\S+", "SHA256:..."), (r"\(pid \d+\)", "(pid 7)")):
+                                 (r"SHA256:\S+ \S+@\S+", "SHA256:... root@wsl"), (r"\(pid \d+\)", "(pid 7)")):
         text = re.sub(pattern, replacement, text)
     return text
 

@@ -65,6 +65,7 @@ def write_report(path: Path, text: str) -> int:
     with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
             file.write(cleaned)
+            os.chmod(file.name, 0o644)  # whoever came by sudo sends it
             os.replace(file.name, path)
         except BaseException:
             os.unlink(file.name)
