@@ -43,16 +43,17 @@ static void print_for_people(const Ctl *ctl, const Finding *finding) {
 }
 
 /* True if standard output is a terminal that shows all findings at once. */
-static bool all_fit(const Finding findings[], size_t n) {
+static bool all_fit(const Ctl *ctl, const Finding findings[], size_t n) {
+        unsigned room = ctl->columns - INDENT - 10; /* a word that doesn't fit goes to the next line */
         struct winsize window;
-        size_t lines = n + 2; /* the sum, and the prompt */
+        size_t lines = 2; /* the sum, and the prompt */
 
-        if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) < 0 || window.ws_col == 0)
+        if (ctl->columns < 80 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) < 0)
                 return false;
         for (size_t i = 0; i < n; i++) {
-                lines += (INDENT + strlen(findings[i].finding)) / window.ws_col;
+                lines += 1 + strlen(findings[i].finding) / room;
                 if (findings[i].remedy[0])
-                        lines += 1 + (INDENT + strlen(findings[i].remedy)) / window.ws_col;
+                        lines += 1 + strlen(findings[i].remedy) / room;
         }
         return lines <= window.ws_row;
 }
@@ -61,7 +62,7 @@ static bool all_fit(const Finding findings[], size_t n) {
 static void print_all(const Ctl *ctl, const Finding findings[], size_t n) {
         static const Verdict order[] = { VERDICT_SKIPPED, VERDICT_OK, VERDICT_UNKNOWN, VERDICT_WARNING,
                                          VERDICT_PROBLEM };
-        bool all = ctl->line.options[OPTION_ALL] || all_fit(findings, n);
+        bool all = ctl->line.options[OPTION_ALL] || all_fit(ctl, findings, n);
         size_t counts[_VERDICT_MAX] = { 0 }, passed;
 
         for (size_t i = 0; i < ELEMENTSOF(order); i++)
