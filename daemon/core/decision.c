@@ -53,9 +53,17 @@ void decide_stay(const Config *config, const Snapshot *s, Decision *d) {
         else if (config->relocate == RELOCATE_MIRRORED)
                 decide(d, STATE_RELOCATED, CAUSE_POLICY, ACTION_NONE, 0,
                        "Relocate=mirrored leaves %u to Windows", home_first_port(&s->home));
-        else
+        else if (config->restore != RESTORE_AUTO)
                 decide(d, STATE_RELOCATED, CAUSE_POLICY, ACTION_NONE, 0, "Restore=%s keeps sshd on %u",
                        restore_policy_to_string(config->restore), s->moved_to);
+        else if (s->no_auto_restore)
+                decide(d, STATE_RELOCATED, CAUSE_TOO_OFTEN, ACTION_NONE, 0,
+                       "sshd stays on %u: it was moved too often within a minute", s->moved_to);
+        else if (find_obstacle(s, &home) && port_fact_cause(&home) != CAUSE_NONE)
+                decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &home);
+        else
+                decide(d, STATE_RELOCATED, CAUSE_NONE, ACTION_NONE, 0,
+                       "sshd stays on %u until its own port is seen to be free", s->moved_to);
 }
 
 void decide_nothing(const Config *config, const Snapshot *s, Decision *d, Cause cause, const char *format,
@@ -68,7 +76,7 @@ void decide_nothing(const Config *config, const Snapshot *s, Decision *d, Cause 
 
         if (s->moved_to != 0) {
                 decide_stay(config, s, d);
-                decide(d, d->state, d->cause, ACTION_NONE, 0, "%s", why);
+                decide(d, d->state, cause != CAUSE_NONE ? cause : d->cause, ACTION_NONE, 0, "%s", why);
                 return;
         }
         if (find_taken(s, &taken)) {

@@ -46,8 +46,8 @@ void decide_by_fact(Decision *d, State state, Action action, uint16_t port, cons
 
 void decide_probe(Decision *d, State state, uint16_t port);
 
-/* Decides that nothing is to be done. The facts give the state. The reason begins with @format, and @cause stands
- * unless the facts have one. */
+/* Decides that nothing is to be done. The facts give the state. The reason begins with @format. @cause stands, unless
+ * somebody has a home port of an sshd that isn't moved. CAUSE_NONE: the facts' own. */
 void decide_nothing(const Config *config, const Snapshot *s, Decision *d, Cause cause, const char *format,
                     ...) _printf_(5, 6);
 

@@ -72,9 +72,9 @@ static bool is_back_on_disk_only(const Config *config, const Snapshot *s) {
 }
 
 static void put_file_back(const Snapshot *s, Decision *d) {
-        decide(d, STATE_RELOCATED, CAUSE_POLICY, s->postponed ? ACTION_NONE : ACTION_RELOCATE,
-               s->postponed ? 0 : s->last_port, "sshd is on %u still%s%s", s->last_port,
-               s->postponed ? "; " : "", strempty(s->postponed));
+        decide(d, STATE_RELOCATED, s->postponed && s->too_often ? CAUSE_TOO_OFTEN : CAUSE_NONE,
+               s->postponed ? ACTION_NONE : ACTION_RELOCATE, s->postponed ? 0 : s->last_port,
+               "sshd is on %u still%s%s", s->last_port, s->postponed ? "; " : "", strempty(s->postponed));
         candidate_keep_others(s, d);
 }
 
@@ -167,7 +167,7 @@ void running_decide(const Config *config, const Snapshot *s, Decision *d) {
 
         if (moved && missing == 0 && s->request == REQUEST_NONE && config->relocate == RELOCATE_CONFLICT &&
             snapshot_sshd_has(s, s->moved_to))
-                decide(d, STATE_RELOCATED, CAUSE_FIXED_BY_CONFIGURATION, ACTION_RESTORE, home.port,
+                decide(d, STATE_RELOCATED, CAUSE_NONE, ACTION_RESTORE, home.port,
                        "sshd has its own port %u, and %u beside it", home.port, s->moved_to);
         else if (moved && snapshot_sshd_has(s, s->moved_to)) {
                 listens_moved(config, s, d);

@@ -36,7 +36,8 @@ void check_port_tracker(const CheckFacts *f, Finding *r) {
                     "Windows has not answered wslportd's last bind(), and sshd's own may wait as well: if "
                     "that goes on, WSL has to be shut down");
         else if (last == BIND_NO_ANSWER)
-                say(r, VERDICT_UNKNOWN, "sshd listens, but Windows has not answered wslportd's last bind()");
+                say(r, VERDICT_UNKNOWN,
+                    "Windows has not answered wslportd's last bind(); whether it answers now is not known");
         else if (last == BIND_NOT_ASKED || last == BIND_FAILED)
                 say(r, VERDICT_SKIPPED, "wslportd knows of no bind() that Windows was asked about");
         else

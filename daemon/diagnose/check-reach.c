@@ -153,6 +153,8 @@ void check_from_windows(const CheckFacts *f, Finding *r) {
 
         if (f->port.listens == FACT_NO)
                 say(r, VERDICT_SKIPPED, "sshd does not listen");
+        else if (f->machine.for_everyone)
+                say(r, VERDICT_SKIPPED, "wslportctl diagnose asks Windows, too");
         else if (f->windows.greeting == GREETING_SSH)
                 say(r, VERDICT_OK, "Windows itself reaches sshd at localhost:%u", port);
         else if (f->windows.greeting == GREETING_WINDOWS_OPENSSH)

@@ -54,8 +54,12 @@ static inline bool say_not_asked(const CheckFacts *f, Finding *r) {
 
 /* True if an sshd that is started, restarted or reloaded gets no port. */
 static inline bool cannot_bind(const CheckFacts *f) {
+        bool waits = f->sshd.service.starting || f->daemon.cause == CAUSE_HOST_SILENT;
+
+        if (f->machine.mode != MODE_UNKNOWN && !mode_shares_ports(f->machine.mode))
+                return false;
         return f->daemon.last_bind == BIND_TRACKER_DEAD ||
-               (f->daemon.last_bind == BIND_NO_ANSWER && f->port.listens != FACT_YES);
+               (f->daemon.last_bind == BIND_NO_ANSWER && waits && f->port.listens != FACT_YES);
 }
 
 /* Names the check that tells why sshd isn't where it should be; NULL if none does. */

@@ -50,6 +50,7 @@ typedef struct DaemonFacts {
         UnitFact unit;
         Fact answers;             /* on D-Bus */
         char reason[REASON_SIZE]; /* its property Reason; "" where it doesn't answer */
+        Cause cause;              /* likewise */
         BindAnswer last_bind;     /* its property LastBind, or what sshd's own last bind() had */
 } DaemonFacts;
 

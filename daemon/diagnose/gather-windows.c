@@ -34,12 +34,12 @@ static void greet_home(sd_event *event, ListenFacts *f) {
         ListenFacts home = { .number = f->home }, own = { .number = f->number };
 
         greet(event, &home);
-        if (!holder_is_windows(home.holder))
+        if (home.holder == HOLDER_NONE)
                 f->home_greeting = HOME_SILENT;
         if (home.holder != HOLDER_WINDOWS || f->listens != FACT_YES)
                 return;
         greet(event, &own);
-        if (streq(own.holder_detail, home.holder_detail))
+        if (startswith(own.holder_detail, "OpenSSH") && streq(own.holder_detail, home.holder_detail))
                 f->home_greeting = HOME_GREETS_AS_SSHD;
 }
 
@@ -126,6 +126,11 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
 
         for (size_t i = 0; i < N; i++) {
                 answers[i] = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
+                if (i == GREETING && (facts->machine.for_everyone || facts->port.listens == FACT_NO)) {
+                        answers[i].error =
+                                        -EPERM; /* any user could have sshd connected to, again and again */
+                        continue;
+                }
                 r = inquiry_start(event, questions[i], facts->port.number, WINDOWS_TIMEOUT, on_answer,
                                   &answers[i], &inquiries[i]);
                 if (r < 0)

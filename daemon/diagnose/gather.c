@@ -291,6 +291,7 @@ int gather_facts(sd_bus *bus, const Status *status, bool for_everyone, uint16_t 
         };
         if (status) {
                 snprintf(ret->daemon.reason, sizeof(ret->daemon.reason), "%s", status->reason);
+                ret->daemon.cause = status->cause;
                 ret->daemon.last_bind = status->last_bind;
         }
         gather(event, bus, status, ret);

@@ -42,7 +42,8 @@ static void naming_on_program(const WindowsAnswer *answer, void *userdata) {
                 log_message(n->log, LOG_INFO, "Windows does not tell which program has port %u: %s",
                             n->inquiry_port, strerrordesc_np(-answer->error));
         else if (answer->holder[0] && fact && holder_is_windows(fact->holder)) {
-                bool greets = fact->detail[0] && !streq(fact->detail, no_listener);
+                bool greets = fact->detail[0] && !streq(fact->detail, no_listener) &&
+                              !streq(fact->detail, no_more);
                 char greeting[sizeof(fact->detail)];
 
                 memcpy(greeting, fact->detail, sizeof(greeting));

@@ -88,6 +88,8 @@ int ports_see(Ports *ports, uint16_t port, const PortView *view, const Endpoints
         if (view->holder == HOLDER_SSHD && !fact->lacks_ipv4)
                 fact->told = CAUSE_NONE;
         fact->holder_left = false;
+        if (view->holder == HOLDER_SSHD && fact->holder != HOLDER_SSHD && ports->last_bind == BIND_NO_ANSWER)
+                ports->last_bind = BIND_NOT_ASKED; /* sshd has bound since: Windows answers */
         fact->holder = view->holder;
         fact->detail[0] = '\0';
         if (view->holder == HOLDER_LINUX && view->stranger.pid > 0)

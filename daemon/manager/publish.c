@@ -32,7 +32,7 @@ static const char *status_fields(const Status *s, char ret[static FIELDS_SIZE]) 
 }
 
 void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
-        bool answered = fact->bind != BIND_NO_ANSWER;
+        bool taken = port_fact_availability(fact) == PORT_TAKEN;
         /* Clients look for sshd there, and would talk to whoever has it now. */
         bool known = fact->holder == HOLDER_LINUX && fact->port == p->c->files.placement.port;
         Cause cause = port_fact_cause(fact);
@@ -41,14 +41,14 @@ void publisher_tell_refusal(Publisher *p, const PortFact *fact) {
 
         if (!noted || (cause != CAUSE_NONE && cause == noted->told))
                 return;
-        noted->told = cause;
+        if (cause != CAUSE_NONE)
+                noted->told = cause;
         port_fact_describe(fact, text, sizeof(text));
         snprintf(fields, sizeof(fields), "PORT=%u CAUSE=%s HOLDER=%s", fact->port, cause_to_string(cause),
                  holder_to_string(fact->holder));
-        log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE,
-                  answered ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER, fields, "Port %u can't be had: %s",
-                  fact->port, text);
-        if (answered)
+        log_event(&p->c->log, known ? LOG_WARNING : LOG_NOTICE, taken ? MESSAGE_CONFLICT : MESSAGE_NO_ANSWER,
+                  fields, "Port %u can't be had: %s", fact->port, text);
+        if (taken)
                 bus_object_emit(p->c->bus, "Conflict", "qss", fact->port, holder_to_string(fact->holder),
                                 fact->detail);
 }
@@ -74,8 +74,11 @@ void publisher_tell_rules(Publisher *p, uint16_t port, bool moved) {
 }
 
 void publisher_note_moved(Publisher *p, const Decision *d, uint16_t from) {
+        if (d->action == ACTION_START)
+                return;
+        if (p->moved.action == ACTION_NONE) /* else nobody has been told of the place in between */
+                p->moved_from = from;
         p->moved = *d;
-        p->moved_from = from;
 }
 
 static void publisher_tell_moved(Publisher *p) {

@@ -213,8 +213,9 @@ const char windows_rules_script[] =
                 "@{Domain=1;Private=2;Public=4}[[string]$_.Profile])})" LINE
                 "if(@($s|%{[int]$_.Enabled}|?{$_ -lt 2})[0] -eq 0){'off'}" LINE
                 "if(@($s|%{[int]$_.DefaultInboundAction}|?{$_})[0] -eq 2){'open'}" LINE
-                "if($s|?{$_.AllowLocalFirewallRules -ne $null -and [int]$_.AllowLocalFirewallRules -eq 0})"
-                "{'ignored'}}" LINE "'end'" LINE;
+                "if(@($s|?{$_.AllowLocalFirewallRules -ne $null}|%{[int]$_.AllowLocalFirewallRules}|?{$_ "
+                "-lt 2})[0] "
+                "-eq 0){'ignored'}}" LINE "'end'" LINE;
 
 static bool is_any(const char *list) {
         return !*list || streq(list, "*") || streq(list, "Any");

@@ -101,6 +101,8 @@ static const Rule causes[] = {
           .cannot_bind = true, .state = STATE_UNKNOWN, .cause = CAUSE_NO_ADDRESS },
         { .name = "sshd is stopped: owner-stopped",
           .service = SERVICE_INACTIVE, .state = STATE_UNKNOWN, .cause = CAUSE_OWNER_STOPPED },
+        { .name = "sshd is moved, and stopped: owner-stopped",
+          .service = SERVICE_INACTIVE, .moved_to = 2222, .state = STATE_RELOCATED, .cause = CAUSE_OWNER_STOPPED },
         { .name = "sshd is stopped, and Windows refuses home: windows-refuses",
           .service = SERVICE_INACTIVE, .facts = { WINDOWS(HOME) }, .state = STATE_CONFLICT,
           .cause = CAUSE_WINDOWS_REFUSES },

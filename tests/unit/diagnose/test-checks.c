@@ -172,6 +172,8 @@ CHANGE(tracker_dead_refused) { refused_down(f); tracker_dead(f); }
 CHANGE(tracker_dead_half) { f->port.ipv6_only = true; tracker_dead(f); }
 CHANGE(tracker_dead_range) { f->windows.refuses = FACT_YES; tracker_dead(f); }
 CHANGE(windows_silent) { f->daemon.last_bind = BIND_NO_ANSWER; }
+CHANGE(windows_silent_refused) { refused_down(f); windows_silent(f); }
+CHANGE(tracker_dead_nat) { refused_down(f); tracker_dead(f); nat(f); }
 CHANGE(starting) { f->sshd.service.starting = true; f->port.listens = FACT_NO; }
 CHANGE(windows_silent_down) { starting(f); windows_silent(f); }
 CHANGE(all_taken) { stopped(f); strcpy(f->daemon.reason, "Windows holds 22, and " REASON_NO_CANDIDATE " is free: add one"); }
@@ -469,6 +471,13 @@ static const struct {
         { "tracker dead: nor for a range", tracker_dead_range, "windows-range", PROBLEM, "", "" },
         { "Windows silent", windows_silent_down, "port-tracker", PROBLEM, "has not answered", "wsl.exe --shutdown" },
         { "Windows silent, sshd listens", windows_silent, "port-tracker", UNKNOWN, "has not answered", "" },
+        { "Windows silent, perhaps long ago", windows_silent_refused, "port-tracker", UNKNOWN, "whether it answers now is not known", "" },
+        { "Windows silent, perhaps long ago: mended as ever", windows_silent_refused, "sshd-config", PROBLEM, "Bad configuration",
+          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
+          "sudo systemctl restart ssh.service" },
+        { "tracker dead, ports not shared: mended as ever", tracker_dead_nat, "sshd-config", PROBLEM, "Bad configuration",
+          "sudo sed -i --follow-symlinks '3s/^/#/' /etc/ssh/sshd_config && sudo systemctl reset-failed ssh.service && "
+          "sudo systemctl restart ssh.service" },
         { "Windows silent, sshd waits", windows_silent_down, "sshd-running", WARNING, "still starting; see port-tracker", "" },
         { "starting", starting, "sshd-running", WARNING, "ssh.service is still starting", "" },
 
