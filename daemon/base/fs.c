@@ -4,9 +4,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 
 static int open_folder(const char *path, bool make, const char **ret_name) {
         const char *slash = strrchr(path, '/');
@@ -77,10 +75,19 @@ ssize_t fs_read(const char *path, char *buffer, size_t size) {
 }
 
 int fs_open_folder(const char *path) {
-        struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-                                .resolve = RESOLVE_NO_SYMLINKS };
-        int fd = (int) syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+        int fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        char name[NAME_MAX + 1];
 
+        while (fd >= 0 && *(path += strspn(path, "/"))) {
+                size_t length = strcspn(path, "/");
+                _cleanup_close_ int outer_fd = fd;
+
+                if (length >= sizeof(name))
+                        return -ENAMETOOLONG;
+                snprintf(name, sizeof(name), "%.*s", (int) length, path);
+                fd = openat(outer_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                path += length;
+        }
         return fd < 0 ? -errno : fd;
 }
 

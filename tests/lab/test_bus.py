@@ -92,7 +92,7 @@ def test_the_interface_is_what_its_description_says(make):
     live = ElementTree.fromstring(text).find(f"interface[@name='{w.INTERFACE}']")
     told = ElementTree.fromstring(m.read(INTERFACE_FILE)).find(f"interface[@name='{w.INTERFACE}']")
     assert members(live) == members(told)
-    assert len(members(live)) == 28
+    assert len(members(live)) == 29
 
     # Each property has the type that the description gives it.
     for member in told.iter("property"):
@@ -118,7 +118,7 @@ def test_each_member_is_described(make):
             assert [line for line in lines if line.startswith(f"@{arg.get('name')}: ")], f"{name}, {arg.get('name')}"
         assert len(" ".join(lines[lines.index(""):])) > 20, f"{name} is not described"
         comment, seen = None, seen + 1
-    assert seen == 28
+    assert seen == 29
 
 
 def test_texts_for_windows_and_for_clients(make):
@@ -151,7 +151,8 @@ def test_the_cause_and_errors_named_by_it(make):
     w.wait_properties(m, State="relocated", Port=2222, Cause="windows-openssh-holds", Reason=w.REASON_RELOCATED)
     assert ask_manager(m, "Restore") == (f"{OURS}.WindowsOpensshHolds", w.REASON_RELOCATED)
     assert ask_manager(m, "Relocate", "q", 22022)[0].startswith(f"{OURS}.Windows")
-    assert ask_manager(m, "Relocate", "q", 80) == (f"{OURS}.Policy", "80 is not among CandidatePorts")
+    assert ask_manager(m, "Relocate", "q", 80) == (
+        f"{OURS}.Policy", f"80 is not among CandidatePorts: add it in {w.CONFIG}, then `wslportctl reload`")
     assert ask_manager(m, "Relocate", "q", 2222)[0] == "return"
     w.wait_properties(m, State="relocated", Port=2222, Cause="requested", Reason="somebody asked for port 2222")
     m.run(["systemctl", "stop", "ssh.service"], check=True)
@@ -509,7 +510,7 @@ def test_a_burst_of_changes_is_told_once_for_each_evaluation(make, capsys):
     changes = [data for data in seen.signals("PropertiesChanged") if data[0] == w.INTERFACE]
     with capsys.disabled():
         print(f"\n{burst.stdout.strip()} listeners came and went, {evaluations} evaluations, {len(changes)} signals")
-    assert int(burst.stdout) > 30 < 10 * evaluations, "this isn't a burst"  # the daemon paces its evaluations
+    assert int(burst.stdout) > 30 and evaluations >= 2, "this isn't a burst"  # the daemon paces its evaluations
     assert 2 <= len(changes) <= evaluations
     # The last values that were told are the present ones.
     told: dict[str, Any] = {}

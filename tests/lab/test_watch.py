@@ -283,8 +283,8 @@ def test_a_boot_with_one_move_is_three_lines(make):
     assert [entry["MESSAGE"] for entry in entries] == [f"Port 22 can't be had: {refuses}",
                                                        f"sshd is moved to port 2222: {refuses}", w.STATUS_RELOCATED]
     every = m.messages()
-    assert max(i for i, line in enumerate(every) if line.startswith("Server listening on")) < every.index(
-        f"sshd is moved to port 2222: {refuses}")
+    started = next(i for i, line in enumerate(every) if line.startswith("Starting ssh.service"))
+    assert started < every.index(f"sshd is moved to port 2222: {refuses}")
     fields = [{name: entry.get(name) for name in ("PORT", "STATE", "CAUSE", "FROM", "TO", "HOLDER")} for entry in entries]
     assert fields[0] == {"PORT": "22", "STATE": None, "CAUSE": "windows-refuses", "FROM": None, "TO": None, "HOLDER": "windows"}
     assert fields[1].pop("HOLDER").startswith("windows") and fields[1].pop("CAUSE").startswith("windows-")

@@ -26,7 +26,7 @@ static const struct {
         { "a link isn't followed", "me@", NULL, -ELOOP, NULL },
         { "a link isn't followed, and it is known whose", "me@ you+", "me", -ELOOP, NULL },
         { "a folder that is a link is nobody's", "me>", NULL, -ENOENT, NULL },
-        { "a folder that is a link, and it is known whose", "me> you+", "me", -ELOOP, NULL },
+        { "a folder that is a link, and it is known whose", "me> you+", "me", -ENOTDIR, NULL },
 };
 
 /* Somebody else's folder, with a .wslconfig. */
