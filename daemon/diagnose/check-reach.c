@@ -153,14 +153,16 @@ void check_from_windows(const CheckFacts *f, Finding *r) {
 
         if (f->port.listens == FACT_NO)
                 say(r, VERDICT_SKIPPED, "sshd does not listen");
-        else if (f->machine.for_everyone)
-                say(r, VERDICT_SKIPPED, "wslportctl diagnose asks Windows, too");
         else if (f->windows.greeting == GREETING_SSH)
                 say(r, VERDICT_OK, "Windows itself reaches sshd at localhost:%u", port);
         else if (f->windows.greeting == GREETING_WINDOWS_OPENSSH)
                 say(r, VERDICT_PROBLEM, "at localhost:%u Windows reaches its own sshd, not WSL's", port);
         else if (f->windows.greeting == GREETING_REFUSED)
                 say(r, VERDICT_WARNING, "Windows itself gets no greeting at localhost:%u", port);
-        else if (!say_not_asked(f, r))
+        else if (say_not_asked(f, r))
+                return;
+        else if (f->machine.for_everyone)
+                say(r, VERDICT_SKIPPED, "wslportctl diagnose asks Windows, too");
+        else
                 say(r, VERDICT_UNKNOWN, "can't tell whether Windows itself reaches sshd");
 }
