@@ -42,13 +42,19 @@ static bool find_taken(const Snapshot *s, PortFact *ret) {
         return false;
 }
 
+/* True, and the fact, for a home port that keeps Restore=auto from taking sshd home. */
+static bool find_hindrance(const Config *config, const Snapshot *s, PortFact *ret) {
+        return config->restore == RESTORE_AUTO && config->relocate != RELOCATE_MIRRORED &&
+               !s->no_auto_restore && find_obstacle(s, ret) && port_fact_cause(ret) != CAUSE_NONE;
+}
+
 void decide_stay(const Config *config, const Snapshot *s, Decision *d) {
         PortFact home;
 
         if (s->requested)
                 decide(d, STATE_RELOCATED, CAUSE_REQUESTED, ACTION_NONE, 0, "somebody asked for port %u",
                        s->moved_to);
-        else if (find_taken(s, &home))
+        else if (find_taken(s, &home) || find_hindrance(config, s, &home))
                 decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &home);
         else if (config->relocate == RELOCATE_MIRRORED)
                 decide(d, STATE_RELOCATED, CAUSE_POLICY, ACTION_NONE, 0,
@@ -59,8 +65,6 @@ void decide_stay(const Config *config, const Snapshot *s, Decision *d) {
         else if (s->no_auto_restore)
                 decide(d, STATE_RELOCATED, CAUSE_TOO_OFTEN, ACTION_NONE, 0,
                        "sshd stays on %u: it was moved too often within a minute", s->moved_to);
-        else if (find_obstacle(s, &home) && port_fact_cause(&home) != CAUSE_NONE)
-                decide_by_fact(d, STATE_RELOCATED, ACTION_NONE, 0, &home);
         else
                 decide(d, STATE_RELOCATED, CAUSE_NONE, ACTION_NONE, 0,
                        "sshd stays on %u until its own port is seen to be free", s->moved_to);
