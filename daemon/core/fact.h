@@ -29,7 +29,7 @@ const PortFact *port_facts_find(const PortFact facts[], size_t n, uint16_t port)
 
 Availability port_fact_availability(const PortFact *fact);
 
-/* What keeps an sshd from the port; CAUSE_NONE: nothing that is known. */
+/* Returns what keeps sshd from the port, or CAUSE_NONE where nothing is known to. */
 Cause port_fact_cause(const PortFact *fact);
 
 /* For people: "Windows (OpenSSH_for_Windows_9.5) holds 22". */

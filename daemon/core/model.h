@@ -94,8 +94,7 @@ typedef enum RelocatePolicy {
         RELOCATE_MIRRORED,
         RELOCATE_NEVER,
         _RELOCATE_MAX,
-        RELOCATE_UNREADABLE =
-                        _RELOCATE_MAX, /* no word of the file's: only an sshd that doesn't listen is moved */
+        RELOCATE_UNREADABLE = _RELOCATE_MAX, /* no word of the file's: only an sshd that doesn't listen is moved */
 } RelocatePolicy;
 
 typedef enum RestorePolicy {
@@ -131,7 +130,8 @@ typedef enum AddressKind {
         _ADDRESS_KIND_MAX,
 } AddressKind;
 
-#define UNIT_NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
+#define UNIT_NAME_CHARACTERS \
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789:-_.\\@"
 
 #define SSHD_DEFAULT_PORT 22
 #define SSHD_PORTS_MAX 16

@@ -4,7 +4,7 @@
 #include "ctl/json.h"
 #include "diagnose/finding.h"
 
-/* It sees what its user may. Root's own sees as much as the one that the daemon runs. */
+/* This program sees what its user may see. Where root runs it, it sees as much as when the daemon does. */
 #define PROGRAM LIBEXECDIR "/wslportd-diagnose"
 #define TIMEOUT (25 * USEC_PER_SEC)
 

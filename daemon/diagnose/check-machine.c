@@ -157,8 +157,7 @@ void check_idle_timeout(const CheckFacts *f, Finding *r) {
                 say(r, VERDICT_UNKNOWN,
                     "can't find the Windows user's .wslconfig; without instanceIdleTimeout=-1 below "
                     "[general] there, and WSL 2.5.8, WSL stops a distro, and sshd with it, when no Windows "
-                    "program uses "
-                    "the distro");
+                    "program uses the distro");
         else if (wsl->instance_idle_msec < 0)
                 say(r, VERDICT_OK, "WSL leaves this distro running when no Windows program uses it");
         else {

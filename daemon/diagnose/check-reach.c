@@ -130,8 +130,8 @@ void check_windows_firewall(const CheckFacts *f, Finding *r) {
         else if (lets_in == FACT_NO && f->windows.rules.ignored)
                 say(r, VERDICT_PROBLEM,
                     "a policy on Windows ignores local rules of its firewall (AllowLocalFirewallRules): "
-                    "only who "
-                    "makes that policy can let other machines in to port %u",
+                    "only "
+                    "who makes that policy can let other machines in to port %u",
                     port);
         else if (lets_in == FACT_NO)
                 say(r, VERDICT_PROBLEM,

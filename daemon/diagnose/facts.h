@@ -74,7 +74,7 @@ typedef struct SshdFacts {
         bool fixed; /* wslportd could not move the service, as a ListenAddress or its command has the port */
 } SshdFacts;
 
-/* Who greeted on the home port, where Windows had that and sshd was moved. */
+/* The greeting on the home port. Asked for where the daemon says that Windows has that port, and sshd was moved. */
 typedef enum HomeGreeting {
         HOME_NOT_ASKED, /* or Windows' own program greets */
         HOME_SILENT,

@@ -126,9 +126,9 @@ void gather_windows(sd_event *event, CheckFacts *facts) {
 
         for (size_t i = 0; i < N; i++) {
                 answers[i] = (WindowsAnswer){ .error = 1 }; /* until on_answer() */
+                /* Any user could have sshd connected to, again and again. */
                 if (i == GREETING && (facts->machine.for_everyone || facts->port.listens == FACT_NO)) {
-                        answers[i].error =
-                                        -EPERM; /* any user could have sshd connected to, again and again */
+                        answers[i].error = -EPERM;
                         continue;
                 }
                 r = inquiry_start(event, questions[i], facts->port.number, WINDOWS_TIMEOUT, on_answer,

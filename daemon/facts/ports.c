@@ -116,7 +116,7 @@ int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *det
         return 0;
 }
 
-/* What was told stays: others still know it. */
+/* Forgets the answers, but not .told: others still know what they were told. */
 static void forget(PortFact *fact) {
         *fact = (PortFact){ .port = fact->port, .told = fact->told };
 }

@@ -85,8 +85,9 @@ static void publisher_tell_moved(Publisher *p) {
         const Decision *d = &p->moved;
         char fields[2 * FIELDS_SIZE], status[FIELDS_SIZE];
 
-        if (p->status.port != d->port && service_phase_is_passing(p->observer->phase))
-                return; /* sshd is still to be started */
+        if (d->action == ACTION_NONE ||
+            (p->status.port != d->port && service_phase_is_passing(p->observer->phase)))
+                return; /* nothing is to be told, or sshd is still to be started */
 
         snprintf(fields, sizeof(fields), "PORT=%u FROM=%u TO=%u %s", d->port, p->moved_from, d->port,
                  status_fields(&p->status, status));

@@ -62,7 +62,7 @@ static const Rule rules[] = {
           .state = STATE_CONFLICT },
 };
 
-/* What each state's cause is. */
+/* Situations, and the cause that each state has there. */
 static const Rule causes[] = {
         { .name = "Windows' sshd has home, no candidate is free: no-candidate",
           .facts = { { .port = HOME, .holder = HOLDER_WINDOWS_OPENSSH, .bind = BIND_REFUSED_BY_WINDOWS }, WINDOWS(2222),

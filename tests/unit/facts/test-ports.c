@@ -167,7 +167,7 @@ static void test_forgetting(void) {
         ports_done(&ports);
 }
 
-/* What was told stays until the port is sshd's, or free, or the stranger on it has left. */
+/* The fact keeps .told until the port is sshd's, or free, or the stranger on it has left. */
 static void test_what_was_told(void) {
         const Endpoints expected = { .items = { { .port = 22 } }, .n = 1 };
         const PortView nobody = { .holder = HOLDER_NONE }, nginx = { .holder = HOLDER_LINUX },
