@@ -7,10 +7,11 @@
  * 16 more questions reach the end of any range, and as many find a free part at its end. */
 #define REFUSALS_BEFORE_STRIDE 4
 
-/* True if Windows has refused another candidate. Its files were fine then: for the next only the port is in question. */
-static bool has_refused_one(const Snapshot *s) {
+/* True if another candidate was asked for in vain. Its files were fine then: for the next only the port is in question. */
+static bool has_asked_in_vain(const Snapshot *s) {
         for (size_t i = 0; i < s->n_facts; i++)
-                if (s->facts[i].bind == BIND_REFUSED_BY_WINDOWS && !snapshot_is_home(s, s->facts[i].port))
+                if ((s->facts[i].bind == BIND_REFUSED_BY_WINDOWS || s->facts[i].bind == BIND_FAILED) &&
+                    !snapshot_is_home(s, s->facts[i].port))
                         return true;
         return false;
 }
@@ -22,7 +23,7 @@ static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision
 
         if (a == PORT_FREE || a == PORT_NOT_ASKED)
                 decide(d, STATE_CONFLICT, d->cause,
-                       a == PORT_NOT_ASKED && has_refused_one(s) ? ACTION_PROBE : ACTION_RELOCATE, port,
+                       a == PORT_NOT_ASKED && has_asked_in_vain(s) ? ACTION_PROBE : ACTION_RELOCATE, port,
                        "%s", why);
         else if (a == PORT_NO_ANSWER || a == PORT_TRACKER_DEAD)
                 decide_by_fact(d, a == PORT_NO_ANSWER ? STATE_CONFLICT : STATE_BLOCKED, ACTION_NONE, 0,
@@ -63,6 +64,20 @@ static bool try_range(const Snapshot *s, PortRange range, const char *why, bool 
         return end && stride > 1 && try_end(s, tried, range.last, why, d);
 }
 
+/* True, and it is told, if a candidate could not be asked for: it may be free. */
+static bool tell_undecided(const Config *config, const Snapshot *s, const char *why, Decision *d) {
+        char tried[160];
+
+        for (size_t i = 0; i < s->n_facts; i++)
+                if (config_allows_port(config, s->facts[i].port) &&
+                    port_fact_availability(&s->facts[i]) == PORT_UNDECIDED) {
+                        port_fact_describe(&s->facts[i], tried, sizeof(tried));
+                        decide(d, STATE_CONFLICT, d->cause, ACTION_NONE, 0, "%s; %s", why, tried);
+                        return true;
+                }
+        return false;
+}
+
 static void try_all(const Config *config, const Snapshot *s, const char *why, Decision *d) {
         bool skipped = false;
 
@@ -76,6 +91,8 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
                         if (try_range(s, config->candidates[i], why, to_end, &skipped, d))
                                 return;
 
+        if (tell_undecided(config, s, why, d))
+                return;
         decide(d, STATE_BLOCKED, CAUSE_NO_CANDIDATE, ACTION_NONE, 0,
                "%s, and " REASON_NO_CANDIDATE " is free%s: add one that is", why,
                skipped ? " among those that were tried" : "");

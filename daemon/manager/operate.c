@@ -353,14 +353,25 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
         return 0;
 }
 
+/* True if sshd's files are as the request wants them, and an sshd that is to run has the port that they give it. */
+static bool operator_has_met_request(const Operator *op, const Snapshot *s, const Decision *d) {
+        uint16_t port = op->c->files.placement.port;
+
+        if (!pending_request_is_met(&op->request, port))
+                return false;
+        /* Whoever leaves the choice to us wants one of today's CandidatePorts. */
+        if (op->request.kind == REQUEST_RELOCATE && op->request.port == 0 &&
+            !config_allows_port(&op->c->config, port))
+                return false;
+        return (s->service != SERVICE_RUNNING && s->service != SERVICE_TO_START) ||
+               op->request.kind == REQUEST_PROBE ||
+               (!d->port_missing && d->state != STATE_CONFLICT && d->state != STATE_BLOCKED);
+}
+
 /* The request has come as far as it will: nothing is to be done for now. */
 static void operator_finish_request(Operator *op, const Snapshot *s, const Decision *d) {
         Request kind = op->request.kind;
-        uint16_t port = op->c->files.placement.port;
-        /* Whoever leaves the choice to us wants one of today's CandidatePorts. */
-        bool met = pending_request_is_met(&op->request, port) &&
-                   (kind != REQUEST_RELOCATE || op->request.port != 0 ||
-                    config_allows_port(&op->c->config, port)),
+        bool met = operator_has_met_request(op, s, d),
              settles = timer_is_armed(op->observer->settle_timer);
         int r;
 

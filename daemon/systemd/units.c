@@ -335,11 +335,18 @@ int units_attach(Units *units, sd_bus *bus) {
 }
 
 const UnitState *units_service(const Units *units) {
-        for (size_t i = 0; units->known && i < units->n_all; i++)
-                if (!units->all[i].is_socket && streq(units->all[i].state.load_state, "loaded"))
-                        return &units->all[i].state;
+        const UnitState *unusable = NULL; /* a masked one, or one that systemd can't read */
 
-        return units->known ? &units->all[0].state : NULL; /* a service comes first */
+        for (size_t i = 0; units->known && i < units->n_all; i++) {
+                const UnitState *state = &units->all[i].state;
+
+                if (units->all[i].is_socket || streq(state->load_state, "not-found"))
+                        continue;
+                if (streq(state->load_state, "loaded"))
+                        return state;
+                unusable = unusable ?: state;
+        }
+        return unusable || !units->known ? unusable : &units->all[0].state; /* a service comes first */
 }
 
 const UnitState *units_socket(const Units *units) {

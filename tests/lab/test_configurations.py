@@ -292,14 +292,15 @@ def test_an_sshd_started_by_hand(make):
     assert users_files(m) == before and w.failed_units(m) == []
 
 
-def test_a_masked_service_stays_masked(make):
-    m = laid(make, "debian-12", windows=w.WINDOWS_HOLDS_22)
-    m.mask("ssh.service")
+@on("debian-12", "fedora")
+def test_a_masked_service_stays_masked(make, name):
+    m, service = laid(make, name, windows=w.WINDOWS_HOLDS_22), SHAPES[name].service
+    m.mask(service)
     before = users_files(m)
     boot(m)
-    p = w.eventually(lambda: w.properties(m), "it is on the bus")
-    assert p["State"] != "relocated" and (p["Port"], p.get("Mechanism")) == (0, "")
-    w.hold(lambda: (w.show(m, "ssh.service", "LoadState", "ActiveState")
+    p = w.wait_properties(m, Cause="owner-stopped", Port=0)
+    assert p["State"] != "relocated" and p.get("Mechanism") == ""
+    w.hold(lambda: (w.show(m, service, "LoadState", "ActiveState")
                     == {"LoadState": "masked", "ActiveState": "inactive"}), 1, "it stays so")
     assert w.own_files(m) == {} and users_files(m) == before and w.failed_units(m) == []
 

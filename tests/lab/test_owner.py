@@ -305,6 +305,20 @@ def test_a_user_takes_the_port_while_sshd_restarts(make):
     thief.kill()
 
 
+def test_a_request_is_not_met_by_files_alone(make):
+    """sshd is configured for 2222 already, but cannot have it: who asks for 2222 is told so."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22, policy={"CandidatePorts": "2222"}))
+    w.check_report(m, "relocated", 2222)
+    systemctl(m, "stop", "ssh.service")
+    m.spawn(["/usr/bin/python3", "-SEc", "import socket, time; s = socket.create_server(('', 2222)); time.sleep(600)"])
+    m.wait_listening(2222)
+    systemctl(m, "start", "--no-block", "ssh.service")
+    w.wait_properties(m, State="blocked")
+    for request in (["relocate", "2222"], ["relocate"], ["restore"]):
+        done = m.run(["wslportctl", *request])
+        assert done.returncode != 0 and done.stderr.strip(), (request, done)
+
+
 # ---- its configuration changes where nobody looks ----
 
 @pytest.mark.parametrize("place", ["in-the-folder", "behind-a-link", "included-from-elsewhere", "an-option"])
