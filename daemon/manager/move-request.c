@@ -35,6 +35,13 @@ static void add_probes(const Observer *o, const Decision *d, uint16_t port, Move
         }
 }
 
+/* sshd runs, and has the port that it is to have: it closes that port when it is told, and has to get it again. */
+static void add_probe_of_own(const Decision *d, MoveRequest *request) {
+        MoveProbe *probe = &request->probes[request->n_probes++];
+
+        *probe = (MoveProbe){ .address = "127.0.0.1", .port = d->port, .listens = true };
+}
+
 MoveRequest move_request_make(const Observer *o, const Decision *d) {
         const Home *home = &o->sshd.home;
         const Placement *now = &o->c->files.placement;
@@ -59,5 +66,7 @@ MoveRequest move_request_make(const Observer *o, const Decision *d) {
                 add_probes(o, d, d->port, &request);
         for (size_t i = 0; i < home->n_ports && request.to.port == 0; i++)
                 add_probes(o, d, home->ports[i], &request);
+        if (request.n_probes == 0 && request.phase == SERVICE_RUNNING && observer_sshd_has(o, d->port))
+                add_probe_of_own(d, &request);
         return request;
 }

@@ -399,6 +399,8 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 
         move->probe.answer = bindprobe_read(result, detail);
         move->probe.child = child_free(move->probe.child);
+        if (move->probe.answer == BIND_REFUSED_BY_LINUX && move->request.probes[move->probe.n_granted].listens)
+                move->probe.answer = BIND_FREE;
         if ((move->request.to.port != 0 || move->request.from.port == 0) &&
             (move->probe.answer == BIND_REFUSED_BY_WINDOWS || move->probe.answer == BIND_REFUSED_BY_LINUX))
                 r = move->listens(&move->request.to, move->probe.port, move->userdata);

@@ -319,6 +319,23 @@ def test_a_request_is_not_met_by_files_alone(make):
         assert done.returncode != 0 and done.stderr.strip(), (request, done)
 
 
+def test_an_sshd_with_both_ports_is_not_told_where_nothing_can_bind(make):
+    """Its owner gives a moved sshd its own port beside the other. A reload closes both, so a bind has to work before."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22, **w.HASTE))
+    w.check_report(m, "relocated", 2222)
+    m.windows.release(22)
+    systemctl(m, "stop", w.UNIT)
+    m.write("/etc/ssh/sshd_config.d/50-mine.conf", "Port 22\n")
+    systemctl(m, "reload", "ssh.service")
+    m.wait_listening(22)
+    m.wait_listening(2222)
+    m.windows.dead()
+    systemctl(m, "start", w.UNIT)
+    w.wait_settled(m)
+    w.hold(lambda: m.listeners().keys() >= {22, 2222}, 2, "sshd is left alone")
+    assert w.properties(m)["LastBind"] == "tracker-dead"
+
+
 # ---- its configuration changes where nobody looks ----
 
 @pytest.mark.parametrize("place", ["in-the-folder", "behind-a-link", "included-from-elsewhere", "an-option"])
