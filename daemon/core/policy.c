@@ -134,15 +134,25 @@ static void decide_in_order(const Config *config, const Snapshot *s, Decision *d
                 decide_by_phase(config, s, d);
 }
 
+/* Nothing is begun before its time. A bind for a start that has to wait would keep Windows from the port. */
+static void postpone(const Snapshot *s, Decision *d) {
+        if (d->action == ACTION_PROBE && s->service == SERVICE_TO_START)
+                decide(d, STATE_BLOCKED, s->too_often ? CAUSE_TOO_OFTEN : CAUSE_NONE, ACTION_NONE, 0,
+                       "sshd is down, and %s", s->postponed);
+        if (d->action == ACTION_RELOCATE || d->action == ACTION_RESTORE || d->action == ACTION_START) {
+                d->action = ACTION_NONE;
+                d->port = 0;
+        }
+        if (d->action == ACTION_NONE) {
+                d->n_beside = 0;
+                d->then_start = false;
+        }
+}
+
 void policy_decide(const Config *config, const Snapshot *s, Decision *ret) {
         *ret = (Decision){ 0 };
         decide_in_order(config, s, ret);
         switch_tell_waiting(config, s, ret);
-        if (s->postponed && (ret->action == ACTION_RELOCATE || ret->action == ACTION_RESTORE ||
-                             ret->action == ACTION_START)) {
-                ret->action = ACTION_NONE;
-                ret->port = 0;
-                ret->n_beside = 0;
-                ret->then_start = false;
-        }
+        if (s->postponed)
+                postpone(s, ret);
 }

@@ -31,7 +31,8 @@ static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
 /* A service whose bind() Windows never answers ends by systemd's timeout: sshd waits for nothing else when
  * it starts. */
 ServicePhase unit_state_to_phase(const UnitState *s) {
-        bool exited = s && s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS,
+        bool is_down = s && (streq(s->active_state, "inactive") || streq(s->active_state, "failed")),
+             exited = s && s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS,
              forked = s && streq(s->result, "protocol") &&
                       s->main_code == 0; /* Type=forking: a child could not bind */
 
@@ -39,9 +40,9 @@ ServicePhase unit_state_to_phase(const UnitState *s) {
                 return SERVICE_UNKNOWN;
         if (streq(s->load_state, "not-found"))
                 return SERVICE_ABSENT;
-        if (streq(s->load_state, "masked"))
+        if (is_down && streq(s->load_state, "masked"))
                 return SERVICE_INACTIVE;
-        if (!streq(s->load_state, "loaded"))
+        if (is_down && !streq(s->load_state, "loaded"))
                 return SERVICE_FAILED;
         return phase_of(s, streq(s->result, "timeout") || exited || forked);
 }

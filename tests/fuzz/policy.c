@@ -150,10 +150,11 @@ static bool mends_ipv4(const Snapshot *s, const PortFact *fact) {
                !s->postponed && is_sshds(fact) && fact->lacks_ipv4;
 }
 
-/* Windows has refused a candidate: the next is asked for before sshd's files are touched. */
+/* A candidate was asked for in vain: the next is asked for before sshd's files are touched. */
 static bool is_candidate_after_refusal(const Case *c, uint16_t port) {
         for (size_t i = 0; i < c->n_facts; i++)
-                if (c->facts[i].bind == BIND_REFUSED_BY_WINDOWS && !is_home(&c->snapshot, c->facts[i].port))
+                if ((c->facts[i].bind == BIND_REFUSED_BY_WINDOWS || c->facts[i].bind == BIND_FAILED) &&
+                    !is_home(&c->snapshot, c->facts[i].port))
                         return !is_home(&c->snapshot, port) && is_allowed(&c->config, port);
         return false;
 }

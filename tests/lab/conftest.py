@@ -27,6 +27,7 @@ from machine import Machine, missing_tools  # noqa: E402
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWNET = 0x40000000
+MANY_INSTANCES = 1024
 
 
 def obstacle() -> str | None:
@@ -43,12 +44,21 @@ def obstacle() -> str | None:
     return None
 
 
+def allow_many_machines() -> None:
+    """Each machine's systemd takes some ten inotify instances, and a kernel gives all of root's processes 128."""
+    limit = Path("/proc/sys/fs/inotify/max_user_instances")
+    with contextlib.suppress(OSError):  # a container may not be allowed to
+        if int(limit.read_text()) < MANY_INSTANCES:
+            limit.write_text(f"{MANY_INSTANCES}\n")
+
+
 @pytest.fixture(scope="session")
 def _lab() -> None:
     if reason := obstacle():
         if os.environ.get("CI"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+    allow_many_machines()
 
 
 def pytest_configure(config: pytest.Config) -> None:

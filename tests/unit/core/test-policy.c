@@ -276,10 +276,11 @@ static bool mends_ipv4(const Snapshot *s, uint16_t port) {
                fact_of(s, port)->holder == HOLDER_SSHD && fact_of(s, port)->lacks_ipv4;
 }
 
-/* Windows has refused a port that sshd was to be moved to: another is asked for before sshd's files are touched. */
+/* A port that sshd was to be moved to was asked for in vain: another is asked for before sshd's files are touched. */
 static bool has_refused_candidate(const Snapshot *s) {
         for (size_t i = 0; i < s->n_facts; i++)
-                if (s->facts[i].port != HOME && s->facts[i].bind == BIND_REFUSED_BY_WINDOWS)
+                if (s->facts[i].port != HOME &&
+                    (s->facts[i].bind == BIND_REFUSED_BY_WINDOWS || s->facts[i].bind == BIND_FAILED))
                         return true;
         return false;
 }
@@ -303,6 +304,8 @@ static const char *broken_promise(const Config *c, const Snapshot *s, const Deci
                         return "a bind where sshd isn't to be moved";
                 if (fact_of(s, d->port)->bind != BIND_NOT_ASKED)
                         return "a question asked twice";
+                if (s->postponed && s->service == SERVICE_TO_START)
+                        return "a bind for a start that has to wait";
                 if (mends_ipv4(s, d->port) && (d->port == s->moved_to || c->relocate != RELOCATE_MIRRORED))
                         return NULL;
                 if (d->port == HOME && s->service == SERVICE_RUNNING && !outage)

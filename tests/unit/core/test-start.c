@@ -51,6 +51,8 @@ static const Rule rules[] = {
           .state = STATE_CONFLICT },
         { .name = "down for want of a port: ask",
           .service = SERVICE_TO_START, .action = ACTION_PROBE, .port = HOME, .state = STATE_UNKNOWN },
+        { .name = "down for want of a port, to be started later: nobody asks before",
+          .service = SERVICE_TO_START, .too_often = true, .action = ACTION_NONE, .state = STATE_BLOCKED },
         { .name = "down for want of a port, home is free now: start",
           .service = SERVICE_TO_START, .facts = { FREE(HOME) }, .action = ACTION_START, .port = HOME,
           .state = STATE_CLEAR },

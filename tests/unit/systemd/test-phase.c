@@ -10,6 +10,10 @@ static const struct {
 } states[] = {
         { "not installed", { .load_state = "not-found", .active_state = "inactive" }, SERVICE_ABSENT },
         { "masked", { .load_state = "masked", .active_state = "inactive" }, SERVICE_INACTIVE },
+        { "masked while it runs", { .load_state = "masked", .active_state = "active" }, SERVICE_RUNNING },
+        { "a unit file that can't be read any more, while it runs",
+          { .load_state = "bad-setting", .active_state = "active" },
+          SERVICE_RUNNING },
         { "a unit file that can't be read",
           { .load_state = "bad-setting", .active_state = "inactive" },
           SERVICE_FAILED },
