@@ -10,6 +10,7 @@
 #define STATES_LISTEN (1U << TCP_LISTEN)
 #define TIMER_TIME_WAIT 3 /* of idiag_timer; the kernel's headers for user space don't name it */
 /* 12 is TCP_NEW_SYN_RECV, a half-open connection, which those headers don't name either. */
+#define STATES_BOUND (1U << 13) /* TCP_BOUND_INACTIVE */
 #define STATES_SESSION (((1U << 13) - 1) & ~(1U | 1U << TCP_LISTEN | 1U << TCP_CLOSE))
 
 struct Sockets {
@@ -188,6 +189,10 @@ int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in)
         if (r >= 0)
                 *ret_ends_in = found.ends_in;
         return r;
+}
+
+int sockets_count_bound(Sockets *sockets, uint16_t port) {
+        return ask(sockets, STATES_BOUND, port, count_socket, &(Found){ 0 });
 }
 
 static int on_readable(sd_event_source *, int, uint32_t, void *userdata) {

@@ -7,8 +7,7 @@
 #include "kernel/netlink.h"
 
 /* The TCP sockets of this network namespace, which all WSL distros share, by the kernel's inet_diag. It
- * shows an MPTCP listener, too, by its TCP subflow, which has the inode of the MPTCP socket. It doesn't show
- * sockets that are bound and don't listen. */
+ * shows an MPTCP listener, too, by its TCP subflow, which has the inode of the MPTCP socket. */
 typedef struct Sockets Sockets;
 
 #define SOCKETS_WATCH_MAX 16U
@@ -40,6 +39,10 @@ int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *re
  * time in µs until the next of them is due to end, USEC_INFINITY where there is none. The kernel is late by
  * up to 1/8 of the minute (its timer wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
+
+/* Returns the number of sockets that have @port and have neither listened nor connected, or a negative errno. Before
+ * Linux 6.8 the kernel tells of none (TCP_BOUND_INACTIVE). */
+int sockets_count_bound(Sockets *sockets, uint16_t port);
 
 /* Calls back a millisecond after a socket with one of @ports as its local port was closed. The kernel filters:
  * other ports cause no wake-up. Another call, also by @callback, changes ports and callback without losing an

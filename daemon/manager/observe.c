@@ -175,6 +175,9 @@ void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const c
         PortView view;
         int r;
 
+        /* bind() of one address fails alike for a socket here that has another address of the port. */
+        if (answer == BIND_REFUSED_BY_WINDOWS && sockets_count_bound(o->c->sockets, port) > 0)
+                answer = BIND_REFUSED_BY_LINUX;
         r = ports_answer(&o->ports, port, answer, detail);
         if (r < 0) {
                 log_error_errno(&o->c->log, r, "The answer about port %u is lost", port);

@@ -226,6 +226,15 @@ def test_a_user_binds_a_candidate_and_never_listens(make, name, address):
     assert w.failed_units(m) == []
 
 
+def test_a_user_binds_an_address_of_each_candidate(make):
+    """bind() fails as if Windows had refused, and nobody is told that it has."""
+    m = w.boot(make(foreign=(2222,), policy={"CandidatePorts": "2222"}))
+    w.wait_properties(m, State="clear", Port=22)
+    hold_candidate(m, "127.0.0.1")
+    status, text = w.call(m, "Relocate", "q", "2222")
+    assert status != 0 and "does not listen" in text and "Windows" not in text, text
+
+
 def test_a_socket_unit_is_to_be_moved_where_a_user_holds_a_family(make):
     """It isn't stopped for a port that it can't have."""
     m = w.boot(laid(make, "ubuntu-24.04", foreign=(2222,)))
