@@ -5,11 +5,13 @@
  * that it is to leave; or one that is to be started and can have the port. Else SERVICE_INACTIVE. */
 static ServicePhase phase_for_move(const Observer *o, const Decision *d) {
         const PortFact *fact = ports_find(&o->ports, d->port);
+        const Home *home = &o->sshd.home;
+        uint16_t now = o->c->files.placement.port;
         ServicePhase phase = o->phase;
 
         if ((phase == SERVICE_RUNNING && !observer_sshd_has(o, d->port)) ||
-            (phase == SERVICE_RUNNING && d->action == ACTION_RESTORE &&
-             observer_sshd_has(o, o->c->files.placement.port)) ||
+            (phase == SERVICE_RUNNING && d->action == ACTION_RESTORE && observer_sshd_has(o, now) &&
+             !port_is_one_of(now, home->ports, home->n_ports)) ||
             (phase == SERVICE_TO_START &&
              (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE))))
                 return phase;

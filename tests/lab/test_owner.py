@@ -336,6 +336,18 @@ def test_an_sshd_with_both_ports_is_not_told_where_nothing_can_bind(make):
     assert w.properties(m)["LastBind"] == "tracker-dead"
 
 
+def test_its_owner_gives_sshd_the_port_that_it_was_moved_to(make):
+    """wslportd's file is needed no more, and sshd, which goes on listening there, needs to be told nothing."""
+    m = w.boot(make(windows=w.WINDOWS_HOLDS_22))
+    w.check_report(m, "relocated", 2222)
+    m.windows.dead()
+    pid = w.main_pid(m, "ssh.service")
+    m.write("/etc/ssh/sshd_config.d/50-mine.conf", "Port 2222\n")
+    w.wait_properties(m, State="clear", HomePort=2222, Port=2222)
+    w.hold(lambda: w.main_pid(m, "ssh.service") == pid and 2222 in m.listeners(), 2, "sshd is left alone")
+    assert w.own_files(m).keys() == {"/var/lib/wslportd/last-port"}
+
+
 # ---- its configuration changes where nobody looks ----
 
 @pytest.mark.parametrize("place", ["in-the-folder", "behind-a-link", "included-from-elsewhere", "an-option"])
