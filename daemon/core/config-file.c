@@ -14,24 +14,27 @@
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
 #define DROP_INS_MAX 64
 
-/* A line or a file that can't be read may have been meant to forbid what an earlier file allows by @key. */
+/* A line or a file that can't be read may have been meant to forbid what an earlier file allows by @key, or, by Unit=,
+ * to have another unit than ssh.service moved. */
 static void distrust(Config *config, ConfigKeyId key) {
-        if (key == CONFIG_RELOCATE && config->relocate != RELOCATE_NEVER)
+        bool unit = key == CONFIG_UNIT;
+
+        if ((unit || key == CONFIG_RELOCATE) && config->relocate != RELOCATE_NEVER)
                 config->relocate = RELOCATE_UNREADABLE;
-        else if (key == CONFIG_SOCKET_ACTIVATION)
+        if (unit || key == CONFIG_SOCKET_ACTIVATION)
                 config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
-        else if (key == CONFIG_RESTORE)
+        if (key == CONFIG_RESTORE)
                 config->restore = RESTORE_MANUAL;
-        else if (key == CONFIG_ENSURE_ENABLED)
+        if (unit || key == CONFIG_ENSURE_ENABLED)
                 config->ensure_enabled = false;
-        else if (key == CONFIG_INTEROP)
+        if (key == CONFIG_INTEROP)
                 config->interop = false;
 }
 
 /* The same of all keys, but for those that @lines_of has a line of; NULL: it has none. */
 static void distrust_rest(Config *config, const unsigned lines_of[]) {
         for (ConfigKeyId key = 0; key < _CONFIG_KEY_MAX; key++)
-                if (!lines_of || lines_of[key] == 0)
+                if (key != CONFIG_UNIT && (!lines_of || lines_of[key] == 0))
                         distrust(config, key);
 }
 
