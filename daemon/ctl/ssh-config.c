@@ -29,7 +29,8 @@ static void add_host_key(HostKeys *keys, const char *path, size_t length, const 
  * the usual place. */
 static void find_host_keys(HostKeys *ret) {
         const char *sshd = sshd_find("");
-        const char *const commands[][3] = { { sshd, "-T", NULL }, { sshd, "-G", NULL } };
+        const char *const commands[][5] = { { sshd, "-T", "-C", SSHD_CONNECTION, NULL },
+                                            { sshd, "-G", "-C", SSHD_CONNECTION, NULL } };
         glob_t found;
 
         *ret = (HostKeys){ .n = 0 };

@@ -26,13 +26,16 @@ static bool is_in_transit(const UnitState *socket, const SocketOwner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
 
-/* systemd itself holds a socket unit's addresses, and those of many other units. */
+/* systemd itself holds a socket unit's addresses, and those of many other units. It makes each socket in the cgroup of
+ * the unit, where it can. */
 static bool is_managed(const SocketOwner *owner, ManagedUnits managed, uint16_t port) {
         const UnitState *service = managed.service, *socket = managed.socket;
 
         return (service && streq(owner->unit, service->id)) ||
                (socket && (streq(owner->unit, socket->id) ||
-                           (owner->pid == 1 && streams_have_port(socket->streams, port))));
+                           (owner->pid == 1 &&
+                            (isempty(owner->cgroup_unit) || streq(owner->cgroup_unit, "init.scope")) &&
+                            streams_have_port(socket->streams, port))));
 }
 
 /* Only root's sockets can be sshd's: with UsePAM=no, sessions stay in the service's cgroup, and a user's own

@@ -9,11 +9,6 @@
 /* sshd takes 5 to 12 ms, or waits for DNS if its configuration has host names. */
 #define SSHD_TIMEOUT (5 * USEC_PER_SEC)
 
-/* The connection for which sshd evaluates Match blocks. Without an lport it fails at `Match LocalPort`. No Match
- * block changes where sshd listens. A user is left out, because for `Match Group` sshd would look up the user's
- * groups, and may have to wait for a network. */
-#define CONNECTION "host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"
-
 struct SshdInquiry {
         sd_event *event;
         char program[256], options[SSHD_COMMAND_SIZE];
@@ -117,7 +112,7 @@ static int inquiry_run(SshdInquiry *q) {
                 argv[n++] = word;
         if (q->step != STEP_TEST) {
                 argv[n++] = "-C";
-                argv[n++] = CONNECTION;
+                argv[n++] = SSHD_CONNECTION;
         }
         argv[n++] = q->more;
         q->child = child_free(q->child);

@@ -15,6 +15,11 @@
 
 #define SSHD_TOO_MANY "sshd has more ports or addresses than wslportd can keep track of"
 
+/* The connection for which sshd evaluates Match blocks. Without an lport it fails at `Match LocalPort`. No Match
+ * block changes where sshd listens. A user is left out, because for `Match Group` sshd would look up the user's
+ * groups, and may have to wait for a network. */
+#define SSHD_CONNECTION "host=localhost,addr=127.0.0.1,laddr=127.0.0.1,lport=22"
+
 typedef struct SshdAnswer {
         SshdVerdict verdict; /* SSHD_VERDICT_UNKNOWN if sshd said neither yes nor no */
         bool has_dump;

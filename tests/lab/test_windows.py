@@ -457,6 +457,16 @@ def test_ssh_config_works(make, tmp_path):
     assert wslportctl(m, "ssh-config")[:2] == (3, "")
 
 
+def test_known_hosts_are_the_keys_that_sshd_has(make):
+    """Also where its configuration has a Match that sshd -T alone can't evaluate."""
+    m = w.boot(make())
+    w.wait_properties(m, State="clear", Port=22)
+    m.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "/etc/ssh/other"], check=True)
+    m.write("/etc/ssh/sshd_config.d/50-mine.conf", "HostKey /etc/ssh/other\nMatch LocalPort 22\n    X11Forwarding no\n")
+    known = wslportctl(m, "ssh-config", "--known-hosts")[1]
+    assert {line.split()[2] for line in known.splitlines()} == {m.read("/etc/ssh/other.pub").split()[1]}
+
+
 def test_where_sshd_has_no_address_for_the_client(make):
     """It is told, and nothing that a client could not use goes into its file."""
     m = make()
