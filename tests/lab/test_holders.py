@@ -307,6 +307,18 @@ def test_the_second_port_of_a_socket_unit_can_not_be_had(make):
     assert w.show(m, "ssh.socket", "ActiveEnterTimestampMonotonic") == since and set(m.listeners()) == {2022, 2222}
 
 
+def test_another_socket_unit_has_another_address_of_the_port(make):
+    """systemd holds both, and clients of that address don't get to sshd."""
+    m = laid(make, "ubuntu-24.04")
+    m.write("/etc/ssh/sshd_config.d/50-one.conf", "ListenAddress 192.168.50.10\n")
+    m.write("/etc/systemd/system/other.socket", "[Socket]\nListenStream=127.0.0.1:22\nAccept=yes\n[Install]\nWantedBy=sockets.target\n")
+    m.write("/etc/systemd/system/other@.service", "[Service]\nExecStart=/bin/cat\nStandardInput=socket\n")
+    m.enable("other.socket")
+    w.boot(m)
+    p = w.wait_properties(m, State="clear", Port=22)
+    assert {(address, holder) for address, _, holder, _ in p["Listeners"]} == {("192.168.50.10", "sshd"), ("127.0.0.1", "linux")}
+
+
 @pytest.mark.waits
 def test_windows_leaves_the_second_port_of_two(make):
     m = make(windows=w.WINDOWS_HOLDS_22, policy={"Restore": "auto"}, **w.HASTE)
