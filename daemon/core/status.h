@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/policy.h"
+#include "core/decision.h"
 
 /* All that wslportd reports: D-Bus shows it member by member, systemd gets a line of it. */
 
