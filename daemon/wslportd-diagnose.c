@@ -2,7 +2,6 @@
 #include "dbus/client.h"
 #include "diagnose/checks.h"
 #include "diagnose/diagnosis.h"
-#include "diagnose/gather-windows.h"
 #include "diagnose/gather.h"
 #include "systemd/bus.h"
 

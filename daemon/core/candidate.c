@@ -2,10 +2,10 @@
 #include "core/config-file.h"
 #include "core/rules.h"
 
-/* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a
- * row within one range of CandidatePorts, each step through the range is twice as long as the step before:
- * 16 more questions reach the end of any range, and as many find a free part at its end. */
-#define REFUSALS_BEFORE_STRIDE 4
+/* Windows excludes whole ranges of ports, and each question to it costs time. After this many refusals in a row
+ * within one range of CandidatePorts, each step is half of what is left of that range: 16 more questions reach its
+ * end, and find a part there that is free. */
+#define REFUSALS_BEFORE_LEAP 4
 
 /* True if another candidate was asked for in vain. Its files were fine then: for the next only the port is in question. */
 static bool has_asked_in_vain(const Snapshot *s) {
@@ -33,35 +33,22 @@ static bool try_port(const Snapshot *s, uint16_t port, const char *why, Decision
         return true;
 }
 
-/* Windows has refused @low and ports before it. Goes on by halves of what is left of the range, so that a free
- * end of the range is found. */
-static bool try_end(const Snapshot *s, uint32_t low, uint32_t last, const char *why, Decision *d) {
-        while (low < last) {
-                low += (last - low + 1) / 2;
-                if (!snapshot_is_home(s, (uint16_t) low) && try_port(s, (uint16_t) low, why, d))
-                        return true;
-        }
-        return false;
-}
-
-/* *@skipped is set if ports of the range were left out. @end: goes on to the end of such a range. */
-static bool try_range(const Snapshot *s, PortRange range, const char *why, bool end, bool *skipped,
-                      Decision *d) {
-        uint32_t stride = 1, tried = range.first;
+/* *@skipped is set if ports of the range were left out. */
+static bool try_range(const Snapshot *s, PortRange range, const char *why, bool *skipped, Decision *d) {
         unsigned refusals = 0;
 
-        for (uint32_t port = range.first; port <= range.last; port += stride) {
-                if (snapshot_is_home(s, (uint16_t) port))
-                        continue;
-                if (try_port(s, (uint16_t) port, why, d))
-                        return true;
-                refusals = snapshot_fact(s, (uint16_t) port).bind == BIND_REFUSED_BY_WINDOWS ? refusals + 1
-                                                                                             : 0;
-                stride = refusals >= REFUSALS_BEFORE_STRIDE ? stride * 2 : 1;
-                *skipped = *skipped || (stride > 1 && port < range.last);
-                tried = port;
+        for (uint32_t port = range.first, step; port <= range.last; port += step) {
+                if (!snapshot_is_home(s, (uint16_t) port)) {
+                        if (try_port(s, (uint16_t) port, why, d))
+                                return true;
+                        refusals = snapshot_fact(s, (uint16_t) port).bind == BIND_REFUSED_BY_WINDOWS
+                                                   ? refusals + 1
+                                                   : 0;
+                }
+                step = refusals >= REFUSALS_BEFORE_LEAP ? (range.last - port) / 2 + 1 : 1;
+                *skipped = *skipped || step > 1;
         }
-        return end && stride > 1 && try_end(s, tried, range.last, why, d);
+        return false;
 }
 
 /* True, and it is told, if a candidate could not be asked for: it may be free. */
@@ -85,11 +72,9 @@ static void try_all(const Config *config, const Snapshot *s, const char *why, De
             !snapshot_is_home(s, s->last_port) && try_port(s, s->last_port, why, d))
                 return;
 
-        /* Boot waits meanwhile: the other ranges come before the ends of those that Windows refuses. */
-        for (int to_end = 0; to_end <= 1; to_end++)
-                for (size_t i = 0; i < config->n_candidates; i++)
-                        if (try_range(s, config->candidates[i], why, to_end, &skipped, d))
-                                return;
+        for (size_t i = 0; i < config->n_candidates; i++)
+                if (try_range(s, config->candidates[i], why, &skipped, d))
+                        return;
 
         if (tell_undecided(config, s, why, d))
                 return;

@@ -93,14 +93,12 @@ int config_parse(const char *path, const char *text, size_t size, ConfigErrorHan
                 .path = path,
                 .on_error = on_error,
                 .userdata = userdata,
-                .text = text,
-                .size = size,
                 .take_value = take_value,
                 .config = config,
         };
         int r;
 
-        r = config_lines_read(&lines);
+        r = config_lines_read(&lines, text, size);
         if (r < 0)
                 distrust_rest(config, lines.lines_of); /* the error may be about each of them */
         return r < 0 ? r : 1;

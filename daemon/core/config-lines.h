@@ -22,8 +22,7 @@ struct ConfigLines {
         ConfigErrorHandler on_error;
         void *userdata; /* of .on_error */
 
-        const char *text; /* what has not been read yet */
-        size_t size;
+        char *rest;        /* what has not been read yet */
         unsigned line;     /* the line that was read last, from 1 */
         unsigned n_errors; /* all that were found; a bounded number of them is told */
 
@@ -32,8 +31,8 @@ struct ConfigLines {
         unsigned lines_of[_CONFIG_KEY_MAX]; /* .take_value's: the line of each key in this file; 0: none */
 };
 
-/* Hands each Key=value line to .take_value. Returns 0, -EINVAL where there was any error, or -ENOMEM. */
-int config_lines_read(ConfigLines *lines);
+/* Hands each Key=value line of @text to .take_value. Returns 0, -EINVAL where there was any error, or -ENOMEM. */
+int config_lines_read(ConfigLines *lines, const char *text, size_t size);
 
 /* Tells an error in the line that was read last. The text must be printable, as all that .take_value gets
  * is. */

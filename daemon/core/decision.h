@@ -65,3 +65,7 @@ bool decide_way_home(const Config *config, const Snapshot *s, State restored, De
 
 /* True, and the fact, for the first home port that isn't known to be free and that no running sshd has. */
 bool find_obstacle(const Snapshot *s, PortFact *ret);
+
+/* Decides on facts alone, without I/O: the same facts always give the same decision. It decides one action
+ * at a time; the result of that action is among the facts of the next decision. */
+void policy_decide(const Config *config, const Snapshot *s, Decision *ret);

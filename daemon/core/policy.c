@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/policy.h"
-
 #include "core/rules.h"
 
 static bool is_down(const Snapshot *s) {

@@ -1,40 +1,72 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "core/status.h"
 
-#define MEMBER(name, member) \
-        { name, offsetof(Status, member), sizeof(((Status *) NULL)->member) }
+#define PLACE(Type, member) .offset = offsetof(Type, member), .size = sizeof(((Type *) NULL)->member)
+#define TEXT(name, Type, member) \
+        { name, "s", PLACE(Type, member) }
+#define WORD(name, enumeration, Type, member) \
+        { name, "s", PLACE(Type, member), .words = &enumeration##_list }
+#define NUMBER(name, type, Type, member) \
+        { name, type, PLACE(Type, member) }
+#define LIST(name, type_of_items, members_of_items, member)                            \
+        {                                                                              \
+                name, "a(" type_of_items ")", PLACE(Status, member),                   \
+                                .items = members_of_items, .item_type = type_of_items, \
+                                .item_size = sizeof(((Status *) NULL)->member[0]),     \
+                                .n_offset = offsetof(Status, n_##member)               \
+        }
 
-static const struct {
-        const char *name;
-        size_t offset, size;
-} members[] = {
-        MEMBER("NetworkingMode", mode),
-        MEMBER("State", state),
-        MEMBER("Cause", cause),
-        MEMBER("Reason", reason),
-        MEMBER("HomePort", home_port),
-        MEMBER("HomePortHolder", home_holder),
-        MEMBER("HomePortHolderDetail", home_detail),
-        MEMBER("Port", port),
-        MEMBER("Unit", unit),
-        MEMBER("Mechanism", mechanism),
-        MEMBER("Listeners", listeners),
-        MEMBER("PinnedSessions", pinned_sessions),
-        MEMBER("Reachable", reachable),
-        MEMBER("ListenerWatch", listener_watch),
-        MEMBER("LastBind", last_bind),
-        MEMBER("LastChangeUSec", last_change),
+static const StatusMember listener_members[] = {
+        TEXT("Address", StatusListener, address),
+        NUMBER("Port", "q", StatusListener, port),
+        WORD("Holder", holder, StatusListener, holder),
+        TEXT("Unit", StatusListener, unit),
+        { NULL },
 };
 
-_Static_assert(ELEMENTSOF(members) < STATUS_CHANGES_MAX, "room for all and the NULL behind them");
+static const StatusMember address_members[] = {
+        TEXT("Address", StatusAddress, address),
+        WORD("Kind", address_kind, StatusAddress, kind),
+        { NULL },
+};
+
+const StatusMember status_members[] = {
+        TEXT("Version", Status, version),
+        WORD("NetworkingMode", networking_mode, Status, mode),
+        WORD("State", state, Status, state),
+        WORD("Cause", cause, Status, cause),
+        TEXT("Reason", Status, reason),
+        NUMBER("HomePort", "q", Status, home_port),
+        WORD("HomePortHolder", holder, Status, home_holder),
+        TEXT("HomePortHolderDetail", Status, home_detail),
+        NUMBER("Port", "q", Status, port),
+        TEXT("Unit", Status, unit),
+        WORD("Mechanism", mechanism, Status, mechanism),
+        LIST("Listeners", "sqss", listener_members, listeners),
+        NUMBER("PinnedSessions", "u", Status, pinned_sessions),
+        LIST("Reachable", "ss", address_members, reachable),
+        TEXT("ListenerWatch", Status, listener_watch),
+        WORD("LastBind", bind_answer, Status, last_bind),
+        NUMBER("LastChangeUSec", "t", Status, last_change),
+        { NULL },
+};
+
+_Static_assert(ELEMENTSOF(status_members) <= STATUS_CHANGES_MAX, "room for all and the NULL behind them");
+
+const StatusMember *status_find_member(const char *name) {
+        for (const StatusMember *member = status_members; member->name; member++)
+                if (streq(member->name, name))
+                        return member;
+        return NULL;
+}
 
 size_t status_changes(const Status *old, const Status *new, const char *ret[static STATUS_CHANGES_MAX]) {
         size_t n = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(members); i++)
-                if (memcmp((const char *) old + members[i].offset, (const char *) new + members[i].offset,
-                           members[i].size) != 0)
-                        ret[n++] = members[i].name;
+        for (const StatusMember *member = status_members; member->name; member++)
+                if (memcmp((const char *) old + member->offset, (const char *) new + member->offset,
+                           member->size) != 0)
+                        ret[n++] = member->name;
         ret[n] = NULL;
         return n;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/policy.h"
+#include "core/decision.h"
 
 /* All that wslportd reports: D-Bus shows it member by member, systemd gets a line of it. */
 
@@ -37,11 +37,28 @@ typedef struct Status {
         uint32_t pinned_sessions;
         StatusAddress reachable[STATUS_REACHABLE_MAX]; /* where sshd listens */
         size_t n_reachable;
-        char listener_watch[16]; /* watch_kind()'s word; "" before the first look */
+        char listener_watch[16]; /* watch_kind()'s word */
         BindAnswer last_bind;    /* the newest answer that the bind helper had, on whatever port */
         uint64_t last_change;    /* CLOCK_REALTIME, µs; 0: none yet */
-        char version[16];        /* the daemon's, as a client reads it */
+        char version[16];        /* the daemon's */
 } Status;
+
+/* A member of Status, or of an item of its lists, as D-Bus and JSON have it. */
+typedef struct StatusMember {
+        const char *name, *type; /* the D-Bus type: "s", that of a number, or that of a list */
+        size_t offset, size;
+        const WordList *words; /* of an enum, which D-Bus and JSON have as its word */
+        /* Of a list: */
+        const struct StatusMember *items; /* what each item has, ended by one without a name */
+        const char *item_type;            /* the D-Bus types of these */
+        size_t item_size, n_offset;       /* where the number of items stands in Status, a size_t */
+} StatusMember;
+
+/* Each property of org.wslport1.Manager that can change, and Version; ended by one without a name. */
+extern const StatusMember status_members[];
+
+/* NULL: there is no such member. */
+const StatusMember *status_find_member(const char *name);
 
 /* Returns the port on which sshd answers at @address, one of .reachable: .port if it can be. */
 uint16_t status_port_at(const Status *status, const char *address);

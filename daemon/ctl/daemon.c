@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/daemon.h"
+#include "ctl/verb.h"
 
 #include "dbus/client.h"
 #include "systemd/bus.h"

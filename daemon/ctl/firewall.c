@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/firewall.h"
-#include "ctl/daemon.h"
+#include "ctl/verb.h"
 #include "windows/inquiry.h"
 
 /* A cold PowerShell takes seconds to start. */

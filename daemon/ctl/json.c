@@ -9,55 +9,50 @@ void ctl_json_add_number(json_object *object, const char *key, uint64_t number) 
         json_object_object_add(object, key, json_object_new_int64((int64_t) number));
 }
 
-json_object *ctl_json_listeners(const Status *status) {
+static json_object *object_of(const StatusMember *members, const char *of);
+
+static json_object *value_of(const StatusMember *member, const char *of) {
+        const char *value = of + member->offset;
+
+        switch (member->type[0]) {
+        case 'q':
+                return json_object_new_int64(*(const uint16_t *) value);
+        case 'u':
+                return json_object_new_int64(*(const uint32_t *) value);
+        case 't':
+                return json_object_new_int64(*(const int64_t *) value);
+        default:
+                return json_object_new_string(
+                                member->words ? word_list_get(member->words, *(const unsigned *) value)
+                                              : value);
+        }
+}
+
+static json_object *list_of(const StatusMember *list, const char *status) {
+        const char *item = status + list->offset;
         json_object *array = json_object_new_array();
 
-        for (const StatusListener *l = status->listeners; l < status->listeners + status->n_listeners; l++) {
-                json_object *object = json_object_new_object();
-
-                ctl_json_add_text(object, "Address", l->address);
-                ctl_json_add_number(object, "Port", l->port);
-                ctl_json_add_text(object, "Holder", holder_to_string(l->holder));
-                ctl_json_add_text(object, "Unit", l->unit);
-                json_object_array_add(array, object);
-        }
+        for (size_t n = *(const size_t *) (status + list->n_offset); n > 0; n--, item += list->item_size)
+                json_object_array_add(array, object_of(list->items, item));
         return array;
 }
 
-static json_object *reachable_array(const Status *status) {
-        json_object *array = json_object_new_array();
+/* NOLINTNEXTLINE(misc-no-recursion): the items of a list have no lists */
+static json_object *object_of(const StatusMember *members, const char *of) {
+        json_object *object = json_object_new_object();
 
-        for (const StatusAddress *a = status->reachable; a < status->reachable + status->n_reachable; a++) {
-                json_object *object = json_object_new_object();
+        for (; members->name; members++)
+                json_object_object_add(object, members->name,
+                                       (members->items ? list_of : value_of)(members, of));
+        return object;
+}
 
-                ctl_json_add_text(object, "Address", a->address);
-                ctl_json_add_text(object, "Kind", address_kind_to_string(a->kind));
-                json_object_array_add(array, object);
-        }
-        return array;
+json_object *ctl_json_listeners(const Status *status) {
+        return list_of(status_find_member("Listeners"), (const char *) status);
 }
 
 json_object *ctl_json_status(const Status *status) {
-        json_object *object = json_object_new_object();
-
-        ctl_json_add_text(object, "Version", status->version);
-        ctl_json_add_text(object, "NetworkingMode", networking_mode_to_string(status->mode));
-        ctl_json_add_text(object, "State", state_to_string(status->state));
-        ctl_json_add_text(object, "Cause", cause_to_string(status->cause));
-        ctl_json_add_text(object, "Reason", status->reason);
-        ctl_json_add_number(object, "HomePort", status->home_port);
-        ctl_json_add_text(object, "HomePortHolder", holder_to_string(status->home_holder));
-        ctl_json_add_text(object, "HomePortHolderDetail", status->home_detail);
-        ctl_json_add_number(object, "Port", status->port);
-        ctl_json_add_text(object, "Unit", status->unit);
-        ctl_json_add_text(object, "Mechanism", mechanism_to_string(status->mechanism));
-        json_object_object_add(object, "Listeners", ctl_json_listeners(status));
-        ctl_json_add_number(object, "PinnedSessions", status->pinned_sessions);
-        json_object_object_add(object, "Reachable", reachable_array(status));
-        ctl_json_add_text(object, "ListenerWatch", status->listener_watch);
-        ctl_json_add_text(object, "LastBind", bind_answer_to_string(status->last_bind));
-        ctl_json_add_number(object, "LastChangeUSec", status->last_change);
-        return object;
+        return object_of(status_members, (const char *) status);
 }
 
 void ctl_json_print(json_object *object) {

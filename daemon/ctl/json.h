@@ -3,7 +3,7 @@
 
 #include <json-c/json.h>
 
-#include "ctl/daemon.h"
+#include "ctl/verb.h"
 
 /* The output of --json. Keys are the names of org.wslport1's properties and signals. */
 

@@ -4,7 +4,7 @@
 #include <strings.h>
 
 #include "base/fs.h"
-#include "ctl/daemon.h"
+#include "ctl/verb.h"
 #include "dbus/client-config.h"
 #include "sshd/sshd.h"
 

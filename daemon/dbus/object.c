@@ -186,86 +186,66 @@ static int method_get_client_config(sd_bus_message *m, void *userdata, sd_bus_er
 
 /* ── properties ── */
 
-static const Status *status_of(void *userdata) {
-        return ((BusObject *) userdata)->status;
+static int append_member(sd_bus_message *m, const StatusMember *member, const char *of) {
+        const char *value = of + member->offset;
+
+        return sd_bus_message_append_basic(
+                        m, member->type[0],
+                        member->words ? word_list_get(member->words, *(const unsigned *) value) : value);
 }
 
-/* Defines property_NAME(), which answers Get() of a property of the D-Bus type @type with the value of
- * @expression. The expression may use userdata, as the vtable was added with. */
-#define DEFINE_BUS_GETTER(name, type, expression)                                                          \
-        static int property_##name(sd_bus *bus, const char *path, const char *interface,                   \
-                                   const char *property, sd_bus_message *reply, void *userdata,            \
-                                   sd_bus_error *error) {                                                  \
-                (void) bus, (void) path, (void) interface, (void) property, (void) userdata, (void) error; \
-                return sd_bus_message_append(reply, type, (expression));                                   \
-        }                                                                                                  \
-        struct swallow_the_semicolon
-
-DEFINE_BUS_GETTER(version, "s", PROJECT_VERSION);
-DEFINE_BUS_GETTER(networking_mode, "s", networking_mode_to_string(status_of(userdata)->mode));
-DEFINE_BUS_GETTER(state, "s", state_to_string(status_of(userdata)->state));
-DEFINE_BUS_GETTER(cause, "s", cause_to_string(status_of(userdata)->cause));
-DEFINE_BUS_GETTER(reason, "s", status_of(userdata)->reason);
-DEFINE_BUS_GETTER(home_port, "q", status_of(userdata)->home_port);
-DEFINE_BUS_GETTER(home_port_holder, "s", holder_to_string(status_of(userdata)->home_holder));
-DEFINE_BUS_GETTER(home_port_holder_detail, "s", status_of(userdata)->home_detail);
-DEFINE_BUS_GETTER(port, "q", status_of(userdata)->port);
-DEFINE_BUS_GETTER(unit, "s", status_of(userdata)->unit);
-DEFINE_BUS_GETTER(mechanism, "s", mechanism_to_string(status_of(userdata)->mechanism));
-DEFINE_BUS_GETTER(last_bind, "s", bind_answer_to_string(status_of(userdata)->last_bind));
-DEFINE_BUS_GETTER(pinned_sessions, "u", status_of(userdata)->pinned_sessions);
-DEFINE_BUS_GETTER(listener_watch, "s",
-                  status_of(userdata)->listener_watch[0] ? status_of(userdata)->listener_watch : "none");
-DEFINE_BUS_GETTER(last_change, "t", status_of(userdata)->last_change);
-DEFINE_BUS_GETTER(configuration_file, "s", CONFIG_FILE);
-
-static int property_listeners(sd_bus *, const char *, const char *, const char *, sd_bus_message *reply,
-                              void *userdata, sd_bus_error *) {
-        const Status *status = status_of(userdata);
+static int append_list(sd_bus_message *m, const StatusMember *list, const char *status) {
+        const char *item = status + list->offset;
         int r;
 
-        r = sd_bus_message_open_container(reply, 'a', "(sqss)");
-        for (const StatusListener *l = status->listeners;
-             l < status->listeners + status->n_listeners && r >= 0; l++)
-                r = sd_bus_message_append(reply, "(sqss)", l->address, l->port, holder_to_string(l->holder),
-                                          l->unit);
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        r = sd_bus_message_open_container(m, 'a', list->type + 1);
+        for (size_t n = *(const size_t *) (status + list->n_offset); n > 0 && r >= 0; n--) {
+                r = sd_bus_message_open_container(m, 'r', list->item_type);
+                for (const StatusMember *member = list->items; member->name && r >= 0; member++)
+                        r = append_member(m, member, item);
+                if (r >= 0)
+                        r = sd_bus_message_close_container(m);
+                item += list->item_size;
+        }
+        return r < 0 ? r : sd_bus_message_close_container(m);
 }
 
-static int property_reachable(sd_bus *, const char *, const char *, const char *, sd_bus_message *reply,
+static int property_of_status(sd_bus *, const char *, const char *, const char *name, sd_bus_message *reply,
                               void *userdata, sd_bus_error *) {
-        const Status *status = status_of(userdata);
-        int r;
+        const StatusMember *member = status_find_member(name);
+        const BusObject *o = userdata;
 
-        r = sd_bus_message_open_container(reply, 'a', "(ss)");
-        for (const StatusAddress *a = status->reachable;
-             a < status->reachable + status->n_reachable && r >= 0; a++)
-                r = sd_bus_message_append(reply, "(ss)", a->address, address_kind_to_string(a->kind));
-        return r < 0 ? r : sd_bus_message_close_container(reply);
+        return (member->items ? append_list : append_member)(reply, member, (const char *) o->status);
 }
 
-#define PROPERTY(name, type, getter) \
-        SD_BUS_PROPERTY(name, type, getter, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
+static int property_configuration_file(sd_bus *, const char *, const char *, const char *,
+                                       sd_bus_message *reply, void *, sd_bus_error *) {
+        return sd_bus_message_append(reply, "s", CONFIG_FILE);
+}
+
+/* @name: of a member of Status. */
+#define PROPERTY(name, type) \
+        SD_BUS_PROPERTY(name, type, property_of_status, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 
 static const sd_bus_vtable vtable[] = {
         SD_BUS_VTABLE_START(0),
-        SD_BUS_PROPERTY("Version", "s", property_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
-        PROPERTY("NetworkingMode", "s", property_networking_mode),
-        PROPERTY("State", "s", property_state),
-        PROPERTY("Cause", "s", property_cause),
-        PROPERTY("Reason", "s", property_reason),
-        PROPERTY("HomePort", "q", property_home_port),
-        PROPERTY("HomePortHolder", "s", property_home_port_holder),
-        PROPERTY("HomePortHolderDetail", "s", property_home_port_holder_detail),
-        PROPERTY("Port", "q", property_port),
-        PROPERTY("Unit", "s", property_unit),
-        PROPERTY("Mechanism", "s", property_mechanism),
-        PROPERTY("Listeners", "a(sqss)", property_listeners),
-        PROPERTY("PinnedSessions", "u", property_pinned_sessions),
-        PROPERTY("Reachable", "a(ss)", property_reachable),
-        PROPERTY("ListenerWatch", "s", property_listener_watch),
-        PROPERTY("LastBind", "s", property_last_bind),
-        PROPERTY("LastChangeUSec", "t", property_last_change),
+        SD_BUS_PROPERTY("Version", "s", property_of_status, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+        PROPERTY("NetworkingMode", "s"),
+        PROPERTY("State", "s"),
+        PROPERTY("Cause", "s"),
+        PROPERTY("Reason", "s"),
+        PROPERTY("HomePort", "q"),
+        PROPERTY("HomePortHolder", "s"),
+        PROPERTY("HomePortHolderDetail", "s"),
+        PROPERTY("Port", "q"),
+        PROPERTY("Unit", "s"),
+        PROPERTY("Mechanism", "s"),
+        PROPERTY("Listeners", "a(sqss)"),
+        PROPERTY("PinnedSessions", "u"),
+        PROPERTY("Reachable", "a(ss)"),
+        PROPERTY("ListenerWatch", "s"),
+        PROPERTY("LastBind", "s"),
+        PROPERTY("LastChangeUSec", "t"),
         SD_BUS_PROPERTY("ConfigurationFile", "s", property_configuration_file, 0,
                         SD_BUS_VTABLE_PROPERTY_CONST),
         SD_BUS_METHOD("Probe", NULL, NULL, method_of_somebody, SD_BUS_VTABLE_UNPRIVILEGED),

@@ -3,7 +3,7 @@
 
 #include <systemd/sd-bus.h>
 
-#include "core/policy.h"
+#include "core/decision.h"
 
 /* What somebody asked for over D-Bus, and waits for: one at a time. */
 typedef struct PendingRequest {

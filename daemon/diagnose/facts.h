@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/policy.h"
+#include "core/decision.h"
 #include "sshd/hints.h"
 #include "sshd/options.h"
 #include "sshd/port-rules.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "diagnose/gather-port.h"
+#include "diagnose/gather.h"
 
 #include <strings.h>
 

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "diagnose/gather-windows.h"
+#include "diagnose/gather.h"
 
 #include "base/printable.h"
 #include "diagnose/finding.h"
 #include "windows/greeter.h"
 #include "windows/inquiry.h"
-#include "windows/profile.h"
 
 #define CHILD_TIMEOUT (3 * USEC_PER_SEC)
 #define GREETING_TIMEOUT (1 * USEC_PER_SEC)

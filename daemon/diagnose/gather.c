@@ -5,8 +5,6 @@
 
 #include "base/printable.h"
 #include "core/config-file.h"
-#include "diagnose/gather-port.h"
-#include "diagnose/gather-windows.h"
 #include "facts/home-finder.h"
 #include "facts/mode.h"
 #include "sshd/sshd.h"

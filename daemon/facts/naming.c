@@ -17,7 +17,6 @@ struct Naming {
         Child *greeting;
         uint16_t greeting_port; /* the port that *greeting asks */
         bool only_looks;        /* *greeting only asks whether the port is free again */
-        PortSet greeted;        /* the ports that were asked since naming_forget() */
         Inquiry *inquiry;
         uint16_t inquiry_port; /* the port that *inquiry asks about */
 };
@@ -97,7 +96,9 @@ static void naming_on_greeting(const ChildResult *result, void *userdata) {
                 naming_ask_program(n, fact->port); /* it may listen on another address */
         } else if (fact)
                 /* A port without a listener may hang instead of refusing, so no answer can mean a free port too. */
-                *fact = (PortFact){ .port = fact->port, .holder_left = true, .told = fact->told };
+                *fact = (PortFact){
+                        .port = fact->port, .holder_left = true, .greeted = fact->greeted, .told = fact->told
+                };
         n->greeting = child_free(n->greeting);
         n->handler(n->userdata);
 }
@@ -118,23 +119,18 @@ bool naming_is_asking(const Naming *n) {
 }
 
 void naming_ask(Naming *n, uint16_t port) {
-        if (naming_is_asking(n) || port_set_has(&n->greeted, port))
+        PortFact *fact = ports_get(n->ports, port);
+
+        if (naming_is_asking(n) || !fact || fact->greeted)
                 return;
 
-        port_set_add(&n->greeted, port);
+        fact->greeted = true;
         naming_greet(n, port, false);
 }
 
 void naming_look(Naming *n, uint16_t port) {
         if (!n->greeting)
                 naming_greet(n, port, true);
-}
-
-void naming_forget(Naming *n, uint16_t port) {
-        if (port == 0)
-                n->greeted = (PortSet){ 0 };
-        else
-                port_set_remove(&n->greeted, port);
 }
 
 int naming_new(sd_event *event, const Log *log, const Config *config, Ports *ports, ChangeHandler handler,

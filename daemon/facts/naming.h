@@ -17,11 +17,8 @@ void naming_free(Naming *naming);
 
 bool naming_is_asking(const Naming *naming);
 
-/* Asks who has @port, once until naming_forget(): each connection can itself keep Windows from binding the port. */
+/* Asks who has @port, unless its fact is .greeted: each connection can itself keep Windows from binding the port. */
 void naming_ask(Naming *naming, uint16_t port);
 
 /* Asks whether anybody still has @port; if nobody greets, .holder_left of its fact is set. */
 void naming_look(Naming *naming, uint16_t port);
-
-/* Another program may have @port now (0: any port); the next naming_ask() asks again. */
-void naming_forget(Naming *naming, uint16_t port);

@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "facts/ports.h"
 
-bool port_set_has(const PortSet *set, uint16_t port) {
-        return port_is_one_of(port, set->ports, set->n);
-}
-
-void port_set_add(PortSet *set, uint16_t port) {
-        if (set->n == ELEMENTSOF(set->ports))
-                port_set_remove(set, set->ports[0]);
-        set->ports[set->n++] = port;
-}
-
-void port_set_remove(PortSet *set, uint16_t port) {
-        size_t n = 0;
-
-        for (size_t i = 0; i < set->n; i++)
-                if (set->ports[i] != port)
-                        set->ports[n++] = set->ports[i];
-        set->n = n;
-}
-
 void ports_done(Ports *ports) {
         free(ports->facts);
         *ports = (Ports){ 0 };
@@ -116,14 +97,16 @@ int ports_answer(Ports *ports, uint16_t port, BindAnswer answer, const char *det
         return 0;
 }
 
-/* Forgets the answers, but not .told: others still know what they were told. */
+/* Forgets the answers, but not .told, as others still know what they were told; and Windows would see another
+ * connection without .greeted. */
 static void forget(PortFact *fact) {
-        *fact = (PortFact){ .port = fact->port, .told = fact->told };
+        *fact = (PortFact){ .port = fact->port, .told = fact->told, .greeted = fact->greeted };
 }
 
 void ports_forget_all(Ports *ports) {
         for (size_t i = 0; i < ports->n; i++)
                 forget(&ports->facts[i]);
+        ports_forget_greetings(ports);
 }
 
 void ports_forget_grants(Ports *ports) {
@@ -131,4 +114,9 @@ void ports_forget_grants(Ports *ports) {
                 if (ports->facts[i].bind != BIND_REFUSED_BY_WINDOWS &&
                     ports->facts[i].bind != BIND_REFUSED_BY_LINUX)
                         forget(&ports->facts[i]);
+}
+
+void ports_forget_greetings(Ports *ports) {
+        for (size_t i = 0; i < ports->n; i++)
+                ports->facts[i].greeted = false;
 }

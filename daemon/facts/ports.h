@@ -34,14 +34,5 @@ void ports_forget_all(Ports *ports);
 /* sshd could not bind: only refusals are still true. */
 void ports_forget_grants(Ports *ports);
 
-/* Some of sshd's own ports. */
-typedef struct PortSet {
-        uint16_t ports[SSHD_PORTS_MAX];
-        size_t n;
-} PortSet;
-
-bool port_set_has(const PortSet *set, uint16_t port);
-
-/* @port must not be in the set. A full set loses its oldest port, which is sshd's no more. */
-void port_set_add(PortSet *set, uint16_t port);
-void port_set_remove(PortSet *set, uint16_t port);
+/* Other programs may have the ports now: each may be asked for its greeting once more. */
+void ports_forget_greetings(Ports *ports);

@@ -260,7 +260,9 @@ static int manager_set_up(Manager *m, Stage stage, const Log *log, const Config 
         int r;
 
         *c = (Context){ .log = *log, .config = *config, .stage = stage };
-        m->publisher = (Publisher){ .c = c, .observer = &m->observer };
+        m->publisher = (Publisher){ .c = c,
+                                    .observer = &m->observer,
+                                    .status = { .listener_watch = "none", .version = PROJECT_VERSION } };
         observer_init(&m->observer, c);
         operator_init(&m->op, c, &m->observer, &m->publisher);
 

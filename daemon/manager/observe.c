@@ -32,7 +32,6 @@ void observer_done(Observer *o) {
 
 void observer_forget(Observer *o) {
         ports_forget_all(&o->ports);
-        naming_forget(o->c->naming, 0);
         o->pinned.unpinned = 0;
 }
 
@@ -183,7 +182,6 @@ void observer_note_answer(Observer *o, uint16_t port, BindAnswer answer, const c
                 log_error_errno(&o->c->log, r, "The answer about port %u is lost", port);
                 return;
         }
-        naming_forget(o->c->naming, port);
         (void) observer_see(o, port, &view);
 }
 

@@ -341,7 +341,7 @@ int operator_take_request(Operator *op, Request request, uint16_t port, sd_bus_m
 
         if (request == REQUEST_PROBE) {
                 /* The answers of bind() stay: else anybody could have ports bound as often as he asks. */
-                naming_forget(op->c->naming, 0);
+                ports_forget_greetings(&op->observer->ports);
                 context_evaluate_later(op->c, TRIGGER_OTHER);
                 return 0;
         }

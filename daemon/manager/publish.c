@@ -181,6 +181,7 @@ static void publisher_fill(const Publisher *p, const Decision *d, Request reques
 
         memset(ret, 0,
                sizeof(*ret)); /* the bytes between the members, too: status_changes() compares them */
+        memcpy(ret->version, p->status.version, sizeof(ret->version));
         ret->mode = mode_get(p->c->mode);
         ret->state = d->state;
         ret->cause = d->cause;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/policy.h"
+#include "core/decision.h"
 #include "process/child.h"
 #include "sshd/dump.h"
 #include "sshd/options.h"

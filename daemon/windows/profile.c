@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/profile.h"
+#include "windows/wslconfig.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

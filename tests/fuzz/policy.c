@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/policy.h"
+#include "core/decision.h"
 #include "fuzz/fuzz.h"
 
 /* policy_decide() keeps the promises on any facts, also on facts that contradict each other: it moves no

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "core/policy.h"
+#include "core/decision.h"
 #include "unit/test.h"
 
 /* A rule of policy_decide() a row: a snapshot, and the decision that it leads to. Members that a row leaves

@@ -309,11 +309,11 @@ static const FileRow file_rows[] = {
         { "sample-of-design", TAKES("") },
 
         /* Bytes that no text has. */
-        { "nul-in-value", REFUSED(2, "NUL") },
-        { "nul-in-key", REFUSED(2, "NUL") },
-        { "nul-in-comment", REFUSED(1, "NUL") },
-        { "nul-only", REFUSED(1, "NUL") },
-        { "nul-after-newline", REFUSED(3, "NUL") },
+        { "nul-in-value", REFUSED(0, "NUL") },
+        { "nul-in-key", REFUSED(0, "NUL") },
+        { "nul-in-comment", REFUSED(0, "NUL") },
+        { "nul-only", REFUSED(0, "NUL") },
+        { "nul-after-newline", REFUSED(0, "NUL") },
         { "latin1-value", REFUSED(2, "byte 0xfc in column 7") },
         { "utf8-value", REFUSED(2, "byte 0xc3 in column 7") },
         { "no-break-space", REFUSED(2, "byte 0xc2 in column 20") },
@@ -335,8 +335,8 @@ static const FileRow file_rows[] = {
         { "cr-cr-lf", REFUSED_MANY(1, "carriage return", 2) },
         { "utf16-le", REFUSED(0, "the file is in UTF-16: save it as UTF-8") },
         { "utf16-be", REFUSED(0, "the file is in UTF-16: save it as UTF-8") },
-        { "utf16-no-bom", REFUSED_MANY(1, "NUL", 3) },
-        { "elf", REFUSED(1, "NUL") },
+        { "utf16-no-bom", REFUSED(0, "NUL") },
+        { "elf", REFUSED(0, "NUL") },
 
         /* Lines that libinih would read otherwise. */
         { "overlong-value", REFUSED(3, "the line has 514 characters, more than 198: a range like 2200-2299") },

@@ -61,7 +61,7 @@ static void test_load(void) {
         check_load("bad", -EINVAL, "bad:2: [Policy] Restore=: write manual, boot or auto");
 
         write_file("nul", "[Policy]\n\0\n", 11);
-        check_load("nul", -EINVAL, "nul:2: the line has a NUL byte: this is not a text file");
+        check_load("nul", -EINVAL, "nul:0: the file has a NUL byte: this is not a text file");
 
         test_assert(symlink("missing", "dangling") == 0);
         check_load("dangling", -ENOENT, "dangling:0: the file is a symbolic link to one that does not exist");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/policy.h"
+#include "core/decision.h"
 #include "unit/core/rules.h"
 
 static const Rule rules[] = {

@@ -198,17 +198,26 @@ static void test_what_was_told(void) {
         ports_done(&ports);
 }
 
-static void test_a_full_set_loses_its_oldest_port(void) {
-        PortSet set = { 0 };
+/* A port is asked for its greeting once, until it was bound or somebody wants a fresh answer. */
+static void test_what_was_greeted(void) {
+        Ports ports = { 0 };
 
-        for (uint16_t port = 1; port <= SSHD_PORTS_MAX + 1; port++)
-                port_set_add(&set, port);
-        test_assert(!port_set_has(&set, 1) && port_set_has(&set, 2) &&
-                    port_set_has(&set, SSHD_PORTS_MAX + 1));
-        port_set_remove(&set, 2);
-        port_set_remove(&set, 1);
-        test_assert(!port_set_has(&set, 2) && port_set_has(&set, 3));
-        test_equal_int(set.n, SSHD_PORTS_MAX - 1);
+        test_equal_int(ports_answer(&ports, 22, BIND_FREE, ""), 0);
+        ports_get(&ports, 22)->greeted = true;
+        ports_forget_grants(&ports);
+        test_assert(ports_find(&ports, 22)->greeted);
+        test_equal_int(ports_answer(&ports, 22, BIND_REFUSED_BY_WINDOWS, ""), 0);
+        test_assert(!ports_find(&ports, 22)->greeted);
+
+        ports_get(&ports, 22)->greeted = true;
+        ports_forget_greetings(&ports);
+        test_assert(!ports_find(&ports, 22)->greeted);
+        test_equal_int(ports_find(&ports, 22)->bind, BIND_REFUSED_BY_WINDOWS);
+
+        ports_get(&ports, 22)->greeted = true;
+        ports_forget_all(&ports);
+        test_assert(!ports_find(&ports, 22)->greeted);
+        ports_done(&ports);
 }
 
 int main(int argc, char *argv[]) {
@@ -217,7 +226,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_an_answer_replaces_what_was_known),
                 TEST(test_forgetting),
                 TEST(test_what_was_told),
-                TEST(test_a_full_set_loses_its_oldest_port),
+                TEST(test_what_was_greeted),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
