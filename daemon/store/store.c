@@ -183,6 +183,34 @@ int store_set_mark(const char *path, bool set) {
         return write_or_remove(path, set ? "" : NULL);
 }
 
+int store_note_unread(const Placement *in_force, uint16_t home, const char *streams) {
+        char text[RENDER_DROP_IN_SIZE_MAX];
+
+        render_unread_file(in_force, home, streams, text);
+        return write_or_remove(STORE_RELOAD_DUE_FILE, in_force->port != 0 ? text : "");
+}
+
+int store_take_back_unread(const char *socket, const char *streams, Placement *placement) {
+        char text[RENDER_DROP_IN_SIZE_MAX];
+        uint16_t port = placement->port, home = 0;
+        BareUnits units = { 0 };
+        Placement before = { 0 };
+        int r;
+
+        r = read_text(STORE_RELOAD_DUE_FILE, text, sizeof(text));
+        if (r > 0 && text[0])
+                r = render_parse_unread_file(text, &before, &home, units.streams, sizeof(units.streams)) >=
+                    0;
+        if (r <= 0 || port == before.port || streams_have_port(streams, port ?: before.port) == (port != 0))
+                return r < 0 ? r : 0;
+
+        snprintf(units.socket, sizeof(units.socket), "%s", socket);
+        r = store_write_placement(&before, home, &units);
+        if (r >= 0)
+                *placement = before;
+        return r;
+}
+
 bool store_has_mark(const char *path) {
         return access(path, F_OK) >= 0 || (errno != ENOENT && errno != ENOTDIR);
 }

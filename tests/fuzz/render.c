@@ -96,6 +96,12 @@ static void try_text(const char *text, uint16_t where) {
                 require(streams[0] && fuzz_is_words(streams, sizeof(streams)));
         else
                 require_untouched(streams);
+
+        fuzz_untouched(streams);
+        if (render_parse_unread_file(text, &placement, &port, streams, sizeof(streams)) == 0)
+                require(placement.port > 0 && port > 0 && streams[0] && fuzz_is_words(streams, sizeof(streams)));
+        else
+                require_untouched(streams);
 }
 
 /* The next line as systemd has it: up to a newline, a carriage return or the end (read_line()), and none of
