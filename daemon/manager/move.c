@@ -376,19 +376,25 @@ static void move_tell_systemd(Move *move) {
 
 static void move_on_probed(const ChildResult *result, void *userdata);
 
-/* Tries the next address. Windows may take its time, and anybody may have a unit that runs read its configuration. */
+/* Tries the next address; after the last one the move goes on. Windows may take its time, and anybody may have a unit
+ * that runs read its configuration meanwhile. */
 static void move_ask(Move *move) {
         const MoveProbe *next = &move->request.probes[move->probe.n_granted];
-        int r = 0;
+        bool granted = move->probe.n_granted == move->request.n_probes;
+        int r;
 
-        if (move->request.phase == SERVICE_RUNNING && move->probe.n_granted == 0)
-                r = trial_set_aside(&move->trial, true);
-        move->probe.port = next->port;
-        if (r >= 0)
+        r = move->request.phase == SERVICE_RUNNING ? trial_set_aside(&move->trial, !granted) : 0;
+        if (r >= 0 && granted) {
+                move_tell_systemd(move);
+                return;
+        }
+        if (r >= 0) {
+                move->probe.port = next->port;
                 r = bindprobe_start(move->trial.event, next->address, next->port, PROBE_TIMEOUT,
                                     move_on_probed, move, &move->probe.child);
+        }
         if (r < 0)
-                move_undo(move, r, "%u could not be tried: %s", next->port, strerrordesc_np(-r));
+                move_undo(move, r, "%u could not be tried: %s", move->probe.port, strerrordesc_np(-r));
 }
 
 static void move_on_probed(const ChildResult *result, void *userdata) {
@@ -408,14 +414,9 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
         } else if (move->probe.answer != BIND_FREE)
                 move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", move->probe.port,
                           bind_answer_to_string(move->probe.answer), *detail ? " " : "", detail);
-        else if (++move->probe.n_granted < move->request.n_probes)
-                move_ask(move);
         else {
-                r = move->request.phase == SERVICE_RUNNING ? trial_set_aside(&move->trial, false) : 0;
-                if (r < 0)
-                        move_undo(move, r, "our files can't be written: %s", strerrordesc_np(-r));
-                else
-                        move_tell_systemd(move);
+                move->probe.n_granted++;
+                move_ask(move);
         }
 }
 
@@ -428,11 +429,8 @@ static void move_on_tried(int result, const char *text, void *userdata) {
                 move_give_up(move, "sshd is left as it is", text);
         else if (move->error == 0 && result < 0)
                 move_undo(move, result, "%s", text);
-        else if (move->error == 0 && move->step != MOVE_CONFIRMING &&
-                 move->probe.n_granted < move->request.n_probes)
-                move_ask(move);
         else if (move->error == 0 && move->step != MOVE_CONFIRMING)
-                move_tell_systemd(move);
+                move_ask(move);
         else if (move->error == 0 && move->trial.reload_due)
                 move_read_units(move);
         else

@@ -35,10 +35,13 @@ int trial_set_aside(Trial *t, bool aside) {
         usec_t asked_at = t->asked_at;
         int r;
 
+        if (t->aside == aside)
+                return 0;
         if (aside)
                 t->accepted = t->now;
         r = trial_write(t, aside ? &t->from : &t->accepted);
         t->asked_at = asked_at;
+        t->aside = aside;
         return r;
 }
 

@@ -18,6 +18,7 @@ typedef struct Trial {
         Placement to; /* what is wanted: .port 0 is sshd's own; .mechanism MECHANISM_NONE: whichever does it */
         Placement now;      /* what the files say */
         Placement accepted; /* what they are to say again after trial_set_aside() */
+        bool aside;         /* until then .now is .from */
         bool reload_due;    /* systemd has not read what they say */
         BareUnits units;
         bool by_socket;

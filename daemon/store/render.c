@@ -48,29 +48,21 @@ void render_moved_file(const Placement *placement, char ret_text[static RENDER_S
         snprintf(ret_text + n, RENDER_SIZE_MAX - (size_t) n, "\n");
 }
 
-static int parse_placement(const char *text, Placement *ret) {
+int render_parse_moved_file(const char *text, Placement *ret) {
         char line[RENDER_SIZE_MAX], *rest = line, *word;
         Placement placement = { 0 };
 
         if (only_line(text, line) < 0 || parse_own_port(strsep(&rest, " "), &placement.port) < 0)
                 return -EBADMSG;
         word = strsep(&rest, " ");
-        if (!word || mechanism_from_string(word, &placement.mechanism) < 0)
+        if (!word || mechanism_from_string(word, &placement.mechanism) < 0 ||
+            placement.mechanism == MECHANISM_NONE)
                 return -EBADMSG;
         while ((word = strsep(&rest, " ")))
                 if (placement.n_beside == SSHD_PORTS_MAX ||
                     parse_own_port(word, &placement.beside[placement.n_beside++]) < 0)
                         return -EBADMSG;
 
-        *ret = placement;
-        return 0;
-}
-
-int render_parse_moved_file(const char *text, Placement *ret) {
-        Placement placement;
-
-        if (parse_placement(text, &placement) < 0 || !mechanism_is_drop_in(placement.mechanism))
-                return -EBADMSG;
         *ret = placement;
         return 0;
 }
@@ -224,7 +216,7 @@ int render_parse_unread_file(const char *text, Placement *ret_in_force, uint16_t
 
         snprintf(line, sizeof(line), "%.*s", (int) (line_next(text) - text), text);
         return parse_own_port(strsep(&rest, " "), ret_home) < 0 || !rest ||
-                                               parse_placement(rest, ret_in_force) < 0
+                                               render_parse_moved_file(rest, ret_in_force) < 0
                                ? -EBADMSG
                                : parse_streams(line_next(text), ret_streams, size);
 }

@@ -14,7 +14,7 @@
 #define RENDER_PORT_KEYWORD "Port "
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
 
-/* The file "moved": a placement by a drop-in, which is written anew at each boot. */
+/* The file "moved": a placement, by a drop-in that is written anew at each boot. */
 void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_moved_file(const char *text, Placement *ret);
 

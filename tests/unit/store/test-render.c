@@ -174,7 +174,7 @@ static const struct {
         { "port 0", "0 socket\n" },
         { "not a port", "65536 socket\n" },
         { "a name for a port", "ssh socket\n" },
-        { "by sshd's configuration, which has a file of its own", "2222 sshd-config\n" },
+        { "no mechanism", "2222 \n" },
         { "two blanks", "2222  socket\n" },
         { "a tail", "2222 socket x\n" },
         { "two lines", "2222 socket\n2223 socket\n" },
