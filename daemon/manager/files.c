@@ -77,25 +77,3 @@ void files_end_switch(Files *files, bool undone, const Log *log) {
         if (r < 0)
                 log_error_errno(log, r, "%s can't be brought up to date", STORE_DISABLED_SOCKET_FILE);
 }
-
-void files_take_back_unread(Files *files, ManagedUnits managed, const Log *log) {
-        Placement before = { 0 };
-        BareUnits units;
-        int r;
-
-        if (!managed.socket || files->placement.port == 0 ||
-            streams_have_port(managed.socket->streams, files->placement.port))
-                return;
-        if (streams_have_port(managed.socket->streams, files->last_port)) {
-                before = files->placement;
-                before.port = files->last_port;
-        }
-
-        r = store_read_bare_units(managed, &units);
-        if (r >= 0)
-                r = store_write_placement(&before, 0, &units);
-        if (r < 0)
-                log_error_errno(log, r, "The move that was cut off can't be taken back");
-        else
-                files->placement = before;
-}

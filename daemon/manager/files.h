@@ -29,7 +29,3 @@ void files_note_request(Files *files, bool requested, const Log *log);
 /* Notes that one of the two ssh units listens. @undone: as before SocketActivation=disable, so that nothing
  * is left to undo. */
 void files_end_switch(Files *files, bool undone, const Log *log);
-
-/* If an earlier run was cut off before systemd had read that a socket unit listens elsewhere, takes the files back:
- * that reading would close the socket, which listens at home or where sshd was moved to before (systemd 255 and later). */
-void files_take_back_unread(Files *files, ManagedUnits managed, const Log *log);

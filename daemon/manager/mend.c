@@ -30,18 +30,20 @@ static bool has_own_network(sd_bus *bus, const char *path) {
                 !isempty(named));
 }
 
-/* True if one of the unit's addresses has no listener. */
-static bool is_deaf(sd_bus *bus, Sockets *sockets, const char *socket) {
+/* Reads where the unit listens. Returns false if its listeners can't be seen from here, or if systemd doesn't tell. */
+static bool read_streams(sd_bus *bus, const char *socket, char ret[static UNIT_STREAMS_SIZE]) {
         _cleanup_(sd_bus_message_unrefp) sd_bus_message *reply = NULL;
-        char streams[UNIT_STREAMS_SIZE];
         _cleanup_free_ char *path = NULL;
 
-        if (sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) < 0 || has_own_network(bus, path) ||
-            sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL, &reply,
-                               "ss", SYSTEMD1 ".Socket", "Listen") < 0 ||
-            unit_read_streams(reply, streams, sizeof(streams)) < 0)
-                return false;
+        return sd_bus_path_encode(SYSTEMD1_PATH "/unit", socket, &path) >= 0 &&
+               !has_own_network(bus, path) &&
+               sd_bus_call_method(bus, SYSTEMD1, path, "org.freedesktop.DBus.Properties", "Get", NULL,
+                                  &reply, "ss", SYSTEMD1 ".Socket", "Listen") >= 0 &&
+               unit_read_streams(reply, ret, UNIT_STREAMS_SIZE) >= 0;
+}
 
+/* True if one of a unit's addresses has no listener. */
+static bool is_deaf(Sockets *sockets, const char *streams) {
         WORDS_FOREACH (stream, streams) {
                 Endpoint endpoint;
 
@@ -66,8 +68,11 @@ int mend_units(const char *unit) {
         _cleanup_(bus_closep) sd_bus *bus = NULL;
         UnitPair pairs[UNIT_PAIRS];
         size_t n = unit_pairs(unit, pairs);
+        char streams[UNIT_STREAMS_SIZE];
+        Placement placement = { 0 };
         int r;
 
+        (void) store_read_placement(&placement);
         r = bus_open_private(&bus);
         if (r >= 0)
                 r = sockets_new(&sockets);
@@ -77,9 +82,11 @@ int mend_units(const char *unit) {
         /* A service that runs, or comes up, has listeners of its own, and its socket unit would not start. */
         for (size_t i = 0; i < n && r >= 0; i++) {
                 if (!systemd_is(bus, pairs[i].socket, "active") ||
-                    systemd_is(bus, pairs[i].service, "active") ||
-                    systemd_is(bus, pairs[i].service, "activating") ||
-                    !is_deaf(bus, sockets, pairs[i].socket))
+                    !read_streams(bus, pairs[i].socket, streams))
+                        continue;
+                (void) store_take_back_unread(pairs[i].socket, streams, &placement);
+                if (systemd_is(bus, pairs[i].service, "active") ||
+                    systemd_is(bus, pairs[i].service, "activating") || !is_deaf(sockets, streams))
                         continue;
                 /* systemd may still have what a file of ours said that is gone. */
                 r = systemd_call(bus, JOB_DAEMON_RELOAD, NULL);

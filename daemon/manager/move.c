@@ -376,20 +376,25 @@ static void move_tell_systemd(Move *move) {
 
 static void move_on_probed(const ChildResult *result, void *userdata);
 
-/* Tries the next address. After the last one the move goes on. */
+/* Tries the next address; after the last one the move goes on. Windows may take its time, and anybody may have a unit
+ * that runs read its configuration meanwhile. */
 static void move_ask(Move *move) {
         const MoveProbe *next = &move->request.probes[move->probe.n_granted];
+        bool granted = move->probe.n_granted == move->request.n_probes;
         int r;
 
-        if (move->probe.n_granted == move->request.n_probes) {
+        r = move->request.phase == SERVICE_RUNNING ? trial_set_aside(&move->trial, !granted) : 0;
+        if (r >= 0 && granted) {
                 move_tell_systemd(move);
                 return;
         }
-        move->probe.port = next->port;
-        r = bindprobe_start(move->trial.event, next->address, next->port, PROBE_TIMEOUT, move_on_probed,
-                            move, &move->probe.child);
+        if (r >= 0) {
+                move->probe.port = next->port;
+                r = bindprobe_start(move->trial.event, next->address, next->port, PROBE_TIMEOUT,
+                                    move_on_probed, move, &move->probe.child);
+        }
         if (r < 0)
-                move_undo(move, r, "%u could not be tried: %s", next->port, strerrordesc_np(-r));
+                move_undo(move, r, "%u could not be tried: %s", move->probe.port, strerrordesc_np(-r));
 }
 
 static void move_on_probed(const ChildResult *result, void *userdata) {

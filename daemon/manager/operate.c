@@ -309,6 +309,7 @@ bool operator_catch_up(Operator *op) {
         const UnitState *unit = managed.socket ? managed.socket : managed.service;
         ServicePhase phase = op->observer->phase;
         Files *files = &op->c->files;
+        int r;
 
         if (files->disabled.unfinished &&
             ((phase == SERVICE_RUNNING && unit->job == 0) || op->observer->owed == OWED_NO_MORE))
@@ -322,9 +323,12 @@ bool operator_catch_up(Operator *op) {
         if (!files->reload_due)
                 return false;
 
+        if (phase == SERVICE_RUNNING && managed.socket) {
+                r = store_take_back_unread(managed.socket->id, managed.socket->streams, &files->placement);
+                if (r < 0)
+                        log_error_errno(&op->c->log, r, "The move that was cut off can't be taken back");
+        }
         files->reload_due = false;
-        if (phase == SERVICE_RUNNING)
-                files_take_back_unread(files, managed, &op->c->log);
         operator_run(op, OPERATOR_HAVING_UNITS_READ, &request);
         return true;
 }

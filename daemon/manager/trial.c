@@ -15,7 +15,7 @@ int trial_write(Trial *t, const Placement *placement) {
         int r;
 
         if (units) {
-                r = store_set_mark(STORE_RELOAD_DUE_FILE, true);
+                r = store_note_unread(&t->from, home_first_port(&t->home), t->units.streams);
                 if (r < 0)
                         return r;
         }
@@ -29,6 +29,20 @@ int trial_write(Trial *t, const Placement *placement) {
         t->now = *placement;
         t->asked_at = 0;
         return 0;
+}
+
+int trial_set_aside(Trial *t, bool aside) {
+        usec_t asked_at = t->asked_at;
+        int r;
+
+        if (t->aside == aside)
+                return 0;
+        if (aside)
+                t->accepted = t->now;
+        r = trial_write(t, aside ? &t->from : &t->accepted);
+        t->asked_at = asked_at;
+        t->aside = aside;
+        return r;
 }
 
 /* ── what is wanted ── */

@@ -16,8 +16,10 @@ typedef struct Trial {
         sd_event *event;
         Placement from; /* what the files said before */
         Placement to; /* what is wanted: .port 0 is sshd's own; .mechanism MECHANISM_NONE: whichever does it */
-        Placement now;   /* what the files say */
-        bool reload_due; /* systemd has not read what they say */
+        Placement now;      /* what the files say */
+        Placement accepted; /* what they are to say again after trial_set_aside() */
+        bool aside;         /* until then .now is .from */
+        bool reload_due;    /* systemd has not read what they say */
         BareUnits units;
         bool by_socket;
         Home home;                       /* as of the start */
@@ -46,6 +48,10 @@ int trial_confirm(Trial *trial);
 
 /* Has the files say @placement. Returns 0 or a negative errno. */
 int trial_write(Trial *trial, const Placement *placement);
+
+/* With @aside, has the files say what they said before, until it is called without. What sshd said of them stands.
+ * Returns 0 or a negative errno. */
+int trial_set_aside(Trial *trial, bool aside);
 
 /* Nobody has been told of the trial: the files are as they were, as far as they can be. */
 void trial_take_back(Trial *trial);

@@ -56,7 +56,7 @@ int render_parse_moved_file(const char *text, Placement *ret) {
                 return -EBADMSG;
         word = strsep(&rest, " ");
         if (!word || mechanism_from_string(word, &placement.mechanism) < 0 ||
-            !mechanism_is_drop_in(placement.mechanism))
+            placement.mechanism == MECHANISM_NONE)
                 return -EBADMSG;
         while ((word = strsep(&rest, " ")))
                 if (placement.n_beside == SSHD_PORTS_MAX ||
@@ -173,15 +173,11 @@ int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *be
         return text_take(&t, ret_text);
 }
 
-int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size) {
+/* The words of the line at @start. */
+static int parse_streams(const char *start, char *ret_streams, size_t size) {
         char line[RENDER_DROP_IN_SIZE_MAX], streams[RENDER_DROP_IN_SIZE_MAX] = "", *rest = line, *word;
-        size_t limit = size < sizeof(streams) ? size : sizeof(streams), length;
-        const char *start = strstr(text, STREAMS_KEY);
+        size_t limit = size < sizeof(streams) ? size : sizeof(streams), length = strcspn(start, "\n");
 
-        if (!start || !startswith(text, "# Written by wslportd"))
-                return -EBADMSG;
-        start += strlen(STREAMS_KEY);
-        length = strcspn(start, "\n");
         if (start[length] == '\0' || length >= sizeof(line))
                 return -EBADMSG;
         memcpy(line, start, length);
@@ -192,6 +188,37 @@ int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size
 
         memcpy(ret_streams, streams, limit);
         return 0;
+}
+
+int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size) {
+        const char *key = strstr(text, STREAMS_KEY);
+
+        return key && startswith(text, "# Written by wslportd")
+                               ? parse_streams(key + strlen(STREAMS_KEY), ret_streams, size)
+                               : -EBADMSG;
+}
+
+void render_unread_file(const Placement *in_force, uint16_t home, const char *streams,
+                        char ret_text[static RENDER_DROP_IN_SIZE_MAX]) {
+        char line[RENDER_SIZE_MAX];
+        int n;
+
+        render_moved_file(in_force, line);
+        n = snprintf(ret_text, RENDER_DROP_IN_SIZE_MAX, "%u %s", home, line);
+        for (const char *word = streams; *word; word = words_next(word))
+                n += snprintf(ret_text + n, RENDER_DROP_IN_SIZE_MAX - (size_t) n, "%s%c", word,
+                              *words_next(word) ? ' ' : '\n');
+}
+
+int render_parse_unread_file(const char *text, Placement *ret_in_force, uint16_t *ret_home,
+                             char *ret_streams, size_t size) {
+        char line[RENDER_SIZE_MAX], *rest = line;
+
+        snprintf(line, sizeof(line), "%.*s", (int) (line_next(text) - text), text);
+        return parse_own_port(strsep(&rest, " "), ret_home) < 0 || !rest ||
+                                               render_parse_moved_file(rest, ret_in_force) < 0
+                               ? -EBADMSG
+                               : parse_streams(line_next(text), ret_streams, size);
 }
 
 /* Quotes a word of a command as systemd told it. systemd has expanded the specifiers in it, so each % is

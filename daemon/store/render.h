@@ -14,7 +14,7 @@
 #define RENDER_PORT_KEYWORD "Port "
 void render_port_file(uint16_t port, uint16_t home, char ret_text[static RENDER_SIZE_MAX]);
 
-/* The file "moved": a placement by a drop-in, which is written anew at each boot. */
+/* The file "moved": a placement, by a drop-in that is written anew at each boot. */
 void render_moved_file(const Placement *placement, char ret_text[static RENDER_SIZE_MAX]);
 int render_parse_moved_file(const char *text, Placement *ret);
 
@@ -41,6 +41,13 @@ int render_parse_disabled_socket(const char *text, DisabledSocket *ret);
 int render_socket_drop_in(const char *streams, uint16_t port, const uint16_t *beside, size_t n_beside,
                           char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
 int render_parse_socket_drop_in(const char *text, char *ret_streams, size_t size);
+
+/* The file "unread": the placement @in_force, sshd's first own port @home, and the words of @streams, a socket unit's own
+ * addresses of less than 3000 letters. */
+void render_unread_file(const Placement *in_force, uint16_t home, const char *streams,
+                        char ret_text[static RENDER_DROP_IN_SIZE_MAX]);
+int render_parse_unread_file(const char *text, Placement *ret_in_force, uint16_t *ret_home,
+                             char *ret_streams, size_t size);
 
 /* A service's drop-in: its own command, and a `-p` for each of @beside and for @port. Returns as above. */
 int render_service_drop_in(const SshdCommand *command, uint16_t port, const uint16_t *beside,

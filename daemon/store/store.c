@@ -40,7 +40,10 @@ int store_read_placement(Placement *ret) {
         if (r == 0)
                 r = read_text(STORE_MOVED_FILE, text, sizeof(text));
         if (r > 0)
-                r = render_parse_moved_file(text, &placement);
+                r = render_parse_moved_file(text, &placement) < 0 ||
+                                                    !mechanism_is_drop_in(placement.mechanism)
+                                    ? -EBADMSG
+                                    : 0;
         else if (r == 0) {
                 r = read_port(STORE_PORT_FILE, RENDER_PORT_KEYWORD, &placement.port);
                 placement.mechanism = r > 0 ? MECHANISM_CONFIG : MECHANISM_NONE;
@@ -181,6 +184,35 @@ int store_reset(const char *spared) {
 
 int store_set_mark(const char *path, bool set) {
         return write_or_remove(path, set ? "" : NULL);
+}
+
+int store_note_unread(const Placement *in_force, uint16_t home, const char *streams) {
+        char text[RENDER_DROP_IN_SIZE_MAX];
+
+        render_unread_file(in_force, home, streams, text);
+        return write_or_remove(STORE_RELOAD_DUE_FILE, in_force->port != 0 ? text : "");
+}
+
+int store_take_back_unread(const char *socket, const char *streams, Placement *placement) {
+        char text[RENDER_DROP_IN_SIZE_MAX];
+        BareUnits units = { 0 };
+        Placement before = { 0 };
+        uint16_t home = 0;
+        int r;
+
+        r = read_text(STORE_RELOAD_DUE_FILE, text, sizeof(text));
+        if (r > 0 && text[0])
+                r = render_parse_unread_file(text, &before, &home, units.streams, sizeof(units.streams)) >=
+                    0;
+        /* If the last run was cut off in the midst of writing, *placement may be what was before already. */
+        if (r <= 0 || streams_have_port(streams, before.port ?: placement->port) == (before.port == 0))
+                return r < 0 ? r : 0;
+
+        snprintf(units.socket, sizeof(units.socket), "%s", socket);
+        r = store_write_placement(&before, home, &units);
+        if (r >= 0)
+                *placement = before;
+        return r;
 }
 
 bool store_has_mark(const char *path) {

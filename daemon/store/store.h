@@ -48,6 +48,15 @@ void store_find_moved_service(char ret[static 256]);
 int store_set_mark(const char *path, bool set);
 bool store_has_mark(const char *path);
 
+/* Sets STORE_RELOAD_DUE_FILE before our files change, with what a socket unit has in force until systemd reads them: the
+ * placement @in_force, beside @home, and with the unit's own @streams. Returns 0 or a negative errno. */
+int store_note_unread(const Placement *in_force, uint16_t home, const char *streams);
+
+/* If a run of the daemon was cut off after that, and before systemd has read our files, takes them back from
+ * *@placement, and says so there: at the reading systemd would close the sockets of the unit @socket, which are open at
+ * @streams. Returns 0 or more, or a negative errno. */
+int store_take_back_unread(const char *socket, const char *streams, Placement *placement);
+
 /* Removes what an interrupted store_write_placement() has left beside @placement. Returns 0 or a negative errno. */
 int store_clean(const Placement *placement);
 

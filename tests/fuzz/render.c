@@ -41,7 +41,7 @@ static void try_our_files(uint16_t port, uint16_t home, uint16_t where) {
 
         for (placement.mechanism = MECHANISM_NONE; placement.mechanism < _MECHANISM_MAX; placement.mechanism++) {
                 render_moved_file(&placement, text);
-                if (!mechanism_is_drop_in(placement.mechanism)) {
+                if (placement.mechanism == MECHANISM_NONE) {
                         require(render_parse_moved_file(text, &again) == -EBADMSG);
                         continue;
                 }
@@ -71,7 +71,7 @@ static void try_text(const char *text, uint16_t where) {
 
         fuzz_untouched(placement);
         if (render_parse_moved_file(text, &placement) == 0)
-                require(placement.port > 0 && mechanism_is_drop_in(placement.mechanism) && placement.n_beside <= SSHD_PORTS_MAX);
+                require(placement.port > 0 && placement.mechanism != MECHANISM_NONE && placement.n_beside <= SSHD_PORTS_MAX);
         else
                 require_untouched(placement);
 
@@ -94,6 +94,12 @@ static void try_text(const char *text, uint16_t where) {
         fuzz_untouched(streams);
         if (render_parse_socket_drop_in(text, streams, sizeof(streams)) == 0)
                 require(streams[0] && fuzz_is_words(streams, sizeof(streams)));
+        else
+                require_untouched(streams);
+
+        fuzz_untouched(streams);
+        if (render_parse_unread_file(text, &placement, &port, streams, sizeof(streams)) == 0)
+                require(placement.port > 0 && port > 0 && streams[0] && fuzz_is_words(streams, sizeof(streams)));
         else
                 require_untouched(streams);
 }

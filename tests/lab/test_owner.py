@@ -147,8 +147,7 @@ def test_it_breaks_between_the_check_and_the_reload(make, name):
     m.windows.delay(3000)
     before = m.read(MAIN)
     asking = w.begin_call(m, "Relocate", "q", "2222")
-    w.eventually(lambda: "2222" in str(w.own_files(m).values()), "it has begun")
-    time.sleep(1)
+    w.eventually(lambda: w.asks_windows(m), "sshd has been asked")
     m.write(MAIN, "Nonsense yes\n" + before)
     assert asking.wait() != 0
     w.hold(lambda: 22 in m.listeners(), 2, "it listens where it was")

@@ -229,7 +229,7 @@ def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, windows, end):
     before, pid, files = w.show(m, "ssh.socket", "InvocationID"), w.main_pid(m, w.UNIT), left(m)
     m.windows.silent()
     m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, "Relocate", "q", str(to)])
-    w.eventually(lambda: m.exists(w.PORT_FILE) and f"Port {to}" in m.read(w.PORT_FILE), "sshd has been asked")
+    w.eventually(lambda: w.asks_windows(m), "sshd has been asked")
     m.run(["kill", f"-{end}", str(pid)], check=True)
     w.eventually(lambda: not m.exists(f"/proc/{pid}"), "it has ended")
     m.windows.silent(False)
@@ -239,3 +239,77 @@ def test_the_daemon_ends_before_systemd_was_told_of_a_move(make, windows, end):
         standing(m, *here)
     assert only(m, at) and gets_in(m, at) and left(m) == files
     assert w.show(m, "ssh.socket", "InvocationID") == before
+
+
+# ---- a move that goes on, or is cut off, while systemd has not read our files ----
+
+IN_TWO_FAMILIES = pytest.mark.parametrize("name", ["ubuntu-24.04", "debian-13-socket"])
+HELD_SSHD = """#!/bin/sh
+case " $* " in *" -T "*) while [ -e /run/hold ]; do sleep 0.02; done ;; esac
+exec /usr/lib/real/sshd "$@"
+"""
+
+
+def in_place(m: Machine) -> bool:
+    """Whether our files move the socket unit."""
+    return m.exists(w.PORT_FILE) or m.exists("/run/systemd/system/ssh.socket.d/zz-wslportd.conf")
+
+
+@pytest.mark.parametrize("mends", ["", "ExecStopPost=\n"], ids=["mend", "start"])
+@pytest.mark.parametrize("way", ["out", "out-of-two", "home"])
+@IN_TWO_FAMILIES
+def test_the_daemon_is_killed_before_systemd_has_read_its_files(make, name, way, mends):
+    """systemd would close the socket at its next reading. On the way home, Windows has taken 22 meanwhile."""
+    home, m = way == "home", laid(make, name, windows=w.WINDOWS_HOLDS_22 if way == "home" else {}, stray=(22, 2222, 22022), **w.HASTE)
+    if way == "out-of-two":  # and sshd was on the second one before, in the place of the first
+        if m.exists(GENERATOR):
+            include(m, "Port 22\nPort 2222\n")
+        else:
+            m.write("/etc/systemd/system/ssh.socket.d/two.conf", "[Socket]\nListenStream=2222\n")
+        m.write(w.LAST_PORT_FILE, "2222\n")
+    m.write("/usr/lib/real/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
+    m.write("/usr/sbin/sshd", HELD_SSHD, 0o755)
+    m.write(f"/etc/systemd/system/{w.UNIT}.d/kill.conf", f"[Service]\nRestart=no\n{mends}")
+    boot(m)
+    p = w.wait_properties(m, State="relocated" if home else "clear")
+    systemctl(m, "stop", "ssh.service")  # a service that runs keeps the sockets that systemd closes
+    files, listeners, before, pid = w.own_files(m), m.listeners(), w.show(m, "ssh.socket", "InvocationID"), w.main_pid(m, w.UNIT)
+    m.windows.release(22)
+    m.write("/run/hold", "")
+    m.spawn(["busctl", "call", *w.BUS, w.INTERFACE, *(("Restore",) if home else ("Relocate", "q", "22022"))])
+    w.eventually(lambda: in_place(m) != home, "our files have changed")
+    m.run(["kill", "-KILL", str(pid)], check=True)
+    w.eventually(lambda: w.active_state(m, w.UNIT) == "failed", "it has ended")
+    m.path("/run/hold").unlink()
+    if home:
+        w.eventually(lambda: m.windows.claim(22), "Windows takes 22")
+    if not mends:  # by anybody
+        systemctl(m, "daemon-reload")
+        assert m.listeners() == listeners and w.own_files(m) == files
+    systemctl(m, "start", w.UNIT)
+    w.wait_properties(m, State=p["State"], Port=p["Port"])
+    assert m.listeners() == listeners and w.own_files(m) == files and w.show(m, "ssh.socket", "InvocationID") == before
+
+
+@pytest.mark.parametrize("way", ["out", "home"])
+@IN_TWO_FAMILIES
+def test_systemd_reads_its_units_while_windows_is_asked(make, name, way):
+    """Anybody may have it read them. The socket listens on where it was until Windows has granted the other port."""
+    m = laid(make, name, windows=w.WINDOWS_HOLDS_22 if way == "home" else {}, **w.HASTE)
+    second = "::" if name == "ubuntu-24.04" else "0.0.0.0"
+    w.wrap_helper(m, f'[ "$1" != {second} ] || while [ -e /run/hold ]; do sleep 0.02; done')
+    boot(m)
+    at, to = (2222, 22) if way == "home" else (22, 2222)
+    w.eventually(lambda: only(m, at), "it listens")
+    m.windows.release(22)
+    systemctl(m, "stop", "ssh.service")  # a service that runs keeps the sockets that systemd closes
+    w.wait_settled(m, 0.5)
+    m.write("/run/hold", "")
+    asking = w.begin_call(m, *(("Restore",) if way == "home" else ("Relocate", "q", "2222")))
+    w.eventually(lambda: w.asks_windows(m, second), "Windows is asked")
+    systemctl(m, "daemon-reload")
+    assert only(m, at) and gets_in(m, at)
+    systemctl(m, "stop", "ssh.service")
+    m.path("/run/hold").unlink()
+    assert asking.wait() == 0
+    standing(m, *(("clear", 22, "") if way == "home" else ("relocated", 2222, SHAPES[name].mechanism)))

@@ -207,6 +207,11 @@ def wrap_helper(m: Machine, line: str) -> None:
     m.write(helper, f'#!/bin/sh\n{line}\nexec {helper}.real "$@"\n', 0o755)
 
 
+def asks_windows(m: Machine, address: str = "") -> bool:
+    """Whether a bind() of the daemon's waits for its answer. It needs no bind() itself."""
+    return m.run(["pgrep", "-f", f"wslportd-bindprobe {address}"]).returncode == 0
+
+
 def linux_holder(m: Machine, port: int, listen: bool = True) -> None:
     """Enables a Linux program that takes a port before the daemon starts."""
     m.write("/root/listen.py", LISTEN)

@@ -94,6 +94,28 @@ static void test_moved_file_reads_back(void) {
         }
 }
 
+static void test_unread_file_reads_back(void) {
+        static const Placement in_force[] = {
+                { 2222, MECHANISM_SOCKET, { 2022 }, 1 },
+                { 22022, MECHANISM_CONFIG, { 0 }, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(in_force); i++) {
+                char text[RENDER_DROP_IN_SIZE_MAX], streams[64];
+                Placement placement = { 0 };
+                uint16_t home = 0;
+
+                render_unread_file(&in_force[i], 22, "[::]:22\0[::]:2022\0", text);
+                test_equal_string(strchr(text, '\n'), "\n[::]:22 [::]:2022\n");
+                test_equal_int(render_parse_unread_file(text, &placement, &home, streams, sizeof(streams)), 0);
+                test_assert(memcmp(&placement, &in_force[i], sizeof(placement)) == 0);
+                test_equal_int(home, 22);
+                test_equal_words(streams, "[::]:22|[::]:2022");
+                *strrchr(text, '\n') = '\0';
+                test_equal_int(render_parse_unread_file(text, &placement, &home, streams, sizeof(streams)), -EBADMSG);
+        }
+}
+
 static void test_disabled_socket_reads_back(void) {
         static const struct {
                 DisabledSocket disabled;
@@ -152,7 +174,7 @@ static const struct {
         { "port 0", "0 socket\n" },
         { "not a port", "65536 socket\n" },
         { "a name for a port", "ssh socket\n" },
-        { "by sshd's configuration, which has a file of its own", "2222 sshd-config\n" },
+        { "no mechanism", "2222 \n" },
         { "two blanks", "2222  socket\n" },
         { "a tail", "2222 socket x\n" },
         { "two lines", "2222 socket\n2223 socket\n" },
@@ -388,6 +410,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_damaged_port_file, damaged),
                 TEST_TABLE(test_damaged_last_port_file, damaged_last_port),
                 TEST(test_moved_file_reads_back),
+                TEST(test_unread_file_reads_back),
                 TEST(test_disabled_socket_reads_back),
                 TEST(test_most_ports_fit_a_moved_file),
                 TEST_TABLE(test_damaged_moved_file, damaged_moved),
