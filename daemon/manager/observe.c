@@ -96,6 +96,10 @@ bool observer_ask_sshd(Observer *o) {
 
         o->sshd = home_finder_facts(c->home_finder, managed, &c->files.placement);
         o->sshd.ask_again = o->sshd.ask_again && o->phase != SERVICE_ABSENT;
+        /* An sshd without host keys binds its port only if they are still to come. A socket unit needs none. */
+        if (o->sshd.verdict == SSHD_VERDICT_KEYLESS &&
+            (o->phase != SERVICE_QUEUED || !(managed.socket || managed.service->makes_keys)))
+                o->sshd.verdict = SSHD_VERDICT_REFUSED;
         return true;
 }
 
@@ -362,7 +366,7 @@ void observer_fill(Observer *o, Snapshot *ret) {
                 .by_socket = managed.socket,
                 .booting = o->c->stage != STAGE_RUNNING,
                 .settled = observer_settled(o, managed.socket),
-                .verdict = o->sshd.verdict,
+                .verdict = o->sshd.verdict == SSHD_VERDICT_KEYLESS ? SSHD_VERDICT_VALID : o->sshd.verdict,
                 .verdict_detail = o->sshd.detail,
                 .home = o->sshd.home,
                 .port_fixed_by = o->sshd.port_fixed_by,
