@@ -10,7 +10,7 @@ typedef struct Look {
         bool best_effort;
         const Status *status; /* with .best_effort; may be NULL */
         bool all;             /* list strangers too */
-        usec_t until;         /* when to wait for the helper no more */
+        usec_t until, end;    /* when to wait for the helper no more: for the next answer, and for any */
         PortView view;
 } Look;
 
@@ -100,7 +100,8 @@ static int look_at(Look *look, const Listener *listener) {
         if (r < 0 && !look->best_effort && listener->uid == 0)
                 return r; /* it may be sshd's; a user's isn't */
         if (r >= 0)
-                look->until = MAX(look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE);
+                look->until = MIN(MAX(look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE),
+                                  look->end);
 
         view->helper_time += owner.helper_time;
         entry.holder = classify(look, listener, &owner);
@@ -183,8 +184,11 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
 }
 
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 PortView *ret) {
-        Look look = { .managed = managed, .until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE };
+                 usec_t since, PortView *ret) {
+        usec_t end = since + HOLDERS_PATIENCE_IN_ALL;
+        Look look = { .managed = managed,
+                      .until = MIN(clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE, end),
+                      .end = end };
 
         return holders_look_with(&look, sockets, expected, port, ret);
 }
@@ -194,7 +198,8 @@ int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpo
         Look look = { .managed = managed,
                       .best_effort = true,
                       .status = status,
-                      .until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC };
+                      .until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC,
+                      .end = USEC_INFINITY };
 
         return holders_look_with(&look, sockets, expected, port, ret);
 }

@@ -18,11 +18,11 @@ typedef struct UnitSandbox {
 typedef struct UnitState {
         char id[256];
         char load_state[24], active_state[24], sub_state[32], unit_file_state[32], result[32];
-        uint32_t job;                   /* 0: none queued */
-        uint32_t main_pid;              /* another number: the service was started anew meanwhile */
-        int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
+        uint32_t job;      /* 0: none queued */
+        uint32_t main_pid; /* another number: the service was started anew meanwhile */
         struct {
                 uint64_t began, ceased; /* when a service last began to start, and last ceased to run; µs */
+                int32_t code, status;   /* how the main process ended last: CLD_… and its status */
                 bool given_up;          /* units.c: it had failed, and its owner has disabled it since */
         } past;
         bool overridden; /* a drop-in of wslportd's is in force */
