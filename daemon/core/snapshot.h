@@ -12,6 +12,7 @@ typedef enum SshdVerdict {
         SSHD_VERDICT_VALID,
         SSHD_VERDICT_REFUSED,          /* sshd would not start with it */
         SSHD_VERDICT_OUR_FILE_REFUSED, /* the same, and sshd's error names our file */
+        SSHD_VERDICT_KEYLESS,          /* the same, only for want of a host key; never in a Snapshot */
 } SshdVerdict;
 
 /* The ports that a running sshd has lacked for so long that it won't get them without help. */

@@ -153,7 +153,7 @@ static void read_verdict(const HomeFacts *home, bool root, SshdFacts *f) {
 
         if (f->verdict == SSHD_VERDICT_VALID)
                 f->host_keys = FACT_YES;
-        else if (f->verdict == SSHD_VERDICT_REFUSED && strstr(f->error, "no hostkeys available")) {
+        else if (f->verdict == SSHD_VERDICT_KEYLESS || strstr(f->error, "no hostkeys available")) {
                 /* sshd looks for its host keys, which only root can read, after it has read all of its
                  * configuration. */
                 f->verdict = SSHD_VERDICT_VALID;

@@ -10,7 +10,7 @@ typedef struct Look {
         bool best_effort;
         const Status *status; /* with .best_effort; may be NULL */
         bool all;             /* list strangers too */
-        usec_t until;         /* when to wait for the helper no more */
+        usec_t until, end;    /* when to wait for the helper no more: for the next answer, and for any */
         PortView view;
 } Look;
 
@@ -20,9 +20,10 @@ static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,
 };
 
-/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on
- * its way to systemd, no process has it. (systemd, socket_open_fds() in (sd-listen)) */
-static bool is_in_transit(const UnitState *socket, const SocketOwner *owner) {
+/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on its way to
+ * systemd, no process has it (systemd, socket_open_fds() in (sd-listen)). Up to WSL 2.9.4, distros share one tree of
+ * cgroups: then it may as well be another distro's, of a unit with the same name. */
+static bool may_be_in_transit(const UnitState *socket, const SocketOwner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
 
@@ -46,7 +47,7 @@ static Holder classify(const Look *look, const Listener *listener, const SocketO
 
         switch (owner->result) {
         case OWNER_ELSEWHERE:
-                return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
+                return may_be_in_transit(managed.socket, owner) ? HOLDER_UNKNOWN : HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
                 if (!has_units && !look->best_effort)
                         return HOLDER_UNKNOWN; /* between two buses: each process may be sshd's */
@@ -103,7 +104,8 @@ static int look_at(Look *look, const Listener *listener) {
         if (r < 0 && !look->best_effort && listener->uid == 0)
                 return r; /* it may be sshd's; a user's isn't */
         if (r >= 0)
-                look->until = MAX(look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE);
+                look->until = MIN(MAX(look->until, clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE),
+                                  look->end);
 
         view->helper_time += owner.helper_time;
         entry.holder = classify(look, listener, &owner);
@@ -186,8 +188,11 @@ static int holders_look_with(Look *look, Sockets *sockets, const Endpoints *expe
 }
 
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 PortView *ret) {
-        Look look = { .managed = managed, .until = clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE };
+                 usec_t since, PortView *ret) {
+        usec_t end = since + HOLDERS_PATIENCE_IN_ALL;
+        Look look = { .managed = managed,
+                      .until = MIN(clock_usec(CLOCK_MONOTONIC) + HOLDERS_PATIENCE, end),
+                      .end = end };
 
         return holders_look_with(&look, sockets, expected, port, ret);
 }
@@ -197,7 +202,8 @@ int holders_look_best_effort(Sockets *sockets, ManagedUnits managed, const Endpo
         Look look = { .managed = managed,
                       .best_effort = true,
                       .status = status,
-                      .until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC };
+                      .until = clock_usec(CLOCK_MONOTONIC) + 3 * USEC_PER_SEC,
+                      .end = USEC_INFINITY };
 
         return holders_look_with(&look, sockets, expected, port, ret);
 }

@@ -12,8 +12,10 @@
 
 #define PORT_VIEW_LISTENERS_MAX 16
 
-/* How long a helper may be silent, which usually answers within 1 ms: meanwhile nobody else is answered. */
+/* How long a helper may be silent, which usually answers within 1 ms, and how long one event's looks may wait for it:
+ * meanwhile nobody else is answered. */
 #define HOLDERS_PATIENCE (300 * USEC_PER_MSEC)
+#define HOLDERS_PATIENCE_IN_ALL (1 * USEC_PER_SEC)
 
 typedef struct PortView {
         Holder holder;        /* HOLDER_NONE if nothing here listens; a stranger comes before sshd */
@@ -28,9 +30,10 @@ typedef struct PortView {
 /* Looks at @port. With @port 0 it looks at each port and lists sshd's listeners only. If more listeners
  * exist than fit, root's come first. Strangers beside @expected, where sshd should be, don't count;
  * @expected is empty where that isn't known. It never binds. It may wait for the helper, HOLDERS_PATIENCE from the
- * start or from the last answer; then a user's listener is a stranger's. Returns 0 or a negative errno. */
+ * start or from the last answer, and HOLDERS_PATIENCE_IN_ALL from @since, when the event came (CLOCK_MONOTONIC); then a
+ * user's listener is a stranger's. Returns 0 or a negative errno. */
 int holders_look(Sockets *sockets, ManagedUnits managed, const Endpoints *expected, uint16_t port,
-                 PortView *ret);
+                 usec_t since, PortView *ret);
 
 /* The same, with waits of seconds, for a program that may see less than the daemon. Where the listener's owner can't be seen, the
  * daemon's @status decides (NULL: no daemon answers). Where systemd tells of no unit, root's process named

@@ -482,6 +482,7 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                            .to = request->to,
                            .now = request->from,
                            .by_socket = request->managed.socket,
+                           .keyless = request->sshd->verdict == SSHD_VERDICT_KEYLESS,
                            .home = request->sshd->home,
                            .handler = move_on_tried,
                            .userdata = move },

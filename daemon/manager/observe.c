@@ -95,6 +95,10 @@ bool observer_ask_sshd(Observer *o) {
 
         o->sshd = home_finder_facts(c->home_finder, managed, &c->files.placement);
         o->sshd.ask_again = o->sshd.ask_again && o->phase != SERVICE_ABSENT;
+        /* An sshd without host keys binds its port only if they are still to come. A socket unit needs none. */
+        if (o->sshd.verdict == SSHD_VERDICT_KEYLESS &&
+            (o->phase != SERVICE_QUEUED || !(managed.socket || managed.service->makes_keys)))
+                o->sshd.verdict = SSHD_VERDICT_REFUSED;
         return true;
 }
 
@@ -112,9 +116,12 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
 }
 
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
+        usec_t since;
         int r;
 
-        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, ret);
+        r = sd_event_now(o->c->event, CLOCK_MONOTONIC, &since);
+        if (r >= 0)
+                r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, since, ret);
         if (r >= 0)
                 o->helper_time += ret->helper_time;
         return r;
@@ -363,7 +370,7 @@ void observer_fill(Observer *o, Snapshot *ret) {
                 .by_socket = managed.socket,
                 .booting = o->c->stage != STAGE_RUNNING,
                 .settled = observer_settled(o, managed.socket),
-                .verdict = o->sshd.verdict,
+                .verdict = o->sshd.verdict == SSHD_VERDICT_KEYLESS ? SSHD_VERDICT_VALID : o->sshd.verdict,
                 .verdict_detail = o->sshd.detail,
                 .home = o->sshd.home,
                 .port_fixed_by = o->sshd.port_fixed_by,

@@ -183,10 +183,13 @@ static void trial_on_answer(const SshdAnswer *answer, void *userdata) {
         static const char *const says[] = {
                 [SSHD_VERDICT_UNKNOWN] = "does not say whether it accepts its configuration",
                 [SSHD_VERDICT_REFUSED] = "refuses its configuration",
+                [SSHD_VERDICT_KEYLESS] = "refuses its configuration",
                 [SSHD_VERDICT_OUR_FILE_REFUSED] = "refuses its configuration because of our file",
         };
         Trial *t = userdata;
-        bool valid = answer->verdict == SSHD_VERDICT_VALID, confirms = t->confirms;
+        bool valid = answer->verdict == SSHD_VERDICT_VALID ||
+                     (t->keyless && answer->verdict == SSHD_VERDICT_KEYLESS && answer->has_dump),
+             confirms = t->confirms;
         int error = valid ? -EEXIST : answer->verdict == SSHD_VERDICT_UNKNOWN ? -EAGAIN : -EBADMSG;
         char text[sizeof(answer->detail) + 80];
 

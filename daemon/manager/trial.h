@@ -21,7 +21,7 @@ typedef struct Trial {
         bool aside;         /* until then .now is .from */
         bool reload_due;    /* systemd has not read what they say */
         BareUnits units;
-        bool by_socket;
+        bool by_socket, keyless; /* sshd's host keys are still to be made, and it is not told anything now */
         Home home;                       /* as of the start */
         char options[SSHD_COMMAND_SIZE]; /* words: those that sshd is checked with */
         SshdInquiry *sshd;               /* which checks them */

@@ -78,10 +78,11 @@ static void inquiry_read(SshdInquiry *q, const ChildResult *result) {
         if (q->step == STEP_PRINT)
                 return;
 
-        a->verdict = accepts                                     ? SSHD_VERDICT_VALID
-                     : result->error < 0 || q->step == STEP_DUMP ? SSHD_VERDICT_UNKNOWN
-                     : sshd_errors_name_ours(result->errors)     ? SSHD_VERDICT_OUR_FILE_REFUSED
-                                                                 : SSHD_VERDICT_REFUSED;
+        a->verdict = accepts                                          ? SSHD_VERDICT_VALID
+                     : result->error < 0 || q->step == STEP_DUMP      ? SSHD_VERDICT_UNKNOWN
+                     : sshd_errors_name_ours(result->errors)          ? SSHD_VERDICT_OUR_FILE_REFUSED
+                     : keyless && !strstr(result->errors, "too open") ? SSHD_VERDICT_KEYLESS
+                                                                      : SSHD_VERDICT_REFUSED;
         sshd_errors_choose(result->errors, words, sizeof(words));
         keep_secret(words, sizeof(words));
         if (error < 0)

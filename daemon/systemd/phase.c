@@ -32,9 +32,9 @@ static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
  * it starts. */
 ServicePhase unit_state_to_phase(const UnitState *s) {
         bool is_down = s && (streq(s->active_state, "inactive") || streq(s->active_state, "failed")),
-             exited = s && s->main_code == CLD_EXITED && s->main_status == SSHD_FATAL_STATUS,
+             exited = s && s->past.code == CLD_EXITED && s->past.status == SSHD_FATAL_STATUS,
              forked = s && streq(s->result, "protocol") &&
-                      s->main_code == 0; /* Type=forking: a child could not bind */
+                      s->past.code == 0; /* Type=forking: a child could not bind */
 
         if (!s)
                 return SERVICE_UNKNOWN;

@@ -117,6 +117,28 @@ static int read_command(sd_bus_message *m, char *field, size_t) {
         return r;
 }
 
+/* Looks for the makers of host keys: Fedora's and EL's, Arch's, openSUSE's, and what people write. Debian's
+ * sshd-keygen.service isn't one: it makes keys on a machine's very first boot only. */
+static int read_key_makers(sd_bus_message *m, char *field, size_t) {
+        static const char *const makers[] = { "sshd-keygen.target", "sshdgenkeys.service",
+                                              "/usr/sbin/sshd-gen-keys-start", "/usr/bin/ssh-keygen" };
+        const char *contents, *name;
+        bool commands;
+        int r;
+
+        r = sd_bus_message_peek_type(m, NULL, &contents);
+        commands = r > 0 && !streq(contents, "as");
+        if (r >= 0)
+                r = enter_array(m, commands ? "a(sasbttttuii)" : "as");
+        while (r >= 0 && (!commands || (r = sd_bus_message_enter_container(m, 'r', "sasbttttuii")) > 0) &&
+               (r = sd_bus_message_read(m, "s", &name)) > 0) {
+                *(bool *) field |= string_index(name, makers, ELEMENTSOF(makers)) >= 0;
+                if (commands && (r = sd_bus_message_skip(m, "asbttttuii")) >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r;
+}
+
 /* Adds conditions in the form of unit files, as words. */
 static int read_conditions(sd_bus_message *m, char *field, size_t size) {
         const char *kind, *parameter;
@@ -216,9 +238,11 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { SERVICE_UNIT, "ActiveExitTimestampMonotonic", read_usec, FIELD(past.ceased) },
         { SERVICE, "Result", read_string, FIELD(result) },
         { SERVICE, "MainPID", read_uint32, FIELD(main_pid) },
-        { SERVICE, "ExecMainCode", read_int32, FIELD(main_code) },
-        { SERVICE, "ExecMainStatus", read_int32, FIELD(main_status) },
+        { SERVICE, "ExecMainCode", read_int32, FIELD(past.code) },
+        { SERVICE, "ExecMainStatus", read_int32, FIELD(past.status) },
         { SERVICE, "ExecStartEx", read_command, FIELD(command) },
+        { PROPERTY_OF_KEYLESS, SYSTEMD1 ".Unit", "After", read_key_makers, FIELD(makes_keys) },
+        { PROPERTY_OF_KEYLESS, SYSTEMD1 ".Service", "ExecStartPre", read_key_makers, FIELD(makes_keys) },
         { SERVICE, "Environment", read_words, FIELD(environment) },
         { SERVICE, "EnvironmentFiles", read_files, FIELD(environment_files) },
         { SERVICE, "PrivateNetwork", read_bool, FIELD(sandbox.own_network) },

@@ -18,14 +18,15 @@ typedef struct UnitSandbox {
 typedef struct UnitState {
         char id[256];
         char load_state[24], active_state[24], sub_state[32], unit_file_state[32], result[32];
-        uint32_t job;                   /* 0: none queued */
-        uint32_t main_pid;              /* another number: the service was started anew meanwhile */
-        int32_t main_code, main_status; /* how the main process ended last: CLD_… and its status */
+        uint32_t job;      /* 0: none queued */
+        uint32_t main_pid; /* another number: the service was started anew meanwhile */
         struct {
                 uint64_t began, ceased; /* when a service last began to start, and last ceased to run; µs */
+                int32_t code, status;   /* how the main process ended last: CLD_… and its status */
                 bool given_up;          /* units.c: it had failed, and its owner has disabled it since */
         } past;
         bool overridden; /* a drop-in of wslportd's is in force */
+        bool makes_keys; /* host keys that are missing are made before a service starts sshd */
         UnitSandbox sandbox;
         char conditions[1024]; /* words: "ConditionPathExists=!/etc/ssh/sshd_not_to_be_run" */
 
@@ -47,6 +48,7 @@ typedef enum UnitPropertyOf {
         PROPERTY_OF_NAME, /* of every name, also one without a unit: they tell whether to read the others */
         PROPERTY_OF_UNIT,
         PROPERTY_OF_SERVICE,
+        PROPERTY_OF_KEYLESS, /* of a service, and only while sshd lacks the key that each maker of host keys makes */
         PROPERTY_OF_SOCKET,
 } UnitPropertyOf;
 
@@ -57,7 +59,7 @@ typedef struct UnitProperty {
         size_t offset, size; /* of its field in UnitState */
 } UnitProperty;
 
-#define UNIT_PROPERTIES 29
+#define UNIT_PROPERTIES 31
 extern const UnitProperty unit_properties[UNIT_PROPERTIES];
 
 /* Reads the answer to Get() of @property into its field of @state, which was zeroed before. Returns 0 or

@@ -230,7 +230,10 @@ static bool has_property(const Unit *unit, const UnitProperty *property) {
         case PROPERTY_OF_UNIT:
                 return !unit->only_a_name;
         case PROPERTY_OF_SERVICE:
-                return !unit->only_a_name && !unit->is_socket;
+        case PROPERTY_OF_KEYLESS:
+                return !unit->only_a_name && !unit->is_socket &&
+                       (property->of == PROPERTY_OF_SERVICE ||
+                        access("/etc/ssh/ssh_host_ed25519_key", F_OK) < 0);
         case PROPERTY_OF_SOCKET:
         default:
                 return !unit->only_a_name && unit->is_socket;

@@ -63,8 +63,8 @@ static const Known known[] = {
         { "DropInPaths", true, KIND_TEXTS, FIELD(overridden) },
         { "Result", false, KIND_STRING, FIELD(result) },
         { "MainPID", false, KIND_UINT32, FIELD(main_pid) },
-        { "ExecMainCode", false, KIND_INT32, FIELD(main_code) },
-        { "ExecMainStatus", false, KIND_INT32, FIELD(main_status) },
+        { "ExecMainCode", false, KIND_INT32, FIELD(past.code) },
+        { "ExecMainStatus", false, KIND_INT32, FIELD(past.status) },
         { "SubState", false, KIND_STRING, FIELD(sub_state) },
         { "ExecStartEx", false, KIND_COMMANDS, FIELD(command) },
         { "Environment", false, KIND_TEXTS, FIELD(environment) },
@@ -80,6 +80,7 @@ static const Known known[] = {
         { "TemporaryFileSystem", false, KIND_STREAMS, FIELD(sandbox.hidden) },
         { "RestrictAddressFamilies", false, KIND_FAMILIES, FIELD(sandbox.without) },
         { "FreeBind", true, KIND_BOOL, FIELD(free_bind) },
+        { "After", false, KIND_TEXTS, FIELD(makes_keys) },
 };
 
 /* A value, and its texts one after the other, each with its NUL, to compare with. */
@@ -325,6 +326,11 @@ static void require_conditions(const char *words, size_t size, const Value *valu
         }
 }
 
+static bool makes_keys(const char *name) {
+        return streq(name, "sshd-keygen.target") || streq(name, "sshdgenkeys.service") ||
+               streq(name, "/usr/sbin/sshd-gen-keys-start") || streq(name, "/usr/bin/ssh-keygen");
+}
+
 static void require_read(const Known *property, const UnitState *state, const Value *value) {
         const char *field = (const char *) state + property->offset;
         bool ours = false;
@@ -371,7 +377,10 @@ static void require_read(const Known *property, const UnitState *state, const Va
                 }
                 for (const char *text = value->texts; text < value->texts + value->size;
                      text = words_next(text))
-                        ours = ours || (strrchr(text, '/') && streq(strrchr(text, '/') + 1, UNIT_DROP_IN));
+                        ours = ours || (property->offset == offsetof(UnitState, makes_keys)
+                                                        ? makes_keys(text)
+                                                        : strrchr(text, '/') &&
+                                                                          streq(strrchr(text, '/') + 1, UNIT_DROP_IN));
                 require(*(const bool *) field == ours);
         }
 }

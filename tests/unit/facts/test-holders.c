@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <poll.h>
+#include <signal.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/un.h>
 
 #include "facts/holders.h"
+#include "process/helper.h"
 #include "unit/netns.h"
 #include "unit/test.h"
 
@@ -23,6 +26,10 @@ static const Endpoints one_address = { .items = { { .address.in = { IPV4(127, 0,
 static void be(const char *name, bool root) {
         test_assert(prctl(PR_SET_NAME, name) == 0);
         setfsuid(root ? 0 : 1);
+}
+
+static usec_t now(void) {
+        return clock_usec(CLOCK_MONOTONIC);
 }
 
 static Sockets *enter(void) {
@@ -91,10 +98,10 @@ static void test_the_daemon_between_two_buses(void) {
 
         (void) netns_listen("0.0.0.0", 2222);
         be("sshd", true);
-        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, &view), 0);
+        test_equal_int(holders_look(sockets, no_units, &unknown, 2222, now(), &view), 0);
         test_equal_int(view.holder, HOLDER_UNKNOWN);
         test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &unknown, 2222,
-                                    &view),
+                                    now(), &view),
                        0);
         test_equal_int(view.holder, HOLDER_LINUX);
 }
@@ -168,30 +175,76 @@ static void test_what_the_daemon_tells(void) {
         test_equal_int(exit_status, 0);
 }
 
+/* A helper's socket, on which nobody answers. Returns its descriptor. */
+static int open_helper(struct sockaddr_un *name) {
+        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+        *name = (struct sockaddr_un){ .sun_family = AF_UNIX, .sun_path = "/tmp/test-holders-XXXXXX" };
+        test_assert(mkdtemp(name->sun_path));
+        strcat(name->sun_path, "/silent");
+        test_assert(bind(fd, (struct sockaddr *) name, sizeof(*name)) == 0 && listen(fd, 8) == 0);
+        test_assert(setenv("WSLPORTD_HELPER", name->sun_path, 1) == 0);
+        return fd;
+}
+
+static void close_helper(struct sockaddr_un *name) {
+        (void) unlink(name->sun_path);
+        *strrchr(name->sun_path, '/') = '\0';
+        (void) rmdir(name->sun_path);
+}
+
 /* A helper that doesn't answer in time, as where a user has very many processes. */
 static void test_nobody_finds_a_users_listener(void) {
         _cleanup_(sockets_freep) Sockets *sockets = enter();
-        struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/tmp/test-holders-XXXXXX" };
-        int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        struct sockaddr_un name;
         PortView view;
 
-        test_assert(mkdtemp(name.sun_path));
-        strcat(name.sun_path, "/silent");
-        test_assert(bind(fd, (struct sockaddr *) &name, sizeof(name)) == 0 && listen(fd, 8) == 0);
-        test_assert(setenv("WSLPORTD_HELPER", name.sun_path, 1) == 0);
+        (void) open_helper(&name);
         be("nginx", false);
         (void) netns_listen("127.0.0.9", 2222);
         be("nginx", true);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &view), 0);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, now(), &view), 0);
         test_equal_int(view.holder, HOLDER_NONE); /* it is beside sshd's address */
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &any_address, 2222, &view), 0);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &any_address, 2222, now(), &view), 0);
         test_equal_int(view.holder, HOLDER_LINUX);
 
         (void) netns_listen("127.0.0.1", 2222);
-        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, &view), -EAGAIN);
-        (void) unlink(name.sun_path);
-        *strrchr(name.sun_path, '/') = '\0';
-        (void) rmdir(name.sun_path);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, now(), &view),
+                       -EAGAIN);
+        close_helper(&name);
+}
+
+/* Each answer comes in time, and all of them together don't. */
+static void test_a_slow_helper_and_many_listeners(void) {
+        enum { ANSWER_MSEC = 100, LISTENERS = 2 * HOLDERS_PATIENCE_IN_ALL / USEC_PER_MSEC / ANSWER_MSEC };
+        _cleanup_(sockets_freep) Sockets *sockets = enter();
+        const SocketOwnerAnswer answer = { .owner = { .result = OWNER_FOUND, .pid = 2, .comm = "nginx" } };
+        struct sockaddr_un name;
+        HelperRequest request;
+        char address[32];
+        PortView view;
+        pid_t helper;
+        int fd;
+
+        fd = open_helper(&name);
+        helper = fork();
+        test_assert(helper > 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
+        for (int asker; helper == 0; close(asker)) {
+                asker = accept(fd, NULL, NULL);
+                (void) recv(asker, &request, sizeof(request), 0);
+                (void) poll(NULL, 0, ANSWER_MSEC);
+                (void) send(asker, &answer, sizeof(answer), MSG_NOSIGNAL);
+        }
+        (void) netns_listen("127.0.0.1", 2222);
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, now(), &view), 0);
+        for (int i = 2; i <= LISTENERS; i++) {
+                snprintf(address, sizeof(address), "127.0.0.%d", i);
+                (void) netns_listen(address, 2222);
+        }
+        test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, now(), &view),
+                       -EAGAIN);
+        (void) kill(helper, SIGKILL);
+        close_helper(&name);
 }
 
 int main(int argc, char *argv[]) {
@@ -205,6 +258,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_sshd_among_many_strangers),
                 TEST(test_what_the_daemon_tells),
                 TEST(test_nobody_finds_a_users_listener),
+                TEST(test_a_slow_helper_and_many_listeners),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));

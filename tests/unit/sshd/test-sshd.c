@@ -30,7 +30,7 @@ static const AnswerRow rows[] = {
         { "refused", FAILS("f: line 3: Bad"), FAILS("f: line 3: Bad"), FAILS("f: line 3: Bad"),
           SSHD_VERDICT_REFUSED, false, "f: line 3: Bad", DUMP TEST_ONLY PRINT },
         { "refused, and its ports are told", FAILS("no hostkeys available"), FAILS("no hostkeys available"),
-          PRINTS, SSHD_VERDICT_REFUSED, true, "no hostkeys available", DUMP TEST_ONLY PRINT },
+          PRINTS, SSHD_VERDICT_KEYLESS, true, "no hostkeys available", DUMP TEST_ONLY PRINT },
         { "refused for our file", FAILS("x"), FAILS(STATEDIR "/sshd.d/port.conf line 2: Bad"), PRINTS,
           SSHD_VERDICT_OUR_FILE_REFUSED, true, STATEDIR "/sshd.d/port.conf line 2: Bad",
           DUMP TEST_ONLY PRINT },
