@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <getopt.h>
 #include <malloc.h>
+#include <sysexits.h>
 
 #include "core/config-file.h"
 #include "manager/manager.h"
 #include "manager/mend.h"
 #include "manager/reset.h"
+#include "process/program.h"
 
 static void print_help(void) {
         printf("wslportd [OPTION]\n\n"
@@ -77,6 +79,8 @@ static int run(void) {
         if (getuid() != 0)
                 return log_error_errno(&log, -EPERM,
                                        "wslportd acts on the ssh service and has to be run as root");
+        if (program_check() < 0)
+                return log_error_errno(&log, -ENOSYS, "wslportd needs Linux 5.11 or later, and stops");
 
         (void) signal(SIGPIPE, SIG_IGN);
 
@@ -125,5 +129,5 @@ int main(int argc, char *argv[]) {
                     : command == 'r' ? reset()
                     : command == 'm' ? mend()
                                      : run();
-        return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        return r == -ENOSYS ? EX_UNAVAILABLE : r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

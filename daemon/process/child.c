@@ -61,13 +61,13 @@ Child *child_free(Child *c) {
         return NULL;
 }
 
-/* Reads all that is in the pipe, which another process may keep open. Returns NULL on failure: half of an output
- * may say something else than the whole. */
+/* Reads all that is in the pipe, which another process may keep open. Returns NULL on failure, and for a text with NULs,
+ * as UTF-16 has: half of an output may say something else than the whole. */
 static char *read_pipe(int fd) {
         _cleanup_free_ char *text = malloc(CHILD_OUTPUT_MAX + 1);
         ssize_t n = text ? TEMP_FAILURE_RETRY(read(fd, text, CHILD_OUTPUT_MAX)) : 0;
 
-        if (!text || (n < 0 && errno != EAGAIN))
+        if (!text || (n < 0 && errno != EAGAIN) || (n > 0 && memchr(text, '\0', (size_t) n)))
                 return NULL;
 
         text[n < 0 ? 0 : n] = '\0';

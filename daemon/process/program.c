@@ -37,6 +37,12 @@ int program_drop_privileges(ProgramRights rights) {
         return 0;
 }
 
+int program_check(void) {
+        return close_range(~0U, ~0U, CLOSE_RANGE_CLOEXEC) < 0 && (errno == ENOSYS || errno == EINVAL)
+                               ? -ENOSYS
+                               : 0;
+}
+
 void program_exec(const char *const argv[], const char *variable, ProgramRights rights, int output_fd,
                   int errors_fd) {
         const char *const environment[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", variable,

@@ -25,6 +25,9 @@ typedef enum ProgramRights {
 /* Gives up what @rights don't keep, for good. Returns 0 or a negative errno. */
 int program_drop_privileges(ProgramRights rights);
 
+/* Returns 0, or -ENOSYS if the kernel is too old for program_exec(): Linux 5.9 brought close_range(), 5.11 its flag. */
+int program_check(void);
+
 /* Makes this process the program @argv (argv[0] is an absolute path, NULL ends the list), with /dev/null as input,
  * and with no descriptor but that and the two given. Its environment has PATH, LC_ALL=C, and @variable ("NAME=value")
  * if that isn't NULL. The program is killed when its parent ends. On failure the process exits with 127. */

@@ -40,8 +40,7 @@ Inquiry *inquiry_free(Inquiry *q) {
 static int read_holder(Inquiry *q, const char *output) {
         if (q->pid == 0)
                 return windows_parse_listener(output, q->port, &q->pid);
-        (void) windows_parse_task(output, q->pid, q->answer.holder);
-        return 0;
+        return windows_parse_task(output, q->pid, q->answer.holder);
 }
 
 /* Makes the answer of the program's output. Returns as read_holder() does. */
@@ -144,7 +143,6 @@ static Command choose_program(const Inquiry *q, char buffer[static ENCODED_SIZE]
                 [WINDOWS_PROFILE] = { "reg.exe",
                                       { "query", "HKCU\\Volatile Environment", "/v", "USERPROFILE" } },
         };
-
         char script[WINDOWS_SCRIPT_SIZE];
 
         if (q->question == WINDOWS_RULES || q->question == WINDOWS_GREETING) {

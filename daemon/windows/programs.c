@@ -7,6 +7,7 @@
 #include "sshd/packet-rules.h"
 
 #define WORDS_MAX 32
+#define DIGITS "0123456789"
 
 /* Returns the number of words, WORDS_MAX at most. */
 static size_t split(char *line, char *ret[static WORDS_MAX]) {
@@ -20,7 +21,7 @@ static size_t split(char *line, char *ret[static WORDS_MAX]) {
 static bool parse_number(const char *word, uint32_t max, uint32_t *ret) {
         unsigned long long value = strtoull(word, NULL, 10);
 
-        if (!*word || word[strspn(word, "0123456789")] || value > max)
+        if (!*word || word[strspn(word, DIGITS)] || value > max)
                 return false;
         *ret = (uint32_t) value;
         return true;
@@ -40,15 +41,17 @@ int windows_parse_excluded_range(const char *text, uint16_t port, PortRange *ret
         bool administered = false, is_table = false;
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                bool is_row = is_table && line[strcspn(line, DIGITS)];
                 char *words[WORDS_MAX];
                 size_t n = split(line, words);
                 bool marked = n == 3 && streq(words[2], "*");
                 uint32_t first, last;
 
                 is_table = is_table || (n > 0 && startswith(words[0], "---"));
-                if ((n != 2 && !marked) || !parse_number(words[0], UINT16_MAX, &first) ||
-                    !parse_number(words[1], UINT16_MAX, &last) || port < first || port > last ||
-                    (marked && found.last != 0))
+                if (is_row && ((n != 2 && !marked) || !parse_number(words[0], UINT16_MAX, &first) ||
+                               !parse_number(words[1], UINT16_MAX, &last) || first > last))
+                        return -EBADMSG;
+                if (!is_row || port < first || port > last || (marked && found.last != 0))
                         continue;
                 found = (PortRange){ .first = (uint16_t) first, .last = (uint16_t) last };
                 administered = marked;
@@ -63,18 +66,21 @@ int windows_parse_excluded_range(const char *text, uint16_t port, PortRange *ret
 
 int windows_parse_dynamic_range(const char *text, PortRange *ret) {
         _cleanup_free_ char *copy = strdup(text);
-        uint32_t values[2], number;
+        uint32_t values[2];
         size_t n_values = 0;
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
-                char *words[WORDS_MAX];
-                size_t n = split(line, words);
+                char *number = line + strcspn(line, DIGITS), *end = number + strspn(number, DIGITS);
 
-                if (n < 2 || !parse_number(words[n - 1], UINT16_MAX + 1, &number))
+                /* A line's only digits stand at its end. A colon before them may be a wide one, which isn't ASCII. */
+                if (!*number)
                         continue;
-                if (n_values == ELEMENTSOF(values))
+                if (end[strspn(end, " \t\r")] || n_values == ELEMENTSOF(values) || number == line ||
+                    (number[-1] > ' ' && number[-1] <= '~' && number[-1] != ':'))
                         return -EBADMSG;
-                values[n_values++] = number;
+                *end = '\0';
+                if (!parse_number(number, UINT16_MAX + 1, &values[n_values++]))
+                        return -EBADMSG;
         }
         if (n_values != ELEMENTSOF(values) || values[0] == 0 || values[1] == 0 ||
             values[0] + values[1] - 1 > UINT16_MAX)
@@ -95,64 +101,55 @@ static bool parse_port_of(const char *word, uint32_t *ret) {
 
 int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
         _cleanup_free_ char *copy = strdup(text);
+        uint32_t found = 0;
+        bool is_table = false;
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
                 char *words[WORDS_MAX];
                 size_t n = split(line, words);
                 uint32_t local, remote, pid;
 
-                /* A listener has the remote port 0; Windows translates the word for its state. */
-                if (n < 4 || !streq(words[0], "TCP") || !parse_port_of(words[1], &local) || local != port ||
-                    !parse_port_of(words[2], &remote) || remote != 0 ||
-                    !parse_number(words[n - 1], UINT32_MAX, &pid) || pid == 0)
+                if (n == 0 || !streq(words[0], "TCP"))
                         continue;
-                *ret_pid = pid;
-                return 1;
+                /* Windows translates the word, or the words, for the state. */
+                if (n < 4 || !parse_port_of(words[1], &local) || !parse_port_of(words[2], &remote) ||
+                    !parse_number(words[n - 1], UINT32_MAX, &pid) ||
+                    (n > 4 && isdigit((unsigned char) words[n - 2][0])))
+                        return -EBADMSG;
+                is_table = true;
+                if (found == 0 && local == port && remote == 0) /* a listener */
+                        found = pid;
         }
-        return 0;
+        if (found != 0)
+                *ret_pid = found;
+        return found != 0 ? 1 : is_table ? 0 : -EBADMSG;
 }
 
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]) {
-        _cleanup_free_ char *copy = strdup(text);
+        const char *end, *name;
+        char field[16];
 
-        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
-                /* NOLINTNEXTLINE(unix.Malloc): a part of the copy, which is freed */
-                char *close = *line == '"' ? strstr(line + 1, "\",\"") : NULL,
-                     *end = close ? strchr(close + 3, '"') : NULL;
-                uint32_t value;
-
-                if (!end || close == line + 1)
-                        continue;
-                *close = *end = '\0';
-                if (!parse_number(close + 3, UINT32_MAX, &value) || value != pid)
-                        continue;
-                clean(line + 1);
-                snprintf(ret_name, WINDOWS_NAME_SIZE, "%.*s", WINDOWS_NAME_SIZE - 1, line + 1);
-                return 1;
-        }
+        snprintf(field, sizeof(field), "\",\"%u\"", pid);
+        end = strstr(text, field);
+        name = end ? memrchr(text, '"', (size_t) (end - text)) : NULL;
+        if (!name || ++name == end)
+                return -EBADMSG;
+        snprintf(ret_name, WINDOWS_NAME_SIZE, "%.*s", (int) (end - name), name);
+        clean(ret_name);
         return 0;
 }
 
 /* ── reg ── */
 
+/* "    Start    REG_DWORD    0x2" */
 int windows_parse_start(const char *text, WindowsStart *ret) {
-        static const char *const values[] = { "0x2", "0x3", "0x4" }; /* from WINDOWS_START_AUTOMATIC on */
-        _cleanup_free_ char *copy = strdup(text);
+        const char *line = strstr(text, " Start ");
+        unsigned value;
 
-        for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
-                /* NOLINTNEXTLINE(unix.Malloc): as above */
-                char *words[WORDS_MAX];
-                int i;
-
-                if (split(line, words) != 3 || !streq(words[0], "Start") || !streq(words[1], "REG_DWORD"))
-                        continue;
-                i = string_index(words[2], values, ELEMENTSOF(values));
-                if (i >= 0) {
-                        *ret = WINDOWS_START_AUTOMATIC + i;
-                        return 0;
-                }
-        }
-        return -EBADMSG;
+        if (!line || sscanf(line, " Start REG_DWORD 0x%8x", &value) != 1 || value < 2 || value > 4)
+                return -EBADMSG;
+        *ret = WINDOWS_START_AUTOMATIC + (WindowsStart) (value - 2);
+        return 0;
 }
 
 /* "    USERPROFILE    REG_SZ    C:\Users\Name" */
@@ -200,22 +197,19 @@ const char windows_rules_script[] =
                 "$id='{40E0AC32-46A5-438A-A0B2-2B479E8F2E90}'" LINE
                 "foreach($r in Get-NetFirewallHyperVRule){" LINE
                 "if([int]$r.Enabled -eq 1 -and [int]$r.Direction -eq 1 -and 2,4 -contains [int]$r.Action "
-                "-and "
-                "'TCP','6','Any','' -contains $r.Protocol -and "
-                "'*','Any','' -contains ($r.LocalAddresses -join ',') -and "
-                "$id,'Any','' -contains $r.VMCreatorId){" LINE
+                "-and 'TCP','6','Any','' -contains $r.Protocol -and $id,'Any','' -contains $r.VMCreatorId "
+                "-and '*','Any','' -contains ($r.LocalAddresses -join ',')){" LINE
                 "Show @{2='rule';4='block'}[[int]$r.Action] ($r.LocalPorts -join ',') "
                 "($r.RemoteAddresses -join ',') $r.DisplayName}}" LINE
                 "$ErrorActionPreference='SilentlyContinue'" LINE
                 "$s=@(Get-NetFirewallHyperVVMSetting -PolicyStore ActiveStore -Name $id)" LINE
-                "$s+=@(Get-NetFirewallHyperVProfile -PolicyStore ActiveStore|?{$_.Name -eq $id -and "
-                "($policy.CurrentProfileTypes -band "
+                "$s+=@(Get-NetFirewallHyperVProfile -PolicyStore ActiveStore|?{$_.Name -eq $id -and ("
+                "$policy.CurrentProfileTypes -band "
                 "@{Domain=1;Private=2;Public=4}[[string]$_.Profile])})" LINE
                 "if(@($s|%{[int]$_.Enabled}|?{$_ -lt 2})[0] -eq 0){'off'}" LINE
                 "if(@($s|%{[int]$_.DefaultInboundAction}|?{$_})[0] -eq 2){'open'}" LINE
-                "if(@($s|?{$_.AllowLocalFirewallRules -ne $null}|%{[int]$_.AllowLocalFirewallRules}|?{$_ "
-                "-lt 2})[0] "
-                "-eq 0){'ignored'}}" LINE "'end'" LINE;
+                "if(@($s|?{$_.AllowLocalFirewallRules -ne $null}|%{[int]$_.AllowLocalFirewallRules}"
+                "|?{$_ -lt 2})[0] -eq 0){'ignored'}}" LINE "'end'" LINE;
 
 static bool is_any(const char *list) {
         return !*list || streq(list, "*") || streq(list, "Any");

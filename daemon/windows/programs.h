@@ -10,20 +10,18 @@
 
 /* Of `netsh int ipv4 show excludedportrange protocol=tcp`, which prints a range a line: the one that has @port, or none
  * (.last is 0). One that is @ret_administered only keeps Windows from giving its ports out, and a program may still bind
- * them (KB 812873), so that any other comes first. 0, or -EBADMSG for a text that has no such table, as in UTF-16. */
+ * them (KB 812873), so that any other comes first. 0, or -EBADMSG for a text without such a table, or with more in it. */
 int windows_parse_excluded_range(const char *text, uint16_t port, PortRange *ret, bool *ret_administered);
 
-/* Of `netsh int ipv4 show dynamicport tcp`, which prints the first port and the number of ports. 0 or
- * -EBADMSG. */
+/* Of `netsh int ipv4 show dynamicport tcp`, which prints the first port and the number of ports. 0 or -EBADMSG. */
 int windows_parse_dynamic_range(const char *text, PortRange *ret);
 
-/* Of `netstat -ano`: the process that listens on TCP @port. 1, or 0 where none does. */
+/* Of `netstat -ano`: the process that listens on TCP @port. 1, or 0 where none does; -EBADMSG for no such table. */
 int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid);
 
 #define WINDOWS_NAME_SIZE 33
 
-/* Of `tasklist /FI "PID eq N" /FO CSV /NH`: the name of that process. 1, or 0 where there is no such
- * process. */
+/* Of `tasklist /FI "PID eq N" /FO CSV /NH`: that process' name. 0, or -EBADMSG; also for none, told in words. */
 int windows_parse_task(const char *text, uint32_t pid, char ret_name[static WINDOWS_NAME_SIZE]);
 
 /* How Windows starts one of its services. */
@@ -39,9 +37,8 @@ typedef enum WindowsStart {
 /* Of `reg query …\Services\… /v Start`. 0 or -EBADMSG. */
 int windows_parse_start(const char *text, WindowsStart *ret);
 
-/* Of `reg query "HKCU\Volatile Environment" /v USERPROFILE`: the user's folder, as Linux has it below
- * @drives ("/mnt/"). 0, or -EBADMSG where the folder isn't on a drive, doesn't fit, or has a name that isn't
- * ASCII: nobody knows the encoding. */
+/* Of `reg query "HKCU\Volatile Environment" /v USERPROFILE`: the user's folder, as Linux has it below @drives
+ * ("/mnt/"). 0, or -EBADMSG where the folder isn't on a drive, doesn't fit, or isn't ASCII: nobody knows the encoding. */
 int windows_parse_profile(const char *text, const char *drives, char *ret, size_t size);
 
 #define WINDOWS_RULES_MAX 8
@@ -54,8 +51,7 @@ typedef struct WindowsRule {
 } WindowsRule;
 
 typedef struct WindowsRules {
-        WindowsRule rules
-                        [WINDOWS_RULES_MAX]; /* the first ones; others are left out, of those that block the last */
+        WindowsRule rules[WINDOWS_RULES_MAX]; /* the first ones, and the last one that blocks */
         size_t n;
         bool off;     /* the firewall is off for WSL, and no rule counts */
         bool open;    /* it lets in what no rule names: DefaultInboundAction is Allow */
@@ -82,8 +78,7 @@ void windows_greeting_script(uint16_t port, char ret[static WINDOWS_SCRIPT_SIZE]
 /* GREETING_REFUSED where nobody greets. 0, or -EBADMSG where @text is neither that nor a greeting of SSH's. */
 int windows_parse_greeting(const char *text, Greeting *ret);
 
-/* Encodes @command (ASCII, with any quotes) for PowerShell's -EncodedCommand, as base64 of UTF-16LE. 0 or
- * -E2BIG. */
+/* Encodes @command (ASCII, with any quotes) for PowerShell's -EncodedCommand, as base64 of UTF-16LE. 0 or -E2BIG. */
 int windows_encode_command(const char *command, char *ret, size_t size);
 
 /* Writes a script that has an elevated PowerShell run @command, after Windows has asked its user, and that

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 require_untouched(&pid, sizeof(pid));
 
         UNTOUCHED(name);
-        if (windows_parse_task(text, 4312, name) == 1) {
+        if (windows_parse_task(text, 4312, name) == 0) {
                 require_printable(name, sizeof(name));
                 require(name[0] != '\0');
         } else

@@ -223,14 +223,18 @@ def test_boot_does_not_wait_for_windows_programs(make):
 # The program, its script, the holder that the daemon then reports, and the daemon's log.
 HOSTILE = {
     "escapes": ("tasklist.exe", r"""out.write(b'"\x1b]0;x\x07\x9b31m\xff\n","4312"\r\n"\x1b[31mred","4312"\r\n')""",
-                f"?[31mred, {w.WINDOWS_SOFTWARE}", ""),
+                f"?]0;x??31m??, {w.WINDOWS_SOFTWARE}", ""),
     "long": ("tasklist.exe", r"""out.write(b'"' + b"a" * 60000 + b'","4312"\r\n')""",
              f"{'a' * 32}, {w.WINDOWS_SOFTWARE}", ""),
     "fails": ("NETSTAT.EXE", "sys.exit(3)", w.WINDOWS_SOFTWARE, "Input/output error"),
     "is killed": ("NETSTAT.EXE", "os.kill(os.getpid(), 9)", w.WINDOWS_SOFTWARE, "Input/output error"),
     "isn't there": ("tasklist.exe", None, w.WINDOWS_SOFTWARE, "No such file"),
-    "prints anything": ("NETSTAT.EXE", "out.write(bytes(range(256)) * 100)", w.WINDOWS_SOFTWARE, ""),
-    "names another": ("tasklist.exe", r"""out.write(b'"evil.exe","1"\r\n')""", w.WINDOWS_SOFTWARE, ""),
+    "prints anything": ("NETSTAT.EXE", "out.write(bytes(range(256)) * 100)", w.WINDOWS_SOFTWARE, "Input/output error"),
+    "prints UTF-16": ("NETSTAT.EXE", r"""out.write("\r\n  TCP  0.0.0.0:22  0.0.0.0:0  LISTENING  4312\r\n".encode("utf-16-le"))""",
+                      w.WINDOWS_SOFTWARE, "Input/output error"),
+    "prints no table": ("NETSTAT.EXE", r"""out.write("Zugriff verweigert\r\n".encode("cp850"))""",
+                        w.WINDOWS_SOFTWARE, "Bad message"),
+    "names another": ("tasklist.exe", r"""out.write(b'"evil.exe","1"\r\n')""", w.WINDOWS_SOFTWARE, "Bad message"),
     "floods": ("tasklist.exe", "while True: out.write(b'x' * 65536)", w.WINDOWS_SOFTWARE, "timed out"),
 }
 

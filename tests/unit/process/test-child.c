@@ -45,6 +45,15 @@ static void test_output_and_status(void) {
         finish(o);
 }
 
+/* A string would end at the first NUL of UTF-16. */
+static void test_half_an_output_is_none(void) {
+        Outcome *o = outcome();
+
+        run(o, "printf 'o\\0u\\0t\\0'", PROGRAM_ALL, 10 * USEC_PER_SEC);
+        test_equal_int(o->error, -EIO);
+        finish(o);
+}
+
 static void test_freed_in_its_handler(void) {
         Outcome *o = outcome();
 
@@ -196,6 +205,7 @@ static void test_reads_all_and_writes_only_its_own(void) {
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST(test_output_and_status),
+                TEST(test_half_an_output_is_none),
                 TEST(test_freed_in_its_handler),
                 TEST(test_deadline),
                 TEST(test_deadline_freed_in_its_handler),

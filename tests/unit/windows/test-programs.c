@@ -38,10 +38,14 @@ static const struct {
         { "empty", "", 22, { 1, 0 }, false },
         { "UTF-16, of which a string ends at the first NUL", "\r", 22, { 1, 0 }, false },
         { "UTF-16 with a byte order mark", "\xff\xfe\r", 22, { 1, 0 }, false },
-        { "upside down", DASHES "2299 2200\n", 2200, { 0 }, false },
-        { "beyond the last port", DASHES "2200 65536\n1 4294967297\n0 18446744073709551617\n", 2200, { 0 }, false },
-        { "signs", DASHES "-22 22\n+1 2\n0x16 0x17\n", 22, { 0 }, false },
-        { "a third number", DASHES "1 2 3\n1 2 * *\n", 2, { 0 }, false },
+        { "upside down", DASHES "2299 2200\n", 2200, { 1, 0 }, false },
+        { "beyond the last port", DASHES "2200 65536\n", 2200, { 1, 0 }, false },
+        { "far beyond it", DASHES "0 18446744073709551617\n", 2200, { 1, 0 }, false },
+        { "signs", DASHES "-22 22\n", 22, { 1, 0 }, false },
+        { "hexadecimal", DASHES "0x16 0x17\n", 22, { 1, 0 }, false },
+        { "a third number", DASHES "1 2 3\n", 2, { 1, 0 }, false },
+        { "a second mark", DASHES "1 2 * *\n", 2, { 1, 0 }, false },
+        { "digits above the table", "IPv4\n" DASHES "7 9\n", 8, { 7, 9 }, false },
         { "no line end", DASHES "7 9", 8, { 7, 9 }, false },
 };
 
@@ -118,7 +122,7 @@ static void test_dynamic(const void *data) {
 static const struct {
         const char *name, *text;
         uint16_t port;
-        uint32_t pid; /* 0: nobody listens */
+        uint32_t pid; /* 0: nobody listens; UINT32_MAX: refused */
 } listeners[] = {
         { "English",
           NETSTAT_ENGLISH "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       4312\r\n"
@@ -152,20 +156,23 @@ static const struct {
           "  TCP    192.168.1.5:50000      10.0.0.1:22      ESTABLISHED     82\r\n", 22, 0 },
         { "another port", "  TCP    0.0.0.0:2222           0.0.0.0:0              LISTENING       84\r\n",
           22, 0 },
-        { "UDP", "  UDP    0.0.0.0:22             0.0.0.0:0              x   84\r\n", 22, 0 },
+        { "UDP", "  UDP    0.0.0.0:22             0.0.0.0:0              x   84\r\n", 22, UINT32_MAX },
         { "no process", "  TCP    0.0.0.0:22             0.0.0.0:0              LISTENING       0\r\n", 22,
           0 },
-        { "a number that is too large", "  TCP 0.0.0.0:22 0.0.0.0:0 LISTENING 4294967296\r\n", 22, 0 },
-        { "no port", "  TCP 0.0.0.0 0.0.0.0:0 LISTENING 4\r\n  TCP :22 :0 LISTENING 4\r\n", 22, 0 },
-        { "empty", "", 22, 0 },
+        { "a number that is too large", "  TCP 0.0.0.0:22 0.0.0.0:0 LISTENING 4294967296\r\n", 22, UINT32_MAX },
+        { "no port", "  TCP 0.0.0.0 0.0.0.0:0 LISTENING 4\r\n", 22, UINT32_MAX },
+        { "no address", "  TCP :22 :0 LISTENING 4\r\n", 22, UINT32_MAX },
+        { "behind the listener a line that is cut off",
+          "  TCP 0.0.0.0:22 0.0.0.0:0 LISTENING 4\r\n  TCP 0.0.0.0:23 0.0.0.0:0\r\n", 22, UINT32_MAX },
+        { "empty", "", 22, UINT32_MAX },
 };
 
 static void test_listener(const void *data) {
         const __typeof__(listeners[0]) *row = data;
         uint32_t pid = 0;
 
-        test_equal_int(windows_parse_listener(row->text, row->port, &pid), row->pid != 0);
-        test_equal_int(pid, row->pid);
+        test_equal_int(windows_parse_listener(row->text, row->port, &pid), row->pid == UINT32_MAX ? -EBADMSG : row->pid != 0);
+        test_equal_int(pid, row->pid == UINT32_MAX ? 0 : row->pid);
 }
 
 static const struct {
@@ -192,7 +199,7 @@ static const struct {
         { "no name", "\"\",\"5\"\r\n", 5, NULL },
         { "no quotes", "sshd.exe,5\r\n", 5, NULL },
         { "half a field", "\"sshd.exe\",\"5\n\"x\n", 5, NULL },
-        { "a name over a line's end", "\"sshd\n.exe\",\"5\"\r\n", 5, NULL },
+        { "a name over a line's end", "\"sshd\n.exe\",\"5\"\r\n", 5, "sshd?.exe" },
         { "empty", "", 5, NULL },
 };
 
@@ -200,7 +207,7 @@ static void test_task(const void *data) {
         const __typeof__(tasks[0]) *row = data;
         char name[WINDOWS_NAME_SIZE] = "untouched";
 
-        test_equal_int(windows_parse_task(row->text, row->pid, name), row->task != NULL);
+        test_equal_int(windows_parse_task(row->text, row->pid, name), row->task ? 0 : -EBADMSG);
         test_equal_string(name, row->task ? row->task : "untouched");
 }
 
@@ -213,6 +220,8 @@ static const struct {
         { "automatic", KEY "    Start    REG_DWORD    0x2\r\n\r\n", WINDOWS_START_AUTOMATIC },
         { "manual", KEY "    Start    REG_DWORD    0x3\r\n\r\n", WINDOWS_START_MANUAL },
         { "disabled", KEY "    Start    REG_DWORD    0x4\r\n\r\n", WINDOWS_START_DISABLED },
+        { "beyond 32 bits", KEY "    Start    REG_DWORD    0x100000002\r\n\r\n", WINDOWS_START_UNKNOWN },
+        { "two digits", KEY "    Start    REG_DWORD    0x22\r\n\r\n", WINDOWS_START_UNKNOWN },
         { "a driver's", KEY "    Start    REG_DWORD    0x1\r\n\r\n", WINDOWS_START_UNKNOWN },
         { "another value", KEY "    Type    REG_DWORD    0x2\r\n\r\n", WINDOWS_START_UNKNOWN },
         { "a string", KEY "    Start    REG_SZ    0x2\r\n\r\n", WINDOWS_START_UNKNOWN },
@@ -389,6 +398,145 @@ static void test_elevated(void) {
         test_contains(script, "'-EncodedCommand','YQBiAGMA' -Verb RunAs -Wait -PassThru;");
 }
 
+/* ── in people's languages and code pages ── */
+
+/* A file of tests/corpus/windows-programs a row: .name is the file's name, whose first word is the program, and whose last
+ * one the code page. What each of them looks like was seen in one of these, in public repositories and issue threads:
+ *   paste     somebody's output, in notes, a README or an issue
+ *   parser    the test of somebody else's parser, which may have written it from memory
+ *   nowhere   translated, or made up: a guess
+ * The ports, addresses and names are ours. Pastes are UTF-8; the code page is the one that the language's Windows has. */
+typedef struct FileRow {
+        const char *name;
+        uint16_t port; /* of tasklist's: the process */
+        const char *expected;
+} FileRow;
+
+static const FileRow file_rows[] = {
+        /* paste */
+        { "excluded-german-cp850", 50001, "50000-50059 *" },
+        { "excluded-german-cp850", 10673, "10673-10772" },
+        { "excluded-german-cp850", 22, "none" },
+        { "excluded-french-utf8", 50059, "50000-50059 *" },
+        { "excluded-french-cp1252", 50059, "50000-50059 *" }, /* with that row of dashes */
+        { "excluded-spanish-cp850", 10772, "10673-10772" },   /* with that row of dashes */
+        { "excluded-russian-utf8", 10700, "10673-10772" },    /* its footnote has a long dash */
+        { "excluded-russian-cp866", 10700, "10673-10772" },
+        { "excluded-chinese-cp936", 50000, "50000-50059 *" },
+        { "excluded-korean-cp949", 5357, "5357-5357" }, /* with blanks at its lines' ends */
+        /* parser */
+        { "excluded-italian-cp850", 5357, "5357-5357" },
+        { "excluded-japanese-cp932", 50000, "50000-50059 *" },
+        /* nowhere */
+        { "excluded-portuguese-cp850", 50000, "50000-50059 *" },
+        { "excluded-groups-blank", 50001, "refused" },
+        { "excluded-groups-dot", 50001, "refused" },
+        { "excluded-groups-nbsp-cp850", 50001, "refused" },
+        { "excluded-nbsp-cp1252", 50001, "refused" },
+        { "excluded-list", 50001, "refused" },
+        { "excluded-wide-star-utf8", 50001, "refused" },
+        { "excluded-utf16", 50001, "refused" },
+        { "excluded-utf16-bom", 50001, "refused" },
+
+        /* paste */
+        { "dynamic-chinese-cp936", 0, "1024-15000" },
+        { "dynamic-japanese-cp932", 0, "49152-65535" },
+        /* parser */
+        { "dynamic-german-cp850", 0, "49152-65535" }, /* one colon has no blank before it */
+        { "dynamic-french-cp850", 0, "49152-65535" },
+        { "dynamic-korean-cp949", 0, "1024-15000" },
+        /* nowhere */
+        { "dynamic-spanish-cp850", 0, "49152-65535" },
+        { "dynamic-portuguese-cp850", 0, "49152-65535" },
+        { "dynamic-italian-cp850", 0, "49152-65535" },
+        { "dynamic-russian-cp866", 0, "49152-65535" },
+        { "dynamic-no-blank", 0, "49152-65535" },
+        { "dynamic-wide-colon-utf8", 0, "1024-15000" },
+        { "dynamic-wide-colon-cp936", 0, "1024-15000" },
+        { "dynamic-wide-colon-cp932", 0, "refused" }, /* that colon's second byte is an F */
+        { "dynamic-groups-blank", 0, "refused" },
+        { "dynamic-groups-nbsp-cp850", 0, "refused" },
+        { "dynamic-groups-dot", 0, "refused" },
+        { "dynamic-one-grouped", 0, "refused" },
+        { "dynamic-nbsp-cp1252", 0, "49152-65535" },
+        { "dynamic-utf16", 0, "refused" },
+        { "dynamic-utf16-bom", 0, "refused" },
+
+        /* paste */
+        { "netstat-german-cp850", 22, "4312" },
+        { "netstat-german-cp850", 50010, "nobody" },
+        { "netstat-french-cp850", 22, "4312" },
+        { "netstat-french-anob-cp850", 22, "4312" }, /* -b adds lines that we don't ask for */
+        { "netstat-spanish-cp850", 135, "1028" },
+        { "netstat-russian-cp866", 22, "4312" },
+        { "netstat-japanese-cp932", 22, "4312" }, /* its columns are wider */
+        { "netstat-chinese-cp936", 22, "4312" },
+        { "netstat-korean-cp949", 22, "4312" },
+        /* parser */
+        { "netstat-french-cp1252", 22, "4312" }, /* a state of two words */
+        { "netstat-italian-cp850", 22, "4312" }, /* the same */
+        { "netstat-portuguese-cp850", 22, "4312" },
+        { "netstat-russian-utf8", 22, "4312" },
+        /* nowhere */
+        { "netstat-pid-grouped", 22, "refused" },
+        { "netstat-pid-grouped-blank", 22, "refused" },
+        { "netstat-utf16", 22, "refused" },
+        { "netstat-utf16-bom", 22, "refused" },
+
+        /* parser */
+        { "tasklist-italian", 4312, "sshd.exe" },
+        { "tasklist-gone-german-cp850", 4312, "refused" },
+        { "tasklist-gone-chinese-cp936", 4312, "refused" },
+        { "tasklist-gone-japanese-cp932", 4312, "refused" },
+        /* nowhere */
+        { "tasklist-french-cp850", 4312, "sshd.exe" },
+        { "tasklist-russian-cp866", 4312, "sshd.exe" },
+        { "tasklist-japanese-name-cp932", 4312, "?\\?\\.exe" }, /* each character's second byte is a backslash */
+        { "tasklist-pid-grouped", 4312, "refused" },
+        { "tasklist-utf16", 4312, "refused" },
+
+        /* paste; reg translates its errors only, which go to another pipe */
+        { "reg-german-error-cp850", 0, "refused" },
+        /* nowhere */
+        { "reg-nbsp-cp1252", 0, "refused" },
+        { "reg-utf16", 0, "refused" },
+        { "reg-utf16-bom", 0, "refused" },
+};
+
+static void format_range(char *ret, size_t size, const PortRange *range, bool administered) {
+        snprintf(ret, size, range->last == 0 ? "none" : "%u-%u%s", range->first, range->last, administered ? " *" : "");
+}
+
+static void test_file(const void *data) {
+        const FileRow *row = data;
+        char path[512], text[4096], found[64] = "refused", name[WINDOWS_NAME_SIZE];
+        bool administered = false;
+        PortRange range;
+        WindowsStart start;
+        uint32_t pid;
+        FILE *file;
+        int r;
+
+        snprintf(path, sizeof(path), "%s/%s", test_argument(1), row->name);
+        file = fopen(path, "re");
+        test_assert(file);
+        text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+        fclose(file);
+
+        if (startswith(row->name, "excluded-") &&
+            windows_parse_excluded_range(text, row->port, &range, &administered) == 0)
+                format_range(found, sizeof(found), &range, administered);
+        else if (startswith(row->name, "dynamic-") && windows_parse_dynamic_range(text, &range) == 0)
+                format_range(found, sizeof(found), &range, false);
+        else if (startswith(row->name, "netstat-") && (r = windows_parse_listener(text, row->port, &pid)) >= 0)
+                snprintf(found, sizeof(found), r == 0 ? "nobody" : "%u", pid);
+        else if (startswith(row->name, "tasklist-") && windows_parse_task(text, row->port, name) == 0)
+                snprintf(found, sizeof(found), "%s", name);
+        else if (startswith(row->name, "reg-") && windows_parse_start(text, &start) == 0)
+                snprintf(found, sizeof(found), "%d", start);
+        test_equal_string(found, row->expected);
+}
+
 int main(int argc, char *argv[]) {
         static const Test tests[] = {
                 TEST_TABLE(test_exclusions, exclusions),
@@ -403,6 +551,7 @@ int main(int argc, char *argv[]) {
                 TEST_TABLE(test_way, ways),
                 TEST_TABLE(test_encoding, commands),
                 TEST(test_elevated),
+                TEST_TABLE(test_file, file_rows),
         };
 
         return test_main(argc, argv, tests, ELEMENTSOF(tests));
