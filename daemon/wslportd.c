@@ -33,6 +33,8 @@ static int show_config(const char *path, bool print) {
 
         r = path ? config_load_file(path, manager_log_config_error, &on_stderr, &config)
                  : config_load("", manager_log_config_error, &on_stderr, &config);
+        if (path && r > 0)
+                config_warn(&config, manager_log_config_error, &on_stderr);
         if (r >= 0 && print)
                 config_print(&config, stdout);
         else if (r >= 0)

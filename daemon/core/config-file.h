@@ -9,8 +9,9 @@
  * and SYSCONFDIR. A file masks those of the same name in the earlier folders. What is left is read in the order of
  * the names, each file over those before it. @root is "" but in tests, and stands before each path.
  *
- * @on_error gets each error. Returns 1, or the first error, as of config_load_file(). *@ret is what a start makes do
- * with: all that could be read, which allows no more than the files do. */
+ * @on_error gets each error, and without any config_warn()'s warning. Returns 1, or the first error, as of
+ * config_load_file(). *@ret is what a start makes do with: all that could be read, which allows no more than the
+ * files do. */
 int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, Config *ret);
 
 /* Reads the file at @path, of 64 KiB at most, over what *@config has; a symbolic link is followed. @on_error gets
@@ -22,6 +23,10 @@ int config_load_file(const char *path, ConfigErrorHandler on_error, void *userda
 /* The same for @size bytes of text in memory; @path is for messages. Returns 1, -EINVAL or -ENOMEM. */
 int config_parse(const char *path, const char *text, size_t size, ConfigErrorHandler on_error,
                  void *userdata, Config *config);
+
+/* Warns of candidates at which an sshd in WSL can't be reached: in mirrored mode Windows keeps their inbound TCP traffic
+ * (learn.microsoft.com/windows/wsl/troubleshooting). */
+void config_warn(const Config *config, ConfigErrorHandler on_warning, void *userdata);
 
 /* Writes each key of @config in the form of the file, and where it comes from in a comment. Read again, a
  * configuration that came out of a call that returned 1 or 0 is the same. */

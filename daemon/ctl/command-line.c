@@ -26,6 +26,9 @@ static const Verb verbs[] = {
         { "who", verb_who, "PORT", "tell who has PORT, in Linux or on Windows",
           "It binds nothing, so it can't promise that a port is free. It works without the "
           "daemon, too. With --json, it prints an object: Port, Holder, Detail." },
+        { "report", verb_report, NULL, "write a file for a bug report",
+          "The file goes into the current folder. Names, addresses and keys in it are replaced. Root sees "
+          "more than other users." },
         { "firewall", verb_firewall, NULL, "print the rule that opens Windows' firewall",
           "An administrator of Windows has to run it there, in PowerShell." },
         { "ssh-config", verb_ssh_config, NULL, "print what a client needs in ~/.ssh/config",

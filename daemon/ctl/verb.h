@@ -78,6 +78,7 @@ int verb_monitor(Ctl *ctl);
 int verb_call(Ctl *ctl); /* calls the daemon's method of the verb's name; only Relocate() takes a port */
 int verb_diagnose(Ctl *ctl);
 int verb_who(Ctl *ctl);
+int verb_report(Ctl *ctl);
 int verb_firewall(Ctl *ctl);
 int verb_ssh_config(Ctl *ctl);
 int verb_help(Ctl *ctl);

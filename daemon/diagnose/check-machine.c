@@ -74,14 +74,15 @@ void check_configuration(const CheckFacts *f, Finding *r) {
         const ConfigPlace *place = &f->config.error_place;
         const ConfigFacts *config = &f->config;
 
-        if (config->valid == FACT_YES)
+        if (config->valid == FACT_YES && isempty(config->error))
                 say(r, VERDICT_OK, "wslportd's configuration has no errors");
         else if (config->valid == FACT_UNKNOWN)
                 say(r, VERDICT_UNKNOWN, "can't read %s%s", place->file, ask_as_root(f));
         else if (place->line == 0)
                 say(r, VERDICT_PROBLEM, "wslportd refuses %s: %s", place->file, config->error);
         else /* no command: the line may be meant to forbid something, whatever is wrong with it */
-                say(r, VERDICT_PROBLEM, "%s:%u: %s", place->file, place->line, config->error);
+                say(r, config->valid == FACT_YES ? VERDICT_WARNING : VERDICT_PROBLEM, "%s:%u: %s",
+                    place->file, place->line, config->error);
 }
 
 void check_networking_mode(const CheckFacts *f, Finding *r) {

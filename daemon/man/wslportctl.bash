@@ -16,7 +16,7 @@ _wslportctl_ports() {
 
 _wslportctl() {
         local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} verb='' word words='' at=0
-        local verbs='status listeners monitor probe relocate restore reload diagnose who firewall ssh-config help'
+        local verbs='status listeners monitor probe relocate restore reload diagnose who report firewall ssh-config help'
         local common='--json --help'
 
         # bash splits --option=value into three words.
@@ -60,7 +60,7 @@ _wslportctl() {
         status:*)
                 words="--quiet $common"
                 ;;
-        listeners:* | monitor:* | probe:* | restore:* | reload:* | who:*)
+        listeners:* | monitor:* | probe:* | restore:* | reload:* | who:* | report:*)
                 words=$common
                 ;;
         diagnose:*)

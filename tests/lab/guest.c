@@ -164,18 +164,17 @@ static void tell_status(int socket_fd, int status) {
 
 typedef struct TrappedCalls {
         uint32_t architecture;
-        int bind, listen;
-        int socketcall; /* -1: there is none */
+        int bind, listen, ioctl, socketcall; /* -1: there is none, or it isn't trapped */
 } TrappedCalls;
 
 /* i386 programs call bind() by socketcall(2). Newer libcs use bind(2) there, which WSL doesn't trap. */
 static const TrappedCalls trapped_calls[] = {
 #if defined(__x86_64__)
-        { AUDIT_ARCH_X86_64, 49, 50, -1 },
-        { AUDIT_ARCH_I386, -1, -1, 102 },
+        { AUDIT_ARCH_X86_64, 49, 50, 16, -1 },
+        { AUDIT_ARCH_I386, -1, -1, -1, 102 },
 #elif defined(__aarch64__)
-        { AUDIT_ARCH_AARCH64, 200, 201, -1 },
-        { AUDIT_ARCH_ARM, 282, 284, -1 },
+        { AUDIT_ARCH_AARCH64, 200, 201, 29, -1 },
+        { AUDIT_ARCH_ARM, 282, 284, -1, -1 },
 #else
 #error "The calls to trap aren't known for this architecture."
 #endif
@@ -193,8 +192,25 @@ static struct sock_filter load(size_t offset) {
         return (struct sock_filter) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t) offset);
 }
 
+/* Traps a call if one of its arguments has one of the values. It is the last that an architecture's calls are
+ * compared with: the argument takes the place of the call's number. */
+static size_t trap_by_argument(struct sock_filter *program, size_t n, int call, size_t argument,
+                               const uint32_t values[], size_t n_values) {
+        size_t skip = n++;
+
+        if (call < 0)
+                return skip;
+        program[n++] = load(argument); /* the low half */
+        for (size_t i = 0; i < n_values; i++)
+                n = trap(program, n, values[i]);
+        program[skip] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t) call, 0,
+                                                      (uint8_t) (n - skip - 1));
+        return n;
+}
+
 /* Puts this process, and all that it will start, under the filter. Returns the descriptor on which their
- * calls are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp. The options:
+ * calls are heard. Follows RegisterSeccompHook() in Microsoft's src/linux/init/main.cpp; ioctl() is trapped where
+ * it sets an interface's flags. The options:
  *   - trap-listen: listen() is trapped, too, as from WSL 2.9.5 on;
  *   - interruptible: a signal ends the wait for Windows, as before WSL 2.7.2, in 2.8.0 to 2.8.2, and on Linux
  *     before 5.19, which has no WAIT_KILLABLE_RECV. */
@@ -213,17 +229,11 @@ static int install_filter(const Options *options) {
                         n = trap(program, n, (uint32_t) calls->bind);
                 if (calls->listen >= 0 && trap_listen)
                         n = trap(program, n, (uint32_t) calls->listen);
-                if (calls->socketcall >= 0) {
-                        size_t allow = n++;
-
-                        program[n++] = load(offsetof(struct seccomp_data, args[0])); /* the low half */
-                        n = trap(program, n, SOCKETCALL_BIND);
-                        if (trap_listen)
-                                n = trap(program, n, SOCKETCALL_LISTEN);
-                        program[allow] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
-                                                                       (uint32_t) calls->socketcall, 0,
-                                                                       (uint8_t) (n - allow - 1));
-                }
+                n = trap_by_argument(program, n, calls->ioctl, offsetof(struct seccomp_data, args[1]),
+                                     (uint32_t[]){ SIOCSIFFLAGS }, 1);
+                n = trap_by_argument(program, n, calls->socketcall, offsetof(struct seccomp_data, args[0]),
+                                     (uint32_t[]){ SOCKETCALL_BIND, SOCKETCALL_LISTEN },
+                                     trap_listen ? 2 : 1);
                 program[n++] = (struct sock_filter) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
                 program[skip] = (struct sock_filter) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls->architecture,
                                                               0, (uint8_t) (n - skip - 1));

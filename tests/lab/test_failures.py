@@ -584,6 +584,21 @@ def test_drop_ins(make):
     reloads(m, "", run, f"{w.CONFIG}.d/no-file.conf:")
 
 
+def test_candidates_that_windows_keeps(make):
+    """The file counts, and each reader of it is warned."""
+    m = make(windows=w.WINDOWS_HOLDS_22)
+    m.write(w.CONFIG, "[Policy]\nCandidatePorts=2222 5350-5359\n")
+    warning = f"{w.CONFIG}:2: [Policy] CandidatePorts has 5357 5358: Windows passes on to WSL nothing that other machines send there"
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222)
+    for argv in (["--check-config"], ["--check-config", w.CONFIG], ["--print-config"]):
+        told = m.run(["wslportd", *argv])
+        assert told.returncode == 0 and told.stderr.startswith(warning), argv
+    m.run(["systemctl", "reload", w.UNIT], check=True)
+    assert sum(warning in line for line in w.daemon_messages(m)) == 2
+    assert warning in " ".join(m.run(["wslportctl", "diagnose"]).stdout.split())
+
+
 # ---- the daemon's own end ----
 
 def test_no_number_of_failures_ends_it_for_good(make):

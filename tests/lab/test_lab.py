@@ -249,6 +249,26 @@ def test_a_silent_host_is_asked_after_such_a_bind(booted):
     assert second.wait() == 0 and second.stdout.startswith("bound")
 
 
+SET_FLAGS = """
+import fcntl, socket, struct
+fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8914, struct.pack("16sh14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP
+"""
+
+
+@pytest.mark.parametrize("namespace", [[], ["unshare", "--net"]])
+def test_windows_is_told_when_an_interface_goes_up(booted, namespace):
+    """By an ioctl(), in whatever network namespace. Each bind waits meanwhile."""
+    m = booted()
+    m.windows.silent()
+    first = m.spawn([*namespace, "python3", "-S", "-c", SET_FLAGS])
+    eventually(lambda: m.log("interface", command="python3") and m.log("waiting"))
+    second = start_binding(m, "unix/@lab/")
+    time.sleep(0.7)
+    assert first.poll() is None and second.poll() is None
+    m.windows.silent(False)
+    assert first.wait() == second.wait() == 0
+
+
 # ---- how a port gets back to Windows ----
 
 def test_windows_has_a_port_soon_after_its_listener_was_closed(booted):

@@ -103,6 +103,7 @@ STEPS = [
     Step("wslportctl --json", "relocated"),
     Step("wslportctl diagnose", "windows-firewall"),
     Step("wslportctl who 8080", "port 8080: nobody listens"),
+    Step("sudo wslportctl report", "Look at it before you send it."),
     Step("sudo wslportctl restore", "ssh on 22;", before=windows_sshd_ends),
     Step("sudo wslportctl relocate 2222", "ssh on 2222;"),
 ]

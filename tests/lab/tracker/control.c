@@ -31,13 +31,14 @@ typedef struct Switch {
         { name, offsetof(Switches, member) }
 
 static const Switch switches[] = {
-        /* The host takes so many ms for each answer. */
+        /* The host takes so many ms for each answer; no source tells how long Windows takes. */
         SWITCH("delay", delay_ms),
-        /* The host doesn't answer until this is off again. */
+        /* The host doesn't answer until this is off again: RequestPort() in GnsPortTracker.cpp waits without a
+         * deadline. That a host does this is from people's reports. */
         SWITCH("silent", silent),
         /* Each call gets the verdict of the one before it: WSL 2.6.3, 2.7.0, 2.7.1 and 2.8.0 to 2.8.4. */
         SWITCH("late", late),
-        /* The host's service itself fails: ENOBUFS. */
+        /* The host's service itself fails: ENOBUFS (WslCoreGuestNetworkService.cpp). */
         SWITCH("broken", broken),
         /* The host decides by address, and a refused bind() returns a huge positive number: mode consomme. */
         SWITCH("consomme", consomme),
@@ -47,7 +48,8 @@ static const Switch switches[] = {
         SWITCH("restart", restart),
         /* A bind of port 0 is tracked: from WSL 2.7.1 on. */
         SWITCH("port-zero", port_zero),
-        /* Scans don't show bound sockets that don't listen: Linux before 6.8. */
+        /* Scans don't show bound sockets that don't listen: Linux before 6.8, which has no BOUND_INACTIVE state
+         * (net/ipv4/inet_diag.c). */
         SWITCH("hide-idle", hide_idle),
         /* The host refuses each port of Windows' dynamic range: WSL 2.8.7 to 2.9.4. */
         SWITCH("deny-dynamic", deny_dynamic),

@@ -235,7 +235,9 @@ bool receive_call(Tracker *t, Call *ret_call, Key *ret_key) {
                         return false;
                 err(EXIT_FAILURE, "SECCOMP_IOCTL_NOTIF_RECV");
         }
-        ret_call->kind = read_call(t, &notification, ret_call) ? classify(t, ret_call, ret_key) : CALL_OTHER;
+        ret_call->kind = !read_call(t, &notification, ret_call) ? CALL_OTHER
+                         : notification.data.nr == SYS_ioctl    ? CALL_INTERFACE
+                                                                : classify(t, ret_call, ret_key);
         return true;
 }
 

@@ -260,14 +260,31 @@ static void serve_call(Tracker *t, const Call *call, Key *key) {
                 resolve_autobind(t, call, key);
 }
 
-static void serve_bind(Tracker *t) {
+/* Follows RunPortTracker() in Microsoft's src/linux/init/localhost.cpp: whoever sets an interface's flags, in any
+ * network namespace, waits for the host. It is a guess that the host has nothing against it. */
+static void serve_interface(Tracker *t, const Call *call) {
+        unsigned generation = t->guest.generation;
+
+        log_event(t, "interface", "\"port\": 0, \"pid\": %d, \"command\": \"%s\"", call->pid, call->command);
+        (void) await_host(t, &(Key){ .family = AF_INET });
+        if (t->guest.generation == generation)
+                answer_call(t, call, 0);
+}
+
+/* Returns false for a call that postpones no release, as Microsoft's tracker doesn't hear of it. */
+static bool serve_next(Tracker *t) {
         Call call = { .socket_fd = -1 };
         Key key = { .family = AF_UNSPEC };
 
-        if (receive_call(t, &call, &key))
-                serve_call(t, &call, &key);
+        if (receive_call(t, &call, &key)) {
+                if (call.kind == CALL_INTERFACE)
+                        serve_interface(t, &call);
+                else
+                        serve_call(t, &call, &key);
+        }
         if (call.socket_fd >= 0)
                 close(call.socket_fd);
+        return call.kind != CALL_INTERFACE;
 }
 
 /* ---- releases ---- */
@@ -305,10 +322,9 @@ static void give_back(Tracker *t) {
 /* One turn of the loop in Run(). */
 static void turn(Tracker *t) {
         bool has_call = wait_for(t, AWAIT_CALL,
-                                 t->guest.filter_fd >= 0 ? now_ms() + t->switches.scan_ms : NEVER);
+                                 t->guest.filter_fd >= 0 ? now_ms() + t->switches.scan_ms : NEVER) &&
+                        serve_next(t);
 
-        if (has_call)
-                serve_bind(t);
         if (t->guest.filter_fd < 0)
                 return;
 

@@ -160,9 +160,10 @@ typedef struct Tracker {
 } Tracker;
 
 typedef enum CallKind {
-        CALL_OTHER,    /* the kernel may decide alone, or will refuse the call anyway */
-        CALL_ADDRESS,  /* names a port: the host is asked before the call goes on */
-        CALL_AUTOBIND, /* the kernel will choose the port: the host is asked afterwards */
+        CALL_OTHER,     /* the kernel may decide alone, or will refuse the call anyway */
+        CALL_ADDRESS,   /* names a port: the host is asked before the call goes on */
+        CALL_AUTOBIND,  /* the kernel will choose the port: the host is asked afterwards */
+        CALL_INTERFACE, /* sets an interface's flags: the host is told before the call goes on */
 } CallKind;
 
 /* A trapped call of the machine's. */

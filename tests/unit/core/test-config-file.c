@@ -412,6 +412,36 @@ static const FileRow file_rows[] = {
         { "an-error-in-each-section", REFUSED_MANY(2, "Relocate=x", 8) },
 };
 
+/* .name is the value of CandidatePorts=, and .ports are those that are warned about. */
+typedef struct WarningRow {
+        const char *name, *ports;
+} WarningRow;
+
+static const WarningRow warning_rows[] = {
+        { "2222 22022 2200-2299", NULL },
+        { "134 136-1899 1901 2868 2870 3701 3703 5003 5005 5356 5359-65535", NULL },
+        { "5357", " 5357" },
+        { "2222 5350-5357", " 5357" },
+        { "1-65535", " 135 1900 2869 3702 5004 5357 5358" },
+};
+
+static void test_warning(const void *data) {
+        const WarningRow *row = data;
+        char text[128], says[128];
+        Config config;
+        Told told;
+
+        snprintf(text, sizeof(text), "[Policy]\nCandidatePorts=%s\n", row->name);
+        test_equal_int(parse(text, strlen(text), &told, &config), 1);
+        config_warn(&config, tell, &told);
+        test_equal_int(told.n, row->ports ? 1 : 0);
+        if (!row->ports)
+                return;
+        test_equal_int(told.errors[0].line, 2);
+        snprintf(says, sizeof(says), "[Policy] CandidatePorts has%s: Windows passes on", row->ports);
+        test_contains(told.errors[0].message, says);
+}
+
 static size_t read_text(const char *path, char buffer[static TEXT_MAX]) {
         _cleanup_fclose_ FILE *file = fopen(path, "re");
         size_t size;
@@ -675,6 +705,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_print),
                 TEST_TABLE(test_value, value_rows),
                 TEST_TABLE(test_file, file_rows),
+                TEST_TABLE(test_warning, warning_rows),
                 TEST(test_each_file_has_a_row),
                 TEST(test_10000_candidates),
                 TEST(test_all_errors_are_told),

@@ -67,6 +67,7 @@ CHANGE(daemon_answers_unseen) { f->daemon.unit.name[0] = '\0'; }
 CHANGE(daemon_unseen) { f->daemon.unit.name[0] = '\0'; f->daemon.answers = FACT_UNKNOWN; }
 CHANGE(config_line) { f->config.valid = FACT_NO; f->config.error_place = (ConfigPlace){ "/etc/wslportd.conf", 7 }; strcpy(f->config.error, "no such key"); }
 CHANGE(config_drop_in) { config_line(f); strcpy(f->config.error_place.file, "/run/wslportd.conf.d/my $x.conf"); }
+CHANGE(config_warning) { config_line(f); f->config.valid = FACT_YES; }
 CHANGE(config_whole) { f->config.valid = FACT_NO; f->config.error_place = (ConfigPlace){ "/etc/wslportd.conf", 0 }; strcpy(f->config.error, "too long"); }
 CHANGE(nat) { f->machine.mode = MODE_NAT; }
 CHANGE(nat_mesh) { f->machine.mode = MODE_NAT; strcpy(f->addresses.mesh, "100.64.0.1"); }
@@ -296,6 +297,7 @@ static const struct {
         { "daemon unknown", daemon_unseen, "daemon", UNKNOWN, "can't ask systemd", "" },
 
         { "configuration", nothing, "configuration", OK, "", "" },
+        { "configuration, a warning", config_warning, "configuration", WARNING, "/etc/wslportd.conf:7: no such key", "" },
         { "configuration, a line", config_line, "configuration", PROBLEM, "/etc/wslportd.conf:7: no such key", "" },
         { "configuration, a drop-in's line", config_drop_in, "configuration", PROBLEM, "/run/wslportd.conf.d/my $x.conf:7: no such key", "" },
         { "configuration, all of it", config_whole, "configuration", PROBLEM, "refuses /etc/wslportd.conf: too long", "" },
