@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/verb.h"
 
-#define HELP_COLUMNS 80
-
 static const Verb verbs[] = {
         { "status", verb_status, NULL, "show who holds sshd's port, and where sshd is",
           "With --json, it prints the properties of org.wslport1 as one object." },
@@ -96,9 +94,12 @@ static const Verb *find_verb(const char *name) {
 
 /* ── help ── */
 
-static void help_print(const Ctl *ctl, const char *text, unsigned indent) {
-        wrap_text(stdout, text, indent, ctl->columns < HELP_COLUMNS ? ctl->columns : HELP_COLUMNS,
-                  WRAP_NEVER);
+/* Prints @label, and @text from column @indent on. */
+static void help_print(const Ctl *ctl, const char *label, unsigned indent, const char *text) {
+        unsigned columns = ctl->columns < COLUMNS_FULL ? ctl->columns : COLUMNS_FULL;
+
+        printf("%-*s", wrap_goes_below(indent, columns) ? 0 : (int) indent, label);
+        wrap_text(stdout, text, indent, columns, WRAP_NEVER);
 }
 
 static void print_options(const Ctl *ctl, const char *verb) {
@@ -106,9 +107,9 @@ static void print_options(const Ctl *ctl, const char *verb) {
 
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
                 if (is_option_of(i, verb)) {
-                        snprintf(usage, sizeof(usage), "%s %s", options[i].name, options[i].value);
-                        printf("  %-26s  ", usage);
-                        help_print(ctl, options[i].help, 30);
+                        snprintf(usage, sizeof(usage), "  %s%s%s", options[i].name,
+                                 options[i].value[0] ? " " : "", options[i].value);
+                        help_print(ctl, usage, 30, options[i].help);
                 }
 }
 
@@ -122,21 +123,21 @@ int verb_help(Ctl *ctl) {
                         return CTL_USAGE;
                 snprintf(text, sizeof(text), "wslportctl %s%s%s: %s", verb->name, verb->argument ? " " : "",
                          strempty(verb->argument), verb->summary);
-                help_print(ctl, text, 0);
-                help_print(ctl, verb->details, 0);
+                help_print(ctl, "", 0, text);
+                help_print(ctl, "", 0, verb->details);
                 print_options(ctl, verb->name);
                 return CTL_OK;
         }
 
         printf("wslportctl [OPTION ...] [VERB ...]\n\n");
-        help_print(ctl,
+        help_print(ctl, "", 0,
                    "Shows and controls wslportd, which keeps WSL's sshd reachable where Windows holds its "
-                   "port.",
-                   0);
+                   "port.");
         putchar('\n');
         for (verb = verbs; verb < verbs + ELEMENTSOF(verbs); verb++) {
-                printf("  %-10s %-7s  ", verb->name, strempty(verb->argument));
-                help_print(ctl, verb->summary, 22);
+                snprintf(text, sizeof(text), "  %-*s%s", verb->argument ? 11 : 0, verb->name,
+                         strempty(verb->argument));
+                help_print(ctl, text, 22, verb->summary);
         }
         putchar('\n');
         print_options(ctl, "");

@@ -68,13 +68,10 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
                 text = "the system bus has ended the connection";
         }
 
-        if (text == not_running) {
-                const char *why = why_absent();
-
-                text = why ? why : text;
-        }
+        if (text == not_running)
+                text = why_absent() ?: text;
         if (!text)
-                text = error->message ? error->message : strerrordesc_np(-r);
+                text = error->message ?: strerrordesc_np(-r);
         return ctl_error(status, "%s", printable(text, clean, sizeof(clean)));
 }
 

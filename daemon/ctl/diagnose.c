@@ -33,14 +33,14 @@ static void print_for_people(const Ctl *ctl, const Finding *finding) {
         const char *plain = ctl_style(ctl, STYLE_PLAIN);
         const char *text = finding->verdict == VERDICT_SKIPPED ? ctl_style(ctl, STYLE_FAINT) : plain;
 
-        printf("%s%s%s %-16s  %s", ctl_style(ctl, marks[finding->verdict].style),
+        printf("%s%s%s %-*s%s", ctl_style(ctl, marks[finding->verdict].style),
                ctl->ascii ? marks[finding->verdict].ascii : marks[finding->verdict].mark, plain,
-               finding->check, text);
+               wrap_goes_below(INDENT, ctl->columns) ? 0 : INDENT - 2, finding->check, text);
         wrap_text(stdout, finding->finding, INDENT, ctl->columns, WRAP_NEVER);
         fputs(plain, stdout);
         if (finding->remedy[0]) /* a command, for people to copy: the terminal breaks it if it has to */
-                printf("%*s%s%s%s\n", ctl->columns < 80 ? 4 : INDENT, "", ctl_style(ctl, STYLE_STRONG),
-                       finding->remedy, plain);
+                printf("%*s%s%s%s\n", ctl->columns < COLUMNS_FULL ? 4 : INDENT, "",
+                       ctl_style(ctl, STYLE_STRONG), finding->remedy, plain);
 }
 
 /* True if standard output is a terminal that shows all findings at once. */
@@ -49,7 +49,7 @@ static bool all_fit(const Ctl *ctl, const Finding findings[], size_t n) {
         struct winsize window;
         size_t lines = 2; /* the sum, and the prompt */
 
-        if (ctl->columns < 80 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) < 0)
+        if (ctl->columns < COLUMNS_FULL || ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) < 0)
                 return false;
         for (size_t i = 0; i < n; i++) {
                 lines += 1 + strlen(findings[i].finding) / room;

@@ -70,20 +70,21 @@ static bool confirm(void) {
         return fgets(answer, sizeof(answer), stdin) && (streq(answer, "y\n") || streq(answer, "Y\n"));
 }
 
-/* True if the rule of this name, which another may have made, is among @rules. */
-static bool is_there(const Wanted *wanted, const WindowsRules *rules) {
-        char name[sizeof(rules->rules[0].name)];
+/* True if a rule that has the name in @rule, the command that makes it, is among @rules. Another may have made it. */
+static bool is_there(const char *rule, const WindowsRules *rules) {
+        char name[sizeof(rules->rules[0].name) + 2];
 
-        snprintf(name, sizeof(name), "WSL SSH (%u, %s)", wanted->port,
-                 firewall_scope_to_string(wanted->scope));
-        for (size_t i = 0; i < rules->n; i++)
-                if (streq(rules->rules[i].name, name))
+        for (size_t i = 0; i < rules->n; i++) {
+                snprintf(name, sizeof(name), "\"%s\"", rules->rules[i].name);
+                if (strstr(rule, name))
                         return true;
+        }
         return false;
 }
 
-/* Runs @command, then looks at the rules: only these tell whether it failed. */
-static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
+/* Runs @removal or @rule, then looks at the rules: only these tell whether it failed. */
+static int apply(const Ctl *ctl, const Wanted *wanted, const char *rule, const char *removal) {
+        const char *command = wanted->remove ? removal : rule;
         const Wait wait = { "Windows", wanted->timeout * USEC_PER_SEC };
         _cleanup_(sd_event_unrefp) sd_event *event = NULL;
         WindowsRules rules = { .n = 0 };
@@ -110,14 +111,14 @@ static int apply(const Ctl *ctl, const Wanted *wanted, const char *command) {
                 return windows_error(r, wanted->timeout);
 
         r = check(wanted, &rules);
-        if (status != 0 && (r == CTL_FAILED || wanted->mosh || is_there(wanted, &rules) == wanted->remove))
+        if (status != 0 && (r == CTL_FAILED || wanted->mosh || is_there(rule, &rules) == wanted->remove))
                 return ctl_error(CTL_FAILED,
                                  "Windows did not run the command (exit status %d): its user may have "
                                  "refused",
                                  status);
         if (!wanted->remove)
                 return r;
-        if (is_there(wanted, &rules))
+        if (is_there(rule, &rules))
                 return ctl_error(CTL_FAILED, "the rule is still there");
         /* Another rule may still let the port in. */
         return r == CTL_FOUND ? CTL_OK : r;
@@ -192,7 +193,7 @@ int verb_firewall(Ctl *ctl) {
         write_command(&wanted, form, false, rule);
         write_command(&wanted, form, true, removal);
         if (options[OPTION_APPLY])
-                return apply(ctl, &wanted, wanted.remove ? removal : rule);
+                return apply(ctl, &wanted, rule, removal);
 
         printf("# In an elevated PowerShell on Windows:\n%s\n", wanted.remove ? removal : rule);
         if (!wanted.remove)

@@ -29,18 +29,16 @@ static void monitor_print(Monitor *m, json_object *event, Style style, const cha
         struct tm local;
 
         if (m->ctl->line.options[OPTION_JSON])
-                ctl_json_print(event);
-        else {
-                json_object_put(event);
-                if (text && localtime_r(&now, &local))
+                ctl_json_print(json_object_get(event));
+        else if (text) {
+                if (localtime_r(&now, &local))
                         (void) strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-                if (text) {
-                        printf("%s%s%s  %s", ctl_style(m->ctl, STYLE_FAINT), clock,
-                               ctl_style(m->ctl, STYLE_PLAIN), ctl_style(m->ctl, style));
-                        wrap_text(stdout, text, 10, m->ctl->columns, WRAP_NEVER);
-                        fputs(ctl_style(m->ctl, STYLE_PLAIN), stdout);
-                }
+                printf("%s%s%s  %s", ctl_style(m->ctl, STYLE_FAINT), clock, ctl_style(m->ctl, STYLE_PLAIN),
+                       ctl_style(m->ctl, style));
+                wrap_text(stdout, text, 10, m->ctl->columns, WRAP_NEVER);
+                fputs(ctl_style(m->ctl, STYLE_PLAIN), stdout);
         }
+        json_object_put(event);
 
         /* On a full disk nothing more would be seen. */
         if (fflush(stdout) != 0)

@@ -2,7 +2,6 @@
 #include "ctl/picture.h"
 
 #include "base/printable.h"
-#include "ctl/wrap.h"
 
 #define FIELD_SIZE 2560
 _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + sizeof("; port 65535 of ")) + 64,
@@ -32,12 +31,12 @@ static void draw_styled(Picture *p, Style style, const char *text) {
         fprintf(p->file, "%s%s%s", style_sequence(styled, style), text, style_sequence(styled, STYLE_PLAIN));
 }
 
-/* Draws a label and its text, at most @n_lines of PICTURE_COLUMNS, or as much text in shorter lines. */
+/* Draws a label and its text, at most @n_lines of COLUMNS_FULL, or as much text in shorter lines. */
 static void draw_field(Picture *p, const char *label, const char *text, unsigned n_lines) {
         char clean[FIELD_SIZE];
 
-        if (p->columns < PICTURE_COLUMNS)
-                n_lines = n_lines * PICTURE_COLUMNS / p->columns + 1;
+        if (p->columns < COLUMNS_FULL)
+                n_lines = n_lines * COLUMNS_FULL / p->columns + 1;
         fprintf(p->file, "  %s%-*s%s", style_sequence(p->color, STYLE_FAINT), LABEL_COLUMNS - 2, label,
                 style_sequence(p->color, STYLE_PLAIN));
         wrap_text(p->file, printable(text, clean, sizeof(clean)), LABEL_COLUMNS, p->columns, n_lines);
@@ -102,7 +101,7 @@ static void draw_row(Picture *p, const Status *s, uint16_t port, Holder holder, 
                 snprintf(cell, sizeof(cell), "%s", linux_cell(s, port, holder, detail));
 
         snprintf(number, sizeof(number), "%7u", port);
-        if (p->columns < PICTURE_COLUMNS) {
+        if (p->columns < COLUMNS_FULL) {
                 draw_field(p, "port", number + strspn(number, " "), 1);
                 draw_field(p, "Windows", there, 1);
                 draw_field(p, "Linux", cell, 1);
@@ -122,7 +121,7 @@ static void draw_sides(Picture *p, const Status *s) {
                 return;
 
         fputs("\n", p->file);
-        if (p->columns >= PICTURE_COLUMNS)
+        if (p->columns >= COLUMNS_FULL)
                 fprintf(p->file, "%s   port  %-*s  Linux%s\n", style_sequence(p->color, STYLE_FAINT),
                         WINDOWS_COLUMNS, "Windows", style_sequence(p->color, STYLE_PLAIN));
         if (s->home_port != 0) {
@@ -285,12 +284,12 @@ static void draw_to_do(Picture *p, const Status *s) {
                         snprintf(text, sizeof(text), "%u is free; to go back:", s->home_port);
                         draw_next(p, text, "wslportctl restore");
                 }
-        } else if (s->state == STATE_UNMANAGED && isempty(s->unit) && s->port == 0) {
-                fprintf(p->file, "\nnext\n");
-                draw_next(p, "how to install sshd:", "wslportctl diagnose");
         } else if ((s->state != STATE_CLEAR && s->state != STATE_UNMANAGED) || s->port == 0) {
+                bool absent = s->state == STATE_UNMANAGED && isempty(s->unit);
+
                 fprintf(p->file, "\nnext\n");
-                draw_next(p, "what is wrong, and what to do:", "wslportctl diagnose");
+                draw_next(p, absent ? "how to install sshd:" : "what is wrong, and what to do:",
+                          "wslportctl diagnose");
         } else if (s->mode == MODE_NAT || s->mode == MODE_VIRTIOPROXY || s->mode == MODE_NONE)
                 draw_mirrored(p);
         else if (s->mode == MODE_NOT_WSL)

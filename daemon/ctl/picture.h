@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/status.h"
+#include "ctl/wrap.h"
 
 /* How a terminal shows a piece of text. */
 typedef enum Style {
@@ -26,9 +27,8 @@ static inline const char *style_sequence(bool color, Style style) {
  * machines reach it, and what to do next. */
 
 #define PICTURE_LINES_MAX 24
-#define PICTURE_COLUMNS 80
 
-/* Draws @status as of @now (CLOCK_REALTIME, µs), with local times, and with colours if @color. With PICTURE_COLUMNS it
+/* Draws @status as of @now (CLOCK_REALTIME, µs), with local times, and with colours if @color. With COLUMNS_FULL it
  * has PICTURE_LINES_MAX lines at most. */
 void picture_draw(FILE *file, const Status *status, bool color, unsigned columns, uint64_t now);
 

@@ -2,7 +2,7 @@
 #include "ctl/json.h"
 
 static void print_picture(const Ctl *ctl, const Status *status) {
-        picture_draw(stdout, status, ctl->color, ctl->columns == WRAP_NEVER ? PICTURE_COLUMNS : ctl->columns,
+        picture_draw(stdout, status, ctl->color, ctl->columns == WRAP_NEVER ? COLUMNS_FULL : ctl->columns,
                      clock_usec(CLOCK_REALTIME));
 }
 

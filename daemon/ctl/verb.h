@@ -7,7 +7,6 @@
 
 #include "base/printable.h"
 #include "ctl/picture.h"
-#include "ctl/wrap.h"
 #include "windows/firewall.h"
 
 /* The command line and the verbs of wslportctl, and what they share. */

@@ -37,11 +37,15 @@ static size_t line_length(const char *text, size_t columns) {
         }
 }
 
+bool wrap_goes_below(unsigned indent, unsigned columns) {
+        return indent > INDENT_BELOW && columns < indent + ROOM_MIN;
+}
+
 void wrap_text(FILE *file, const char *text, unsigned indent, unsigned columns, unsigned n_lines) {
         unsigned room;
         size_t length;
 
-        if (indent > INDENT_BELOW && columns < indent + ROOM_MIN) {
+        if (wrap_goes_below(indent, columns)) {
                 indent = INDENT_BELOW;
                 fprintf(file, "\n%*s", INDENT_BELOW, "");
         }

@@ -92,8 +92,8 @@ void check_port_holder(const CheckFacts *f, Finding *r) {
                 suggest(r, "sudo wslportctl restore");
         } else if (port->home_greeting == HOME_GREETS_AS_SSHD)
                 say(r, VERDICT_OK,
-                    "nobody else has port %u; on %u this sshd answers by a port proxy of Windows', which "
-                    "netsh.exe interface portproxy show all lists",
+                    "nobody else has port %u; on %u an sshd of this version answers, perhaps this one by a "
+                    "port proxy of Windows' (netsh.exe interface portproxy show all)",
                     port->number, port->home);
         else if (holder_is_windows(port->home_holder) && port->home != port->number)
                 say(r, VERDICT_OK, "nobody else has port %u; Windows (%s) has %u%s", port->number,

@@ -78,7 +78,7 @@ typedef struct SshdFacts {
 typedef enum HomeGreeting {
         HOME_NOT_ASKED, /* or Windows' own program greets */
         HOME_SILENT,
-        HOME_GREETS_AS_SSHD, /* with the words of the sshd that was moved */
+        HOME_GREETS_AS_SSHD, /* with the words of the sshd that was moved, or of another of its version */
 } HomeGreeting;
 
 /* sshd's port, or the one that is asked about, and who has it, by the kernel; and sshd's home port, by the daemon. */

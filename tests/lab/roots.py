@@ -19,7 +19,7 @@ from pathlib import Path
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-systemd", "openssh-server", "libjson-c5",
     "openssh-client", "iproute2", "procps", "strace", "libinih1", "libmnl0", "libsystemd0", "python3-minimal",
-    "systemd-timesyncd", "polkitd",
+    "systemd-timesyncd", "polkitd", "jq",
 ]
 
 # Units that a boot doesn't need here, or that would touch the host's devices.

@@ -635,4 +635,5 @@ def test_a_port_proxy_of_windows_leads_to_sshd(make):
     w.eventually(lambda: m.windows.claim(22, Greeting(greeting)), "the proxy has 22", 90)
     m.run(["systemctl", "start", "wslportd.service", "ssh.service"])
     w.wait_properties(m, State="relocated", HomePortHolder="windows")
-    assert "netsh.exe interface portproxy show all" in diagnose(m)["port-holder"].finding
+    found = diagnose(m)["port-holder"].finding  # another sshd of this version would greet alike
+    assert "perhaps this one by a port proxy" in found and "netsh.exe interface portproxy show all" in found

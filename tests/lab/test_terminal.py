@@ -14,7 +14,7 @@ from machine import Machine
 EXPECTED = Path(__file__).parent / "terminal"
 COMMANDS = ["status", "listeners", "timeout --foreground --signal=INT 3 wslportctl monitor", "diagnose", "who 22",
             "who 2222", "who", "firewall", "firewall --remove", "ssh-config", "ssh-config --windows", "stauts", "help",
-            "help relocate", "help firewall", "help ssh-config", "probe", "relocate 22", "relocate 8080", "restore"]
+            "help relocate", "help firewall", "help ssh-config", "probe", "relocate 22", "relocate 8080", "restore", "reload"]
 SCRIPT = "\n".join(f"echo '$ {line}'; {line} 2>&1" for line in
                    (command if "wslportctl" in command else f"wslportctl {command}" for command in COMMANDS)) + "\n"
 # In Linux without UTF-8: what stands for the marks.

@@ -260,7 +260,7 @@ static void test_whole(const void *data) {
         char picture[SIZE];
 
         setenv("TZ", "UTC", 1);
-        draw(&row->status, false, PICTURE_COLUMNS, NOON + 200 * USEC_PER_SEC, picture);
+        draw(&row->status, false, COLUMNS_FULL, NOON + 200 * USEC_PER_SEC, picture);
         test_equal_string(picture, row->picture);
 }
 
@@ -423,7 +423,7 @@ static void test_side(const void *data) {
         Status status = { .mode = row->mode, .home_port = 22, .home_holder = row->holder };
         char picture[SIZE];
 
-        draw(&status, false, PICTURE_COLUMNS, 0, picture);
+        draw(&status, false, COLUMNS_FULL, 0, picture);
         test_contains(picture, row->row);
 }
 
@@ -447,7 +447,7 @@ static void test_listener(const void *data) {
                           .n_listeners = 1 };
         char picture[SIZE];
 
-        draw(&status, false, PICTURE_COLUMNS, 0, picture);
+        draw(&status, false, COLUMNS_FULL, 0, picture);
         test_contains(picture, row->rows);
 }
 
@@ -477,7 +477,7 @@ static void test_way(const void *data) {
                           .n_reachable = 1 };
         char picture[SIZE];
 
-        draw(&status, false, PICTURE_COLUMNS, 0, picture);
+        draw(&status, false, COLUMNS_FULL, 0, picture);
         test_assert(!!strstr(picture, "networkingMode=mirrored") == row->mirrored);
         test_assert(!!strstr(picture, "wsl --shutdown") == row->mirrored);
         test_assert(!!strstr(picture, "wslportctl firewall") == row->firewall);
@@ -562,7 +562,7 @@ static void test_bounds_of(const Status *status, unsigned columns_max) {
                         test_fail("more than %u columns:\n%s", columns_max, plain);
                 lines += *c == '\n';
         }
-        if (columns_max >= PICTURE_COLUMNS && lines > PICTURE_LINES_MAX)
+        if (columns_max >= COLUMNS_FULL && lines > PICTURE_LINES_MAX)
                 test_fail("%zu lines:\n%s", lines, plain);
 
         /* Without its colours, the coloured picture is the same. */
@@ -579,7 +579,7 @@ static void test_bounds_of(const Status *status, unsigned columns_max) {
 }
 
 static void test_bounds(const void *data) {
-        static const unsigned terminals[] = { PICTURE_COLUMNS, 40, 200 };
+        static const unsigned terminals[] = { COLUMNS_FULL, 40, 200 };
         const __typeof__(fillings[0]) *row = data;
         Status status;
 

@@ -431,7 +431,7 @@ static const struct {
         { "home is silent", home_silent, "port-holder", WARNING, "does not answer on 22 any more", "sudo wslportctl restore" },
         { "home is silent, and Windows' for good", home_silent_for_good, "port-holder", OK, "has 22", "" },
         { "home is silent, and was no sshd", home_silent_range, "port-holder", OK, "Windows (OpenSSH_for_Windows_9.5) has 22", "" },
-        { "home is proxied", home_proxied, "port-holder", OK, "netsh.exe interface portproxy show all", "" },
+        { "home is proxied", home_proxied, "port-holder", OK, "perhaps this one by a port proxy", "" },
         { "at home", at_home, "port-holder", OK, "Relocate=mirrored", "" },
         { "at home in nat", at_home_nat, "port-holder", OK, "nobody else has port 22", "" },
         { "LAN, and Windows", nothing, "addresses", OK, "Windows itself uses localhost", "" },
