@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The whole story in one machine, to be read while it happens: `tests/run demo`.
+"""demo.py [SUITE]: the whole story in one machine, to be read while it happens: `tests/run demo`.
 
-The demo checks each thing before it tells it, and ends with an error if the thing isn't so.
+The machine is of that Debian, or of the oldest that the lab knows. The demo checks each thing before it tells it, and ends
+with an error if the thing isn't so.
 """
 
 from __future__ import annotations
@@ -135,9 +136,9 @@ def restore(machine: Machine, session: Session) -> None:
     must("clear: sshd is on port 22, nothing is in its way" in run(machine, "wslportctl status"), "the status")
 
 
-def story(destdir: Path) -> None:
+def story(destdir: Path, suite: str) -> None:
     """Raises NotAsTold, or an error of the machine's."""
-    with Machine(mode="mirrored", overlay=[destdir], windows={22: Greeting()}) as machine:
+    with Machine(mode="mirrored", suite=suite, overlay=[destdir], windows={22: Greeting()}) as machine:
         conflict(machine)
         rescue(machine)
         cold_boot(machine)
@@ -148,19 +149,19 @@ def story(destdir: Path) -> None:
         must(not strays, "Windows has lost a port to nobody")
 
 
-def main() -> int:
+def main(suite: str = roots.OLDEST) -> int:
     start = time.monotonic()
     if reason := obstacle():
         print(f"✗ {reason}", file=sys.stderr)
         return 1
     say("A Debian root for the machine: built once, in half a minute, and kept.")
     try:
-        show(str(roots.root(progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {shorten(text, 100)}"))))
+        show(str(roots.root(suite, progress=lambda text: show(f"{time.monotonic() - start:3.0f} s  {shorten(text, 100)}"))))
     except RuntimeError as error:  # no mirror is configured, or it can't be reached
         print(f"✗ {error}", file=sys.stderr)
         return 1
     try:
-        story(Path(os.environ["WSLPORTD_DESTDIR"]))
+        story(Path(os.environ["WSLPORTD_DESTDIR"]), suite)
     except NotAsTold as error:
         print(f"\n✗ It isn't as told: {error}", file=sys.stderr)
         return 1
@@ -169,4 +170,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

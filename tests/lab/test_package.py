@@ -20,7 +20,6 @@ from pathlib import Path
 
 import pytest
 
-import roots
 import wslport as w
 from machine import Machine
 from processes import Session
@@ -68,6 +67,14 @@ def test_it_has_the_readme(tmp_path):
     subprocess.run(["dpkg-deb", "-x", package("first"), tmp_path], check=True)
     found = {path.name.removesuffix(".gz") for path in (tmp_path / "usr/share/doc/wslportd").iterdir()}
     assert found == {"README.md", "changelog", "copyright", "wslportd.conf"}
+
+
+def test_the_source_package_has_its_tests(tmp_path):
+    subprocess.run(["dpkg-source", "--no-check", "-x", next((PACKAGES / "first").glob("*.dsc")), tmp_path / "tree"], check=True)
+    tests = tmp_path / "tree/debian/tests"
+    named = re.findall(r"(?m)^Tests: (\S+)$", (tests / "control").read_text())
+    assert sorted(named) == sorted(path.name for path in tests.iterdir() if path.name != "control")
+    assert all((tests / name).stat().st_mode & 0o111 == 0o111 for name in named)
 
 
 def test_zsh_finds_its_completion(tmp_path):
@@ -141,23 +148,35 @@ def test_an_rpm_can_be_built(tmp_path):
     assert set(re.findall(r": [WE]: (\S+)", checked.stdout)) <= {"no-buildroot-tag", "invalid-url"}, checked.stdout
 
 
+# As Arch's meson has it, but for what concerns libraries and Python.
+ARCH_MESON = """#!/bin/sh
+exec meson setup --prefix /usr --libexecdir lib --sbindir bin --buildtype plain --auto-features enabled --wrap-mode nodownload \
+        -D b_pie=true "$@"
+"""
+
+
 def test_an_arch_package_can_be_built():
+    """Debian has no namcap, which would look at the package as lintian does."""
     number = version("first")
     with tempfile.TemporaryDirectory(dir="/var/tmp") as name:  # pytest's own folders are for root only
         place = Path(name)
         for part in ("PKGBUILD", "wslportd.install"):
             shutil.copy(FORMS / "arch" / part, place)
+        (place / "bin").mkdir()
+        (place / "bin/arch-meson").write_text(ARCH_MESON)
+        (place / "bin/arch-meson").chmod(0o755)
         shutil.copy(PACKAGES / f"first/wslportd_{number}.tar.xz", place / f"wslportd-{number}.tar.xz")
         subprocess.run(["chown", "-R", "nobody", place], check=True)  # makepkg refuses to run as root
         built = subprocess.run(
             ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "makepkg", "--nodeps", "--nocheck"],
-            cwd=place, env={"PATH": os.environ["PATH"], "HOME": name, "LANG": "C.UTF-8", "PACMAN": "true"},
+            cwd=place, env={"PATH": f"{place}/bin:{os.environ['PATH']}", "HOME": name, "LANG": "C.UTF-8", "PACMAN": "true"},
             capture_output=True, text=True)
         assert built.returncode == 0, built.stdout + built.stderr
         listing = subprocess.run(["bsdtar", "-tf", next(place.glob("wslportd-*.pkg.tar.gz"))], check=True, capture_output=True,
                                  text=True).stdout.splitlines()
     files = {"/" + name.removesuffix(".gz") for name in listing
              if not name.startswith(".") and not name.endswith("/") and "/share/doc/" not in name}
+    assert {"usr/share/doc/wslportd/README.md", "usr/share/doc/wslportd/wslportd.conf", ".INSTALL"} <= set(listing)
     # Arch has neither /usr/sbin nor /usr/libexec.
     assert files == {name.replace("/sbin/", "/bin/").replace("/libexec/", "/lib/wslportd/") for name in installed()}
 
@@ -219,6 +238,9 @@ def test_nothing_runs_outside_of_wsl(bare):
     install(m, "first")
     assert w.active_state(m, w.UNIT) == "inactive" and w.failed_units(m) == []
     assert w.main_pid(m) == pid and w.sshd_ports(m) == {22}
+    m.write("/root/test", (FORMS / "debian/tests/outside-of-wsl").read_text(), 0o755)
+    result = m.run(["/root/test"])
+    assert (result.returncode, result.stderr) == (0, ""), result.stdout
 
 
 def in_place(m: Machine, session: Session, pid: int) -> None:
@@ -294,6 +316,31 @@ def test_the_configuration_of_version_0_1_0(bare, tmp_path, changed):
     assert not m.exists(w.CONFIG) and not m.exists(f"{w.CONFIG}.d")
 
 
+def test_what_archs_package_does(bare):
+    """pacman calls these functions; the files are those of Debian's package."""
+    m = bare(windows=w.WINDOWS_HOLDS_22)
+    install(m, "first")
+    m.write("/root/wslportd.install", (FORMS / "arch/wslportd.install").read_text())
+    m.write("/etc/wslportd.conf.pacsave", "[Policy]\nCandidatePorts=2222 2299\n")
+    session, pid, daemon = m.ssh_session(2222), w.main_pid(m), w.main_pid(m, w.UNIT)
+
+    def call(function: str) -> None:
+        m.run(["bash", "-c", f". /root/wslportd.install; {function}"], check=True)
+
+    call("post_install 0.2.0-1")
+    call("post_upgrade 0.2.0-1 0.1.0-1")
+    assert w.main_pid(m, w.UNIT) not in (0, daemon)
+    in_place(m, session, pid)
+    assert "CandidatePorts=2222 2299 " in m.run(["wslportd", "--print-config"], check=True).stdout
+    call("pre_remove 0.2.0-1")
+    in_place(m, session, pid)
+    assert w.active_state(m, w.UNIT) == w.active_state(m, w.HELPER_SOCKET) == "inactive" and w.own_files(m) == {}
+    assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "disabled\ndisabled\n"
+    m.poweroff()
+    for function in ("post_upgrade 0.2.0-1 0.2.0-1", "pre_remove 0.2.0-1"):  # as while an image is built
+        m.offline(["bash", "-ec", f". /root/wslportd.install; {function}"])
+
+
 # Files that dpkg, systemd and the machine's own life leave behind, whatever package is installed.
 NOT_OURS = re.compile(r"/var/(lib/dpkg/|log/|lib/systemd/(catalog/database|random-seed|timesync|timers|linger)|cache/ldconfig"
                       r"|tmp/|lib/private)|/root/|/etc/(\.updated|\.pwd\.lock|resolv\.conf)|/run/|/tmp/|/proc/|/sys/|/dev/")
@@ -336,6 +383,7 @@ def test_nothing_is_left(bare, suite, steps):
         assert w.active_state(m, w.UNIT) == "inactive"
     asker.kill()
     asker.wait()
+    # systemd would say "Got notification message …, but reception is disabled" of a daemon that lived on without its unit.
     assert [line for line in m.messages() if "Got notification message" in line] == []
     after = files(m)
     assert {name for name in before.keys() | after if before.get(name) != after.get(name)} == set()
@@ -361,41 +409,3 @@ def test_removed_and_installed_again(bare):
     w.wait_sshd(m, 2222)
     w.check_report(m, "relocated", 2222)
     assert session.alive()
-
-
-# ---- without a package ----
-
-def test_the_readmes_first_command(machine):
-    """On WSL the command builds and installs. This machine has the packages that apt would get, as it has no network."""
-    needed = [re.search(rf"(?m)^packages_{name}=\((.*)\)$", (TREE / "tests/run").read_text()) for name in ("build", "deb")]
-    packages = [word for found in needed if found for word in found[1].split()]
-    m = machine(overlay=[roots.build_root([*packages, *roots.PACKAGES])], windows=w.WINDOWS_HOLDS_22)
-    m.write("/etc/machine-id", roots.MACHINE_ID + "\n")
-    shutil.copytree(TREE, m.path("/root") / "wslportd", symlinks=True, ignore=shutil.ignore_patterns(".git", "__pycache__"))
-    w.boot(m)
-    assert w.failed_units(m) == ["ssh.service"] and not m.listeners()
-    before = files(m)
-    for _ in range(2):  # the second time as for a newer tree
-        printed = m.run(["tests/run", "here"], check=True, timeout=300, directory="/root/wslportd").stdout
-        # No eventually(): when the command has ended, sshd must be reachable.
-        assert 2222 in m.listeners() and w.failed_units(m) == []
-        assert "relocated: sshd is on port 2222, away from 22\n" in printed and "wslportctl firewall\n" in printed
-        m.run(["rm", "-rf", "/var/tmp/wslportd-build"], check=True)  # nothing needs it any more
-    assert w.logs_in(m, 2222) and w.logs_in(m, 2222, "windows")
-    assert m.run(["systemctl", "is-enabled", w.UNIT, "wslportd-reset.service"]).stdout == "enabled\nenabled\n"
-    assert "Defined-By: wslportd" in m.run(["journalctl", "--dump-catalog"], check=True).stdout
-    owned = {re.sub("^/lib/", "/usr/lib/", name)
-             for name in m.run(["dpkg", "--listfiles", "wslportd"], check=True).stdout.split()}
-    assert {name for name in set(files(m)) - set(before) if name.startswith("/usr/") and name not in owned} == set()
-    m.poweroff()
-    w.boot(m)
-    w.check_relocated_boot(m)
-
-    believed = m.run(["tests/run", "wsl", "--yes"], timeout=120, directory="/root/wslportd")
-    assert re.search(r"\d+ as believed, \d+ differs, ", believed.stdout), believed.stdout + believed.stderr
-
-    session = m.ssh_session(2222)
-    m.run(["apt-get", "-y", "purge", "wslportd"], check=True, timeout=60)
-    assert session.alive() and w.logs_in(m, 2222)
-    assert "wslport" not in m.run(["systemctl", "list-unit-files", "--all"]).stdout
-    assert not m.exists(w.CONFIG) and not m.exists(w.STATIC_FILE) and w.own_files(m) == {}

@@ -32,13 +32,13 @@ PROGRAMS = ("wslportctl", "wslportd", "wsl", "systemctl", "journalctl", "busctl"
             "dpkg", "echo", "wslinfo", "tests/run", "units/packages/build-deb")
 
 # Commands that this file doesn't run: another file runs them, and a part of its text proves it. Or a reason why nobody can.
-INSTALLED = "tests/lab/test_package.py:def test_the_readmes_first_command("
+INSTALLED = "tests/lab/test_install.py:def test_the_readmes_first_command("
 ELSEWHERE = {
     "sudo tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
     "sudo tests/run thorough": '.ci/run:exec "$(dirname "$0")/../tests/run" unit lab thorough',
     "tests/run here": INSTALLED,
-    "sudo tests/run wsl": 'tests/lab/test_package.py:"tests/run", "wsl"',
-    "sudo apt purge wslportd": 'tests/lab/test_package.py:"apt-get", "-y", "purge", "wslportd"',
+    "sudo tests/run wsl": 'tests/lab/test_install.py:"tests/run", "wsl"',
+    "sudo apt purge wslportd": 'tests/lab/test_install.py:"apt-get", "-y", "purge", "wslportd"',
     "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
     "tests/run thorough": '.ci/run:exec "$(dirname "$0")/../tests/run" unit lab thorough',
     "tests/run unit": ".ci/run:tests/run",
