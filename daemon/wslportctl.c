@@ -33,7 +33,6 @@ static int flush_output(int status) {
 }
 
 int main(int argc, char *argv[]) {
-        struct winsize size;
         Ctl ctl = { 0 };
         int status;
 
@@ -43,8 +42,7 @@ int main(int argc, char *argv[]) {
         /* For the programs that verbs run. */
         (void) block_signals((const int[]){ SIGCHLD, 0 });
 
-        ctl.columns = ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col
-                                                                                      : WRAP_NEVER;
+        ctl.columns = ctl_columns(STDOUT_FILENO);
         ctl.ascii = !setlocale(LC_CTYPE, "") || !streq(nl_langinfo(CODESET), "UTF-8");
         ctl.color = isatty(STDOUT_FILENO) && isempty(getenv("NO_COLOR")) &&
                     !streq(strempty(getenv("TERM")), "dumb");

@@ -86,9 +86,9 @@ static const Verb *find_verb(const char *name) {
                 else if (is_nearly(name, verb->name))
                         nearest = verb->name;
 
-        warnx("there is no verb \"%s\"; %s%s%s", printable(name, text, sizeof(text)),
-              nearest ? "did you mean \"" : "see wslportctl --help", strempty(nearest),
-              nearest ? "\"?" : "");
+        ctl_say("there is no verb \"%s\"; %s%s%s", printable(name, text, sizeof(text)),
+                nearest ? "did you mean \"" : "see `wslportctl --help`", strempty(nearest),
+                nearest ? "\"?" : "");
         return NULL;
 }
 
@@ -159,7 +159,7 @@ static int parse_option(int argc, char *argv[], int *i, CommandLine *line) {
                     (is_option_of(k, "") || is_option_of(k, verb)))
                         break;
         if (k == ELEMENTSOF(options))
-                return ctl_error(CTL_USAGE, "there is no option \"%s\"; see wslportctl help %s",
+                return ctl_error(CTL_USAGE, "there is no option \"%s\"; see `wslportctl help %s`",
                                  printable(word, text, sizeof(text)), verb);
         if (options[k].value[0] == '\0' && word[length] == '=')
                 return ctl_error(CTL_USAGE, "%s takes no value", options[k].name);
@@ -202,7 +202,7 @@ int command_line_parse(int argc, char *argv[], CommandLine *ret) {
         } else if (!line.verb)
                 line.verb = find_verb("status");
         else if (n_arguments > (line.verb->argument ? 1 : 0))
-                return ctl_error(CTL_USAGE, "%s takes %s; see wslportctl help %s", line.verb->name,
+                return ctl_error(CTL_USAGE, "%s takes %s; see `wslportctl help %s`", line.verb->name,
                                  line.verb->argument ? "one argument at most" : "no argument",
                                  line.verb->name);
         *ret = line;

@@ -169,11 +169,11 @@ int verb_ssh_config(Ctl *ctl) {
         if (r != CTL_OK)
                 return r;
         if (status.port == 0)
-                return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; to see why: wslportctl status");
+                return ctl_error(CTL_NOT_POSSIBLE, "sshd listens nowhere; to see why: `wslportctl status`");
         if (client_addresses(&config, &address, 1) == 0)
                 return ctl_error(CTL_NOT_POSSIBLE,
-                                 "sshd listens on no address for %s%s; to see where it does: wslportctl "
-                                 "status",
+                                 "sshd listens on no address for %s%s; to see where it does: "
+                                 "`wslportctl status`",
                                  config.windows ? "Windows on this machine" : "--scope ",
                                  config.windows ? "" : firewall_scope_to_string(config.scope));
 

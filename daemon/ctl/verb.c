@@ -1,7 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/verb.h"
 
+#include <sys/ioctl.h>
+
+#include "ctl/wrap.h"
 #include "process/child.h"
+
+#define SENTENCE_SIZE 2048
+
+unsigned ctl_columns(int fd) {
+        struct winsize size;
+
+        return ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : WRAP_NEVER;
+}
+
+void ctl_say(const char *format, ...) {
+        const char *name = program_invocation_short_name;
+        char text[SENTENCE_SIZE];
+
+        (void) format_arguments(text, sizeof(text), format);
+        fprintf(stderr, "%s: ", name);
+        wrap_text(stderr, text, (unsigned) strlen(name) + 2, ctl_columns(STDERR_FILENO), WRAP_NEVER);
+}
 
 int ctl_parse_port(const CommandLine *line, uint16_t *ret) {
         const char *word = strempty(line->argument);
@@ -30,7 +50,7 @@ static void copy_output(const ChildResult *result, void *userdata) {
 static int on_second(sd_event_source *, uint64_t, void *userdata) {
         const Wait *wait = userdata;
 
-        warnx("waiting for %s, %u s at most", wait->whom, (unsigned) (wait->timeout / USEC_PER_SEC));
+        ctl_say("waiting for %s, %u s at most", wait->whom, (unsigned) (wait->timeout / USEC_PER_SEC));
         return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include <err.h>
 
 #include <systemd/sd-bus.h>
 
@@ -85,8 +84,14 @@ int verb_help(Ctl *ctl);
 /* Returns CTL_OK, or CTL_USAGE after it has printed an error. */
 int command_line_parse(int argc, char *argv[], CommandLine *ret);
 
-/* Prints an error to stderr, behind the program's name. Returns @status. */
-#define ctl_error(status, ...) (warnx(__VA_ARGS__), (status))
+/* Prints one sentence to stderr, behind the program's name. On a terminal its commands, in backticks, stay whole. */
+void ctl_say(const char *format, ...) _printf_(1, 2);
+
+/* Prints an error. Returns @status. */
+#define ctl_error(status, ...) (ctl_say(__VA_ARGS__), (status))
+
+/* The width of the terminal at @fd; WRAP_NEVER: it is none. */
+unsigned ctl_columns(int fd);
 
 /* Reads the verb's argument. Returns CTL_OK, or CTL_USAGE after it has printed an error. */
 int ctl_parse_port(const CommandLine *line, uint16_t *ret);

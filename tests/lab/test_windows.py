@@ -481,7 +481,7 @@ def test_where_sshd_has_no_address_for_the_client(make):
         for more in [], ["--known-hosts"]:
             code, output, errors = wslportctl(m, "ssh-config", *options, *more)
             assert (code, output) == (5, "") and errors == (
-                f"wslportctl: sshd listens on no address for {missing}; to see where it does: wslportctl status\n")
+                f"wslportctl: sshd listens on no address for {missing}; to see where it does: `wslportctl status`\n")
     assert "HostName 192.168.50.10\n" in wslportctl(m, "ssh-config", "--scope", "any")[1]
 
 
