@@ -32,6 +32,7 @@ POLICIES: tuple[dict[str, str], ...] = (
     {"CandidatePorts": "2200-2299 2222"})
 Script = list[tuple[str, int]]  # the kind of each event, and the seed of its choices, so that other events don't change them
 NEVER_AGAIN = "within a minute"
+READING_SECONDS = 0.3  # sshd's check by wslportd, the one of its unit, and its own start
 
 
 class Day:
@@ -225,6 +226,12 @@ class Day:
         self.excused |= set(self.m.stray_reservations("wslport"))
         return f"systemctl {verb} during a move"
 
+    def was_told_at(self, moment: float) -> bool:
+        """Whether sshd was told to read its configuration just then: it was checked before, and sshd read it afterwards. The
+        owner's own reload has the same moment."""
+        return any(abs(int(entry["__REALTIME_TIMESTAMP"]) / 1e6 - moment) < READING_SECONDS
+                   for entry in self.m.journal(SYSLOG_IDENTIFIER="sshd") if "Received SIGHUP" in str(entry["MESSAGE"]))
+
     def sshd_would_not_start(self) -> str:
         """sshd's configuration or a host key is broken for a while. An sshd that runs goes on listening."""
         before = self.sshd()[1]
@@ -232,10 +239,11 @@ class Day:
         kind = self.chance.choice(("a typo", "an open key"))
         request = self.begin_request() if self.chance.random() < 0.3 else None
         broken.write_text("Nonsense yes\n") if kind == "a typo" else key.chmod(0o644)
+        written = time.time()
         if request is None:
             request = self.begin_request()
         request.wait()
-        if self.meant and before:
+        if self.meant and before and not self.was_told_at(written):
             w.eventually(lambda: self.sshd()[1], f"{kind}: sshd listens on")
         broken.unlink(missing_ok=True)
         key.chmod(0o600)
