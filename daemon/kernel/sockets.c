@@ -138,7 +138,7 @@ static int count_socket(const struct nlmsghdr *message, void *userdata) {
 
         found->count++;
         diag = get_diag(message);
-        if (diag && diag->idiag_timer == TIMER_TIME_WAIT) {
+        if (diag && (diag->idiag_timer == TIMER_TIME_WAIT || diag->idiag_state == TCP_SYN_RECV)) {
                 rest = diag->idiag_expires * USEC_PER_MSEC;
                 found->ends_in = rest < found->ends_in ? rest : found->ends_in;
         }
