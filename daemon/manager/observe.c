@@ -258,13 +258,20 @@ static bool observer_has_addresses(Observer *o, int result) {
         return result >= 0;
 }
 
-/* Adds @address where sshd answers there. */
+/* Adds @address where sshd answers there. A socket that is bound to an interface takes no packets of another one. */
 static void observer_add_reachable(Observer *o, const Address *address) {
         StatusAddress *to = &o->reachable[o->n_reachable];
         const Endpoint *own = &address->endpoint, any = { .ipv6 = own->ipv6 };
+        bool answers = false;
 
-        if (o->n_reachable == ELEMENTSOF(o->reachable) ||
-            (!endpoints_have_address_of(&o->actual, own) && !endpoints_have_address_of(&o->actual, &any)))
+        for (size_t i = 0; i < o->actual.n; i++) {
+                const Endpoint *e = &o->actual.items[i];
+
+                answers = answers ||
+                          ((endpoint_has_address_of(e, own) || endpoint_has_address_of(e, &any)) &&
+                           (!e->scope[0] || strtoul(e->scope, NULL, 10) == address->index));
+        }
+        if (o->n_reachable == ELEMENTSOF(o->reachable) || !answers)
                 return;
 
         (void) endpoint_print_address(own, to->address);
