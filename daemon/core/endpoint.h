@@ -14,7 +14,8 @@ typedef struct Endpoint {
                 struct in6_addr in6;
         } address;
         uint16_t port;
-        char scope[32]; /* an interface, of a link-local address; "" where there is none */
+        char scope[32]; /* an interface, of a link-local address; "" where there is none. Of a listener in the
+                           kernel: the number of the interface that it is bound to */
 } Endpoint;
 
 /* "0.0.0.0:22", "[::]:22", as sshd has it "[fe80::1%eth0]:22", as systemd has it "[fe80::1]:22%eth0"; a

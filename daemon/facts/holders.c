@@ -87,10 +87,12 @@ static bool is_beside(const Look *look, const Listener *listener) {
 /* A socket that takes both families counts as one of each. A Home has no more endpoints than fit. */
 static void add_actual(PortView *view, const Listener *listener) {
         const Endpoint *endpoint = &listener->endpoint;
+        Endpoint any_ipv4 = { .port = endpoint->port };
 
         view->loopback_only = (view->actual.n == 0 || view->loopback_only) && endpoint_is_loopback(endpoint);
+        memcpy(any_ipv4.scope, endpoint->scope, sizeof(any_ipv4.scope));
         if (has_any_ipv4(listener))
-                (void) endpoints_add(&view->actual, &(Endpoint){ .port = endpoint->port });
+                (void) endpoints_add(&view->actual, &any_ipv4);
         (void) endpoints_add(&view->actual, endpoint);
 }
 

@@ -72,6 +72,8 @@ int sockets_parse_listener(const struct nlmsghdr *message, Listener *ret) {
         listener.endpoint = endpoint_make(mapped ? AF_INET : diag->idiag_family,
                                           diag->id.idiag_src + (mapped ? 3 : 0),
                                           ntohs(diag->id.idiag_sport));
+        if (diag->id.idiag_if != 0)
+                snprintf(listener.endpoint.scope, sizeof(listener.endpoint.scope), "%u", diag->id.idiag_if);
         listener.inode = diag->idiag_inode;
         listener.uid = diag->idiag_uid;
 
@@ -138,7 +140,7 @@ static int count_socket(const struct nlmsghdr *message, void *userdata) {
 
         found->count++;
         diag = get_diag(message);
-        if (diag && diag->idiag_timer == TIMER_TIME_WAIT) {
+        if (diag && (diag->idiag_timer == TIMER_TIME_WAIT || diag->idiag_state == TCP_SYN_RECV)) {
                 rest = diag->idiag_expires * USEC_PER_MSEC;
                 found->ends_in = rest < found->ends_in ? rest : found->ends_in;
         }

@@ -35,8 +35,8 @@ int sockets_list_listeners_of_root(Sockets *sockets, uint16_t port, Listener *re
  * negative errno: sessions in any state, half-open ones and TIME_WAIT included. Each of them keeps the port
  * from Windows.
  *
- * No event comes at the end of a TIME_WAIT, nor of a FIN_WAIT2 that no process has open. *ret_ends_in: the
- * time in µs until the next of them is due to end, USEC_INFINITY where there is none. The kernel is late by
+ * No event comes at the end of a TIME_WAIT, of a half-open session, or of a FIN_WAIT2 that no process has open.
+ * *ret_ends_in: the time in µs until the next of them may end, USEC_INFINITY where there is none. The kernel is late by
  * up to 1/8 of the minute (its timer wheel), and says 0 then. */
 int sockets_count_sessions(Sockets *sockets, uint16_t port, usec_t *ret_ends_in);
 

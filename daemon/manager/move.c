@@ -83,13 +83,12 @@ static void _printf_(2, 3) move_add_text(Move *move, const char *format, ...) {
 }
 
 static void move_finish(Move *move, int result) {
-        int r;
-
         move->reach = MOVE_IS_NOWHERE;
         move->trial.reload_due = move->trial.reload_due || result == -ENOLINK; /* for all that is known */
         move->timer = sd_event_source_disable_unref(move->timer);
         if (!move->trial.reload_due) {
-                r = store_set_mark(STORE_RELOAD_DUE_FILE, false);
+                int r = store_set_mark(STORE_RELOAD_DUE_FILE, false);
+
                 if (r < 0)
                         move_add_text(move, "; %s can't be taken away: %s", STORE_RELOAD_DUE_FILE,
                                       strerrordesc_np(-r));
@@ -185,9 +184,8 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
 
 /* Looks whether sshd listens, in @delay µs. */
 static void move_look_later(Move *move, usec_t delay) {
-        int r;
+        int r = timer_arm(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
 
-        r = timer_arm(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
         if (r < 0)
                 move_undo(move, r, "the check of sshd's listeners could not go on");
 }
@@ -195,10 +193,9 @@ static void move_look_later(Move *move, usec_t delay) {
 static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
         Move *move = userdata;
         uint16_t port = move->request.expected;
+        int r = move->listens(&move->request.to, port, move->userdata);
         char text[256];
-        int r;
 
-        r = move->listens(&move->request.to, port, move->userdata);
         /* Somebody else may have an address of IPv6: clients reach sshd all the same. A socket unit needs each. */
         if (r > 0 || (r == -EINPROGRESS && usec >= move->verify_until && !move->shape.by_socket)) {
                 if (move->step == MOVE_DOUBTING)

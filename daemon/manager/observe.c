@@ -13,7 +13,7 @@
 #define SETTLED_DELAY (1280 * USEC_PER_MSEC)
 #define SETTLED_DELAY_QUICK (160 * USEC_PER_MSEC) /* where no process has to come up */
 
-/* When to count the pinned sessions again. No event tells of the end of a TIME_WAIT. */
+/* When to count the pinned sessions again. No event tells of the end of a TIME_WAIT, or of a half-open session. */
 #define RECOUNT_DELAY_MIN (1 * USEC_PER_SEC)
 #define RECOUNT_DELAY_MAX (60 * USEC_PER_SEC)
 
@@ -258,13 +258,20 @@ static bool observer_has_addresses(Observer *o, int result) {
         return result >= 0;
 }
 
-/* Adds @address where sshd answers there. */
+/* Adds @address where sshd answers there. A socket that is bound to an interface takes no packets of another one. */
 static void observer_add_reachable(Observer *o, const Address *address) {
         StatusAddress *to = &o->reachable[o->n_reachable];
         const Endpoint *own = &address->endpoint, any = { .ipv6 = own->ipv6 };
+        bool answers = false;
 
-        if (o->n_reachable == ELEMENTSOF(o->reachable) ||
-            (!endpoints_have_address_of(&o->actual, own) && !endpoints_have_address_of(&o->actual, &any)))
+        for (size_t i = 0; i < o->actual.n; i++) {
+                const Endpoint *e = &o->actual.items[i];
+
+                answers = answers ||
+                          ((endpoint_has_address_of(e, own) || endpoint_has_address_of(e, &any)) &&
+                           (!e->scope[0] || strtoul(e->scope, NULL, 10) == address->index));
+        }
+        if (o->n_reachable == ELEMENTSOF(o->reachable) || !answers)
                 return;
 
         (void) endpoint_print_address(own, to->address);
@@ -444,8 +451,10 @@ static void observer_watch(Observer *o, const Decision *d) {
         r = watch_set(c->watch, ports, n, sessions);
         if (r > 0)
                 context_evaluate_later(o->c, TRIGGER_OTHER);
-        if (r < 0)
+        if (r < 0) {
+                o->pinned.recount_in = MIN(o->pinned.recount_in, RECOUNT_DELAY_MAX);
                 log_error_errno(&c->log, r, "The ends of sessions can't be watched");
+        }
         if (!streq(before, watch_kind(c->watch))) {
                 r = watch_fallback_reason(c->watch);
                 log_message(&c->log, r < 0 ? LOG_INFO : LOG_DEBUG, "Listeners are watched by: %s%s%s",
@@ -457,7 +466,7 @@ static void observer_watch(Observer *o, const Decision *d) {
 static void observer_recount_later(Observer *o) {
         usec_t delay = MIN(MAX(o->pinned.recount_in, RECOUNT_DELAY_MIN), RECOUNT_DELAY_MAX);
 
-        if (o->pinned.sessions > 0)
+        if (o->pinned.sessions > 0 && o->pinned.recount_in != USEC_INFINITY)
                 context_arm(o->c, &o->pinned.timer, delay, USEC_PER_SEC, "recount", context_on_timer, o->c);
         else
                 o->pinned.timer = sd_event_source_disable_unref(o->pinned.timer);

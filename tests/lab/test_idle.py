@@ -133,6 +133,28 @@ def watchdog_beats(seconds: float) -> int:
     return int(seconds / 15) + 2  # sd-event beats after half to three quarters of WatchdogSec=30
 
 
+def armed_timers(pid: int) -> list[str]:
+    """When the timers of a process go off, as the kernel shows it."""
+    found = []
+    for file in Path(f"/proc/{pid}/fdinfo").iterdir():
+        found += re.findall(r"(?m)^it_value: \((?!0, 0\)).*", file.read_text())
+    return found
+
+
+def test_a_pinned_session_needs_no_timer(make):
+    """The kernel tells of its end."""
+    def without_watchdog(**options) -> Machine:
+        m = make(**options)
+        m.write(f"/etc/systemd/system/{w.UNIT}.d/watchdog.conf", "[Service]\nWatchdogSec=0\n")
+        return m
+
+    m, session = w.pinned(without_watchdog)
+    quiet(m, host_pid(m), demanded=False)
+    w.eventually(lambda: not armed_timers(host_pid(m)), "no timer")
+    session.close()
+    w.wait_properties(m, PinnedSessions=0)
+
+
 @pytest.mark.waits
 def test_minutes_idle(make, capsys):
     seconds = float(os.environ.get("WSLPORTD_IDLE_SECONDS", "60"))

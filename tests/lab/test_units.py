@@ -203,3 +203,17 @@ def test_a_socket_in_a_network_of_its_own_is_left_alone(make, network):
     before = w.show(m, "ssh.socket", "InvocationID", "ActiveState")
     systemctl(m, "stop", w.UNIT)
     assert w.show(m, "ssh.socket", "InvocationID", "ActiveState") == before
+
+
+def test_a_socket_that_is_bound_to_an_interface(make):
+    """It is moved and taken back as others are, and no address of another interface is offered."""
+    m = laid(make, "debian-12-socket", windows=w.WINDOWS_HOLDS_22)
+    m.write("/etc/systemd/system/ssh.socket.d/device.conf", "[Socket]\nBindToDevice=eth0\n")
+    w.boot(m)
+    w.wait_properties(m, State="relocated", Port=2222, Reachable=[["192.168.50.10", "lan"]])
+    assert w.failed_units(m) == []
+    assert w.logs_in(m, 2222, "lan")
+    m.windows.release(22)
+    assert w.call(m, "Restore") == (0, "")
+    w.wait_properties(m, State="clear", Port=22, Reachable=[["192.168.50.10", "lan"]])
+    assert w.logs_in(m, 22, "lan")
