@@ -7,8 +7,8 @@
 #define SSHD_FATAL_STATUS 255
 
 static ServicePhase phase_of(const UnitState *s, bool could_not_bind) {
-        /* Its owner has stopped it: it had failed before, or the stop took longer than systemd allows. */
-        bool stopped = s->past.given_up || (streq(s->result, "timeout") && s->past.ceased > s->past.began);
+        /* Its owner has stopped it, and the stop took longer than systemd allows. */
+        bool stopped = streq(s->result, "timeout") && s->past.ceased > s->past.began;
 
         if (streq(s->active_state, "active") || streq(s->active_state, "reloading") ||
             streq(s->active_state, "refreshing"))

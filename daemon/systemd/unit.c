@@ -234,7 +234,7 @@ const UnitProperty unit_properties[UNIT_PROPERTIES] = {
         { UNIT, "DropInPaths", read_drop_ins, FIELD(overridden) },
         { UNIT, "Conditions", read_conditions, FIELD(conditions) },
         { UNIT, "Asserts", read_conditions, FIELD(conditions) },
-        { SERVICE_UNIT, "InactiveExitTimestampMonotonic", read_usec, FIELD(past.began) },
+        { UNIT, "InactiveExitTimestampMonotonic", read_usec, FIELD(past.began) },
         { SERVICE_UNIT, "ActiveExitTimestampMonotonic", read_usec, FIELD(past.ceased) },
         { SERVICE, "Result", read_string, FIELD(result) },
         { SERVICE, "MainPID", read_uint32, FIELD(main_pid) },

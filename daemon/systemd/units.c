@@ -19,6 +19,7 @@ struct Unit {
         Units *units;
         char *path; /* of the unit's object on the bus */
         bool is_socket;
+        bool had_job;     /* since the last reading, of somebody else's */
         bool only_a_name; /* no unit has it, or a unit before this one: only PROPERTY_OF_NAME is read */
         UnitState state, incoming;
         sd_bus_slot *match_slot;
@@ -170,15 +171,18 @@ static bool units_asked_too_little(Units *units) {
         return too_little;
 }
 
-/* systemd goes on calling a unit failed that its owner disables and stops. */
-static bool is_given_up(const UnitState *before, const UnitState *now) {
+/* Its owner stops or disables it, and systemd goes on calling it failed. */
+static bool unit_is_given_up(const Unit *unit) {
+        const UnitState *before = &unit->state, *now = &unit->incoming;
+
         return streq(before->active_state, "failed") && streq(now->active_state, "failed") &&
-               before->past.began == now->past.began && streq(now->unit_file_state, "disabled") &&
-               (before->past.given_up || streq(before->unit_file_state, "enabled"));
+               before->past.began == now->past.began && now->job == 0 &&
+               ((unit->had_job && !streq(now->result, "start-limit-hit")) ||
+                (streq(before->unit_file_state, "enabled") && streq(now->unit_file_state, "disabled")));
 }
 
 static void units_finish(Units *units) {
-        bool changed = !units->known || units->awaited;
+        bool changed = !units->known || units->awaited, given_up = false;
 
         if (units->reading == READING_OUTDATED ||
             (units->reading == READING_GOOD && units_asked_too_little(units))) {
@@ -197,13 +201,21 @@ static void units_finish(Units *units) {
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
 
-                unit->incoming.past.given_up = is_given_up(&unit->state, &unit->incoming);
+                /* From then on systemd calls it inactive, also for a later run of the daemon. */
+                if (unit_is_given_up(unit))
+                        given_up = sd_bus_call_method_async(units->bus, NULL, SYSTEMD1, SYSTEMD1_PATH,
+                                                            SYSTEMD1_MANAGER, "ResetFailedUnit", NULL, NULL,
+                                                            "s", unit->incoming.id) >= 0 ||
+                                   given_up;
+                unit->had_job = false;
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the padding is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
         }
         units->known = true;
-        if (changed)
+        if (given_up)
+                units->awaited = units_refresh(units) >= 0;
+        else if (changed)
                 units->handler(units->userdata);
 }
 
@@ -310,6 +322,23 @@ static int units_on_signal(sd_bus_message *, void *userdata, sd_bus_error *) {
         return 0;
 }
 
+/* A unit of which a job is told. The job may be over before systemd is asked. */
+static int unit_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *) {
+        Unit *unit = userdata;
+        uint32_t job = 0;
+        const char *name;
+
+        if (sd_bus_message_skip(m, "s") < 0 || sd_bus_message_enter_container(m, 'a', "{sv}") < 0)
+                return units_on_signal(m, unit->units, NULL);
+        while (job == 0 && sd_bus_message_enter_container(m, 'e', "sv") > 0 &&
+               sd_bus_message_read(m, "s", &name) > 0 &&
+               (streq(name, "Job") ? sd_bus_message_read(m, "v", "(uo)", &job, NULL)
+                                   : sd_bus_message_skip(m, "v")) >= 0)
+                (void) sd_bus_message_exit_container(m);
+        unit->had_job = unit->had_job || (job != 0 && !unit->units->held);
+        return units_on_signal(m, unit->units, NULL);
+}
+
 int units_attach(Units *units, sd_bus *bus) {
         int r = 0;
 
@@ -322,7 +351,7 @@ int units_attach(Units *units, sd_bus *bus) {
         for (size_t i = 0; i < units->n_all && r >= 0; i++)
                 r = sd_bus_match_signal_async(bus, &units->all[i].match_slot, SYSTEMD1, units->all[i].path,
                                               "org.freedesktop.DBus.Properties", "PropertiesChanged",
-                                              units_on_signal, NULL, units);
+                                              unit_on_signal, NULL, &units->all[i]);
         if (r >= 0)
                 r = sd_bus_match_signal_async(bus, &units->reloading_slot, SYSTEMD1, SYSTEMD1_PATH,
                                               SYSTEMD1_MANAGER, "Reloading", units_on_signal, NULL, units);
@@ -364,8 +393,7 @@ const UnitState *units_socket(const Units *units) {
                      failed = streq(state->active_state, "failed");
 
                 if (units->all[i].is_socket && streq(state->load_state, "loaded") &&
-                    (!inactive || state->job != 0) &&
-                    (!failed || (!state->past.given_up && service_is_down)))
+                    (!inactive || state->job != 0) && (!failed || service_is_down))
                         return state;
         }
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -123,17 +124,24 @@ def test_a_stop_while_an_owed_start_waits(make, why):
     w.hold(lambda: w.active_state(m, "ssh.service") in ("inactive", "failed") and listens_at(m) == 0, 8, "it stays stopped")
 
 
+@pytest.mark.parametrize("how", ["stop", "disable"])
 @on("debian-12", "ubuntu-24.04")
-def test_an_sshd_that_could_not_start_is_disabled(make, name):
+def test_an_sshd_that_could_not_start_is_given_up(make, name, how):
     """systemd goes on calling it failed. Its owner has given it up, and it isn't started when Windows leaves the port."""
     m = laid(make, name, windows=w.WINDOWS_HOLDS_22, policy={"CandidatePorts": "22"})
     w.boot(m)
-    unit = "ssh.socket" if name == "ubuntu-24.04" else "ssh.service"
+    unit = SHAPES[name].unit
     w.eventually(lambda: (p := w.properties(m)) and p["State"] == "blocked" and w.active_state(m, unit) == "failed", "it is down")
-    systemctl(m, "disable", "--now", "ssh.service", "ssh.socket")
+    systemctl(m, *([how, "--now", "ssh.service", "ssh.socket"] if how == "disable" else [how, unit]))
+    w.eventually(lambda: re.search("stopped|not enabled", (w.properties(m) or {"Reason": ""})["Reason"]), "it is seen")
     m.windows.release(22)
     w.call(m, "Reload")
     w.hold(lambda: listens_at(m) == 0, 4, "it stays so")
+    systemctl(m, "restart", w.UNIT)
+    w.wait_properties(m, Cause="owner-stopped")
+    w.hold(lambda: listens_at(m) == 0, 4, "it stays so")
+    systemctl(m, "start", unit)
+    w.eventually(lambda: listens_at(m) == 22, "it can be started")
 
 
 # ---- its configuration breaks ----
