@@ -223,29 +223,17 @@ static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *) {
         return 0;
 }
 
-static bool has_property(const Unit *unit, const UnitProperty *property) {
-        switch (property->of) {
-        case PROPERTY_OF_NAME:
-                return true;
-        case PROPERTY_OF_UNIT:
-                return !unit->only_a_name;
-        case PROPERTY_OF_SERVICE:
-        case PROPERTY_OF_KEYLESS:
-                return !unit->only_a_name && !unit->is_socket &&
-                       (property->of == PROPERTY_OF_SERVICE ||
-                        access("/etc/ssh/ssh_host_ed25519_key", F_OK) < 0);
-        case PROPERTY_OF_SOCKET:
-        default:
-                return !unit->only_a_name && unit->is_socket;
-        }
-}
-
 /* Asks for no more than is needed: most machines have one pair of units only, and each property takes two
  * messages, or four by way of the bus daemon. GetAll would be one, but costs systemd three times as much as
  * all that are of interest here. */
 static int unit_ask(Unit *unit) {
+        UnitPropertyOf asked = PROPERTY_OF_NAME;
         int r = 0;
 
+        if (!unit->only_a_name)
+                asked |= PROPERTY_OF_UNIT | (unit->is_socket ? PROPERTY_OF_SOCKET : PROPERTY_OF_SERVICE);
+        if ((asked & PROPERTY_OF_SERVICE) && access("/etc/ssh/ssh_host_ed25519_key", F_OK) < 0)
+                asked |= PROPERTY_OF_KEYLESS;
         if (unit->only_a_name)
                 memcpy(&unit->incoming, &unit->state, sizeof(unit->incoming));
         else
@@ -254,7 +242,7 @@ static int unit_ask(Unit *unit) {
         for (size_t i = 0; i < UNIT_PROPERTIES && r >= 0; i++) {
                 Question *question = &unit->questions[i];
 
-                if (!has_property(unit, &unit_properties[i]))
+                if (!(unit_properties[i].of & asked))
                         continue;
                 question->unit = unit;
                 r = sd_bus_call_method_async(unit->units->bus, &question->slot, SYSTEMD1, unit->path,
