@@ -131,13 +131,10 @@ static int units_on_again(sd_event_source *, uint64_t, void *userdata) {
         return 0;
 }
 
-/* No signal would cause a new reading. Without even a timer wslportd ends, for systemd to start it anew. */
-static int units_read_later(Units *units) {
-        sd_event *event = sd_bus_get_event(units->bus);
-        int r = timer_arm(event, &units->again_source, delay_next(&units->again), 0, units->again.name,
-                          units_on_again, units);
-
-        return r < 0 ? sd_event_exit(event, r) : 0;
+/* No signal would cause a new reading. */
+static void units_read_later(Units *units) {
+        timer_arm_or_end(sd_bus_get_event(units->bus), &units->again_source, delay_next(&units->again), 0,
+                         units->again.name, units_on_again, units);
 }
 
 /* The unit of which @unit is another name by this reading, as Debian's sshd.service is one of ssh.service;
@@ -188,7 +185,7 @@ static void units_finish(Units *units) {
         units->awaited = false;
         if (units->reading == READING_FAILED) {
                 units->known = false;
-                (void) units_read_later(units);
+                units_read_later(units);
                 units->handler(units->userdata);
                 return;
         }
@@ -273,7 +270,7 @@ static int units_refresh(Units *units) {
                 r = unit_ask(&units->all[i]);
         if (r < 0) {
                 units_forget_questions(units);
-                return units_read_later(units);
+                units_read_later(units);
         }
 
         return 0;
