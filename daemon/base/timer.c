@@ -16,6 +16,14 @@ int timer_arm(sd_event *event, sd_event_source **source, usec_t delay, usec_t sl
         return 0;
 }
 
+void timer_arm_or_end(sd_event *event, sd_event_source **source, usec_t delay, usec_t slack,
+                      const char *name, sd_event_time_handler_t handler, void *userdata) {
+        int r = timer_arm(event, source, delay, slack, name, handler, userdata);
+
+        if (r < 0)
+                (void) sd_event_exit(event, r);
+}
+
 bool timer_is_armed(sd_event_source *source) {
         return source && sd_event_source_get_enabled(source, NULL) > 0;
 }

@@ -11,5 +11,10 @@
 int timer_arm(sd_event *event, sd_event_source **source, usec_t delay, usec_t slack, const char *name,
               sd_event_time_handler_t handler, void *userdata);
 
+/* The same for a handler that nothing else would call. If there is no timer to be had, the loop ends with the error,
+ * for systemd to start wslportd anew. */
+void timer_arm_or_end(sd_event *event, sd_event_source **source, usec_t delay, usec_t slack,
+                      const char *name, sd_event_time_handler_t handler, void *userdata);
+
 /* True if the timer has yet to go off. @source may be NULL: there is no timer then. */
 bool timer_is_armed(sd_event_source *source);

@@ -283,14 +283,8 @@ static int bus_object_on_retry(sd_event_source *, uint64_t, void *userdata) {
 }
 
 static void bus_object_retry(BusObject *o) {
-        int r;
-
-        r = timer_arm(o->event, &o->retry_timer, delay_next_at(&o->retry, clock_usec(CLOCK_MONOTONIC)), 0,
-                      o->retry.name, bus_object_on_retry, o);
-        if (r < 0) {
-                log_error_errno(o->log, r, "D-Bus: no timer for another attempt to connect");
-                (void) sd_event_exit(o->event, r);
-        }
+        timer_arm_or_end(o->event, &o->retry_timer, delay_next_at(&o->retry, clock_usec(CLOCK_MONOTONIC)), 0,
+                         o->retry.name, bus_object_on_retry, o);
 }
 
 static int bus_object_on_name(sd_bus_message *m, void *userdata, sd_bus_error *) {

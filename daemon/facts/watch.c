@@ -139,13 +139,8 @@ int watch_new(sd_event *event, Sockets *sockets, ChangeHandler handler, void *us
 
 static int watch_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
-/* Without even a timer wslportd ends, for systemd to start it anew. */
 static void watch_arm_timer(Watch *w) {
-        int r = timer_arm(w->event, &w->timer, TIMER_INTERVAL, TIMER_SLACK, "watch-timer", watch_on_timer,
-                          w);
-
-        if (r < 0)
-                (void) sd_event_exit(w->event, r);
+        timer_arm_or_end(w->event, &w->timer, TIMER_INTERVAL, TIMER_SLACK, "watch-timer", watch_on_timer, w);
 }
 
 static int watch_on_timer(sd_event_source *, uint64_t, void *userdata) {

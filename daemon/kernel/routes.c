@@ -266,7 +266,6 @@ static int on_change(sd_event_source *source, int, uint32_t, void *userdata) {
         sd_event *event = sd_event_source_get_event(source);
         Routes *routes = userdata;
         usec_t now, due;
-        int r;
 
         if (netlink_receive(routes->events) == 0)
                 return 0;
@@ -276,9 +275,9 @@ static int on_change(sd_event_source *source, int, uint32_t, void *userdata) {
         if (routes->latest == 0)
                 routes->latest = now + LATEST_USEC;
         due = now + QUIET_USEC < routes->latest ? now + QUIET_USEC : routes->latest;
-        r = timer_arm(event, &routes->timer, due > now ? due - now : 0, ACCURACY_USEC, "routes-settled",
-                      on_settled, routes);
-        return r < 0 ? sd_event_exit(event, r) : 0; /* for systemd to start wslportd anew */
+        timer_arm_or_end(event, &routes->timer, due > now ? due - now : 0, ACCURACY_USEC, "routes-settled",
+                         on_settled, routes);
+        return 0;
 }
 
 int routes_watch(Routes *routes, sd_event *event, ChangeHandler callback, void *userdata) {

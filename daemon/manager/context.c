@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/context.h"
 
-#include "base/timer.h"
-
 void context_give_up(Context *c, int error, const char *what) {
         log_error_errno(&c->log, error, "%s", what);
         (void) sd_event_exit(c->event, error);
@@ -15,15 +13,6 @@ void context_evaluate_later(Context *c, Trigger trigger) {
         r = sd_event_source_set_enabled(c->evaluation, SD_EVENT_ONESHOT);
         if (r < 0)
                 context_give_up(c, r, "The next evaluation could not be scheduled");
-}
-
-void context_arm(Context *c, sd_event_source **timer, usec_t delay, usec_t slack, const char *name,
-                 sd_event_time_handler_t handler, void *userdata) {
-        int r;
-
-        r = timer_arm(c->event, timer, delay, slack, name, handler, userdata);
-        if (r < 0)
-                context_give_up(c, r, "A timer could not be set");
 }
 
 int context_on_timer(sd_event_source *, uint64_t, void *userdata) {

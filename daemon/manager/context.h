@@ -50,11 +50,7 @@ typedef struct Context {
 /* Has the manager evaluate once all pending events have been dispatched. Several calls lead to one evaluation. */
 void context_evaluate_later(Context *context, Trigger trigger);
 
-/* Has @handler called later, as timer_arm() does. If there is no timer to be had, the daemon gives up. */
-void context_arm(Context *context, sd_event_source **timer, usec_t delay, usec_t slack, const char *name,
-                 sd_event_time_handler_t handler, void *userdata);
-
-/* A handler for context_arm(): has the manager evaluate. @userdata is the Context. */
+/* A handler of timers: has the manager evaluate. @userdata is the Context. */
 int context_on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* Logs "@what: …" and ends the loop with @error. systemd starts the daemon anew. */

@@ -78,7 +78,8 @@ static int manager_on_deadline(sd_event_source *, uint64_t, void *userdata) {
                 if (m->op.state == OPERATOR_IDLE || m->op.state == OPERATOR_PROBING)
                         return sd_event_exit(m->c.event, -ETIMEDOUT);
                 /* systemd may have closed sshd's sockets. Each step of an operation has a deadline of its own. */
-                context_arm(&m->c, &m->deadline_timer, USEC_PER_SEC, 1, "deadline", manager_on_deadline, m);
+                timer_arm_or_end(m->c.event, &m->deadline_timer, USEC_PER_SEC, 1, "deadline",
+                                 manager_on_deadline, m);
                 return 0;
         }
 

@@ -425,8 +425,8 @@ static void observer_settle(Observer *o, const Decision *d) {
         if ((lacking == SETTLED_WITHOUT_IPV4 && o->settling.last >= SETTLED_DELAY) ||
             (lacking == SETTLED_WITHOUT_PORT && d->state != STATE_UNKNOWN))
                 return;
-        context_arm(o->c, &o->settle_timer, delay_next(&o->settling), 0, o->settling.name, context_on_timer,
-                    o->c);
+        timer_arm_or_end(o->c->event, &o->settle_timer, delay_next(&o->settling), 0, o->settling.name,
+                         context_on_timer, o->c);
 }
 
 /* Watches the listeners on sshd's ports. While Windows or sshd waits for one of them, the sessions too. */
@@ -467,7 +467,8 @@ static void observer_recount_later(Observer *o) {
         usec_t delay = MIN(MAX(o->pinned.recount_in, RECOUNT_DELAY_MIN), RECOUNT_DELAY_MAX);
 
         if (o->pinned.sessions > 0 && o->pinned.recount_in != USEC_INFINITY)
-                context_arm(o->c, &o->pinned.timer, delay, USEC_PER_SEC, "recount", context_on_timer, o->c);
+                timer_arm_or_end(o->c->event, &o->pinned.timer, delay, USEC_PER_SEC, "recount",
+                                 context_on_timer, o->c);
         else
                 o->pinned.timer = sd_event_source_disable_unref(o->pinned.timer);
 }

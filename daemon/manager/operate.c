@@ -438,8 +438,8 @@ static void operator_look_home_later(Operator *op, const Snapshot *s, const Deci
             d->state != STATE_RELOCATED || !mode_shares_ports(s->mode))
                 op->look_home_timer = sd_event_source_disable_unref(op->look_home_timer);
         else if (!timer_is_armed(op->look_home_timer))
-                context_arm(op->c, &op->look_home_timer, LOOK_HOME_INTERVAL, LOOK_HOME_SLACK, "look-home",
-                            operator_on_look_home, op);
+                timer_arm_or_end(op->c->event, &op->look_home_timer, LOOK_HOME_INTERVAL, LOOK_HOME_SLACK,
+                                 "look-home", operator_on_look_home, op);
 }
 
 static void operator_rest(Operator *op, const Snapshot *s, const Decision *d) {

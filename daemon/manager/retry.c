@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "manager/retry.h"
 
+#include "base/timer.h"
+
 #define RETRY_DELAY_SOON (2 * USEC_PER_SEC)
 #define RETRY_DELAY_FIRST (60 * USEC_PER_SEC)
 #define RETRY_DELAY_MAX (300 * USEC_PER_SEC) /* Windows may free a port any minute */
@@ -35,8 +37,8 @@ usec_t retry_later(Retry *retry, bool soon) {
 
         retry->delay.first = soon ? RETRY_DELAY_SOON : RETRY_DELAY_FIRST;
         delay = delay_next_at(&retry->delay, clock_usec(CLOCK_MONOTONIC));
-        context_arm(retry->observer->c, &retry->timer, delay, USEC_PER_SEC, retry->delay.name,
-                    retry_on_timer, retry);
+        timer_arm_or_end(retry->observer->c->event, &retry->timer, delay, USEC_PER_SEC, retry->delay.name,
+                         retry_on_timer, retry);
         return delay;
 }
 

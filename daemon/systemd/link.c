@@ -86,14 +86,9 @@ static int on_reconnect(sd_event_source *, uint64_t, void *userdata) {
 
 static void reconnect_later(SystemdLink *link) {
         usec_t delay = delay_next_at(&link->reconnect, clock_usec(CLOCK_MONOTONIC));
-        int r;
 
-        r = timer_arm(link->event, &link->reconnect_source, delay, 0, link->reconnect.name, on_reconnect,
-                      link);
-        if (r < 0) {
-                log_error_errno(link->log, r, "There is no timer for another attempt to reach systemd");
-                (void) sd_event_exit(link->event, r); /* for systemd to start wslportd anew */
-        }
+        timer_arm_or_end(link->event, &link->reconnect_source, delay, 0, link->reconnect.name, on_reconnect,
+                         link);
 }
 
 int systemd_link_new(sd_event *event, const Log *log, Units *units, SystemdLink **ret) {

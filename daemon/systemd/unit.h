@@ -44,11 +44,14 @@ typedef struct UnitState {
 
 /* The units to which a property belongs. */
 typedef enum UnitPropertyOf {
-        PROPERTY_OF_NAME, /* of every name, also one without a unit: they tell whether to read the others */
-        PROPERTY_OF_UNIT,
-        PROPERTY_OF_SERVICE,
-        PROPERTY_OF_KEYLESS, /* of a service, and only while sshd lacks the key that each maker of host keys makes */
-        PROPERTY_OF_SOCKET,
+        PROPERTY_OF_NAME = 1
+                           << 0, /* every name, also without a unit: they tell whether to read the others */
+        PROPERTY_OF_UNIT = 1 << 1,
+        PROPERTY_OF_SERVICE = 1 << 2,
+        PROPERTY_OF_KEYLESS =
+                        1
+                        << 3, /* a service, only while sshd lacks the key that each maker of host keys makes */
+        PROPERTY_OF_SOCKET = 1 << 4,
 } UnitPropertyOf;
 
 typedef struct UnitProperty {

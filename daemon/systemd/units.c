@@ -132,13 +132,10 @@ static int units_on_again(sd_event_source *, uint64_t, void *userdata) {
         return 0;
 }
 
-/* No signal would cause a new reading. Without even a timer wslportd ends, for systemd to start it anew. */
-static int units_read_later(Units *units) {
-        sd_event *event = sd_bus_get_event(units->bus);
-        int r = timer_arm(event, &units->again_source, delay_next(&units->again), 0, units->again.name,
-                          units_on_again, units);
-
-        return r < 0 ? sd_event_exit(event, r) : 0;
+/* No signal would cause a new reading. */
+static void units_read_later(Units *units) {
+        timer_arm_or_end(sd_bus_get_event(units->bus), &units->again_source, delay_next(&units->again), 0,
+                         units->again.name, units_on_again, units);
 }
 
 /* The unit of which @unit is another name by this reading, as Debian's sshd.service is one of ssh.service;
@@ -192,7 +189,7 @@ static void units_finish(Units *units) {
         units->awaited = false;
         if (units->reading == READING_FAILED) {
                 units->known = false;
-                (void) units_read_later(units);
+                units_read_later(units);
                 units->handler(units->userdata);
                 return;
         }
@@ -235,29 +232,17 @@ static int units_on_answer(sd_bus_message *m, void *userdata, sd_bus_error *) {
         return 0;
 }
 
-static bool has_property(const Unit *unit, const UnitProperty *property) {
-        switch (property->of) {
-        case PROPERTY_OF_NAME:
-                return true;
-        case PROPERTY_OF_UNIT:
-                return !unit->only_a_name;
-        case PROPERTY_OF_SERVICE:
-        case PROPERTY_OF_KEYLESS:
-                return !unit->only_a_name && !unit->is_socket &&
-                       (property->of == PROPERTY_OF_SERVICE ||
-                        access("/etc/ssh/ssh_host_ed25519_key", F_OK) < 0);
-        case PROPERTY_OF_SOCKET:
-        default:
-                return !unit->only_a_name && unit->is_socket;
-        }
-}
-
 /* Asks for no more than is needed: most machines have one pair of units only, and each property takes two
  * messages, or four by way of the bus daemon. GetAll would be one, but costs systemd three times as much as
  * all that are of interest here. */
 static int unit_ask(Unit *unit) {
+        UnitPropertyOf asked = PROPERTY_OF_NAME;
         int r = 0;
 
+        if (!unit->only_a_name)
+                asked |= PROPERTY_OF_UNIT | (unit->is_socket ? PROPERTY_OF_SOCKET : PROPERTY_OF_SERVICE);
+        if ((asked & PROPERTY_OF_SERVICE) && access("/etc/ssh/ssh_host_ed25519_key", F_OK) < 0)
+                asked |= PROPERTY_OF_KEYLESS;
         if (unit->only_a_name)
                 memcpy(&unit->incoming, &unit->state, sizeof(unit->incoming));
         else
@@ -266,7 +251,7 @@ static int unit_ask(Unit *unit) {
         for (size_t i = 0; i < UNIT_PROPERTIES && r >= 0; i++) {
                 Question *question = &unit->questions[i];
 
-                if (!has_property(unit, &unit_properties[i]))
+                if (!(unit_properties[i].of & asked))
                         continue;
                 question->unit = unit;
                 r = sd_bus_call_method_async(unit->units->bus, &question->slot, SYSTEMD1, unit->path,
@@ -297,7 +282,7 @@ static int units_refresh(Units *units) {
                 r = unit_ask(&units->all[i]);
         if (r < 0) {
                 units_forget_questions(units);
-                return units_read_later(units);
+                units_read_later(units);
         }
 
         return 0;

@@ -7,8 +7,6 @@
 
 #include "base/fs.h"
 
-#define NAME_SIZE 64
-
 int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, bool *ret_wide) {
         const unsigned char *bytes = (const unsigned char *) data;
         bool wide = size >= 2 && bytes[0] == 0xff && bytes[1] == 0xfe;
@@ -27,18 +25,6 @@ int wslconfig_decode(const char *data, size_t size, char *ret, size_t ret_size, 
         return 0;
 }
 
-typedef struct Reader {
-        const char *next;
-        unsigned line; /* the line of .next */
-
-        /* The last good line. */
-        unsigned key_line;
-        char section[NAME_SIZE]; /* "" before the first section */
-        char key[NAME_SIZE];     /* "": the line begins a section */
-        char value[WSLCONFIG_VALUE_SIZE];
-        bool cut; /* the value was longer */
-} Reader;
-
 static bool is_end(char c) {
         return c == '\0' || c == '\n' || c == '\r';
 }
@@ -47,119 +33,75 @@ static const char *skip_blanks(const char *s) {
         return s + strspn(s, " \t");
 }
 
-/* Reads letters and digits, of which the first is a letter. Returns the text behind them, or NULL. Cuts a
- * name that doesn't fit: nobody looks for such a long one. */
-static const char *read_name(const char *s, char ret[static NAME_SIZE]) {
-        size_t length = 0;
+/* The text behind @name, or NULL where @s begins with another name. */
+static const char *skip_name(const char *s, const char *name) {
+        size_t length = strlen(name);
 
-        while (isalnum((unsigned char) s[length]))
-                length++;
-        if (!isalpha((unsigned char) *s))
-                return NULL;
-        snprintf(ret, NAME_SIZE, "%.*s", (int) length, s);
-        return s + length;
+        return strncasecmp(s, name, length) == 0 && !isalnum((unsigned char) s[length]) ? s + length : NULL;
 }
 
-static bool read_section(Reader *r) {
-        char name[NAME_SIZE];
-        const char *end = read_name(r->next + 1, name);
+static bool is_section(const char *s, const char *name) {
+        const char *end = skip_name(s + 1, name);
 
-        r->section[0] = r->key[0] = '\0';
         if (!end || *end != ']')
                 return false;
         end = skip_blanks(end + 1);
-        if (!is_end(*end) && *end != '#')
-                return false;
-        memcpy(r->section, name, sizeof(name));
-        return true;
+        return is_end(*end) || *end == '#';
 }
 
-static bool read_value(Reader *r) {
-        static const char escapes[] = "\\\"bnt", meant[] = "\\\"\b\n\t";
+/* Moves *@s, and *@line with it, to the end of the value. False for one that is wrong or doesn't fit. */
+static bool read_value(const char **s, unsigned *line, char ret[static WSLCONFIG_VALUE_SIZE]) {
         size_t length = 0, trimmed = 0;
         bool quoted = false;
 
-        r->cut = false;
-        for (; !is_end(*r->next) && (quoted || *r->next != '#'); r->next++) {
-                char c = *r->next;
-                bool blank = is_blank(c), append = c != '"';
+        for (; !is_end(**s) && (quoted || **s != '#'); (*s)++) {
+                bool escaped = **s == '\\', blank = is_blank(**s);
 
-                if (c == '"')
+                *s += escaped;
+                *s += escaped && **s == '\r' && (*s)[1] == '\n';
+                if (escaped && **s == '\n') /* the value goes on in the next line */
+                        (*line)++;
+                else if (!escaped && **s == '"')
                         quoted = !quoted;
-                else if (c == '\\') {
-                        const char *found;
-
-                        r->next++;
-                        if (*r->next == '\r' && r->next[1] == '\n')
-                                r->next++;
-                        append = *r->next != '\n'; /* a value that goes on in the next line */
-                        r->line += !append;
-                        found = *r->next ? strchr(escapes, *r->next) : NULL;
-                        if (append && !found)
-                                return false;
-                        c = found ? meant[found - escapes] : c;
-                }
-                if (append && length < WSLCONFIG_VALUE_SIZE - 1)
-                        r->value[length++] = c;
+                else if ((escaped && **s != '\\' && **s != '"') || length == WSLCONFIG_VALUE_SIZE - 1)
+                        return false;
                 else
-                        r->cut |= append;
+                        ret[length++] = **s;
                 if (!blank)
                         trimmed = length;
         }
-        r->value[trimmed] = '\0';
+        ret[trimmed] = '\0';
         return !quoted;
-}
-
-static bool read_key(Reader *r) {
-        const char *end = read_name(r->next, r->key);
-
-        r->key_line = r->line;
-        if (!end)
-                return false;
-        r->next = skip_blanks(end);
-        if (*r->next != '=')
-                return false;
-        r->next = skip_blanks(r->next + 1);
-        return read_value(r);
-}
-
-/* Finds the next good line. Returns false at the end. */
-static bool read_next(Reader *r) {
-        while (*r->next) {
-                unsigned line = r->line;
-                bool good = false;
-
-                r->next = skip_blanks(r->next);
-                if (*r->next == '[') {
-                        good = read_section(r);
-                        r->key_line = line;
-                } else if (!is_end(*r->next) && *r->next != '#')
-                        good = read_key(r);
-                r->next = line_next(r->next);
-                r->line++;
-                if (good)
-                        return true;
-        }
-        return false;
 }
 
 bool wslconfig_get(const char *text, const char *section, const char *key, WslSetting *ret_setting,
                    char ret[static WSLCONFIG_VALUE_SIZE]) {
-        Reader r = { .next = text, .line = 1 };
+        char value[WSLCONFIG_VALUE_SIZE];
+        bool is_here = false, is_wanted;
+        unsigned line = 1, first;
 
         *ret_setting = (WslSetting){ 0 };
-        while (read_next(&r)) {
-                if (strcasecmp(r.section, section) != 0)
+        for (const char *s = text; *s; s = line_next(s), line++) {
+                s = skip_blanks(s);
+                if (*s == '[') {
+                        is_here = is_section(s, section);
+                        if (is_here && ret_setting->section_line == 0)
+                                ret_setting->section_line = line;
                         continue;
-                if (r.key[0] == '\0' && ret_setting->section_line == 0)
-                        ret_setting->section_line = r.key_line;
-                if (strcasecmp(r.key, key) != 0)
+                }
+                is_wanted = is_here && skip_name(s, key);
+                while (isalnum((unsigned char) *s))
+                        s++;
+                s = skip_blanks(s);
+                if (*s != '=')
                         continue;
-                if (r.cut)
-                        return false;
-                memcpy(ret, r.value, sizeof(r.value));
-                ret_setting->line = r.key_line;
-                return true;
+                s = skip_blanks(s + 1);
+                first = line;
+                if (read_value(&s, &line, value) && is_wanted) {
+                        strcpy(ret, value);
+                        ret_setting->line = first;
+                        return true;
+                }
         }
         return false;
 }

@@ -6,8 +6,8 @@
 /* What its user has told WSL, in two files of one form: Windows' %USERPROFILE%\.wslconfig, for the
  * virtual machine, and /etc/wsl.conf, for the distro. The form (microsoft/WSL, configfile.cpp): [section]
  * and key = value, their names in letters and digits and in any case, '#' comments, quotes, a backslash
- * before the end of a line that goes on. WSL passes over any other line, and takes the first of several
- * values for a key. */
+ * before the end of a line that goes on, before another and before a quote. WSL passes over any other line (but for
+ * "\b", "\n" and "\t", which no value here needs), and takes the first of several values for a key. */
 
 /* ── the form ── */
 
