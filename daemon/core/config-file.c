@@ -211,10 +211,9 @@ int config_load(const char *root, ConfigErrorHandler on_error, void *userdata, C
         }
         if (unlisted < 0)
                 distrust_rest(ret, NULL);
-        if (first < 0)
-                return first;
-        config_warn(ret, on_error, userdata);
-        return 1;
+        if (first >= 0)
+                config_warn(ret, on_error, userdata);
+        return first < 0 ? first : 1;
 }
 
 void config_warn(const Config *config, ConfigErrorHandler on_warning, void *userdata) {
@@ -225,13 +224,12 @@ void config_warn(const Config *config, ConfigErrorHandler on_warning, void *user
         for (size_t i = 0; i < ELEMENTSOF(kept); i++)
                 if (config_allows_port(config, kept[i]))
                         snprintf(ports + strlen(ports), sizeof(" 65535"), " %u", kept[i]);
-        if (isempty(ports))
-                return;
         snprintf(message, sizeof(message),
                  "[Policy] CandidatePorts has%s: Windows passes on to WSL nothing that other machines send "
                  "there; name other ports",
                  ports);
-        on_warning(place->file, place->line, message, userdata);
+        if (!isempty(ports))
+                on_warning(place->file, place->line, message, userdata);
 }
 
 void config_print(const Config *config, FILE *out) {

@@ -18,7 +18,7 @@ from pathlib import Path
 
 PACKAGES = [
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "libnss-systemd", "openssh-server", "libjson-c5",
-    "openssh-client", "iproute2", "procps", "strace", "libinih1", "libmnl0", "libsystemd0", "python3-minimal",
+    "openssh-client", "iproute2", "procps", "strace", "libinih1", "libmnl0", "libsystemd0", "python3",
     "systemd-timesyncd", "polkitd", "jq",
 ]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 # Addresses that tell nothing of anybody: what WSL, sshd and the documentation use everywhere.
 PUBLIC = {"0.0.0.0", "127.0.0.1", "127.0.0.2", "255.255.255.255", "169.254.73.249", "169.254.73.152", "100.64.0.0", "255.192.0.0",
           "::", "::1"}
-IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
+IPV4 = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 IPV6 = re.compile(r"(?<![\w:.])[0-9A-Fa-f]{0,4}(?::[0-9A-Fa-f]{0,4}){2,7}(?![\w:])")
 MAC = re.compile(r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\b")
 KEY = re.compile(r"\b(?:AAAA[A-Za-z0-9+/=]{20,}|(?:SHA256|MD5):[A-Za-z0-9+/=:]{20,})")

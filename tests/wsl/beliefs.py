@@ -83,7 +83,8 @@ def wsl_version(m: Machine) -> str:
     """wsl.exe tells its version and Windows' (any locale: the first numbers of each line)."""
     need = "WSL 2.0 and Windows 11 22H2 (10.0.22621) have mirrored networking"
     try:
-        text = m.keep("wsl.exe --version", windows.run("wsl.exe", "--version"))
+        # Without the last of four numbers, which would be taken for an address.
+        text = m.keep("wsl.exe --version", re.sub(r"\b(\d{1,3}(?:\.\d{1,3}){2})\.\d{1,3}\b", r"\1", windows.run("wsl.exe", "--version")))
     except windows.Unavailable as error:
         raise Unseen(str(error)) from None
     m.windows = True
