@@ -32,10 +32,11 @@ sys.path.insert(0, str(TOP / "tests/lab"))
 import roots  # noqa: E402
 
 PACKAGES = ["systemd", "systemd-sysv", "dbus", "libpam-systemd", "openssh-server", "openssh-client", "iproute2", "procps", "kmod",
-            "libinih1", "libmnl0", "libsystemd0", "libjson-c5", "python3-pytest", "nftables", "mmdebstrap", "util-linux", "mount"]
+            "libinih1", "libmnl0", "libsystemd0", "libjson-c5", "python3-pytest", "nftables", "iptables", "netbase", "mmdebstrap",
+            "util-linux", "mount"]
 UNIT = re.compile(r"kernel/|process/|windows/bindprobe$|facts/holders$|sshd/sshd$")  # they ask the kernel
 LAB = ["test_moves.py::test_restore_manual_waits_for_restore"]  # first bind, Windows keeps 22, moved at run time, and back
-LAB_MODULES = ["overlay", "veth", "nf_tables"]
+LAB_MODULES = ["overlay", "veth", "nf_tables", "xt_socket", "xt_connmark"]
 SUITES = ("bookworm", "trixie", "sid")
 INITRD_MODULES = ["virtio_pci", "virtio_blk", "ext4", "crc32c_generic", "crc32c-intel"]
 LIMIT = 45 * 60  # seconds for one kernel
@@ -188,13 +189,13 @@ def make_disk(kernel: Kernel, path: Path, lab: bool) -> None:
                 "opt/kernels/inside.py": (TOP / "tests/kernels/inside.py").read_text(),
                 "opt/kernels/init": INIT,
                 "etc/systemd/system/kernels.service": SERVICE,
+                **({"usr/local/sbin/nft": (TOP / "tests/kernels/nft.py").read_text()} if kernel.user_mode else {}),
                 "usr/bin/wslinfo": "#!/bin/sh\necho mirrored\n"}.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        for program in "usr/bin/wslinfo", "opt/kernels/init":
-            (root / program).chmod(0o755)
+            (root / name).chmod(0o755 if text.startswith("#!") else 0o644)
         run("systemctl", f"--root={root}", "--quiet", "enable", "wslportd.service", "kernels.service")
-        run("mke2fs", "-q", "-F", "-t", "ext4", "-d", root, path, "4G")
+        run("mke2fs", "-q", "-F", "-t", "ext4", "-d", root, path, "4G", stdout=subprocess.DEVNULL)
 
 
 # ---- a run ----
