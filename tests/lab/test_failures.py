@@ -798,11 +798,10 @@ def test_sshd_dies_while_relocated(make):
     assert w.logs_in(m, 2222)
 
 
-# ---- the kernel is too old ----
+# ---- the kernel is too old: no helper program can be run ----
 
 @pytest.mark.parametrize("error", ["ENOSYS", "EINVAL"], ids=["before-5.9", "before-5.11"])
 def test_a_kernel_without_close_range_is_told_once(make, error):
-    """No helper program could be run. (What a real 5.10 does: tests/run kernels.)"""
     m = make()
     for unit in w.UNIT, w.HELPER:
         m.write(f"/etc/systemd/system/{unit}.d/old-kernel.conf",
