@@ -141,7 +141,7 @@ int verb_help(Ctl *ctl) {
         }
         putchar('\n');
         print_options(ctl, "");
-        printf("\nWithout a verb: status. See wslportctl(1).\n");
+        help_print(ctl, "\n", 0, "Without a verb: status. See wslportctl(1).");
         return CTL_OK;
 }
 

@@ -64,7 +64,8 @@ static void print_all(const Ctl *ctl, const Finding findings[], size_t n) {
         static const Verdict order[] = { VERDICT_SKIPPED, VERDICT_OK, VERDICT_UNKNOWN, VERDICT_WARNING,
                                          VERDICT_PROBLEM };
         bool all = ctl->line.options[OPTION_ALL] || all_fit(ctl, findings, n);
-        size_t counts[_VERDICT_MAX] = { 0 }, passed;
+        size_t counts[_VERDICT_MAX] = { 0 };
+        char warnings[40] = "", more[80] = "", text[200];
 
         for (size_t i = 0; i < ELEMENTSOF(order); i++)
                 for (size_t k = 0; k < n; k++)
@@ -74,15 +75,15 @@ static void print_all(const Ctl *ctl, const Finding findings[], size_t n) {
                                         print_for_people(ctl, &findings[k]);
                         }
 
-        passed = counts[VERDICT_OK] + counts[VERDICT_SKIPPED];
-        printf("%zu problem%s, ", counts[VERDICT_PROBLEM], counts[VERDICT_PROBLEM] == 1 ? "" : "s");
         if (counts[VERDICT_WARNING] > 0)
-                printf("%zu warning%s, ", counts[VERDICT_WARNING], counts[VERDICT_WARNING] == 1 ? "" : "s");
-        printf("%zu unknown", counts[VERDICT_UNKNOWN]);
-        if (all)
-                putchar('\n');
-        else
-                printf("; wslportctl diagnose --all shows %zu more\n", passed);
+                snprintf(warnings, sizeof(warnings), "%zu warning%s, ", counts[VERDICT_WARNING],
+                         counts[VERDICT_WARNING] == 1 ? "" : "s");
+        if (!all)
+                snprintf(more, sizeof(more), "; `wslportctl diagnose --all` shows %zu more",
+                         counts[VERDICT_OK] + counts[VERDICT_SKIPPED]);
+        snprintf(text, sizeof(text), "%zu problem%s, %s%zu unknown%s", counts[VERDICT_PROBLEM],
+                 counts[VERDICT_PROBLEM] == 1 ? "" : "s", warnings, counts[VERDICT_UNKNOWN], more);
+        wrap_text(stdout, text, 0, ctl->columns, WRAP_NEVER);
 }
 
 int verb_diagnose(Ctl *ctl) {

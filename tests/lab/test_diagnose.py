@@ -234,7 +234,7 @@ def test_what_passes_is_shown_where_there_is_room(make):
     w.wait_sshd(m, 2222)
     short = m.run(["wslportctl", "diagnose"], check=True).stdout
     assert list(parse(short)) == ["windows-firewall"]
-    assert short.splitlines()[-1] == "0 problems, 1 unknown; wslportctl diagnose --all shows 25 more"
+    assert short.splitlines()[-1] == "0 problems, 1 unknown; `wslportctl diagnose --all` shows 25 more"
     assert len(json.loads(m.run(["wslportctl", "diagnose", "--json"], check=True).stdout)) == 26
     for rows, shown in (24, 1), (60, 26):
         command = f"stty rows {rows} columns 200; NO_COLOR=1 wslportctl diagnose"
