@@ -38,6 +38,8 @@ ELSEWHERE = {
     "sudo tests/run thorough": '.ci/run:exec "$(dirname "$0")/../tests/run" unit lab thorough',
     "tests/run here": INSTALLED,
     "sudo tests/run wsl": 'tests/lab/test_install.py:"tests/run", "wsl"',
+    "tests/run wsl": 'tests/lab/test_install.py:"tests/run", "wsl"',
+    "wslportctl report": "tests/lab/test_report.py:def test_it_tells_of_nobody(",
     "sudo apt purge wslportd": 'tests/lab/test_install.py:"apt-get", "-y", "purge", "wslportd"',
     "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
     "tests/run thorough": '.ci/run:exec "$(dirname "$0")/../tests/run" unit lab thorough',

@@ -175,29 +175,29 @@ static void test_tells_whose_an_interface_is(void) {
                                               "192.0.2.6 tailscale, 100.92.14.5 mesh, 192.0.2.7 lan");
 
         /* The rules of loopback0 come first, and say nothing about the others. */
-        netns_ip("rule add pref 0 iif loopback0 ipproto tcp lookup local");
-        netns_ip("rule add pref 0 iif loopback0 ipproto udp lookup local");
+        netns_ip("rule add pref 0 iif loopback0 ipproto 6 lookup local");
+        netns_ip("rule add pref 0 iif loopback0 ipproto 17 lookup local");
         test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.3 lan, 192.0.2.5 lan, "
                                               "192.0.2.6 tailscale, 100.92.14.5 mesh, 192.0.2.7 lan");
 
-        netns_ip("rule add pref 0 iif eth0 ipproto tcp lookup local");
-        netns_ip("rule add pref 0 iif eth0 ipproto udp lookup local");
+        netns_ip("rule add pref 0 iif eth0 ipproto 6 lookup local");
+        netns_ip("rule add pref 0 iif eth0 ipproto 17 lookup local");
         test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
 
         /* Rules that aren't WSL's. */
-        netns_ip("rule add pref 0 iif eth1 ipproto udp lookup local");
-        netns_ip("rule add pref 0 iif eth1 ipproto tcp lookup 99");
-        netns_ip("rule add pref 0 iif eth1 ipproto tcp prohibit");
-        netns_ip("rule add pref 0 oif eth1 ipproto tcp lookup local");
-        netns_ip("-6 rule add pref 0 iif eth1 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif eth1 ipproto 17 lookup local");
+        netns_ip("rule add pref 0 iif eth1 ipproto 6 lookup 99");
+        netns_ip("rule add pref 0 iif eth1 ipproto 6 prohibit");
+        netns_ip("rule add pref 0 oif eth1 ipproto 6 lookup local");
+        netns_ip("-6 rule add pref 0 iif eth1 ipproto 6 lookup local");
         test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
 
-        netns_ip("rule add pref 0 iif eth1 ipproto tcp lookup local");
-        netns_ip("rule del pref 0 iif eth0 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif eth1 ipproto 6 lookup local");
+        netns_ip("rule del pref 0 iif eth0 ipproto 6 lookup local");
         test_equal_string(list(routes, text), "192.0.2.3 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
 
         /* The owner of a bridge may mirror it by a rule as WSL's. */
-        netns_ip("rule add pref 0 iif lxdbr0 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif lxdbr0 ipproto 6 lookup local");
         test_equal_string(list(routes, text),
                           "192.0.2.3 lan, 192.0.2.4 lan, 192.0.2.6 tailscale, 100.92.14.5 mesh");
 }
@@ -214,7 +214,7 @@ static void test_many_rules(void) {
         netns_run("for n in $(seq 1000); do echo rule add pref 0 iif x$n ipproto 6 lookup local; done | "
                   "ip -batch -");
         test_equal_string(list(routes, text), "");
-        netns_ip("rule add pref 0 iif eth0 ipproto tcp lookup local"); /* stands behind them */
+        netns_ip("rule add pref 0 iif eth0 ipproto 6 lookup local"); /* stands behind them */
         test_equal_string(list(routes, text), "");
 }
 
@@ -285,20 +285,20 @@ static void test_lists_what_has_changed(void) {
         add_interface("eth0", "veth peer name far-eth0", "192.0.2.2/24");
         add_interface("eth1", "veth peer name far-eth1", "192.0.2.3/24");
         netns_ip("link set far-eth0 up");
-        netns_ip("rule add pref 0 iif eth0 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif eth0 ipproto 6 lookup local");
         test_equal_int(sd_event_new(&event), 0);
         test_equal_int(routes_new(&routes), 0);
         test_equal_int(routes_watch(routes, event, count, &told), 0);
         test_equal_string(list(routes, text), "192.0.2.2 lan");
 
         netns_ip("link set far-eth1 up");
-        netns_ip("rule add pref 0 iif eth1 ipproto tcp lookup local");
+        netns_ip("rule add pref 0 iif eth1 ipproto 6 lookup local");
         test_equal_string(list(routes, text), "192.0.2.2 lan"); /* the event hasn't been seen */
         turn(event, 600 * USEC_PER_MSEC);
         test_assert(told > 0);
         test_equal_string(list(routes, text), "192.0.2.2 lan, 192.0.2.3 lan");
 
-        netns_ip("rule del pref 0 iif eth0 ipproto tcp lookup local");
+        netns_ip("rule del pref 0 iif eth0 ipproto 6 lookup local");
         turn(event, 600 * USEC_PER_MSEC);
         test_equal_string(list(routes, text), "192.0.2.3 lan");
 }
