@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A D-Bus client on a bare socket: it breaks rules that libraries keep. Runs in the machine, with python3-minimal.
+"""A D-Bus client on a bare socket: it breaks rules that libraries keep. Runs in the machine, with python3.
 
 busclient.py call PATH INTERFACE MEMBER [SIGNATURE ARGUMENT…]   prints "return" or the error's name, with the text
 busclient.py own NAME                                           owns that name until it is killed; prints "owned"
