@@ -14,20 +14,19 @@
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)
 #define DROP_INS_MAX 64
 
-/* A line or a file that can't be read may have been meant to forbid what an earlier file allows by @key, or, by Unit=,
- * to have another unit than ssh.service moved. */
+/* A line or a file that can't be read may have been meant to forbid what an earlier file allows by @key. */
 static void distrust(Config *config, ConfigKeyId key) {
-        bool unit = key == CONFIG_UNIT;
-
-        if ((unit || key == CONFIG_RELOCATE) && config->relocate != RELOCATE_NEVER)
+        if (key == CONFIG_RELOCATE && config->relocate != RELOCATE_NEVER)
                 config->relocate = RELOCATE_UNREADABLE;
-        if (unit || key == CONFIG_SOCKET_ACTIVATION)
+        else if (key == CONFIG_SOCKET_ACTIVATION)
                 config->socket_activation = SOCKET_ACTIVATION_UNREADABLE;
-        if (key == CONFIG_RESTORE)
+        else if (key == CONFIG_RESTORE)
                 config->restore = RESTORE_MANUAL;
-        if (unit || key == CONFIG_ENSURE_ENABLED)
+        else if (key == CONFIG_UNIT)
+                strcpy(config->unit, CONFIG_NO_UNIT);
+        else if (key == CONFIG_ENSURE_ENABLED)
                 config->ensure_enabled = false;
-        if (key == CONFIG_INTEROP)
+        else if (key == CONFIG_INTEROP)
                 config->interop = false;
 }
 

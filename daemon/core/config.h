@@ -28,13 +28,16 @@ typedef struct ConfigPlace {
         unsigned line;  /* 0: there is none */
 } ConfigPlace;
 
+/* Where Unit= can't be read: nobody has such a unit, and the one that is meant isn't known. */
+#define CONFIG_NO_UNIT "unreadable.service"
+
 typedef struct Config {
         RelocatePolicy relocate;
         PortRange candidates[CONFIG_CANDIDATES_MAX];
         size_t n_candidates; /* 0: not one could be read */
         RestorePolicy restore;
 
-        char unit[256]; /* "auto" or a unit name that ends in .service */
+        char unit[256]; /* "auto", or a unit name that ends in .service */
         SocketActivation socket_activation;
         bool ensure_enabled;
 

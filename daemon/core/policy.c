@@ -140,6 +140,8 @@ static void postpone(const Snapshot *s, Decision *d) {
         if (d->action == ACTION_RELOCATE || d->action == ACTION_RESTORE || d->action == ACTION_START) {
                 d->action = ACTION_NONE;
                 d->port = 0;
+                if (s->request != REQUEST_NONE)
+                        snprintf(d->reason, sizeof(d->reason), "%s", s->postponed);
         }
         if (d->action == ACTION_NONE) {
                 d->n_beside = 0;

@@ -176,7 +176,7 @@ static void home_finder_on_answer(const SshdAnswer *answer, void *userdata) {
         home_finder_set_verdict(finder, answer->verdict,
                                 answer->has_dump && !has_home ? SSHD_TOO_MANY : answer->detail);
         finder->facts.ask_again = !valid;
-        if (!valid || !has_home)
+        if ((!valid && answer->verdict != SSHD_VERDICT_KEYLESS) || !has_home)
                 log_message(finder->log, LOG_WARNING, "sshd does not %s: %s",
                             valid ? "tell where it would listen" : "accept its configuration",
                             strempty(finder->facts.detail));

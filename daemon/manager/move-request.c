@@ -11,7 +11,7 @@ static ServicePhase phase_for_move(const Observer *o, const Decision *d) {
 
         if ((phase == SERVICE_RUNNING && !observer_sshd_has(o, d->port)) ||
             (phase == SERVICE_RUNNING && d->action == ACTION_RESTORE && observer_sshd_has(o, now) &&
-             !port_is_one_of(now, home->ports, home->n_ports)) ||
+             (units_socket(o->c->units) || !port_is_one_of(now, home->ports, home->n_ports))) ||
             (phase == SERVICE_TO_START &&
              (d->action == ACTION_RELOCATE || d->then_start || (fact && fact->bind == BIND_FREE))))
                 return phase;

@@ -9,7 +9,7 @@
 typedef struct MoveProbe {
         char address[INET6_ADDRSTRLEN];
         uint16_t port;
-        bool listens; /* sshd does, so the kernel refuses the bind for that, and what counts is that Windows has answered */
+        bool listens; /* sshd has the port, so that the kernel refuses the bind once Windows has answered */
 } MoveProbe;
 
 typedef struct MoveRequest {

@@ -397,12 +397,13 @@ static void move_ask(Move *move) {
 static void move_on_probed(const ChildResult *result, void *userdata) {
         char detail[BINDPROBE_DETAIL_SIZE];
         Move *move = userdata;
+        bool listens = move->request.probes[move->probe.n_granted].listens;
         int r = 0;
 
         move->probe.answer = bindprobe_read(result, detail);
         move->probe.child = child_free(move->probe.child);
-        if (move->probe.answer == BIND_REFUSED_BY_LINUX && move->request.probes[move->probe.n_granted].listens)
-                move->probe.answer = BIND_FREE;
+        if (listens && (move->probe.answer == BIND_REFUSED_BY_LINUX || move->probe.answer == BIND_REFUSED_BY_WINDOWS))
+                move->probe.answer = BIND_FREE; /* these two look alike, and there is an answer */
         if ((move->request.to.port != 0 || move->request.from.port == 0) &&
             (move->probe.answer == BIND_REFUSED_BY_WINDOWS || move->probe.answer == BIND_REFUSED_BY_LINUX))
                 r = move->listens(&move->request.to, move->probe.port, move->userdata);
@@ -411,7 +412,8 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
                 move->request.expected = move->probe.port;
                 move_verify(move, MOVE_DOUBTING);
         } else if (move->probe.answer != BIND_FREE)
-                move_undo(move, -EADDRINUSE, "%u can't be had: %s%s%s", move->probe.port,
+                move_undo(move, listens ? -EADDRNOTAVAIL : -EADDRINUSE, "%u can't be had%s: %s%s%s",
+                          move->probe.port, listens ? " again" : "",
                           bind_answer_to_string(move->probe.answer), *detail ? " " : "", detail);
         else {
                 move->probe.n_granted++;

@@ -56,7 +56,7 @@ static void operator_note_answer(Operator *op, uint16_t port, BindAnswer answer,
 
         observer_note_answer(op->observer, port, answer, detail);
         fact = ports_find(&op->observer->ports, port);
-        if (fact && answer != BIND_FREE)
+        if (fact && answer != BIND_FREE && (fact->holder != HOLDER_SSHD || fact->lacks_ipv4))
                 publisher_tell_refusal(op->publisher, fact);
 }
 
@@ -401,6 +401,8 @@ static void operator_finish_request(Operator *op, const Snapshot *s, const Decis
 /* ── decisions ── */
 
 void operator_fill(const Operator *op, Snapshot *snapshot) {
+        const UnitState *service = units_service(op->c->units);
+
         /* Restore=auto may go home only if two more moves fit into the limit: one home, and one away again
          * if Windows takes the port meanwhile. */
         snapshot->no_auto_restore = !backoff_allows(&op->retry.moves, 2, clock_usec(CLOCK_MONOTONIC));
@@ -410,7 +412,9 @@ void operator_fill(const Operator *op, Snapshot *snapshot) {
                                pending_request_is_met(&op->request, op->c->files.placement.port));
         snapshot->request_port = op->request.port;
         snapshot->switch_failed = op->switch_failed;
-        snapshot->postponed = op->retry.postponed[0] ? op->retry.postponed : NULL;
+        snapshot->postponed = service && streq(service->load_state, "masked") ? "its unit is masked"
+                              : op->retry.postponed[0]                      ? op->retry.postponed
+                                                                            : NULL;
         snapshot->too_often = op->retry.too_often;
 }
 

@@ -337,10 +337,12 @@ def test_an_sshd_with_both_ports_is_not_told_where_nothing_can_bind(make):
     m.wait_listening(22)
     m.wait_listening(2222)
     m.windows.dead()
+    before = len(w.daemon_messages(m))
     systemctl(m, "start", w.UNIT)
     w.wait_settled(m)
     w.hold(lambda: m.listeners().keys() >= {22, 2222}, 2, "sshd is left alone")
     assert w.properties(m)["LastBind"] == "tracker-dead"
+    assert not any("Port 22" in text for text in w.daemon_messages(m)[before:])
 
 
 def test_its_owner_gives_sshd_the_port_that_it_was_moved_to(make):

@@ -679,7 +679,7 @@ static const RestRow rest_rows[] = {
         { "[Daemon]\nLoglevel=debug\n", RELOCATE_UNREADABLE, "" },
         { "\xff\xfe[", RELOCATE_UNREADABLE, "" },
         { "[SSH]\nSocketActivation=disabel\n", RELOCATE_UNREADABLE, "" },
-        { "[Policy]\nRelocate=conflict\n[SSH]\nUnit=sshd-lan\nEnsureEnabled=yes\n", RELOCATE_UNREADABLE, "EnsureEnabled=yes\n" },
+        { "[Policy]\nRelocate=conflict\n[SSH]\nUnit=sshd-lan\nEnsureEnabled=yes\n", RELOCATE_CONFLICT, "Unit=unreadable.service\nEnsureEnabled=yes\n" },
 
         { "[Policy]\nRelocate=conflict\nCandidatePorts=4022 4o23 4024\n", RELOCATE_CONFLICT, "CandidatePorts=4022\n" },
         { "[Policy]\nRelocate=conflict\nCandidatePorts=\"4022\"\n", RELOCATE_CONFLICT, "CandidatePorts=\n" },
