@@ -148,9 +148,11 @@ int verb_who(Ctl *ctl) {
         return CTL_OK;
 }
 
-int verb_report(Ctl *) {
+int verb_report(Ctl *ctl) {
         sigset_t none;
 
+        if (ctl->line.options[OPTION_JSON])
+                return ctl_error(CTL_USAGE, "report has no --json; its file is for people");
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         execl(REPORTER, REPORTER, NULL);

@@ -36,7 +36,10 @@ def planted(make) -> Machine:
     w.check_report(m, "relocated", 2222)
     for message in (f"Accepted publickey for {USER} from {ADDRESS} port 50000 ssh2: ED25519 {PRINT}",
                     f"Failed password for invalid user {STRANGER} from {ADDRESS6} port 50001 ssh2",
-                    f"Connection closed by {ADDRESS}.", f"Invalid user {STRANGER} from {ADDRESS}:"):
+                    f"Connection closed by {ADDRESS}.", f"Invalid user {STRANGER} from {ADDRESS}:",
+                    f"error: maximum authentication attempts exceeded for {STRANGER} from {ADDRESS} port 50002 ssh2",
+                    f"Starting session: shell on pts/1 for {STRANGER} from {ADDRESS} port 50003 id 0",
+                    f"pam_unix(sshd:auth): authentication failure; uid=0 rhost={ADDRESS} user={STRANGER}"):
         m.run(["logger", "--id=4711", "--tag", "sshd", message], check=True)
     m.run(["journalctl", "--sync"], check=True)
     return m
@@ -69,8 +72,10 @@ def test_it_tells_of_nobody(make):
     assert f"HOME=/home/{name}" in text and f"for invalid user {name}" not in text
     address = text.partition(f"Accepted publickey for {name} from ")[2].split()[0]
     assert f"Connection closed by {address}." in text
-    again, _ = report(m, "/root")
-    assert again.splitlines()[0] != printed.splitlines()[0]
+    again, _ = report(m, "/root", "env", "SUDO_UID=65534", "SUDO_GID=65534")
+    path = again.splitlines()[0]
+    assert path != printed.splitlines()[0] and m.run(["stat", "--format=%u:%g", path]).stdout == "65534:65534\n"
+    assert m.run(["wslportctl", "report", "--json"]).returncode == 2
 
 
 def test_a_user_sees_what_is_missing(make):
