@@ -193,7 +193,7 @@ class Setup:
     def defaults(self, phase: str, moved: bool) -> dict[str, str]:
         """The values of a phase's keys where expect.ini has none."""
         if moved:
-            facts = {"state": "relocated", "port": str(MOVED), "endpoints": " ".join(self.moved), "reason": str(MOVED)}
+            facts = {"state": "relocated", "port": str(MOVED), "endpoints": " ".join(self.moved)}
             requested = {"cause": "requested", "holder": "*"}
             facts |= requested if phase == "requested" else {"cause": "windows-openssh-holds", "holder": "windows-openssh"}
         elif self.get(phase, "state", "clear") == "clear":
