@@ -86,13 +86,8 @@ static void move_finish(Move *move, int result) {
         move->reach = MOVE_IS_NOWHERE;
         move->trial.reload_due = move->trial.reload_due || result == -ENOLINK; /* for all that is known */
         move->timer = sd_event_source_disable_unref(move->timer);
-        if (!move->trial.reload_due) {
-                int r = store_set_mark(STORE_RELOAD_DUE_FILE, false);
-
-                if (r < 0)
-                        move_add_text(move, "; %s can't be taken away: %s", STORE_RELOAD_DUE_FILE,
-                                      strerrordesc_np(-r));
-        }
+        if (!move->trial.reload_due) /* where it stays, the next run has systemd read its units once more */
+                (void) store_set_mark(STORE_RELOAD_DUE_FILE, false);
         move->handler(result, move->probe.port, move->probe.answer, move->text, move->userdata);
 }
 

@@ -13,9 +13,13 @@ void plan_apply(const Shape *shape, ServicePhase phase, bool again, Plan *ret) {
 
         if (shape->by_socket) {
                 /* systemd doesn't restart a socket unit whose service runs (Debian), and the service would
-                 * go on listening on what it was handed. Sessions survive: KillMode=process. */
-                if (shape->has_service && !shape->accept)
+                 * go on listening on what it was handed. Sessions survive: KillMode=process. If its owner's restart
+                 * of the socket unit was refused for that, the service is all that listens. */
+                if (shape->has_service && !shape->accept) {
+                        if (!shape->broke)
+                                plan_add(ret, JOB_LOOK, true);
                         plan_add(ret, JOB_STOP, false);
+                }
                 plan_add(ret, shape->broke ? JOB_STOP : JOB_RESTART, true);
                 if (shape->broke) /* JOB_RESTART leaves a unit alone that is down */
                         plan_add(ret, JOB_START, true);

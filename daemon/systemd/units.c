@@ -168,14 +168,17 @@ static bool units_asked_too_little(Units *units) {
         return too_little;
 }
 
-/* Its owner stops or disables it, and systemd goes on calling it failed. */
+/* systemd goes on calling a unit failed that its owner stops or disables. Returns true if systemd was asked to call it
+ * inactive, which a later run of the daemon sees too. */
 static bool unit_is_given_up(const Unit *unit) {
         const UnitState *before = &unit->state, *now = &unit->incoming;
 
         return streq(before->active_state, "failed") && streq(now->active_state, "failed") &&
                before->past.began == now->past.began && now->job == 0 &&
                ((unit->had_job && !streq(now->result, "start-limit-hit")) ||
-                (streq(before->unit_file_state, "enabled") && streq(now->unit_file_state, "disabled")));
+                (streq(before->unit_file_state, "enabled") && streq(now->unit_file_state, "disabled"))) &&
+               sd_bus_call_method_async(unit->units->bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
+                                        "ResetFailedUnit", NULL, NULL, "s", now->id) >= 0;
 }
 
 static void units_finish(Units *units) {
@@ -198,12 +201,7 @@ static void units_finish(Units *units) {
         for (size_t i = 0; i < units->n_all; i++) {
                 Unit *unit = &units->all[i];
 
-                /* From then on systemd calls it inactive, also for a later run of the daemon. */
-                if (unit_is_given_up(unit))
-                        given_up = sd_bus_call_method_async(units->bus, NULL, SYSTEMD1, SYSTEMD1_PATH,
-                                                            SYSTEMD1_MANAGER, "ResetFailedUnit", NULL, NULL,
-                                                            "s", unit->incoming.id) >= 0 ||
-                                   given_up;
+                given_up = unit_is_given_up(unit) || given_up;
                 unit->had_job = false;
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the padding is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;

@@ -250,6 +250,12 @@ exec /usr/lib/real/sshd "$@"
 """
 
 
+def hold_sshd(m: Machine) -> None:
+    """While /run/hold is there, sshd doesn't say where it would listen."""
+    m.write("/usr/lib/real/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
+    m.write("/usr/sbin/sshd", HELD_SSHD, 0o755)
+
+
 def in_place(m: Machine) -> bool:
     """Whether our files move the socket unit."""
     return m.exists(w.PORT_FILE) or m.exists("/run/systemd/system/ssh.socket.d/zz-wslportd.conf")
@@ -267,8 +273,7 @@ def test_the_daemon_is_killed_before_systemd_has_read_its_files(make, name, way,
         else:
             m.write("/etc/systemd/system/ssh.socket.d/two.conf", "[Socket]\nListenStream=2222\n")
         m.write(w.LAST_PORT_FILE, "2222\n")
-    m.write("/usr/lib/real/sshd", m.path("/usr/sbin/sshd").read_bytes(), 0o755)
-    m.write("/usr/sbin/sshd", HELD_SSHD, 0o755)
+    hold_sshd(m)
     m.write(f"/etc/systemd/system/{w.UNIT}.d/kill.conf", f"[Service]\nRestart=no\n{mends}")
     boot(m)
     p = w.wait_properties(m, State="relocated" if home else "clear")
@@ -313,3 +318,19 @@ def test_systemd_reads_its_units_while_windows_is_asked(make, name, way):
     m.path("/run/hold").unlink()
     assert asking.wait() == 0
     standing(m, *(("clear", 22, "") if way == "home" else ("relocated", 2222, SHAPES[name].mechanism)))
+
+
+def test_the_owner_restarts_the_socket_unit_during_a_move(make):
+    """systemd refuses that while its service runs (Debian), and the unit is down then. The service listens on."""
+    m = laid(make, "debian-13-socket", stray=(2222,))
+    hold_sshd(m)
+    boot(m)
+    standing(m, "clear", 22, "")
+    m.write("/run/hold", "")
+    asking = w.begin_call(m, "Relocate", "q", "2222")
+    w.eventually(lambda: in_place(m), "it has begun")
+    assert m.run(["systemctl", "restart", "ssh.socket"]).returncode != 0 and only(m, 22)
+    m.path("/run/hold").unlink()
+    asking.wait()
+    w.eventually(lambda: (p := w.properties(m)) and p["Port"], "the report is there")
+    assert w.logs_in(m, w.properties(m)["Port"])

@@ -6,6 +6,7 @@ static const char *kind_words[] = {
         [JOB_RELOAD] = "reload",           [JOB_START] = "start",     [JOB_RESTART] = "restart",
         [JOB_STOP] = "stop",               [JOB_DAEMON_RELOAD] = "daemon-reload",
         [JOB_ENABLE] = "enable",           [JOB_DISABLE] = "disable",
+        [JOB_LOOK] = "look at",
 };
 
 /* A plan that is written anew keeps nothing of this. */
@@ -34,7 +35,7 @@ static const char *planned(const Shape *shape, ServicePhase phase, bool again) {
 }
 
 #define SOCKET "restart socket"
-#define SERVICE_AND_SOCKET "stop service, restart socket"
+#define SERVICE_AND_SOCKET "look at socket, stop service, restart socket"
 
 /* The rows also have members that mean nothing for their shape. */
 static const struct {
