@@ -185,11 +185,7 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
 
 /* Looks whether sshd listens, in @delay µs. */
 static void move_look_later(Move *move, usec_t delay) {
-        int r;
-
-        r = timer_arm(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
-        if (r < 0)
-                move_undo(move, r, "the check of sshd's listeners could not go on");
+        timer_arm_or_end(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
 }
 
 static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
@@ -404,7 +400,8 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 
         move->probe.answer = bindprobe_read(result, detail);
         move->probe.child = child_free(move->probe.child);
-        if (move->probe.answer == BIND_REFUSED_BY_LINUX && move->request.probes[move->probe.n_granted].listens)
+        if (move->probe.answer == BIND_REFUSED_BY_LINUX &&
+            move->request.probes[move->probe.n_granted].listens)
                 move->probe.answer = BIND_FREE;
         if ((move->request.to.port != 0 || move->request.from.port == 0) &&
             (move->probe.answer == BIND_REFUSED_BY_WINDOWS || move->probe.answer == BIND_REFUSED_BY_LINUX))
