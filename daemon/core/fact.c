@@ -54,14 +54,17 @@ static void describe_sshd(const PortFact *fact, char *ret, size_t size) {
 
 /* Describes bind()'s answer about a port without a known holder. */
 static void describe_answer(const PortFact *fact, char *ret, size_t size) {
-        static const struct {
+        const struct {
                 const char *before, *after; /* what stands around the port's number */
         } answers[_BIND_MAX] = {
                 [BIND_NOT_ASKED] = { "nothing here listens on ", "" },
                 [BIND_FREE] = { "", " is free" },
                 [BIND_REFUSED_BY_WINDOWS] = { "Windows refuses ",
                                               " (a program has it, or an excluded port range)" },
-                [BIND_REFUSED_BY_LINUX] = { "a Linux socket that doesn't listen holds ", "" },
+                [BIND_REFUSED_BY_LINUX] = { fact->holder == HOLDER_UNKNOWN
+                                                            ? "a Linux socket holds "
+                                                            : "a Linux socket that doesn't listen holds ",
+                                            "" },
                 [BIND_NO_ANSWER] = { "Windows does not answer about ", "" },
                 [BIND_FAILED] = { "", " could not be tried" },
         };

@@ -70,9 +70,9 @@ int mend_units(const char *unit) {
         size_t n = unit_pairs(unit, pairs);
         char streams[UNIT_STREAMS_SIZE];
         Placement placement = { 0 };
+        bool known = store_read_placement(&placement) >= 0;
         int r;
 
-        (void) store_read_placement(&placement);
         r = bus_open_private(&bus);
         if (r >= 0)
                 r = sockets_new(&sockets);
@@ -84,7 +84,8 @@ int mend_units(const char *unit) {
                 if (!systemd_is(bus, pairs[i].socket, "active") ||
                     !read_streams(bus, pairs[i].socket, streams))
                         continue;
-                (void) store_take_back_unread(pairs[i].socket, streams, &placement);
+                if (known)
+                        (void) store_take_back_unread(pairs[i].socket, streams, &placement);
                 if (systemd_is(bus, pairs[i].service, "active") ||
                     systemd_is(bus, pairs[i].service, "activating") || !is_deaf(sockets, streams))
                         continue;

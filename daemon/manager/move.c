@@ -401,6 +401,7 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
                 r = move->listens(&move->request.to, move->probe.port, move->userdata);
         if (r != 0 && r != -EADDRINUSE) {
                 /* Boot has gone on meanwhile, and sshd has come up with our file. */
+                (void) trial_set_aside(&move->trial, false);
                 move->request.expected = move->probe.port;
                 move_verify(move, MOVE_DOUBTING);
         } else if (move->probe.answer != BIND_FREE)
@@ -473,6 +474,8 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                            .to = request->to,
                            .now = request->from,
                            .by_socket = request->managed.socket,
+                           .unapplied = request->managed.socket &&
+                                        !streams_have_port(request->managed.socket->streams, request->from.port),
                            .keyless = request->sshd->verdict == SSHD_VERDICT_KEYLESS,
                            .home = request->sshd->home,
                            .handler = move_on_tried,

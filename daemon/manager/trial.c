@@ -12,10 +12,11 @@ void trial_take_back(Trial *t) {
 int trial_write(Trial *t, const Placement *placement) {
         bool units = t->by_socket || mechanism_is_drop_in(placement->mechanism) ||
                      mechanism_is_drop_in(t->now.mechanism);
+        static const Placement nowhere = { 0 };
         int r;
 
         if (units) {
-                r = store_note_unread(&t->from, home_first_port(&t->home), t->units.streams);
+                r = store_note_unread(t->unapplied ? &nowhere : &t->from, home_first_port(&t->home), t->units.streams);
                 if (r < 0)
                         return r;
         }

@@ -20,6 +20,7 @@ typedef struct Trial {
         Placement accepted; /* what they are to say again after trial_set_aside() */
         bool aside;         /* until then .now is .from */
         bool reload_due;    /* systemd has not read what they say */
+        bool unapplied;     /* nor had it read .from: a socket unit listens at home */
         BareUnits units;
         bool by_socket, keyless; /* sshd's host keys are still to be made, and it is not told anything now */
         Home home;                       /* as of the start */

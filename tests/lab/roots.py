@@ -105,6 +105,9 @@ def once(path: Path, make: Callable[[Path], object]) -> Path:
     with locked(path):
         if not path.exists():
             unfinished = path.with_suffix(".new")
+            for mount in reversed(Path("/proc/mounts").read_text().splitlines()):  # of a run that was killed
+                if (point := mount.split()[1]).startswith(f"{unfinished}/"):
+                    subprocess.run(["umount", "--lazy", point], check=True)
             shutil.rmtree(unfinished, ignore_errors=True)
             make(unfinished)
             unfinished.rename(path)

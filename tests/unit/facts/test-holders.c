@@ -229,11 +229,13 @@ static void test_a_slow_helper_and_many_listeners(void) {
         fd = open_helper(&name);
         helper = fork();
         test_assert(helper > 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-        for (int asker; helper == 0; close(asker)) {
-                asker = accept(fd, NULL, NULL);
+        while (helper == 0) {
+                int asker = accept(fd, NULL, NULL);
+
                 (void) recv(asker, &request, sizeof(request), 0);
                 (void) poll(NULL, 0, ANSWER_MSEC);
                 (void) send(asker, &answer, sizeof(answer), MSG_NOSIGNAL);
+                close(asker);
         }
         (void) netns_listen("127.0.0.1", 2222);
         test_equal_int(holders_look(sockets, (ManagedUnits){ .service = &service }, &one_address, 2222, now(), &view), 0);
