@@ -2,12 +2,6 @@
 #include "core/status.h"
 
 #define PLACE(Type, member) .offset = offsetof(Type, member), .size = sizeof(((Type *) NULL)->member)
-#define TEXT(name, Type, member) \
-        { name, "s", PLACE(Type, member) }
-#define WORD(name, enumeration, Type, member) \
-        { name, "s", PLACE(Type, member), .words = &enumeration##_list }
-#define NUMBER(name, type, Type, member) \
-        { name, type, PLACE(Type, member) }
 #define LIST(name, type_of_items, members_of_items, member)                            \
         {                                                                              \
                 name, "a(" type_of_items ")", PLACE(Status, member),                   \
@@ -17,38 +11,38 @@
         }
 
 static const StatusMember listener_members[] = {
-        TEXT("Address", StatusListener, address),
-        NUMBER("Port", "q", StatusListener, port),
-        WORD("Holder", holder, StatusListener, holder),
-        TEXT("Unit", StatusListener, unit),
-        { NULL },
+        { "Address", "s", PLACE(StatusListener, address) },
+        { "Port", "q", PLACE(StatusListener, port) },
+        { "Holder", "s", PLACE(StatusListener, holder), .words = &holder_list },
+        { "Unit", "s", PLACE(StatusListener, unit) },
+        { .name = NULL },
 };
 
 static const StatusMember address_members[] = {
-        TEXT("Address", StatusAddress, address),
-        WORD("Kind", address_kind, StatusAddress, kind),
-        { NULL },
+        { "Address", "s", PLACE(StatusAddress, address) },
+        { "Kind", "s", PLACE(StatusAddress, kind), .words = &address_kind_list },
+        { .name = NULL },
 };
 
 const StatusMember status_members[] = {
-        TEXT("Version", Status, version),
-        WORD("NetworkingMode", networking_mode, Status, mode),
-        WORD("State", state, Status, state),
-        WORD("Cause", cause, Status, cause),
-        TEXT("Reason", Status, reason),
-        NUMBER("HomePort", "q", Status, home_port),
-        WORD("HomePortHolder", holder, Status, home_holder),
-        TEXT("HomePortHolderDetail", Status, home_detail),
-        NUMBER("Port", "q", Status, port),
-        TEXT("Unit", Status, unit),
-        WORD("Mechanism", mechanism, Status, mechanism),
+        { "Version", "s", PLACE(Status, version) },
+        { "NetworkingMode", "s", PLACE(Status, mode), .words = &networking_mode_list },
+        { "State", "s", PLACE(Status, state), .words = &state_list },
+        { "Cause", "s", PLACE(Status, cause), .words = &cause_list },
+        { "Reason", "s", PLACE(Status, reason) },
+        { "HomePort", "q", PLACE(Status, home_port) },
+        { "HomePortHolder", "s", PLACE(Status, home_holder), .words = &holder_list },
+        { "HomePortHolderDetail", "s", PLACE(Status, home_detail) },
+        { "Port", "q", PLACE(Status, port) },
+        { "Unit", "s", PLACE(Status, unit) },
+        { "Mechanism", "s", PLACE(Status, mechanism), .words = &mechanism_list },
         LIST("Listeners", "sqss", listener_members, listeners),
-        NUMBER("PinnedSessions", "u", Status, pinned_sessions),
+        { "PinnedSessions", "u", PLACE(Status, pinned_sessions) },
         LIST("Reachable", "ss", address_members, reachable),
-        TEXT("ListenerWatch", Status, listener_watch),
-        WORD("LastBind", bind_answer, Status, last_bind),
-        NUMBER("LastChangeUSec", "t", Status, last_change),
-        { NULL },
+        { "ListenerWatch", "s", PLACE(Status, listener_watch) },
+        { "LastBind", "s", PLACE(Status, last_bind), .words = &bind_answer_list },
+        { "LastChangeUSec", "t", PLACE(Status, last_change) },
+        { .name = NULL },
 };
 
 _Static_assert(ELEMENTSOF(status_members) <= STATUS_CHANGES_MAX, "room for all and the NULL behind them");
