@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/bindtry.h"
+#include "windows/bindprobe.h"
 
 /* wslportd-bindprobe ADDRESS PORT: prints one word of BindAnswer, and an errno's name behind it if bind()
  * failed. */

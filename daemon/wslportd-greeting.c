@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "core/model.h"
 #include "windows/greeting.h"
 
 /* wslportd-greeting PORT MILLISECONDS: asks the server on that port of 127.0.0.1 for its greeting, prints

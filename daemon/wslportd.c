@@ -5,7 +5,6 @@
 
 #include "core/config-file.h"
 #include "manager/manager.h"
-#include "manager/mend.h"
 #include "manager/reset.h"
 #include "process/program.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/printable.h"
+#include "base/util.h"
 
 /* Characters of UTF-8 that a terminal must not get (RFC 3629; of Unicode Cc, Zl, Zp, most of Cf, and the
  * noncharacters). */

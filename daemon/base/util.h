@@ -114,6 +114,12 @@ static inline const char *line_next(const char *line) {
 
 #define LINES_FOREACH(line, text) for (const char *line = (text); *line; line = line_next(line))
 
+/* Copies @text to @buffer, cut between two characters where it doesn't fit. "?" stands for each byte that
+ * isn't UTF-8, and for each character that a terminal would take for a command or that a reader wouldn't
+ * see: control characters of both sets, line breaks, marks that turn the order of a line around, invisible
+ * characters. Returns @buffer. */
+const char *printable(const char *text, char *buffer, size_t size);
+
 /* Time in µs by a @clock of clock_gettime(2) that every Linux has. */
 static inline usec_t clock_usec(clockid_t clock) {
         struct timespec t;

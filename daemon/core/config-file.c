@@ -8,7 +8,6 @@
 #include <sys/sysmacros.h>
 
 #include "base/fs.h"
-#include "base/printable.h"
 #include "core/config-keys.h"
 
 #define CONFIG_SIZE_MAX ((size_t) 64 * 1024)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ctl/picture.h"
 
-#include "base/printable.h"
-
 #define FIELD_SIZE 2560
 _Static_assert(FIELD_SIZE > STATUS_REACHABLE_MAX * (INET6_ADDRSTRLEN + sizeof("; port 65535 of ")) + 64,
                "room for all addresses");

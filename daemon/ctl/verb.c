@@ -3,7 +3,6 @@
 
 #include <sys/ioctl.h>
 
-#include "ctl/wrap.h"
 #include "process/child.h"
 
 #define SENTENCE_SIZE 2048

@@ -4,7 +4,6 @@
 
 #include <systemd/sd-bus.h>
 
-#include "base/printable.h"
 #include "ctl/picture.h"
 #include "windows/firewall.h"
 

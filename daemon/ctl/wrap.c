@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "ctl/wrap.h"
+#include "ctl/picture.h"
 
 #define ROOM_MIN 24
 #define INDENT_BELOW 4

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dbus/client.h"
 
-#include "base/printable.h"
 #include "systemd/bus.h"
 
 static int read_member(sd_bus_message *m, const StatusMember *member, char *of) {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "diagnose/gather.h"
 
-#include "base/printable.h"
 #include "diagnose/finding.h"
-#include "windows/greeter.h"
+#include "windows/greeting.h"
 #include "windows/inquiry.h"
 
 #define CHILD_TIMEOUT (3 * USEC_PER_SEC)

@@ -3,7 +3,6 @@
 
 #include <systemd/sd-daemon.h>
 
-#include "base/printable.h"
 #include "core/config-file.h"
 #include "facts/home-finder.h"
 #include "facts/mode.h"

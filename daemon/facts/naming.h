@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "facts/ports.h"
-#include "windows/greeter.h"
+#include "windows/greeting.h"
 
 /* Which of Windows' programs has a port. Its greeting tells, and Windows tells the program's name where
  * Interop=yes. The answers go into the port's fact. One port is asked about at a time. */

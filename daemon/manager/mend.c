@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "manager/mend.h"
+#include "manager/reset.h"
 
 #include "kernel/sockets.h"
 #include "sshd/dump.h"

@@ -2,7 +2,6 @@
 #include "manager/reset.h"
 
 #include "manager/manager.h"
-#include "manager/mend.h"
 #include "systemd/sequence.h"
 
 #define DAEMON "wslportd.service"

@@ -12,3 +12,9 @@
  * @unit is as for unit_pairs(). Returns 0; 1 if sshd stays, and one line for people with the reason and the remedy;
  * -EBUSY, and nothing was changed, if the daemon runs; or another negative errno, after everything was tried. */
 int reset_all(const Log *log, const char *unit, char ret_text[static RESET_TEXT_SIZE]);
+
+/* Repairs what a daemon left half done when it was killed. It restarts sshd's socket unit if a daemon-reload has
+ * closed the unit's sockets, and starts the service if the daemon was about to switch from one unit to the
+ * other. Waits for systemd's answers, but not for the jobs. @unit is as for unit_pairs(). Returns 0 or a negative
+ * errno. */
+int mend_units(const char *unit);

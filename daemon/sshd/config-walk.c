@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "base/fs.h"
-#include "base/printable.h"
 
 #define DEPTH_MAX 16U /* sshd reads no deeper (OpenSSH, SERVCONF_MAX_DEPTH) */
 #define FILES_MAX 128U

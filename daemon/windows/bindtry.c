@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/bindtry.h"
+#include "windows/bindprobe.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/greeter.h"
+#include "windows/greeting.h"
 
 /* How long the helper process may take to start and to end. */
 #define MARGIN (500 * USEC_PER_MSEC)

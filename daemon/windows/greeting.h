@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #pragma once
 
-#include "base/util.h"
+#include "core/model.h"
+#include "process/child.h"
 
 /* Connects to a port of 127.0.0.1 once and reads the server's greeting, which names the port's holder. The
  * process of windows/greeter does it, without libsystemd, which takes longer to load than a server to greet. A
@@ -35,3 +36,12 @@ Greeting greeting_ask(uint16_t port, usec_t timeout, char ret_software[static GR
  * `OpenSSH_7.1p1 Microsoft_Win32_port…`). */
 int greeting_parse(const char *data, size_t size, Greeting *ret,
                    char ret_software[static GREETING_SOFTWARE_SIZE]);
+
+/* A helper process connects and reads. @timeout in µs, for all of it. @handler reads its result with greeter_read().
+ * Returns 0 or a negative errno. */
+int greeter_start(sd_event *event, uint16_t port, usec_t timeout, ChildHandler handler, void *userdata,
+                  Child **ret);
+
+/* HOLDER_WINDOWS_OPENSSH or HOLDER_WINDOWS, and what greets, in printable ASCII, in @ret_detail; HOLDER_NONE if
+ * nothing listens; HOLDER_UNKNOWN without an answer. */
+Holder greeter_read(const ChildResult *result, char ret_detail[static GREETING_SOFTWARE_SIZE]);

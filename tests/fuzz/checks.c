@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/printable.h"
 #include "diagnose/checks.h"
 #include "fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "base/printable.h"
+#include "base/util.h"
 
 #include "unit/test.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "windows/bindprobe.h"
-#include "windows/bindtry.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

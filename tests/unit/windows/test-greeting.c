@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "windows/greeter.h"
+#include "windows/greeting.h"
 
 #include <arpa/inet.h>
 #include <signal.h>
