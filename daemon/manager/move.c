@@ -184,10 +184,7 @@ static int move_on_verify(sd_event_source *source, uint64_t usec, void *userdata
 
 /* Looks whether sshd listens, in @delay µs. */
 static void move_look_later(Move *move, usec_t delay) {
-        int r = timer_arm(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
-
-        if (r < 0)
-                move_undo(move, r, "the check of sshd's listeners could not go on");
+        timer_arm_or_end(move->trial.event, &move->timer, delay, 1, "move-verify", move_on_verify, move);
 }
 
 static int move_on_verify(sd_event_source *, uint64_t usec, void *userdata) {
