@@ -100,11 +100,10 @@ def find_kernel(word: str) -> Kernel:
         return Kernel(folder.resolve().name, image, next(folder.glob("modules/*"), None))
     for suite in ("sid",) if word == "newest" else SUITES:
         folder = debian_folder(suite)
-        for image in folder.glob("boot/vmlinuz-*"):
-            version = image.name.removeprefix("vmlinuz-")
-            if word == "newest" or version.startswith((word + ".", word + "-", word + "+")):
-                return Kernel(version, image, next(path for prefix in ("lib", "usr/lib") if
-                                                   (path := folder / prefix / "modules" / version).exists()))
+        for modules in (*folder.glob("lib/modules/*"), *folder.glob("usr/lib/modules/*")):
+            if word == "newest" or modules.name.startswith((word + ".", word + "-", word + "+")):
+                images = (modules / "vmlinuz", folder / f"boot/vmlinuz-{modules.name}")  # the first since Debian 14
+                return Kernel(modules.name, next(image for image in images if image.exists()), modules)
     sys.exit(f"{word}: neither a folder nor a kernel of {', '.join(SUITES)}")
 
 

@@ -796,20 +796,3 @@ def test_sshd_dies_while_relocated(make):
     w.eventually(lambda: w.main_pid(m) not in (0, sshd), "systemd starts it again (Restart=on-failure)")
     w.check_report(m, "relocated", 2222)
     assert w.logs_in(m, 2222)
-
-
-# ---- the kernel is too old: no helper program can be run ----
-
-@pytest.mark.parametrize("error", ["ENOSYS", "EINVAL"], ids=["before-5.9", "before-5.11"])
-def test_a_kernel_without_close_range_is_told_once(make, error):
-    m = make()
-    for unit in w.UNIT, w.HELPER:
-        m.write(f"/etc/systemd/system/{unit}.d/old-kernel.conf",
-                f"[Service]\nSystemCallFilter=~close_range\nSystemCallErrorNumber={error}\n")
-    m.boot()
-    m.wait_running()
-    lines = [entry["MESSAGE"] for entry in m.journal() if entry.get("SYSLOG_IDENTIFIER") == "wslportd"]
-    assert lines == ["wslportd needs Linux 5.11 or later, and stops: Function not implemented"]
-    assert w.failed_units(m) == [w.UNIT]
-    assert w.show(m, w.UNIT, "ExecMainStatus", "NRestarts") == {"ExecMainStatus": "69", "NRestarts": "0"}
-    assert w.logs_in(m, 22)

@@ -272,12 +272,15 @@ static void test_finds_an_owner(void) {
 }
 
 static void test_opens_the_tracepoint(void) {
-        int here[HELPER_FDS_MAX], there[HELPER_FDS_MAX], n;
+        int here[HELPER_FDS_MAX], there[HELPER_FDS_MAX], n, n_there;
         Server s;
 
         n = tracepoint_open(here, ELEMENTSOF(here));
         start(&s);
-        test_equal_int(tracepoint_open(there, ELEMENTSOF(there)), n);
+        do /* the helper of a slow machine answers later than tracepoint_open() waits */
+                n_there = tracepoint_open(there, ELEMENTSOF(there));
+        while (n_there == -EAGAIN);
+        test_equal_int(n_there, n);
         for (int i = 0; i < n; i++)
                 test_assert(fcntl(there[i], F_GETFD) == FD_CLOEXEC);
         if (n > 0)
