@@ -12,7 +12,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-PATIENCE = 60  # seconds after which a test gives up waiting; only a test that fails waits so long
+# Seconds after which a test gives up waiting; only a test that fails waits so long, or one on a slow kernel (tests/kernels).
+PATIENCE = int(os.environ.get("WSLPORTD_LAB_PATIENCE", "60"))
 
 
 def until(what: str, timeout: float, condition: Any, pause: float = 0.03) -> Any:
