@@ -124,7 +124,7 @@ def ask_the_product() -> None:
 def run_unit(name: str, argv: list[str], where: str) -> None:
     try:
         result = subprocess.run(argv, cwd=where, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
-                                timeout=900)
+                                timeout=900, env={**os.environ, "TEST_SLOWNESS": "10"})
     except subprocess.TimeoutExpired:
         tell("unit", name, "wrong", "no end in 900 s")
         return
