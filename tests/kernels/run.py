@@ -97,7 +97,8 @@ def find_kernel(word: str) -> Kernel:
         image = next((file for pattern in ("vmlinuz*", "bzImage*", "kernel*") for file in folder.glob(pattern)), None)
         if not image:
             sys.exit(f"{folder} has no vmlinuz")
-        return Kernel(folder.resolve().name, image, next(folder.glob("modules/*"), None))
+        modules = next((path.resolve() for pattern in ("modules/*", "lib/modules/*") for path in folder.glob(pattern)), None)
+        return Kernel(folder.resolve().name, image, modules)
     for suite in ("sid",) if word == "newest" else SUITES:
         folder = debian_folder(suite)
         for modules in (*folder.glob("lib/modules/*"), *folder.glob("usr/lib/modules/*")):
