@@ -39,6 +39,7 @@ ELSEWHERE = {
     "tests/run here": INSTALLED,
     "sudo tests/run wsl": 'tests/lab/test_install.py:"tests/run", "wsl"',
     "tests/run wsl": 'tests/lab/test_install.py:"tests/run", "wsl"',
+    "tests/run kernels": "boots other kernels, which takes minutes",
     "wslportctl report": "tests/lab/test_report.py:def test_it_tells_of_nobody(",
     "sudo apt purge wslportd": 'tests/lab/test_install.py:"apt-get", "-y", "purge", "wslportd"',
     "tests/run": '.ci/run:exec "$(dirname "$0")/../tests/run"',
