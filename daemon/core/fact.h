@@ -10,9 +10,9 @@ typedef struct PortFact {
         BindAnswer bind;  /* the bind helper's answer since the facts were last forgotten */
         bool holder_left; /* its holder was seen to go away, without a bind */
         bool lacks_ipv4;  /* sshd should have all of IPv4 too, and has IPv6 only: then .bind is about IPv4 */
-        bool greeted;     /* it was asked for its greeting since it was last bound; no part of the decision */
-        Cause told;       /* why sshd can't have it, as it was told last; no part of the decision */
-        char detail[80];  /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
+        bool greeted;    /* it was asked for its greeting since it was last bound; no part of the decision */
+        Cause told;      /* why sshd can't have it, as it was told last; no part of the decision */
+        char detail[80]; /* a name for people, printable: "nginx (pid 4711)", "OpenSSH_for_Windows_9.5" */
 } PortFact;
 
 /* The outcome of these facts for an sshd that wants to bind the port. */

@@ -57,8 +57,8 @@ typedef struct DaemonFacts {
 typedef struct ConfigFacts {
         Fact valid;
         ConfigPlace error_place; /* of the first error; no line: the file as a whole is refused */
-        char error[256]; /* where .valid is FACT_YES, config_warn()'s warning */
-        Config values; /* the defaults if the file isn't valid */
+        char error[256];         /* where .valid is FACT_YES, config_warn()'s warning */
+        Config values;           /* the defaults if the file isn't valid */
 } ConfigFacts;
 
 typedef struct SshdFacts {

@@ -72,8 +72,8 @@ static bool has_any_ipv4(const Listener *listener) {
         return listener->endpoint.ipv6 && !listener->v6only && endpoint_is_any(&listener->endpoint);
 }
 
-/* True if sshd can have all endpoints that are expected beside the listener. Otherwise any user could drive sshd away, by a listener on
- * an address that isn't sshd's. */
+/* True if sshd can have all endpoints that are expected beside the listener. Otherwise any user could drive sshd away, by a
+ * listener on an address that isn't sshd's. */
 static bool is_beside(const Look *look, const Listener *listener) {
         const Endpoint any_ipv4 = { .port = listener->endpoint.port },
                        any_ipv6 = { .ipv6 = true, .port = listener->endpoint.port };

@@ -394,7 +394,8 @@ static void move_on_probed(const ChildResult *result, void *userdata) {
 
         move->probe.answer = bindprobe_read(result, detail);
         move->probe.child = child_free(move->probe.child);
-        if (listens && (move->probe.answer == BIND_REFUSED_BY_LINUX || move->probe.answer == BIND_REFUSED_BY_WINDOWS))
+        if (listens &&
+            (move->probe.answer == BIND_REFUSED_BY_LINUX || move->probe.answer == BIND_REFUSED_BY_WINDOWS))
                 move->probe.answer = BIND_FREE; /* these two look alike, and there is an answer */
         if ((move->request.to.port != 0 || move->request.from.port == 0) &&
             (move->probe.answer == BIND_REFUSED_BY_WINDOWS || move->probe.answer == BIND_REFUSED_BY_LINUX))
@@ -475,7 +476,8 @@ int move_start(sd_event *event, sd_bus *bus, const MoveRequest *request, MoveLis
                            .now = request->from,
                            .by_socket = request->managed.socket,
                            .unapplied = request->managed.socket &&
-                                        !streams_have_port(request->managed.socket->streams, request->from.port),
+                                        !streams_have_port(request->managed.socket->streams,
+                                                           request->from.port),
                            .keyless = request->sshd->verdict == SSHD_VERDICT_KEYLESS,
                            .home = request->sshd->home,
                            .handler = move_on_tried,

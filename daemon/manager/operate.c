@@ -375,8 +375,7 @@ static bool operator_has_met_request(const Operator *op, const Snapshot *s, cons
 /* The request has come as far as it will: nothing is to be done for now. */
 static void operator_finish_request(Operator *op, const Snapshot *s, const Decision *d) {
         Request kind = op->request.kind;
-        bool met = operator_has_met_request(op, s, d),
-             settles = timer_is_armed(op->observer->settle_timer);
+        bool met = operator_has_met_request(op, s, d), settles = timer_is_armed(op->observer->settle_timer);
         int r;
 
         /* The result of a probe, or a refusal, names the holder. */
@@ -413,8 +412,8 @@ void operator_fill(const Operator *op, Snapshot *snapshot) {
         snapshot->request_port = op->request.port;
         snapshot->switch_failed = op->switch_failed;
         snapshot->postponed = service && streq(service->load_state, "masked") ? "its unit is masked"
-                              : op->retry.postponed[0]                      ? op->retry.postponed
-                                                                            : NULL;
+                              : op->retry.postponed[0]                        ? op->retry.postponed
+                                                                              : NULL;
         snapshot->too_often = op->retry.too_often;
 }
 

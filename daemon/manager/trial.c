@@ -16,7 +16,8 @@ int trial_write(Trial *t, const Placement *placement) {
         int r;
 
         if (units) {
-                r = store_note_unread(t->unapplied ? &nowhere : &t->from, home_first_port(&t->home), t->units.streams);
+                r = store_note_unread(t->unapplied ? &nowhere : &t->from, home_first_port(&t->home),
+                                      t->units.streams);
                 if (r < 0)
                         return r;
         }

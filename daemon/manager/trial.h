@@ -23,7 +23,7 @@ typedef struct Trial {
         bool unapplied;     /* nor had it read .from: a socket unit listens at home */
         BareUnits units;
         bool by_socket, keyless; /* sshd's host keys are still to be made, and it is not told anything now */
-        Home home;                       /* as of the start */
+        Home home;               /* as of the start */
         char options[SSHD_COMMAND_SIZE]; /* words: those that sshd is checked with */
         SshdInquiry *sshd;               /* which checks them */
         usec_t asked_at;                 /* when it was asked about .now; 0: it wasn't */

@@ -22,7 +22,7 @@ typedef struct UnitState {
         uint32_t main_pid; /* another number: the service was started anew meanwhile */
         struct {
                 uint64_t began, ceased; /* when it last began to start, and a service last ceased to run; µs */
-                int32_t code, status;   /* how the main process ended last: CLD_… and its status */
+                int32_t code, status; /* how the main process ended last: CLD_… and its status */
         } past;
         bool overridden; /* a drop-in of wslportd's is in force */
         bool makes_keys; /* host keys that are missing are made before a service starts sshd */

@@ -20,7 +20,7 @@ int bindprobe_start(sd_event *event, const char *address, uint16_t port, usec_t 
 /* Returns the answer, never BIND_NOT_ASKED. @ret_detail, for people, says why it is BIND_FAILED; else "". */
 BindAnswer bindprobe_read(const ChildResult *result, char ret_detail[static BINDPROBE_DETAIL_SIZE]);
 
-/* The helper process calls this, without libsystemd, which takes longer to load than bind() to
- * answer. Binds @port of @address ("::", "0.0.0.0" or another IPv4 one) once or a few times, and closes it again. Blocks for as long as Windows takes to answer.
- * *@ret_errno is the errno behind BIND_FAILED, else 0. */
+/* The helper's process calls this, without libsystemd, which takes longer to load than bind() to answer. Binds @port of
+ * @address ("::", "0.0.0.0" or another IPv4 one) once or a few times, and closes it again. Blocks for as long as Windows
+ * takes to answer. *@ret_errno is the errno behind BIND_FAILED, else 0. */
 BindAnswer bindtry(const char *address, uint16_t port, int *ret_errno);
