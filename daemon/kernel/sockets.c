@@ -104,6 +104,7 @@ typedef struct Found {
         int count;
         int count_before; /* .count of the families asked before */
         usec_t ends_in;
+        uint16_t port; /* that was asked about; 0: any */
 } Found;
 
 static int add_listener(const struct nlmsghdr *message, void *userdata) {
@@ -138,9 +139,11 @@ static int count_socket(const struct nlmsghdr *message, void *userdata) {
                 return 0;
         }
 
-        found->count++;
         diag = get_diag(message);
-        if (diag && (diag->idiag_timer == TIMER_TIME_WAIT || diag->idiag_state == TCP_SYN_RECV)) {
+        if (!diag || ntohs(diag->id.idiag_sport) != found->port) /* of STATES_BOUND the kernel tells each port */
+                return 0;
+        found->count++;
+        if (diag->idiag_timer == TIMER_TIME_WAIT || diag->idiag_state == TCP_SYN_RECV) {
                 rest = diag->idiag_expires * USEC_PER_MSEC;
                 found->ends_in = rest < found->ends_in ? rest : found->ends_in;
         }
@@ -167,6 +170,7 @@ static int ask(Sockets *sockets, uint32_t states, uint16_t port, NetlinkVisit vi
                 diag->id.idiag_sport = htons(port);
 
                 found->count_before = found->count;
+                found->port = port;
                 r = netlink_ask(sockets->requests, request, visit, found);
                 if (r < 0)
                         return r;

@@ -224,7 +224,8 @@ def size(table: Table) -> None:
             total = 0
             for path in (path for pattern in patterns for path in top.glob(pattern)):
                 copy = Path(shutil.copy(path, folder))
-                subprocess.run(["strip", copy], check=True)
+                if copy.read_bytes()[:2] != b"#!":
+                    subprocess.run(["strip", copy], check=True)
                 total += copy.stat().st_size
             return total
 

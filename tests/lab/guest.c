@@ -68,12 +68,14 @@ typedef struct Options {
         bool trap_listen, interruptible, shared_cgroups;
 } Options;
 
-/* The machine's cgroups as descriptors, because their paths are gone once the root has been pivoted. */
+/* The machine's cgroups as descriptors, because their paths are gone once the root has been pivoted. They are opened outside
+ * of its cgroup namespace: where the host's systemd has mounted cgroup2 with nsdelegate, what is opened within moves no
+ * process into the namespace. */
 typedef struct Cgroups {
         int guest_procs; /* the root of the machine's cgroup namespace; it has processes only while PID 1
                             starts */
         int agent_procs; /* beside that root, where systemd wants no foreign processes */
-        int guest_dir;
+        int shell_procs; /* in the machine, for the agent's commands */
 } Cgroups;
 
 typedef struct Process {
@@ -86,7 +88,6 @@ typedef struct Agent {
         int socket_fd;
         int self_fd;
         int outer_pid_namespace;
-        int shell_procs; /* a cgroup in the machine for the agent's commands; -1 until the first request */
         Cgroups cgroups;
         Process init;
         Process processes[PROCESSES_MAX];
@@ -377,18 +378,6 @@ __attribute__((noreturn)) static void run_init(const Options *options, int agent
 
 /* ---- commands ---- */
 
-static int join_shell_cgroup(Agent *agent) {
-        if (agent->shell_procs < 0) {
-                if (mkdirat(agent->cgroups.guest_dir, "shell", 0755) < 0 && errno != EEXIST)
-                        return -errno;
-                agent->shell_procs = openat(agent->cgroups.guest_dir, "shell/cgroup.procs",
-                                            O_WRONLY | O_CLOEXEC);
-                if (agent->shell_procs < 0)
-                        return -errno;
-        }
-        return 0;
-}
-
 /* The part of run_command() in the new process. */
 __attribute__((noreturn)) static void become_command(Agent *agent, const Options *options, bool other_distro,
                                                      const char *directory, char **argv, char **environment,
@@ -399,7 +388,7 @@ __attribute__((noreturn)) static void become_command(Agent *agent, const Options
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGINT, SIG_DFL); /* a shell that starts the tests in the background has it ignored */
-        if (write(agent->shell_procs, "0", 1) < 0)
+        if (write(agent->cgroups.shell_procs, "0", 1) < 0)
                 err(126, "join the shell's cgroup");
         if (other_distro) {
                 die_with_parent(agent->self_fd); /* no PID 1 would take it along when it ends */
@@ -428,8 +417,7 @@ static void run_command(Agent *agent, const Options *options, char **strings, si
         char *argv[STRINGS_MAX + 1];
         size_t argc = n > 3 ? strtoul(strings[3], NULL, 10) : 0;
 
-        if (argc == 0 || n < 4 + argc || fds[3] < 0 || agent->n_processes == PROCESSES_MAX ||
-            join_shell_cgroup(agent) < 0) {
+        if (argc == 0 || n < 4 + argc || fds[3] < 0 || agent->n_processes == PROCESSES_MAX) {
                 tell(fds[3], "exit 126");
                 return;
         }
@@ -581,7 +569,7 @@ static int serve(Agent *agent, const Options *options) {
 __attribute__((noreturn)) static void run_agent(const Options *options, const char *root, Cgroups cgroups,
                                                 int socket_fd, int tracker_fd) {
 
-        Agent agent = { .socket_fd = socket_fd, .shell_procs = -1, .cgroups = cgroups };
+        Agent agent = { .socket_fd = socket_fd, .cgroups = cgroups };
         char message[16];
         int fds[LAB_FDS_MAX];
 
@@ -681,7 +669,7 @@ static void parse_options(Options *ret, char **strings) {
 /* Starts a boot. The agent takes over `fds`. Returns the agent's PID. */
 static pid_t boot(const Options *options, const char *root, const char *cgroup,
                   int fds[static LAB_FDS_MAX]) {
-        _cleanup_close_ int cgroup_fd = -1, agent_fd = -1;
+        _cleanup_close_ int cgroup_fd = -1, agent_fd = -1, guest_fd = -1, shell_fd = -1;
         Cgroups cgroups;
         _cleanup_close_ int self_fd = open_self();
 
@@ -689,10 +677,12 @@ static pid_t boot(const Options *options, const char *root, const char *cgroup,
                 err(EXIT_FAILURE, "mkdir %s", cgroup);
         cgroup_fd = open(cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         agent_fd = make_directory(cgroup_fd, "agent");
-        cgroups.guest_dir = make_directory(cgroup_fd, "guest");
-        cgroups.guest_procs = openat(cgroups.guest_dir, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        guest_fd = make_directory(cgroup_fd, "guest");
+        shell_fd = make_directory(guest_fd, "shell");
+        cgroups.guest_procs = openat(guest_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
         cgroups.agent_procs = openat(agent_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
-        if (cgroups.guest_procs < 0 || cgroups.agent_procs < 0)
+        cgroups.shell_procs = openat(shell_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        if (cgroups.guest_procs < 0 || cgroups.agent_procs < 0 || cgroups.shell_procs < 0)
                 err(EXIT_FAILURE, "%s", cgroup);
 
         pid_t pid = fork();
@@ -704,9 +694,9 @@ static pid_t boot(const Options *options, const char *root, const char *cgroup,
                 run_agent(options, root, cgroups, fds[0], fds[1]);
         }
 
-        close(cgroups.guest_dir);
         close(cgroups.guest_procs);
         close(cgroups.agent_procs);
+        close(cgroups.shell_procs);
         return pid;
 }
 

@@ -152,6 +152,22 @@ static void test_lists_many(void) {
                         test_assert(listeners[i].inode != listeners[j].inode);
 }
 
+/* Before Linux 6.8 none is listed. */
+static void test_counts_bound(void) {
+        _cleanup_(sockets_freep) Sockets *sockets = NULL;
+        int bound;
+
+        enter();
+        test_equal_int(sockets_new(&sockets), 0);
+        (void) netns_listen("127.0.0.1", 22);
+        test_equal_int(sockets_count_bound(sockets, 22), 0);
+        (void) netns_bind("127.0.0.1", 2222, false, IPPROTO_TCP);
+        (void) netns_bind("::1", 2222, true, IPPROTO_TCP);
+        bound = sockets_count_bound(sockets, 2222);
+        test_assert(bound == 0 || bound == 2);
+        test_equal_int(sockets_count_bound(sockets, 22), 0);
+}
+
 static void test_counts_sessions(void) {
         _cleanup_(sockets_freep) Sockets *sockets = NULL;
         int listener, other, dual, client, server, client6, server6;
@@ -635,6 +651,7 @@ int main(int argc, char *argv[]) {
                 TEST(test_lists_several),
                 TEST(test_lists_those_of_root),
                 TEST(test_lists_many),
+                TEST(test_counts_bound),
                 TEST(test_counts_sessions),
                 TEST(test_tells_of_closing),
                 TEST(test_watch_changes),
