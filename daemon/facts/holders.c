@@ -20,10 +20,9 @@ static const unsigned precedence[_HOLDER_MAX] = {
         [HOLDER_OTHER_DISTRO] = 3, [HOLDER_LINUX] = 4,
 };
 
-/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on its way to
- * systemd, no process has it (systemd, socket_open_fds() in (sd-listen)). Up to WSL 2.9.4, distros share one tree of
- * cgroups: then it may as well be another distro's, of a unit with the same name. */
-static bool may_be_in_transit(const UnitState *socket, const SocketOwner *owner) {
+/* A child of systemd's makes the socket in the socket unit's cgroup. For a moment, while the socket is on
+ * its way to systemd, no process has it. (systemd, socket_open_fds() in (sd-listen)) */
+static bool is_in_transit(const UnitState *socket, const SocketOwner *owner) {
         return socket && !streq(socket->active_state, "active") && streq(owner->cgroup_unit, socket->id);
 }
 
@@ -47,7 +46,7 @@ static Holder classify(const Look *look, const Listener *listener, const SocketO
 
         switch (owner->result) {
         case OWNER_ELSEWHERE:
-                return may_be_in_transit(managed.socket, owner) ? HOLDER_UNKNOWN : HOLDER_OTHER_DISTRO;
+                return is_in_transit(managed.socket, owner) ? HOLDER_SSHD : HOLDER_OTHER_DISTRO;
         case OWNER_FOUND:
                 if (!has_units && !look->best_effort)
                         return HOLDER_UNKNOWN; /* between two buses: each process may be sshd's */

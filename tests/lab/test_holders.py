@@ -51,24 +51,6 @@ def test_systemd_is_not_at_the_top_of_the_cgroups(make, name):
     assert w.logs_in(m, 2200)
 
 
-@pytest.mark.parametrize("name, unit", [("debian-12", "ssh.service"), ("ubuntu-24.04", "ssh.socket")])
-def test_another_distro_has_a_unit_of_the_same_name(make, name, unit):
-    """Up to 2.9.4 WSL's distros share one tree of cgroups, so that the other's socket lies in what is our unit's cgroup, too."""
-    m = laid(make, name, foreign=(22,), **w.HASTE)
-    cgroup = f"/sys/fs/cgroup/system.slice/{unit}"
-    with w.held_boot(m, before=f"{w.UNIT} {unit}"):
-        m.write("/root/listen.py", w.LISTEN)
-        m.other_distro(["sh", "-c", f"mkdir -p {cgroup} && echo 0 >{cgroup}/cgroup.procs && "
-                        "exec python3 -S /root/listen.py 0.0.0.0 22 listen"])
-        w.eventually(lambda: 22 in m.listeners(), "the other distro listens")
-        [entry] = w.binds(m, command="python3")
-        assert entry["cgroup"] == f"/system.slice/{unit}"
-    w.wait_properties(m, State="relocated", Port=2222, HomePortHolder="other-distro")
-    assert w.failed_units(m) == []
-    assert w.logs_in(m, 2222)
-    assert {entry["port"] for entry in w.binds(m, cgroup=entry["cgroup"]) if entry["command"] != "python3"} == {2222}
-
-
 @pytest.mark.parametrize("where", ["linux", "other-distro"])
 def test_another_takes_home_while_sshd_is_down(make, where):
     m = w.boot(make(foreign=(22,), **w.HASTE))
