@@ -228,7 +228,9 @@ def test_units_are_not_switched_where_nothing_can_be_bound(make, activation, tro
     m.run(["kill", "-HUP", str(daemon)], check=True)  # systemctl would have to bind
     w.hold(lambda: 22 in m.listeners(), 5, "sshd listens on")
     assert session.alive()
-    assert m.exists("/etc/systemd/system/sockets.target.wants/ssh.socket") == (activation == "disable")
+    # Windows isn't asked about 127.0.0.1 where WSL remembers its answer. Then it remembers those that the other unit needs, too.
+    remembered = trouble == "silent" and not w.binds(m, cgroup=w.HELPER_CGROUP)[-1]["asked"]
+    assert remembered or m.exists("/etc/systemd/system/sockets.target.wants/ssh.socket") == (activation == "disable")
 
 
 def test_a_switch_to_a_service_that_does_not_come_up(make):
