@@ -53,7 +53,7 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
                 { BUS_ERROR_INVALID_ARGUMENT, CTL_USAGE, NULL },
                 { BUS_ERROR_INVALID_CONFIGURATION, CTL_FAILED, NULL },
         };
-        const char *text = NULL;
+        const char *text = NULL, *why;
         int status = startswith(strempty(error->name), BUS_ERROR("")) ? CTL_NOT_POSSIBLE : CTL_FAILED;
         char clean[700];
 
@@ -68,10 +68,10 @@ int ctl_bus_error(const sd_bus_error *error, int r) {
                 text = "the system bus has ended the connection";
         }
 
-        if (text == not_running)
-                text = why_absent() ?: text;
         if (!text)
                 text = error->message ?: strerrordesc_np(-r);
+        else if (text == not_running && (why = why_absent()))
+                text = why;
         return ctl_error(status, "%s", printable(text, clean, sizeof(clean)));
 }
 

@@ -117,11 +117,11 @@ static void observer_expect(const Observer *o, const Placement *placement, uint1
 
 static int observer_list(Observer *o, const Endpoints *expected, uint16_t port, PortView *ret) {
         usec_t since;
-        int r;
+        int r = sd_event_now(o->c->event, CLOCK_MONOTONIC, &since);
 
-        r = sd_event_now(o->c->event, CLOCK_MONOTONIC, &since);
-        if (r >= 0)
-                r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, since, ret);
+        if (r < 0)
+                return r;
+        r = holders_look(o->c->sockets, units_managed(o->c->units), expected, port, since, ret);
         if (r >= 0)
                 o->helper_time += ret->helper_time;
         return r;

