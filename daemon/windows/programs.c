@@ -70,10 +70,11 @@ int windows_parse_dynamic_range(const char *text, PortRange *ret) {
         size_t n_values = 0;
 
         for (char *rest = copy, *line; (line = strsep(&rest, "\n"));) {
+                /* NOLINTNEXTLINE(unix.Malloc): copy is freed */
                 char *number = line + strcspn(line, DIGITS), *end = number + strspn(number, DIGITS);
 
                 /* A line's only digits stand at its end. A colon before them may be a wide one, which isn't ASCII. */
-                if (!*number) /* NOLINT(unix.Malloc): copy is freed */
+                if (!*number)
                         continue;
                 if (end[strspn(end, " \t\r")] || n_values == ELEMENTSOF(values) || number == line ||
                     (number[-1] > ' ' && number[-1] <= '~' && number[-1] != ':'))
@@ -115,9 +116,8 @@ int windows_parse_listener(const char *text, uint16_t port, uint32_t *ret_pid) {
                 if (n < 4 || !parse_port_of(words[1], &local) || !parse_port_of(words[2], &remote) ||
                     !parse_number(words[n - 1], UINT32_MAX, &pid) ||
                     (n > 4 && isdigit((unsigned char) words[n - 2][0])))
-                        return -EBADMSG;
+                        return -EBADMSG; /* NOLINT(unix.Malloc): copy is freed */
                 is_table = true;
-                /* NOLINTNEXTLINE(unix.Malloc): copy is freed */
                 if (found == 0 && local == port && remote == 0) /* a listener */
                         found = pid;
         }
