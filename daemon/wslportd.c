@@ -41,6 +41,11 @@ static int show_config(const char *path, bool print) {
         return path && r == 0 ? -ENOENT : r;
 }
 
+/* Whatever the unit is called: what was changed is taken back. */
+static const char *unit_of(const Config *config) {
+        return streq(config->unit, CONFIG_NO_UNIT) ? "auto" : config->unit;
+}
+
 static int reset(void) {
         Log log = log_open(LOG_ERR);
         char text[RESET_TEXT_SIZE];
@@ -48,7 +53,7 @@ static int reset(void) {
         int r;
 
         (void) config_load("", manager_log_config_error, &log, &config);
-        r = reset_all(&log, config.unit, text);
+        r = reset_all(&log, unit_of(&config), text);
         if (r == -EBUSY)
                 log_message(&log, LOG_ERR,
                             "wslportd is running, and nothing is taken back before: "
@@ -66,7 +71,7 @@ static int mend(void) {
         int r;
 
         (void) config_load("", manager_log_config_error, (void *) &quiet, &config);
-        r = mend_units(config.unit);
+        r = mend_units(unit_of(&config));
         if (r < 0)
                 fprintf(stderr, "wslportd: systemd could not be asked: %s\n", strerrordesc_np(-r));
         return r;

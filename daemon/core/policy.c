@@ -83,6 +83,11 @@ static void decide_by_phase(const Config *config, const Snapshot *s, Decision *d
 static void decide_in_order(const Config *config, const Snapshot *s, Decision *d) {
         char why[96];
 
+        if (streq(config->unit, CONFIG_NO_UNIT)) {
+                decide(d, STATE_UNMANAGED, CAUSE_POLICY, ACTION_NONE, 0,
+                       "the configuration has a Unit= that can't be read");
+                return;
+        }
         if (s->service == SERVICE_UNKNOWN) {
                 decide(d, STATE_UNKNOWN, CAUSE_NONE, ACTION_NONE, 0,
                        "the ssh service's state is not known yet");

@@ -400,7 +400,9 @@ static void operator_finish_request(Operator *op, const Snapshot *s, const Decis
 /* ── decisions ── */
 
 void operator_fill(const Operator *op, Snapshot *snapshot) {
-        const UnitState *service = units_service(op->c->units);
+        ManagedUnits managed = units_managed(op->c->units);
+        bool masked = snapshot->service == SERVICE_RUNNING && !managed.socket &&
+                      streq(managed.service->load_state, "masked");
 
         /* Restore=auto may go home only if two more moves fit into the limit: one home, and one away again
          * if Windows takes the port meanwhile. */
@@ -411,9 +413,9 @@ void operator_fill(const Operator *op, Snapshot *snapshot) {
                                pending_request_is_met(&op->request, op->c->files.placement.port));
         snapshot->request_port = op->request.port;
         snapshot->switch_failed = op->switch_failed;
-        snapshot->postponed = service && streq(service->load_state, "masked") ? "its unit is masked"
-                              : op->retry.postponed[0]                        ? op->retry.postponed
-                                                                              : NULL;
+        snapshot->postponed = masked                   ? "its unit is masked"
+                              : op->retry.postponed[0] ? op->retry.postponed
+                                                       : NULL;
         snapshot->too_often = op->retry.too_often;
 }
 

@@ -19,7 +19,6 @@ struct Unit {
         Units *units;
         char *path; /* of the unit's object on the bus */
         bool is_socket;
-        bool had_job;     /* since the last reading, of somebody else's */
         bool only_a_name; /* no unit has it, or a unit before this one: only PROPERTY_OF_NAME is read */
         UnitState state, incoming;
         sd_bus_slot *match_slot;
@@ -168,15 +167,14 @@ static bool units_asked_too_little(Units *units) {
         return too_little;
 }
 
-/* systemd goes on calling a unit failed that its owner stops or disables. Returns true if systemd was asked to call it
- * inactive, which a later run of the daemon sees too. */
+/* systemd goes on calling a unit failed that its owner disables. Returns true if systemd was asked to call it inactive,
+ * which a later run of the daemon sees too. A mere stop can't be told from a start that systemd refuses. */
 static bool unit_is_given_up(const Unit *unit) {
         const UnitState *before = &unit->state, *now = &unit->incoming;
 
         return streq(before->active_state, "failed") && streq(now->active_state, "failed") &&
                before->past.began == now->past.began && now->job == 0 &&
-               ((unit->had_job && !streq(now->result, "start-limit-hit")) ||
-                (streq(before->unit_file_state, "enabled") && streq(now->unit_file_state, "disabled"))) &&
+               streq(before->unit_file_state, "enabled") && streq(now->unit_file_state, "disabled") &&
                sd_bus_call_method_async(unit->units->bus, NULL, SYSTEMD1, SYSTEMD1_PATH, SYSTEMD1_MANAGER,
                                         "ResetFailedUnit", NULL, NULL, "s", now->id) >= 0;
 }
@@ -202,7 +200,6 @@ static void units_finish(Units *units) {
                 Unit *unit = &units->all[i];
 
                 given_up = unit_is_given_up(unit) || given_up;
-                unit->had_job = false;
                 /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the padding is 0 */
                 changed = changed || memcmp(&unit->state, &unit->incoming, sizeof(unit->state)) != 0;
                 memcpy(&unit->state, &unit->incoming, sizeof(unit->state));
@@ -305,23 +302,6 @@ static int units_on_signal(sd_bus_message *, void *userdata, sd_bus_error *) {
         return 0;
 }
 
-/* A unit of which a job is told. The job may be over before systemd is asked. */
-static int unit_on_signal(sd_bus_message *m, void *userdata, sd_bus_error *) {
-        Unit *unit = userdata;
-        uint32_t job = 0;
-        const char *name;
-
-        if (sd_bus_message_skip(m, "s") < 0 || sd_bus_message_enter_container(m, 'a', "{sv}") < 0)
-                return units_on_signal(m, unit->units, NULL);
-        while (job == 0 && sd_bus_message_enter_container(m, 'e', "sv") > 0 &&
-               sd_bus_message_read(m, "s", &name) > 0 &&
-               (streq(name, "Job") ? sd_bus_message_read(m, "v", "(uo)", &job, NULL)
-                                   : sd_bus_message_skip(m, "v")) >= 0)
-                (void) sd_bus_message_exit_container(m);
-        unit->had_job = unit->had_job || (job != 0 && !unit->units->held);
-        return units_on_signal(m, unit->units, NULL);
-}
-
 int units_attach(Units *units, sd_bus *bus) {
         int r = 0;
 
@@ -334,7 +314,7 @@ int units_attach(Units *units, sd_bus *bus) {
         for (size_t i = 0; i < units->n_all && r >= 0; i++)
                 r = sd_bus_match_signal_async(bus, &units->all[i].match_slot, SYSTEMD1, units->all[i].path,
                                               "org.freedesktop.DBus.Properties", "PropertiesChanged",
-                                              unit_on_signal, NULL, &units->all[i]);
+                                              units_on_signal, NULL, units);
         if (r >= 0)
                 r = sd_bus_match_signal_async(bus, &units->reloading_slot, SYSTEMD1, SYSTEMD1_PATH,
                                               SYSTEMD1_MANAGER, "Reloading", units_on_signal, NULL, units);

@@ -305,6 +305,20 @@ def test_a_masked_service_stays_masked(make, name):
     assert w.own_files(m) == {} and users_files(m) == before and w.failed_units(m) == []
 
 
+def test_a_service_that_is_masked_while_it_runs_is_left_alone(make):
+    """systemd would refuse each job. It runs on where it is, and no request is answered as if it had moved."""
+    m = relocated(make, "debian-12")
+    pid = w.main_pid(m, "ssh.service")
+    m.run(["systemctl", "mask", "ssh.service"], check=True)
+    m.windows.release(22)
+    before = len(w.binds(m, cgroup=w.HELPER_CGROUP))
+    for method in (("Restore",), ("Relocate", "q", "22022")):
+        status, text = w.call(m, *method)
+        assert status != 0 and "masked" in text, (method, text)
+    assert w.main_pid(m, "ssh.service") == pid and 2222 in m.listeners() and w.properties(m)["State"] == "relocated"
+    assert len(w.binds(m, cgroup=w.HELPER_CGROUP)) == before
+
+
 @on("debian-12", "ubuntu-24.04")
 def test_what_its_owner_stopped_stays_stopped(make, name):
     shape, m = SHAPES[name], relocated(make, name)
