@@ -34,17 +34,19 @@ int trial_write(Trial *t, const Placement *placement) {
 }
 
 int trial_set_aside(Trial *t, bool aside) {
-        usec_t asked_at = t->asked_at;
+        const Placement *placement = aside ? &t->from : &t->accepted;
         int r;
 
         if (t->aside == aside)
                 return 0;
         if (aside)
                 t->accepted = t->now;
-        r = trial_write(t, aside ? &t->from : &t->accepted);
-        t->asked_at = asked_at;
+        r = store_write_placement(placement, home_first_port(&t->home), &t->units);
+        if (r < 0)
+                return r;
+        t->now = *placement;
         t->aside = aside;
-        return r;
+        return 0;
 }
 
 /* ── what is wanted ── */
