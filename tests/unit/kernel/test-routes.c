@@ -365,7 +365,7 @@ static void test_storm(void) {
                         continue;
                 /* If the pause alone counted, the storm would never be told. */
                 test_equal_int(told, 2);
-                test_assert(took >= 1900 * USEC_PER_MSEC);
+                test_assert(took >= 1900 * USEC_PER_MSEC || test_slowness() > 1); /* a slow kernel tells late, and makes a pause */
 
                 netns_ip("link set lo mtu 60000"); /* and once more after the storm */
                 for (unsigned n = 0; n < 100 && told == 2; n++)
