@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The lab itself: its machines behave as WSL's do, and leave nothing behind."""
+"""The lab itself: its machines behave as WSL's do, and leave nothing behind.
+
+What Windows and WSL do follows the source of Microsoft's that the section names, or the test. A guess is called one."""
 
 from __future__ import annotations
 
@@ -79,7 +81,7 @@ def relocate(m: Machine, port: int) -> None:
     m.write("/etc/ssh/sshd_config.d/10-test.conf", f"Port {port}\n")
 
 
-# ---- ports ----
+# ---- ports: HandleRequest() in GnsPortTracker.cpp, OnPortAllocationRequest() in WslCoreGuestNetworkService.cpp ----
 
 def test_a_root_that_is_there_waits_for_nobody():
     """Each login asks for the key. If the key waited while another test's root is made, logins would fail for half a minute."""
@@ -174,6 +176,7 @@ def test_every_other_way_to_be_refused(booted):
 
 
 def test_consomme_returns_a_positive_number(booted):
+    """HandlePortNotification() in ConsommeNetworking.cpp. Which HRESULT it is, is a guess."""
     m = booted(mode="consomme", windows={22: Greeting()})
     assert bind(m, "tcp/0.0.0.0/22", "tcp/0.0.0.0/2222") == ["unbound", "bound"]
     trace = m.run(["strace", "-e", "trace=bind", "python3", "-S", "-c", BIND, "0", "tcp/0.0.0.0/22"]).stderr
@@ -257,7 +260,7 @@ fcntl.ioctl(socket.socket(socket.AF_INET, socket.SOCK_DGRAM), 0x8914, struct.pac
 
 @pytest.mark.parametrize("namespace", [[], ["unshare", "--net"]])
 def test_windows_is_told_when_an_interface_goes_up(booted, namespace):
-    """By an ioctl(), in whatever network namespace. Each bind waits meanwhile."""
+    """By an ioctl(), in whatever network namespace: RunPortTracker() in localhost.cpp. That Windows agrees is a guess."""
     m = booted()
     m.windows.silent()
     first = m.spawn([*namespace, "python3", "-S", "-c", SET_FLAGS])
@@ -269,7 +272,7 @@ def test_windows_is_told_when_an_interface_goes_up(booted, namespace):
     assert first.wait() == second.wait() == 0
 
 
-# ---- how a port gets back to Windows ----
+# ---- how a port gets back to Windows: OnRefreshAllocatedPorts() and ListAllocatedPorts() in GnsPortTracker.cpp ----
 
 def test_windows_has_a_port_soon_after_its_listener_was_closed(booted):
     m = booted()
@@ -358,9 +361,10 @@ def test_claims_wait_for_their_time(booted):
     assert not m.log("claimed", port=2222)
 
 
-# ---- a tracker or a host in trouble ----
+# ---- a tracker or a host in trouble: RequestPort() in GnsPortTracker.cpp, Run() in SecCompDispatcher.cpp ----
 
 def test_a_verdict_comes_one_call_late(booted):
+    """As Microsoft's own tracker of 2.6.3 was seen to do."""
     m = booted(windows={22: Greeting()})
     m.windows.late()
     outcome = bind(m, "tcp/0.0.0.0/22", "tcp/0.0.0.0/2222", "tcp/0.0.0.0/2223")
@@ -420,7 +424,7 @@ def test_a_slow_host_delays_everything_behind_it(booted):
     assert float(second.stdout.split()[1]) > 0.2
 
 
-# ---- the network ----
+# ---- the network: NetworkManager.cpp, and SyncIpStateWithLinux() in WslMirroredNetworking.cpp ----
 
 @pytest.mark.parametrize("origin", ["guest", "windows", "lan"])
 def test_windows_greets_on_22_and_the_guest_on_2222(machine, origin):
@@ -497,7 +501,7 @@ def test_a_session_lives_through_a_restart(booted):
     assert not session.alive(0.5)
 
 
-# ---- machines ----
+# ---- machines: main.cpp starts them; which release does what is read in the releases' sources ----
 
 @pytest.mark.parametrize("mode", WSL_MODES)
 def test_modes(booted, mode):
