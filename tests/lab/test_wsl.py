@@ -179,7 +179,7 @@ def interrupt(m: Machine, lines: int, signal: str, *options: str) -> None:
 def test_interrupted_it_leaves_nothing(make):
     m = machine(make)
     before = set(m.listeners())
-    for lines in (1, 2, 8, 17, 18, 19, 21, 25):
+    for lines in (1, 2, 8, 17, 18, 19, 21):  # a later one may be the end
         interrupt(m, lines, "INT" if lines % 2 else "TERM")
         assert set(m.listeners()) == before and not [path for path in m.path("/root").iterdir() if "beliefs" in path.name]
 
