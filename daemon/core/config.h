@@ -28,7 +28,7 @@ typedef struct ConfigPlace {
         unsigned line;  /* 0: there is none */
 } ConfigPlace;
 
-/* Where Unit= can't be read: nobody has such a unit, and the one that is meant isn't known. */
+/* .unit, if Unit= can't be read: the name of no unit, as the unit that its owner means isn't known. */
 #define CONFIG_NO_UNIT "unreadable.service"
 
 typedef struct Config {

@@ -54,17 +54,14 @@ static void describe_sshd(const PortFact *fact, char *ret, size_t size) {
 
 /* Describes bind()'s answer about a port without a known holder. */
 static void describe_answer(const PortFact *fact, char *ret, size_t size) {
-        const struct {
+        static const struct {
                 const char *before, *after; /* what stands around the port's number */
         } answers[_BIND_MAX] = {
                 [BIND_NOT_ASKED] = { "nothing here listens on ", "" },
                 [BIND_FREE] = { "", " is free" },
                 [BIND_REFUSED_BY_WINDOWS] = { "Windows refuses ",
                                               " (a program has it, or an excluded port range)" },
-                [BIND_REFUSED_BY_LINUX] = { fact->holder == HOLDER_UNKNOWN
-                                                            ? "a Linux socket holds "
-                                                            : "a Linux socket that doesn't listen holds ",
-                                            "" },
+                [BIND_REFUSED_BY_LINUX] = { "a Linux socket that doesn't listen holds ", "" },
                 [BIND_NO_ANSWER] = { "Windows does not answer about ", "" },
                 [BIND_FAILED] = { "", " could not be tried" },
         };
@@ -73,6 +70,8 @@ static void describe_answer(const PortFact *fact, char *ret, size_t size) {
         if (fact->bind == BIND_TRACKER_DEAD)
                 snprintf(ret, size,
                          "WSL's port tracker is dead: nothing can bind a port until `wsl --shutdown`");
+        else if (fact->bind == BIND_REFUSED_BY_LINUX && fact->holder == HOLDER_UNKNOWN)
+                snprintf(ret, size, "a Linux socket holds %u", fact->port);
         else if (fact->bind == BIND_NOT_ASKED && fact->holder != HOLDER_NONE)
                 snprintf(ret, size, "nothing is known yet");
         else

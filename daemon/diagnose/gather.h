@@ -16,7 +16,7 @@ int gather_facts(sd_bus *bus, const Status *status, bool for_everyone, uint16_t 
 
 /* ── gather-port.c ── */
 
-/* What gather_port() works on. */
+/* The sources that gather_port() asks. */
 typedef struct PortSources {
         Sockets *sockets;     /* NULL: the kernel could not be asked */
         Routes *routes;       /* the same */
@@ -33,7 +33,7 @@ void gather_port(const PortSources *from, CheckFacts *facts);
 
 /* ── gather-windows.c ── */
 
-/* What Windows has to do with it. Each of these waits for its facts. */
+/* Windows' part in the facts. Each function waits for its answers. */
 
 /* Finds out whether Windows has sshd's port, where nobody here listens on it: .port.holder and
  * .port.holder_detail of @facts. @status is NULL where the daemon doesn't answer. It connects to the port
